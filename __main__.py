@@ -1,0 +1,58 @@
+"""The lab as one Pulumi program: settings, one provider, components, outputs."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import envoy_demo, sample_apps
+from components.envoy_demo import EnvoyDemo
+from components.istio_control_plane import IstioControlPlane
+from components.kiali_operator import KialiOperator
+from components.kube_prometheus_stack import KubePrometheusStack
+from components.mesh_monitors import MeshMonitors
+from components.outputs import next_steps
+from components.sample_apps import SampleApps
+from components.settings import load_settings
+
+settings = load_settings()
+charts = settings.charts.chart_source
+mesh = settings.mesh.namespaces
+
+cluster = k8s.Provider("cluster", context=settings.cluster.context)
+opts = pulumi.ResourceOptions(providers=[cluster])
+
+istio = IstioControlPlane(
+    "istio",
+    {
+        "settings": settings.istio,
+        "mesh": settings.mesh,
+        "charts": charts,
+        "owned_namespaces": frozenset({sample_apps.NAMESPACE} if settings.sample_apps.enabled else ()),
+    },
+    opts,
+)
+monitoring = KubePrometheusStack("monitoring", {"settings": settings.monitoring, "charts": charts}, opts)
+MeshMonitors(
+    "mesh-monitors",
+    {"settings": settings.mesh_monitors, "monitoring": monitoring, "envoy_demo": settings.envoy_demo.enabled},
+    opts,
+)
+KialiOperator(
+    "kiali",
+    {"settings": settings.kiali, "charts": charts, "istio": istio, "monitoring": monitoring},
+    opts,
+)
+if settings.envoy_demo.enabled:
+    EnvoyDemo(
+        "envoy-demo",
+        {"settings": settings.envoy_demo, "istio": istio, "revision": mesh.get(envoy_demo.NAMESPACE)},
+        opts,
+    )
+if settings.sample_apps.enabled:
+    SampleApps(
+        "sample-apps",
+        {"settings": settings.sample_apps, "istio": istio, "revision": mesh.get(sample_apps.NAMESPACE)},
+        opts,
+    )
+
+for output, value in next_steps(istio, monitoring).items():
+    pulumi.export(output, value)

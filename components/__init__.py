@@ -1,0 +1,1 @@
+"""The parts of the meshlab Pulumi program: one component a file, wired in `__main__.py`."""

@@ -1,0 +1,62 @@
+"""Where charts come from: their upstream repositories, a mirror, or a folder of packed charts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import NotRequired, TypedDict
+
+UPSTREAM: Mapping[str, str] = MappingProxyType(
+    {
+        "base": "https://istio-release.storage.googleapis.com/charts",
+        "istiod": "https://istio-release.storage.googleapis.com/charts",
+        "kube-prometheus-stack": "https://prometheus-community.github.io/helm-charts",
+        "prometheus-operator-crds": "https://prometheus-community.github.io/helm-charts",
+        "kiali-operator": "https://kiali.org/helm-charts",
+    }
+)
+
+
+class RepositoryOpts(TypedDict):
+    """The repository that helm looks a chart up in."""
+
+    repo: str
+
+
+class ChartRef(TypedDict):
+    """The fields of a helm Release that say which chart it installs."""
+
+    chart: str
+    version: str
+    repositoryOpts: NotRequired[RepositoryOpts]
+
+
+@dataclass(frozen=True)
+class ChartSource:
+    """One place that every chart of the program comes from.
+
+    `source` is None for the upstream repositories, `oci://...` or `http(s)://...` for a mirror, or else the path of a
+    folder of `<name>-<version>.tgz`.
+    """
+
+    source: str | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of packed charts, or None where charts come over the network."""
+        if self.source is None or "://" in self.source:
+            return None
+        return Path(self.source).expanduser()
+
+    def ref(self, chart: str, version: str) -> ChartRef:
+        """Say how a Release refers to `chart` at exactly `version`."""
+        if self.folder is not None:
+            return {"chart": str(self.folder.resolve() / package_name(chart, version)), "version": version}
+        if self.source is not None and self.source.startswith("oci://"):
+            return {"chart": f"{self.source.rstrip('/')}/{chart}", "version": version}
+        return {"chart": chart, "version": version, "repositoryOpts": {"repo": self.source or UPSTREAM[chart]}}
+
+
+def package_name(chart: str, version: str) -> str:
+    """The file name that `helm package` gives a chart."""
+    return f"{chart}-{version}.tgz"

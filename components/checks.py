@@ -1,0 +1,61 @@
+"""Checks of single values in a stack file. Each returns the value, or raises ValueError(`expected ...`)."""
+
+import re
+
+from .names import STACK_CHART, STACK_NAME_LIMIT, RevisionNames
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
+# The pattern of prometheus-operator's CRDs, which is Prometheus' own: units from large to small, each at most once.
+_DURATION = re.compile(r"((\d+)y)?((\d+)w)?((\d+)d)?((\d+)h)?((\d+)m)?((\d+)s)?((\d+)ms)?")
+
+HELM_RELEASE_LIMIT = 53
+"""Characters that helm allows in a release name."""
+
+
+def dns_label(value: str) -> str:
+    """Kubernetes' rule for names of namespaces and for label values that become names (RFC 1123)."""
+    if not _DNS_LABEL.fullmatch(value):
+        raise ValueError("expected a DNS label (a-z, 0-9 and '-', at most 63 characters)")
+    return value
+
+
+def revision(value: str) -> str:
+    """An Istio revision: a DNS label, and short enough for the release `istiod-<revision>`."""
+    dns_label(value)
+    release = RevisionNames(value).istiod
+    if len(release) > HELM_RELEASE_LIMIT:
+        raise ValueError(
+            f"expected a revision of at most {HELM_RELEASE_LIMIT - len(release) + len(value)} characters "
+            f"(helm's release names, here istiod-<revision>, end at {HELM_RELEASE_LIMIT})"
+        )
+    return value
+
+
+def stack_release(value: str) -> str:
+    """A release name for kube-prometheus-stack under which the chart derives the names that names.py computes."""
+    dns_label(value)
+    if STACK_CHART in value:
+        raise ValueError(f"expected a release name without {STACK_CHART} in it (the chart would not add it then)")
+    longest = STACK_NAME_LIMIT - len(STACK_CHART) - 1
+    if len(value) > longest:
+        raise ValueError(
+            f"expected a release name of at most {longest} characters "
+            f"(the chart cuts <release>-{STACK_CHART} after {STACK_NAME_LIMIT})"
+        )
+    return value
+
+
+def exact_version(value: str) -> str:
+    """One version, not a range: helm takes `1.59` for any 1.59.x."""
+    if not _EXACT_VERSION.fullmatch(value):
+        raise ValueError("expected an exact version such as 1.17.6")
+    return value
+
+
+def duration(value: str) -> str:
+    """A Prometheus duration longer than nothing."""
+    match = _DURATION.fullmatch(value)
+    if not value or not match or not any(int(digits) for digits in re.findall(r"\d+", value)):
+        raise ValueError("expected a Prometheus duration such as 15s, 1h30m or 10d")
+    return value

@@ -1,0 +1,66 @@
+"""Lab 01: a standalone Envoy before httpbin, and a client to call both."""
+
+import hashlib
+from typing import TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .assets import Manifest, load_manifests, load_text
+from .istio_control_plane import IstioControlPlane
+from .settings import EnvoyDemoSettings
+from .workload import workload
+
+NAMESPACE = "default"
+"""Where the lab has it; the namespace is somebody else's, and only its revision label is touched."""
+
+
+class EnvoyDemoArgs(TypedDict):
+    """What EnvoyDemo needs."""
+
+    settings: EnvoyDemoSettings
+    """Which scenario is in force."""
+    istio: IstioControlPlane
+    """The mesh that httpbin and sleep roll into, where the namespace is in it."""
+    revision: str | None
+    """The namespace's revision; None leaves httpbin and sleep without a sidecar."""
+
+
+class EnvoyDemo(pulumi.ComponentResource):
+    """httpbin and sleep, which follow the namespace's revision, and Envoy, which stays outside the mesh."""
+
+    config: k8s.core.v1.ConfigMap
+    """Envoy's configuration, named by its content."""
+
+    def __init__(self, name: str, args: EnvoyDemoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("meshlab:index:EnvoyDemo", name, None, opts)
+        for file in ("httpbin.yaml", "sleep.yaml"):
+            workload(
+                self,
+                name,
+                load_manifests("envoy_demo", file),
+                namespace=NAMESPACE,
+                revision=args["revision"],
+                pods_after=args["istio"].injection(NAMESPACE),
+            )
+
+        envoy_yaml = load_text("envoy_demo", "scenarios", f"{args['settings'].scenario}.yaml")
+        config_name = f"envoy-{hashlib.sha256(envoy_yaml.encode()).hexdigest()[:10]}"
+        # Another content is another name: the Deployment rolls to the new one, and only then the old one goes.
+        self.config = k8s.core.v1.ConfigMap(
+            f"{name}-envoy-config",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=config_name, namespace=NAMESPACE, labels={"app": "envoy"}),
+            data={"envoy.yaml": envoy_yaml},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        envoy = [_mounting(manifest, config_name) for manifest in load_manifests("envoy_demo", "envoy.yaml")]
+        workload(self, name, envoy, namespace=NAMESPACE, revision=None, pods_after=[self.config])
+        self.register_outputs({"scenario": args["settings"].scenario})
+
+
+def _mounting(manifest: Manifest, config_map: str) -> Manifest:
+    """`manifest`, with the ConfigMap of a Deployment's volume `envoy` replaced by the one that holds the scenario."""
+    if manifest["kind"] == "Deployment":
+        (volume,) = (v for v in manifest["spec"]["template"]["spec"]["volumes"] if v["name"] == "envoy")
+        volume["configMap"]["name"] = config_map
+    return manifest

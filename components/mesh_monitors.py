@@ -1,0 +1,68 @@
+"""Lab 03: what Prometheus scrapes of the mesh, and the dashboards that show it."""
+
+from typing import Any, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .assets import Manifest, load_dashboards, load_manifests
+from .kube_prometheus_stack import GRAFANA_FOLDER_ANNOTATION, KubePrometheusStack
+from .objects import create, in_namespace, with_labels
+from .settings import MeshMonitorsSettings
+
+GRAFANA_FOLDER = "Istio"
+"""The folder in Grafana that the dashboards appear in."""
+
+MONITORS = ("istio-component-monitor", "envoy-stats-monitor")
+ENVOY_DEMO_MONITOR = "envoy-demo-monitor"
+
+
+class MeshMonitorsArgs(TypedDict):
+    """What MeshMonitors needs."""
+
+    settings: MeshMonitorsSettings
+    """How often to scrape."""
+    monitoring: KubePrometheusStack
+    """The stack whose Prometheus and Grafana take these up. Only its CRDs and namespace are waited for."""
+    envoy_demo: bool
+    """Whether there is a standalone Envoy to scrape."""
+
+
+class MeshMonitors(pulumi.ComponentResource):
+    """ServiceMonitor, PodMonitors and one ConfigMap a dashboard."""
+
+    def __init__(self, name: str, args: MeshMonitorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("meshlab:index:MeshMonitors", name, None, opts)
+        monitoring = args["monitoring"]
+        labels = monitoring.names.selector_labels
+        for file in (*MONITORS, *([ENVOY_DEMO_MONITOR] if args["envoy_demo"] else [])):
+            (manifest,) = load_manifests("mesh_monitors", f"{file}.yaml")
+            create(
+                f"{name}-{file}",
+                in_namespace(
+                    with_labels(_every(manifest, args["settings"].interval), labels), monitoring.names.namespace
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=[monitoring.crds]),
+            )
+        for dashboard, text in load_dashboards().items():
+            # One ConfigMap each: together they pass what client-side apply allows, and near the API's own limit.
+            k8s.core.v1.ConfigMap(
+                f"{name}-dashboard-{dashboard}",
+                metadata=k8s.meta.v1.ObjectMetaArgs(
+                    name=f"dashboard-{dashboard}",
+                    namespace=monitoring.names.namespace,
+                    labels={"grafana_dashboard": "1"},
+                    annotations={GRAFANA_FOLDER_ANNOTATION: GRAFANA_FOLDER},
+                ),
+                data={f"{dashboard}.json": text},
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[monitoring.namespace]),
+            )
+        self.register_outputs({"folder": GRAFANA_FOLDER})
+
+
+def _every(monitor: Manifest, interval: str) -> Manifest:
+    """`monitor` with the interval of each of its endpoints set."""
+    endpoints: list[dict[str, Any]] = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
+    for endpoint in endpoints:
+        endpoint["interval"] = interval
+    return monitor

@@ -1,0 +1,84 @@
+"""Names that the charts derive from a release or a revision, each computed here and nowhere else."""
+
+from dataclasses import dataclass
+
+ISTIO_NAMESPACE = "istio-system"
+"""The charts, the webhooks and every guide expect the control plane here; it is no setting."""
+
+STACK_CHART = "kube-prometheus-stack"
+STACK_NAME_LIMIT = 26
+"""kube-prometheus-stack cuts `<release>-kube-prometheus-stack` after this many characters (its _helpers.tpl)."""
+
+REVISION_LABEL = "istio.io/rev"
+REVISION_ANNOTATION = "meshlab.io/revision"
+"""On a pod template: a new revision changes it and so rolls the workload, which a namespace label alone does not."""
+
+
+@dataclass(frozen=True)
+class RevisionNames:
+    """Objects that the istiod chart names after a revision."""
+
+    revision: str
+
+    @property
+    def istiod(self) -> str:
+        """The release, the Deployment and the Service of this revision's control plane."""
+        return f"istiod-{self.revision}"
+
+    @property
+    def mesh_config_map(self) -> str:
+        """The ConfigMap that holds the mesh configuration."""
+        return f"istio-{self.revision}"
+
+    @property
+    def injector_config_map(self) -> str:
+        """The ConfigMap that holds the sidecar injector's templates and values."""
+        return f"istio-sidecar-injector-{self.revision}"
+
+
+@dataclass(frozen=True)
+class StackNames:
+    """Objects that kube-prometheus-stack and its subcharts name after their release."""
+
+    release: str
+    namespace: str
+
+    @property
+    def fullname(self) -> str:
+        """The prefix of the stack's own objects; settings refuse releases for which the chart would cut it."""
+        return f"{self.release}-{STACK_CHART}"
+
+    @property
+    def prometheus(self) -> str:
+        """The Prometheus object and its Service."""
+        return f"{self.fullname}-prometheus"
+
+    @property
+    def prometheus_url(self) -> str:
+        """Where other workloads of the cluster query Prometheus."""
+        return f"http://{self.prometheus}.{self.namespace}:9090"
+
+    @property
+    def grafana(self) -> str:
+        """Grafana's Deployment and Service."""
+        return f"{self.release}-grafana"
+
+    @property
+    def grafana_url(self) -> str:
+        """Where other workloads of the cluster reach Grafana."""
+        return f"http://{self.grafana}.{self.namespace}"
+
+    @property
+    def grafana_admin_secret(self) -> str:
+        """The Secret with Grafana's administrator; ours, not the chart's."""
+        return f"{self.release}-grafana-admin"
+
+    @property
+    def crds_release(self) -> str:
+        """The release that owns the operator's CRDs."""
+        return f"{self.release}-crds"
+
+    @property
+    def selector_labels(self) -> dict[str, str]:
+        """The label by which this Prometheus selects monitors and rules."""
+        return {"release": self.release}

@@ -1,0 +1,212 @@
+"""What a stack file may say, checked once before any resource is registered. The only reader of pulumi.Config."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from . import checks as check
+from .charts import ChartSource
+from .settings_errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
+from .settings_rules import broken_rules
+from .versions import OPERATOR_CRDS, parse_version
+
+Version = Annotated[str, AfterValidator(check.exact_version)]
+Namespace = Annotated[str, AfterValidator(check.dns_label)]
+Revision = Annotated[str, AfterValidator(check.revision)]
+Duration = Annotated[str, AfterValidator(check.duration)]
+HelmValues = dict[str, Any]
+"""Values merged over the program's own, last: the way out for whatever has no setting."""
+
+
+class Section(BaseModel):
+    """One top-level key of a stack file: immutable, every key known, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class ClusterSettings(Section):
+    """Which cluster the program talks to."""
+
+    context: str | None = None
+    """Context of the kubeconfig in force; without it, the kubeconfig's current context."""
+
+
+class ChartsSettings(Section):
+    """Where Helm charts come from."""
+
+    source: str | None = None
+    """A folder of `<name>-<version>.tgz` or a mirror (`oci://...`, `https://...`); else the upstream repositories."""
+
+    @property
+    def chart_source(self) -> ChartSource:
+        """The source in the form that components use."""
+        return ChartSource(self.source)
+
+
+class RevisionSettings(Section):
+    """One control plane, installed beside the others under its revision."""
+
+    version: Version
+    """Istio version of the istiod chart, exact."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many istiod pods."""
+    values: HelmValues = {}
+    """Merged over the istiod chart's values."""
+
+
+class IstioSettings(Section):
+    """The Istio control planes."""
+
+    revisions: Annotated[dict[Revision, RevisionSettings], Field(min_length=1)]
+    """Control planes by revision name, for example `1-17`."""
+    default_revision: str | None = None
+    """The revision that validates and that the Service `istiod` points at; may be left out where there is only one."""
+    timeout_seconds: Annotated[int, Field(ge=30)] = 600
+    """Seconds that each Istio release may take to become ready."""
+
+    @property
+    def default(self) -> str:
+        """The default revision, given or the only one."""
+        return self.default_revision or next(iter(self.revisions))
+
+    @property
+    def base_version(self) -> str:
+        """Version of the base chart: the newest revision's, since CRDs must be as new as any control plane."""
+        return max((revision.version for revision in self.revisions.values()), key=parse_version)
+
+
+class MeshSettings(Section):
+    """Which namespaces are in the mesh."""
+
+    namespaces: dict[Namespace, str] = {}
+    """Revision by namespace. A namespace that is not listed is left alone."""
+
+
+class EnvoyDemoSettings(Section):
+    """Lab 01: httpbin, sleep and a standalone Envoy in namespace default."""
+
+    enabled: bool = True
+    """Whether the demo is there."""
+    scenario: Literal["base", "timeout", "retry"] = "base"
+    """Which Envoy file of manifests/envoy_demo/scenarios/ is in force."""
+
+
+class SampleAppsSettings(Section):
+    """Lab 02: the sample applications in namespace istioinaction."""
+
+    enabled: bool = True
+    """Whether the applications are there."""
+
+
+class MonitoringSettings(Section):
+    """kube-prometheus-stack: Prometheus, Alertmanager and Grafana by their operator."""
+
+    version: Version
+    """Version of the chart kube-prometheus-stack, exact."""
+    crds_version: Version | None = None
+    """Version of the chart prometheus-operator-crds; else the one that components/versions.py pairs with `version`."""
+    namespace: Namespace = "prometheus"
+    """Namespace of the stack; created by the program, never in the mesh."""
+    release: Annotated[str, AfterValidator(check.stack_release)] = "prom"
+    """Name of the Helm release; Prometheus selects monitors and rules by it."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many Prometheus pods."""
+    retention: Duration = "10d"
+    """How long Prometheus keeps samples, as a Prometheus duration."""
+    scrape_interval: Duration = "30s"
+    """Prometheus' default interval, for monitors that set none, as a Prometheus duration."""
+    grafana_anonymous: bool = False
+    """Whether Grafana shows dashboards (role Viewer) to people who have not signed in."""
+    timeout_seconds: Annotated[int, Field(ge=30)] = 900
+    """Seconds that the release may take to become ready."""
+    values: HelmValues = {}
+    """Merged over the chart's values."""
+
+    @property
+    def operator_crds_version(self) -> str:
+        """The CRD chart's version in force."""
+        return self.crds_version or OPERATOR_CRDS[self.version]
+
+
+class MeshMonitorsSettings(Section):
+    """The monitors that make Prometheus scrape the mesh."""
+
+    interval: Duration = "15s"
+    """How often istiod, the sidecars and the standalone Envoy are scraped, as a Prometheus duration."""
+
+
+class KialiSettings(Section):
+    """The Kiali operator and its Kiali."""
+
+    version: Version
+    """Version of the chart kiali-operator, exact: `1.59` would be a range."""
+    namespace: Namespace = "kiali-operator"
+    """Namespace of the operator; Kiali itself runs beside the control plane."""
+    await_ready: bool = True
+    """Whether `up` waits until the operator reports Kiali as reconciled; false where no pod really runs."""
+    ready_timeout_seconds: Annotated[int, Field(ge=30)] = 600
+    """Seconds that Kiali may take to become ready, or to go on destroy."""
+    auth_strategy: Literal["anonymous", "token", "openid", "openshift", "header"] = "token"
+    """How people sign in to Kiali."""
+    values: HelmValues = {}
+    """Merged over the kiali-operator chart's values."""
+    spec: dict[str, Any] = {}
+    """Merged over the Kiali object's spec."""
+
+
+class Settings(Section):
+    """A whole stack file."""
+
+    cluster: ClusterSettings
+    charts: ChartsSettings
+    istio: IstioSettings
+    mesh: MeshSettings
+    envoy_demo: EnvoyDemoSettings
+    sample_apps: SampleAppsSettings
+    monitoring: MonitoringSettings
+    mesh_monitors: MeshMonitorsSettings
+    kiali: KialiSettings
+
+
+def load_settings() -> Settings:
+    """Read the running program's stack configuration.
+
+    Raises SettingsError, which the language host prints without a traceback, naming every problem at once.
+    """
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    config = pulumi.Config()
+    prefix = f"{project}:"
+    keys = [key.removeprefix(prefix) for key in {**get_config_env(), **CONFIG.get()} if key.startswith(prefix)]
+    return parse_settings({key: _value(config, key) for key in keys}, project=project, stack=stack)
+
+
+def _value(config: pulumi.Config, key: str) -> object:
+    """A section as the engine hands it over: JSON, or plain text where a person set a string."""
+    try:
+        return config.get_object(key)
+    except pulumi.ConfigTypeError:
+        return config.get(key)
+
+
+def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Settings:
+    """Check the raw sections of one stack; raises SettingsError that names every problem at once.
+
+    A section that is left out stands for an empty one, so that its defaults hold.
+    """
+    models = {to_camel(name): cast(type[Section], field.annotation) for name, field in Settings.model_fields.items()}
+    known = ", ".join(sorted(models))
+    problems = [Problem((key,), f"one of the keys {known}", UNKNOWN_KEY) for key in raw if key not in models]
+    sections: dict[str, Section] = {}
+    for key, model in models.items():
+        try:
+            sections[key] = model.model_validate(raw.get(key, {}))
+        except ValidationError as error:
+            problems += problems_of(key, model, error)
+    problems += broken_rules(sections)
+    if problems:
+        raise SettingsError(problems, project=project, stack=stack)
+    return Settings.model_validate(sections)

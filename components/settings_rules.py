@@ -1,0 +1,125 @@
+"""Rules between settings. Each takes the sections that are valid by themselves and reports where they do not fit."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, cast
+
+from .charts import ChartSource, package_name
+from .names import ISTIO_NAMESPACE
+from .settings_errors import Problem, shown
+from .versions import OPERATOR_CRDS
+
+if TYPE_CHECKING:
+    from .settings import ChartsSettings, IstioSettings, KialiSettings, MeshSettings, MonitoringSettings, Section
+
+Sections = Mapping[str, "Section"]
+"""Valid sections by their key in the stack file; one that is wrong by itself is not there."""
+
+
+def broken_rules(sections: Sections) -> Iterator[Problem]:
+    """Every rule between settings that does not hold."""
+    for rule in _RULES:
+        yield from rule(sections)
+
+
+def _default_revision_is_installed(sections: Sections) -> Iterator[Problem]:
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    if istio is None:
+        return
+    path = ("istio", "defaultRevision")
+    installed = ", ".join(sorted(istio.revisions))
+    if istio.default_revision is None and len(istio.revisions) > 1:
+        yield Problem(path, f"one of the revisions {installed}, since there is more than one", "nothing")
+    if istio.default_revision is not None and istio.default_revision not in istio.revisions:
+        yield Problem(path, f"one of the revisions {installed}", shown(istio.default_revision))
+
+
+def _meshed_namespaces_have_their_revision(sections: Sections) -> Iterator[Problem]:
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    mesh = cast("MeshSettings | None", sections.get("mesh"))
+    if istio is None or mesh is None:
+        return
+    for namespace, revision in mesh.namespaces.items():
+        if revision not in istio.revisions:
+            installed = ", ".join(sorted(istio.revisions))
+            yield Problem(("mesh", "namespaces", namespace), f"one of the revisions {installed}", shown(revision))
+
+
+def _namespaces_of_the_lab_stay_out_of_the_mesh(sections: Sections) -> Iterator[Problem]:
+    mesh = cast("MeshSettings | None", sections.get("mesh"))
+    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    if mesh is None:
+        return
+    reasons = {ISTIO_NAMESPACE: "the control plane runs there", "kube-system": "Istio never injects there"}
+    if monitoring is not None:
+        reasons[monitoring.namespace] = "Prometheus scrapes from there without mutual TLS"
+    if kiali is not None:
+        reasons[kiali.namespace] = "the Kiali operator runs there"
+    for namespace, revision in mesh.namespaces.items():
+        if namespace in reasons:
+            expected = f"no revision for namespace {namespace} ({reasons[namespace]})"
+            yield Problem(("mesh", "namespaces", namespace), expected, shown(revision))
+
+
+def _crds_are_known(sections: Sections) -> Iterator[Problem]:
+    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    if monitoring is None:
+        return
+    paired = OPERATOR_CRDS.get(monitoring.version)
+    path = ("monitoring", "crdsVersion")
+    if monitoring.crds_version is None and paired is None:
+        yield Problem(
+            path,
+            f"the version of prometheus-operator-crds that belongs to kube-prometheus-stack {monitoring.version} "
+            f"(components/versions.py knows {', '.join(OPERATOR_CRDS)})",
+            "nothing",
+        )
+    elif monitoring.crds_version is not None and paired is not None and monitoring.crds_version != paired:
+        yield Problem(
+            path,
+            f"{paired}, the prometheus-operator-crds of kube-prometheus-stack {monitoring.version}",
+            shown(monitoring.crds_version),
+        )
+
+
+def _chart_folder_is_complete(sections: Sections) -> Iterator[Problem]:
+    charts = cast("ChartsSettings | None", sections.get("charts"))
+    folder = ChartSource(charts.source).folder if charts is not None else None
+    if folder is None:
+        return
+    missing = [name for name in sorted(_packages(sections)) if not (folder / name).is_file()]
+    if missing:
+        yield Problem(("charts", "source"), f"a folder with {', '.join(missing)}", shown(str(folder)))
+
+
+def _packages(sections: Sections) -> Iterator[str]:
+    for chart, version in needed_charts(sections):
+        yield package_name(chart, version)
+
+
+def needed_charts(sections: Sections) -> set[tuple[str, str]]:
+    """Chart names and versions that the valid sections ask for."""
+    needed: set[tuple[str, str]] = set()
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    if istio is not None:
+        needed.add(("base", istio.base_version))
+        needed |= {("istiod", revision.version) for revision in istio.revisions.values()}
+    if monitoring is not None:
+        needed.add(("kube-prometheus-stack", monitoring.version))
+        crds = monitoring.crds_version or OPERATOR_CRDS.get(monitoring.version)
+        if crds is not None:
+            needed.add(("prometheus-operator-crds", crds))
+    if kiali is not None:
+        needed.add(("kiali-operator", kiali.version))
+    return needed
+
+
+_RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
+    _default_revision_is_installed,
+    _meshed_namespaces_have_their_revision,
+    _namespaces_of_the_lab_stay_out_of_the_mesh,
+    _crds_are_known,
+    _chart_folder_is_complete,
+)

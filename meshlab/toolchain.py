@@ -1,0 +1,244 @@
+"""The programs that the embedded cluster and the tests run: found on this machine where their version fits, else built.
+
+`tools/tools.toml` says which programs there are and `tools/<folder>/go.mod` pins their versions. What is built lies in
+the user's cache folder by name and version, outside the tree, so that every checkout shares it and a new pin never
+meets an old binary.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+import tomllib
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from meshlab import process
+
+Progress = Callable[[str], None]
+Version = tuple[int, ...]
+
+TOOLS_FOLDER = Path(__file__).resolve().parent.parent / "tools"
+GO_HINT = "Go 1.26 or newer"
+# The folder that Kubernetes' own test tools look in, and the programs that it may hold.
+ASSETS_VARIABLE, ASSETS = "KUBEBUILDER_ASSETS", ("kube-apiserver", "etcd", "kubectl")
+# Building the API server takes minutes on a small machine; an hour is no build any more.
+BUILD_LIMIT, ASK_LIMIT = 3600.0, 20.0
+# The caller's own Go settings must not change what is built.
+BUILD_ENVIRONMENT = {
+    "GOFLAGS": "-mod=readonly",
+    "GOWORK": "off",
+    "CGO_ENABLED": "0",
+    "GOOS": None,
+    "GOARCH": None,
+    "GOEXPERIMENT": None,
+}
+
+
+class ToolsError(Exception):
+    """A program cannot be had. The text is one line for the user."""
+
+
+class ToolsMissingError(ToolsError):
+    """Neither on this machine nor to be built on it; the text says what to install. Tests skip with this text."""
+
+
+class ToolBuildError(ToolsError):
+    """Go is there but a build failed; the text has Go's reason and where the whole log is."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One program of tools.toml. `tag` is the pinned version as its module has it, `release` as it says it itself."""
+
+    name: str
+    folder: str
+    module: str
+    package: str
+    tag: str
+    release: str
+    stamps: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ("--version",)
+    at_least: Version = ()
+    below: Version = ()
+
+    @property
+    def path(self) -> Path:
+        """Where the built program lies, or would."""
+        return cache_folder() / f"{self.name}-{self.tag}" / self.name
+
+    @property
+    def built_as(self) -> str:
+        """The file name that `go build` gives it: the package's last element that is no major version."""
+        parts = self.package.split("/")
+        return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
+
+    @property
+    def linker_flags(self) -> str:
+        return " ".join(["-s -w", *(f"-X {variable}={value}" for variable, value in self.stamps)])
+
+    def fits(self, version: Version) -> bool:
+        """Whether a program of this version can stand in for the pinned one."""
+        return self.at_least <= version < self.below
+
+    def wanted(self) -> str:
+        """The versions that fit, for messages: `kubectl 1.33 to below 1.36`."""
+        low, high = (".".join(map(str, bound)) for bound in (self.at_least, self.below))
+        return f"{self.name} {low} to below {high}"
+
+
+def parse_version(text: str) -> Version | None:
+    """The first version number in what a program said: `Kubernetes v1.34.4` -> (1, 34, 4); None where there is none."""
+    found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(number) for number in found.groups() if number is not None) if found else None
+
+
+def cache_folder() -> Path:
+    """The folder of built programs: meshlab/tools under XDG_CACHE_HOME, or under ~/.cache."""
+    # The XDG specification says to ignore a relative path.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "meshlab" / "tools"
+
+
+@cache
+def table() -> dict[str, Tool]:
+    """All programs of tools.toml by name."""
+    data = tomllib.loads((TOOLS_FOLDER / "tools.toml").read_text(encoding="utf-8"))
+    return {name: _tool(name, entry, data["stamps"]) for name, entry in data["tool"].items()}
+
+
+def find(name: str) -> Path | None:
+    """The program, if it is here: built before, or in KUBEBUILDER_ASSETS or on PATH in a version that fits."""
+    tool = table()[name]
+    if tool.path.is_file():
+        return tool.path
+    assets = os.environ.get(ASSETS_VARIABLE, "")
+    candidates = [Path(assets) / name] if assets and name in ASSETS else []
+    on_path = shutil.which(name)
+    candidates += [Path(on_path)] if on_path else []
+    return next((path for path in candidates if _answers_with_fitting_version(tool, path)), None)
+
+
+def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
+    """Finds or builds the named programs and returns where they are; `progress` gets a line as a build starts and ends.
+
+    Raises ToolsMissingError where there is neither the program nor Go, ToolBuildError where a build fails.
+    """
+    found = {name: find(name) for name in dict.fromkeys(names)}
+    missing = [table()[name] for name, path in found.items() if path is None]
+    if missing and shutil.which("go") is None:
+        raise ToolsMissingError(missing_text(missing))
+    for group in _build_groups(missing):
+        _build(group, progress)
+    return {name: path or table()[name].path for name, path in found.items()}
+
+
+def missing_text(missing: Sequence[Tool]) -> str:
+    """One line: what is missing and what to install."""
+    wanted = ", ".join(tool.wanted() for tool in missing)
+    return f"not on this machine: {wanted}; install {GO_HINT}, which builds them once, or put them on PATH"
+
+
+def _tool(name: str, entry: dict[str, Any], stamps: dict[str, dict[str, str]]) -> Tool:
+    tag = _pinned(entry["folder"], entry["module"])
+    release = entry.get("release", tag)
+    version = parse_version(release)
+    if version is None:
+        raise ToolsError(f"{TOOLS_FOLDER / 'tools.toml'}: {name}.release is {release!r}, expected a version as v1.2.3")
+    words = {"tag": release, "version": release.removeprefix("v"), "major": version[0], "minor": version[1]}
+    return Tool(
+        name=name,
+        folder=entry["folder"],
+        module=entry["module"],
+        package=entry["package"],
+        tag=tag,
+        release=release,
+        stamps=tuple((key, value.format(**words)) for key, value in stamps.get(entry.get("stamps", ""), {}).items()),
+        tags=tuple(entry.get("tags", ())),
+        ask=tuple(entry.get("ask", ("--version",))),
+        at_least=_bound(entry.get("at_least")) or version[:2],
+        below=_bound(entry.get("below")) or (version[0], version[1] + 1),
+    )
+
+
+def _bound(text: str | None) -> Version:
+    return tuple(int(number) for number in text.split(".")) if text else ()
+
+
+def _pinned(folder: str, module: str) -> str:
+    file = TOOLS_FOLDER / folder / "go.mod"
+    found = re.search(rf"^(?:require\s+|\s+){re.escape(module)} (v\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise ToolsError(f"{file}: expected a requirement of {module}, the module that pins the tool's version")
+    return found[1]
+
+
+def _answers_with_fitting_version(tool: Tool, path: Path) -> bool:
+    try:
+        said = process.run([path, *tool.ask], timeout=ASK_LIMIT, check=False)
+    except process.ProcessError:
+        return False
+    version = parse_version(said.stdout or said.stderr)
+    return version is not None and tool.fits(version)
+
+
+def _build_groups(tools: Iterable[Tool]) -> list[list[Tool]]:
+    """Tools that one `go build` makes: they share most of the work, so one call is far quicker than one each."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Tool]] = {}
+    for tool in tools:
+        groups.setdefault((tool.folder, tool.linker_flags, tool.tags), []).append(tool)
+    return list(groups.values())
+
+
+def _build(tools: list[Tool], progress: Progress) -> None:
+    first, what = tools[0], ", ".join(tool.name for tool in tools)
+    target = cache_folder() / f".build-{first.folder}"
+    with _lock(first.folder, lambda: progress(f"tools: waiting for another build of {what}")):
+        if all(tool.path.is_file() for tool in tools):
+            return
+        progress(f"tools: building {what} {first.release} from source, once for this machine")
+        started = time.monotonic()
+        shutil.rmtree(target, ignore_errors=True)  # what a killed build left
+        target.mkdir()
+        flags = ["-trimpath", "-buildvcs=false", "-ldflags", first.linker_flags, "-tags", ",".join(first.tags)]
+        log = cache_folder() / f"build-{first.folder}.log"
+        try:
+            built = process.run(
+                ["go", "build", *flags, "-o", f"{target}/", *(tool.package for tool in tools)],
+                timeout=BUILD_LIMIT,
+                cwd=TOOLS_FOLDER / first.folder,
+                env=BUILD_ENVIRONMENT,
+                check=False,
+            )
+            log.write_text(built.stdout + built.stderr, encoding="utf-8")
+            if built.code != 0:
+                raise ToolBuildError(f"building {what} {first.release} failed: {built.last_words()} (log: {log})")
+            for tool in tools:
+                tool.path.parent.mkdir(exist_ok=True)
+                (target / tool.built_as).replace(tool.path)
+        except process.ProcessError as error:
+            raise ToolBuildError(f"building {what} {first.release} failed: {error}") from None
+        finally:
+            shutil.rmtree(target, ignore_errors=True)
+    progress(f"tools: built {what} {first.release} in {time.monotonic() - started:.0f} s")
+
+
+@contextmanager
+def _lock(folder: str, waiting: Callable[[], None]) -> Generator[None]:
+    """Lets one process at a time build in a folder. The kernel lets go of the lock when its holder dies."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f".lock-{folder}").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

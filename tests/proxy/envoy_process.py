@@ -1,0 +1,161 @@
+"""A real Envoy with one of the program's own files, on loopback."""
+
+import copy
+import json
+import re
+import subprocess
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self
+
+import yaml
+
+from components.assets import MANIFESTS
+
+SCENARIOS = MANIFESTS / "envoy_demo" / "scenarios"
+HANG_SECONDS = 60
+"""How long to wait for what takes well under a second, before calling it broken. No test measures against it."""
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: str
+    seconds: float
+
+    @property
+    def echoed_headers(self) -> dict[str, str]:
+        """The request's headers as httpbin received them (its page /headers)."""
+        return json.loads(self.body)["headers"]
+
+
+def ask(port: int, path: str, method: str = "GET") -> Reply:
+    """Send one request to loopback on a connection of its own; never through a proxy of the environment."""
+    started = time.monotonic()
+    connection = HTTPConnection("127.0.0.1", port, timeout=HANG_SECONDS)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read().decode()
+    finally:
+        connection.close()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Reply(response.status, headers, body, time.monotonic() - started)
+
+
+def scenario_file(scenario: str) -> Path:
+    return SCENARIOS / f"{scenario}.yaml"
+
+
+def load_scenario(scenario: str) -> dict[str, Any]:
+    return yaml.safe_load(scenario_file(scenario).read_text())
+
+
+def route_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The one route action of a scenario: all that scenarios may differ in."""
+    (listener,) = config["staticResources"]["listeners"]
+    manager = listener["filterChains"][0]["filters"][0]["typedConfig"]
+    return manager["routeConfig"]["virtualHosts"][0]["routes"][0]["route"]
+
+
+def on_loopback(config: dict[str, Any], httpbin_port: int) -> dict[str, Any]:
+    """The same file with the endpoint's address and the two listen addresses replaced, and nothing else.
+
+    Port 0 lets Envoy take free ports, so no other process can come in between.
+    """
+    config = copy.deepcopy(config)
+    (listener,) = config["staticResources"]["listeners"]
+    (cluster,) = config["staticResources"]["clusters"]
+    endpoint = cluster["loadAssignment"]["endpoints"][0]["lbEndpoints"][0]["endpoint"]
+    config["admin"]["address"]["socketAddress"] = {"address": "127.0.0.1", "portValue": 0}
+    listener["address"]["socketAddress"] = {"address": "127.0.0.1", "portValue": 0}
+    # A name, not an address: in the lab too Envoy has to resolve one.
+    endpoint["address"]["socketAddress"] = {"address": "localhost", "portValue": httpbin_port}
+    return config
+
+
+class Envoy:
+    """One Envoy process; ready when the `with` block begins, gone when it ends."""
+
+    def __init__(self, binary: Path, config: dict[str, Any], folder: Path) -> None:
+        self._config_file = folder / "envoy.yaml"
+        self._config_file.write_text(yaml.safe_dump(config))
+        self._admin_address_file = folder / "admin-address"
+        self._stdout_file, self._log_file = folder / "stdout", folder / "log"
+        # Hot restart shares memory between all Envoys of a machine; several test runs side by side must not meet there.
+        options = ["--concurrency", "1", "--disable-hot-restart", "--admin-address-path", self._admin_address_file]
+        self._command = [binary, "-c", self._config_file, *options]
+
+    def __enter__(self) -> Self:
+        with self._stdout_file.open("wb") as stdout, self._log_file.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log)
+        try:
+            self.admin_port = self._wait_until_ready()
+            listeners = json.loads(self.admin("/listeners?format=json").body)["listener_statuses"]
+            self.port: int = listeners[0]["local_address"]["socket_address"]["port_value"]
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process; its access log is complete only after that."""
+        self._process.terminate()
+        try:
+            self._process.wait(HANG_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def ask(self, path: str) -> Reply:
+        """Ask httpbin through this Envoy."""
+        return ask(self.port, path)
+
+    def admin(self, path: str, method: str = "GET") -> Reply:
+        return ask(self.admin_port, path, method)
+
+    def stats(self) -> dict[str, int]:
+        """Counters and gauges by name (histograms have no single number and are left out)."""
+        return {
+            name: int(value) for name, value in re.findall(r"^(\S+): (\d+)$", self.admin("/stats").body, re.MULTILINE)
+        }
+
+    @property
+    def log(self) -> str:
+        return self._log_file.read_text()
+
+    @property
+    def stdout(self) -> str:
+        return self._stdout_file.read_text()
+
+    def _wait_until_ready(self) -> int:
+        deadline = time.monotonic() + HANG_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"Envoy ended with exit code {self._process.returncode}:\n{self.log}")
+            port = self._admin_port()
+            if port and ask(port, "/ready").status == 200:
+                return port
+            time.sleep(0.05)
+        raise RuntimeError(f"Envoy was not ready after {HANG_SECONDS} s:\n{self.log}")
+
+    def _admin_port(self) -> int | None:
+        """The admin port, once Envoy has written its address to the file in full."""
+        try:
+            address = re.fullmatch(r"127\.0\.0\.1:(\d+)", self._admin_address_file.read_text())
+        except FileNotFoundError:
+            return None
+        return int(address[1]) if address else None
+
+
+class StartEnvoy(Protocol):
+    """The fixture `start_envoy`: a fresh Envoy with a scenario's file, or with a configuration made from one."""
+
+    def __call__(self, config: str | dict[str, Any]) -> Envoy: ...
