@@ -9,6 +9,7 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 
 UNKNOWN_KEY = "an unknown key"
+SHOWN_CHARACTERS = 200
 
 _TYPE_NAMES: Mapping[str, str] = {
     "string_type": "a string",
@@ -49,7 +50,7 @@ def shown(value: object) -> str:
     if value is None:
         return "nothing"
     text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
 def _problem(section: str, model: type[BaseModel], detail: Any) -> Problem:

@@ -1,0 +1,48 @@
+"""The command line: which commands there are; each one's work is a module of its own, imported only when asked for."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import MappingProxyType
+
+COMMANDS = MappingProxyType(
+    {
+        "up": "bring a stack up, on the embedded cluster or on the cluster of a named context",
+        "preview": "say what `up` would change",
+        "down": "remove a stack, and the embedded cluster if it was there",
+        "cluster": "start, list or end the embedded cluster without the lab on it",
+    }
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns the exit code. What a user can cause comes as one line on stderr, with code 1."""
+    parser = argparse.ArgumentParser(
+        prog="meshlab", description="An Istio and observability lab as one Pulumi program."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = {
+        name: commands.add_parser(name, help=summary, description=summary) for name, summary in COMMANDS.items()
+    }
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    if chosen is not None and chosen in COMMANDS:
+        # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
+        importlib.import_module(f"meshlab.commands.{chosen}").configure(subparsers[chosen])
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        print("meshlab: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not _is_for_the_user(error):
+            raise
+        print(str(error), file=sys.stderr)
+        return 1
+
+
+def _is_for_the_user(error: Exception) -> bool:
+    """Whether the message says all there is to say: an error type of ours, or of the engine, which has printed more."""
+    module = type(error).__module__
+    return module.startswith(("meshlab.", "components.", "pulumi.automation"))

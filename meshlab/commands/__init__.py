@@ -1,0 +1,1 @@
+"""One module a command: `configure(parser)` adds its options and sets `run`."""

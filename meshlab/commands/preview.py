@@ -1,0 +1,22 @@
+"""`meshlab preview`: what `up` would change."""
+
+import argparse
+
+from ..session import add_options, open_session
+from .up import say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the preview; changes nothing."""
+    session = open_session(args, say)
+    outcome = session.driver.preview()
+    say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")
+    for line in session.announcements:
+        say(line)
+    return 0

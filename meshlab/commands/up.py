@@ -1,0 +1,49 @@
+"""`meshlab up`: bring a stack up and say what to do next."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..session import Session, add_options, open_session
+
+SHOWN_STEPS = 8
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bring the stack up; prints what exists, how long each step took, and what to do next."""
+    session = open_session(args, say)
+    started = time.monotonic()
+    outcome = session.driver.up()
+    seconds = time.monotonic() - started
+    slowest = sorted(outcome.changed, key=lambda step: step.seconds, reverse=True)[:SHOWN_STEPS]
+    say("")
+    say(f"{len(outcome.steps)} resources, {len(outcome.changed)} changed, in {seconds:.1f} s")
+    for step in slowest:
+        say(f"  {step.seconds:6.1f} s  {step.action:8} {step.name}")
+    _say_next(session, outcome.outputs)
+    return 0
+
+
+def _say_next(session: Session, outputs: Mapping[str, Any]) -> None:
+    say("")
+    say(f"On the {session.target.label}: export KUBECONFIG={session.target.kubeconfig}")
+    if session.target.embedded:
+        say("No pod really runs there: objects, admission and scheduling are real, port-forwards answer nothing.")
+    for name in ("prometheus", "grafana", "kiali"):
+        if name in outputs:
+            say(f"  {name:11} {outputs[name]}")
+    say("Next: make preview (what would change), make down (take it all away)")
+    for line in session.announcements:
+        say(line)
+
+
+def say(line: str) -> None:
+    """Print a line at once, also through a pipe."""
+    print(line.rstrip("\n"), flush=True)

@@ -1,0 +1,145 @@
+"""Brings the recorded resources up with helm and kubectl, for where no Pulumi engine can be had.
+
+Same objects, same order, same waits as the program has them; no diff, no drift, no history. What was applied is kept in
+a file, so that a later run removes what the program no longer has.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, cast
+
+from . import toolchain
+from .helm_kubectl import Cli
+from .lab import STATE, Outcome, Say, Step, Target, write_private
+from .recorder import Recorded, record
+
+WORKERS = 8
+RELEASE = "kubernetes:helm.sh/v3:Release"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+
+
+class EnginelessDriver:
+    """One stack, applied in the order of its recorded edges, as many resources at a time as those allow."""
+
+    def __init__(self, target: Target, stack: str, config: Mapping[str, Any], say: Say, state: Path = STATE) -> None:
+        tools = toolchain.ensure(["helm", "kubectl"], say)
+        self._cli = Cli(tools["helm"], tools["kubectl"], target.kubeconfig)
+        self._stack, self._config, self._say = stack, config, say
+        self._file = state / "engineless" / f"{stack}.json"
+
+    def up(self) -> Outcome:
+        """Apply everything, then remove what an earlier run applied and the program no longer has."""
+        before = self._load()
+        password = cast(str, before.get("generated")) or secrets.token_urlsafe(18)
+        recording = record(self._stack, config=self._config, generated=password)
+        resources = {resource.urn: resource for resource in recording.resources}
+        known = cast(Mapping[str, Any], before.get("applied", {}))
+        wanted = {_identity(resource): _entry(resource) for resource in recording.resources if _applies(resource)}
+        # What was begun counts as applied: an interrupted run must not forget it.
+        self._save(password, {**known, **wanted})
+        steps = _in_order(resources, lambda resource: resource.depends_on, self._apply)
+        gone = [_resource(entry) for identity, entry in known.items() if identity not in wanted]
+        removed = [self._remove(resource) for resource in reversed(gone)]
+        self._save(password, wanted)
+        return Outcome((*steps, *(step for step in removed if step)), recording.outputs)
+
+    def preview(self) -> Outcome:
+        """List what would be applied; without an engine there is no diff."""
+        recording = record(self._stack, config=self._config)
+        return Outcome(
+            tuple(Step(resource.name, "apply", 0) for resource in recording.resources if resource.custom), {}
+        )
+
+    def down(self) -> Outcome:
+        """Remove what was applied, dependents first; what the program keeps on destroy stays."""
+        entries = cast(Mapping[str, Any], self._load().get("applied", {}))
+        resources = {resource.urn: resource for resource in map(_resource, entries.values())}
+        dependents: dict[str, list[str]] = {urn: [] for urn in resources}
+        for urn, resource in resources.items():
+            for dependency in resource.depends_on:
+                if dependency in dependents:
+                    dependents[dependency].append(urn)
+        steps = _in_order(resources, lambda resource: dependents[resource.urn], self._remove)
+        self._file.unlink(missing_ok=True)
+        return Outcome(tuple(steps), {})
+
+    def _apply(self, resource: Recorded) -> Step | None:
+        if not _applies(resource):
+            return None
+        started = time.monotonic()
+        changed = self._cli.install(resource) if resource.type == RELEASE else self._cli.apply(resource)
+        return self._step(resource, "update" if changed else "same", started)
+
+    def _remove(self, resource: Recorded) -> Step | None:
+        if not _applies(resource) or resource.options.get("retainOnDelete"):
+            return None
+        started = time.monotonic()
+        if resource.type == RELEASE:
+            self._cli.uninstall(resource)
+        else:
+            self._cli.delete(resource)
+        return self._step(resource, "delete", started)
+
+    def _step(self, resource: Recorded, action: str, started: float) -> Step:
+        step = Step(resource.name, action, time.monotonic() - started)
+        self._say(f"  {step.action:7} {step.name} ({step.seconds:.1f} s)")
+        return step
+
+    def _load(self) -> dict[str, Any]:
+        return cast(dict[str, Any], json.loads(self._file.read_text(encoding="utf-8"))) if self._file.is_file() else {}
+
+    def _save(self, generated: str, applied: Mapping[str, Any]) -> None:
+        write_private(self._file, json.dumps({"generated": generated, "applied": applied}, indent=1))
+
+
+def _applies(resource: Recorded) -> bool:
+    """Whether the resource is something in the cluster: not a component, a provider or a generated value."""
+    return resource.custom and resource.type.startswith("kubernetes:")
+
+
+def _identity(resource: Recorded) -> str:
+    """What makes it the same thing in the cluster: another name or namespace is another object."""
+    metadata = cast(Mapping[str, Any], resource.inputs.get("metadata") or resource.inputs)
+    return f"{resource.type} {metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _entry(resource: Recorded) -> dict[str, Any]:
+    return {key: getattr(resource, key) for key in Recorded.__dataclass_fields__}
+
+
+def _resource(entry: Mapping[str, Any]) -> Recorded:
+    fields: dict[str, Any] = {**entry, "depends_on": tuple(cast(list[str], entry["depends_on"]))}
+    return Recorded(**fields)
+
+
+def _in_order(
+    resources: Mapping[str, Recorded],
+    waits_for: Callable[[Recorded], Iterable[str]],
+    act: Callable[[Recorded], Step | None],
+) -> list[Step]:
+    """Act on every resource once all that it waits for is done. The first failure stops what has not begun."""
+    edges = {urn: [other for other in waits_for(resource) if other in resources] for urn, resource in resources.items()}
+    order = TopologicalSorter(edges)
+    order.prepare()
+    steps: list[Step] = []
+    running: dict[Future[Step | None], str] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while order.is_active():
+            for urn in order.get_ready():
+                running[pool.submit(act, resources[urn])] = urn
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                urn = running.pop(future)
+                try:
+                    step = future.result()
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+                steps += [step] if step else []
+                order.done(urn)
+    return steps

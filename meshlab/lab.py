@@ -1,0 +1,164 @@
+"""What `up`, `preview` and `down` share: which cluster, which charts, and what brings the resources up on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import yaml
+
+from components.settings import Settings, parse_settings
+from components.settings_rules import needed_charts
+
+from . import cluster, process, repositories, toolchain
+from .charts import announce, pack_stand_ins
+from .recorder import ROOT, ProgramError, stack_config
+
+PROJECT = "meshlab"
+STATE = ROOT / ".state"
+STAND_INS = ROOT / "tests" / "charts"
+EMBEDDED = "lab"
+"""Name of the embedded cluster that `make up` starts and `make down` ends."""
+
+Say = Callable[[str], None]
+Config = Mapping[str, Any]
+
+
+class LabError(Exception):
+    """The lab cannot be brought up, changed or removed as asked; the message is one line for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource that a driver has dealt with."""
+
+    name: str
+    action: str
+    """What was done: create, update, replace, delete, or same."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a driver did."""
+
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, Any]
+
+    @property
+    def changed(self) -> list[Step]:
+        """The steps that changed something."""
+        return [step for step in self.steps if step.action != "same"]
+
+
+class Driver(Protocol):
+    """Something that makes a cluster be as the program says."""
+
+    def up(self) -> Outcome:
+        """Bring the stack up, or to its present settings."""
+        ...
+
+    def preview(self) -> Outcome:
+        """Say what `up` would do; changes nothing."""
+        ...
+
+    def down(self) -> Outcome:
+        """Remove the stack."""
+        ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cluster that the stack is for."""
+
+    kubeconfig: Path
+    """A file with one context in it, current."""
+    embedded: bool
+    """True for the embedded cluster, whose pods do not really run."""
+    label: str
+
+
+def embedded_target(say: Say, state: Path = STATE) -> Target:
+    """The embedded cluster, started where it does not run. Raises ToolsError or ClusterError."""
+    running = cluster.up(state, EMBEDDED, progress=say)
+    return Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name} ({running.server})")
+
+
+def named_target(context: str, say: Say, state: Path = STATE) -> Target:
+    """The cluster of a context of the user's kubeconfig, copied so that nothing else can become current meanwhile."""
+    kubectl = toolchain.ensure(["kubectl"], say)["kubectl"]
+    view = process.run([kubectl, "config", "view", "--raw", "--flatten", "-o", "yaml"], timeout=30)
+    config: dict[str, Any] = yaml.safe_load(view.stdout) or {}
+    contexts = cast(list[dict[str, str]], config.get("contexts") or [])
+    known = sorted(entry["name"] for entry in contexts)
+    if context not in known:
+        raise LabError(
+            f"kubeconfig: expected a context named {context}, got {', '.join(known) or 'none'} "
+            "(say which with: make up CLUSTER=<context>)"
+        )
+    mine = process.run(
+        [kubectl, "--context", context, "config", "view", "--raw", "--flatten", "--minify", "-o", "yaml"], timeout=30
+    )
+    path = state / "contexts" / f"{context.replace('/', '_')}.yaml"
+    write_private(path, mine.stdout)
+    return Target(path, embedded=False, label=f"context {context}")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.chmod(0o600)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def overlaid(stack: str, overlay: Config) -> dict[str, Any]:
+    """The stack file's config with the sections of `overlay` laid over it, key by key."""
+    config = stack_config(stack)
+    for section, values in overlay.items():
+        key = f"{PROJECT}:{section}"
+        config[key] = {**(config.get(key) or {}), **values}
+    return config
+
+
+def settings_of(stack: str, config: Config) -> Settings:
+    """The settings of a stack's config. Raises ProgramError with every problem."""
+    prefix = f"{PROJECT}:"
+    raw = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    try:
+        return parse_settings(raw, project=PROJECT, stack=stack)
+    except Exception as error:
+        raise ProgramError(str(error)) from None
+
+
+def wanted_charts(settings: Settings) -> dict[str, list[str]]:
+    """Versions by chart name that a stack installs."""
+    wanted: dict[str, list[str]] = {}
+    sections = {"istio": settings.istio, "monitoring": settings.monitoring, "kiali": settings.kiali}
+    for chart, version in sorted(needed_charts(sections)):
+        wanted.setdefault(chart, []).append(version)
+    return wanted
+
+
+def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, Any], list[str]]:
+    """Where charts come from: the overlay for the settings, and what there is to announce.
+
+    A folder that was asked for comes first, then what the stack says, then upstream; where that does not answer, the
+    stand-in charts.
+    """
+    settings = settings_of(stack, stack_config(stack))
+    if folder is not None:
+        overlay = {"charts": {"source": str(Path(folder).expanduser().resolve())}}
+        settings_of(stack, overlaid(stack, overlay))
+        return overlay, []
+    if settings.charts.source is not None:
+        return {}, []
+    silent = [answer for answer in repositories.probe(settings.charts.chart_source) if not answer.ok]
+    if not silent:
+        return {}, []
+    wanted = wanted_charts(settings)
+    packed = pack_stand_ins(STAND_INS, wanted, say)
+    reason = f"no chart repository answers ({silent[0].url}: {silent[0].reason}); using stand-ins:"
+    return {"charts": {"source": str(packed)}}, [reason, *announce(packed, wanted)]

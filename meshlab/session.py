@@ -1,0 +1,74 @@
+"""What one run of `up`, `preview` or `down` works with, chosen from its options and from what can be had here."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from . import cluster
+from .engine import EngineDriver, EngineMissingError, find_command
+from .engineless import EnginelessDriver
+from .lab import (
+    EMBEDDED,
+    STATE,
+    Driver,
+    Say,
+    Target,
+    chosen_charts,
+    embedded_target,
+    named_target,
+    overlaid,
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """The cluster, the driver, and what has to be said first and last about either."""
+
+    target: Target
+    driver: Driver
+    announcements: tuple[str, ...]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `up`, `preview` and `down` share."""
+    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
+    parser.add_argument("--no-engine", action="store_true", help="use helm and kubectl even where Pulumi can be had")
+
+
+def embedded_cluster_runs() -> bool:
+    """Whether the embedded cluster is there."""
+    return any(one.name == EMBEDDED and one.running for one in cluster.status(STATE))
+
+
+def open_session(args: argparse.Namespace, say: Say) -> Session:
+    """Choose charts, cluster and driver, in that order, and announce what stands in for what."""
+    charts, announcements = chosen_charts(args.stack, args.charts, say)
+    command = None
+    try:
+        command = None if args.no_engine else find_command(say)
+    except EngineMissingError as error:
+        announcements.append(
+            f"No Pulumi engine: {error}; applying the recorded resources with helm and kubectl instead."
+        )
+    if args.no_engine:
+        announcements.append(
+            "Asked not to use the Pulumi engine: applying the recorded resources with helm and kubectl."
+        )
+    for line in announcements:
+        say(line)
+    target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
+    overlay: dict[str, Any] = dict(charts)
+    if target.embedded:
+        # No operator runs there to report Kiali as ready.
+        overlay["kiali"] = {"awaitReady": False}
+    config = overlaid(args.stack, overlay)
+    driver: Driver
+    if command is not None:
+        driver = EngineDriver(command, target, args.stack, config, say)
+    else:
+        driver = EnginelessDriver(target, args.stack, config, say)
+    return Session(target, driver, tuple(announcements))

@@ -1,0 +1,15 @@
+"""What every tier shares: the switch that rewrites golden files, and the recorded dev stack."""
+
+import pytest
+
+from meshlab.recorder import Recording, record
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden dumps instead of comparing")
+
+
+@pytest.fixture(scope="session")
+def dev() -> Recording:
+    """The dev stack as a preview would register it."""
+    return record("dev")

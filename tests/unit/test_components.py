@@ -1,0 +1,261 @@
+"""The shape of the program: parents, tokens, edges, one provider."""
+
+import pytest
+
+from components.names import ISTIO_NAMESPACE
+from meshlab.recorder import Recorded, Recording, record
+
+COMPONENTS = {
+    "IstioControlPlane": "istio",
+    "KubePrometheusStack": "monitoring",
+    "MeshMonitors": "mesh-monitors",
+    "KialiOperator": "kiali",
+    "EnvoyDemo": "envoy-demo",
+    "SampleApps": "sample-apps",
+}
+# The picture in design: who waits for what of whom. Pairs of (component, what of another component it waits for).
+CROSS_EDGES = {
+    ("mesh-monitors", "monitoring-crds"),
+    ("mesh-monitors", "monitoring-namespace"),
+    ("kiali", "monitoring-stack"),
+    ("kiali", "istio-istiod-1-17"),
+    ("envoy-demo", "istio-istiod-1-17"),
+    ("envoy-demo", "istio-mesh-default"),
+}
+
+
+def owner(recording: Recording, resource: Recorded) -> str:
+    by_urn = {candidate.urn: candidate for candidate in recording.resources}
+    while resource.parent:
+        resource = by_urn[resource.parent]
+    return resource.name
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPONENTS.items())
+def test_each_component_has_its_token_and_registers_its_outputs_once(dev: Recording, kind: str, name: str) -> None:
+    (component,) = dev.of_type(f"meshlab:index:{kind}")
+    assert component.name == name
+    assert not component.custom
+    assert dev.component_outputs[component.urn] == 1
+
+
+def test_every_resource_but_the_provider_is_a_child_of_a_component_and_named_after_it(dev: Recording) -> None:
+    components = {component.urn: component for component in dev.resources if not component.custom}
+    assert sorted(component.name for component in components.values()) == sorted(COMPONENTS.values())
+    for resource in dev.resources:
+        if resource.custom and not resource.type.startswith("pulumi:providers:"):
+            assert resource.parent in components, resource.name
+            assert resource.name.startswith(f"{components[resource.parent].name}-")
+
+
+def test_one_provider_serves_every_kubernetes_resource(dev: Recording) -> None:
+    (provider,) = dev.of_type("pulumi:providers:kubernetes")
+    kubernetes = [resource for resource in dev.resources if resource.type.startswith("kubernetes:")]
+    assert len(kubernetes) > 40
+    assert {resource.provider.rsplit("::", 1)[0] for resource in kubernetes} == {provider.urn}
+
+
+def test_components_wait_for_each_other_exactly_as_the_design_draws_it(dev: Recording) -> None:
+    by_urn = {resource.urn: resource for resource in dev.resources}
+    found = {
+        (owner(dev, resource), by_urn[urn].name)
+        for resource in dev.resources
+        for urn in resource.depends_on
+        if owner(dev, by_urn[urn]) != owner(dev, resource)
+    }
+    assert found == CROSS_EDGES
+
+
+def depends_on(recording: Recording, name: str) -> set[str]:
+    by_urn = {resource.urn: resource for resource in recording.resources}
+    return {by_urn[urn].name for urn in recording.named(name).depends_on}
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("istio-base", {"istio-namespace"}),
+        ("istio-istiod-1-17", {"istio-base"}),
+        ("istio-alias", {"istio-namespace"}),
+        ("istio-mesh-default", {"istio-istiod-1-17"}),
+        ("monitoring-crds", {"monitoring-namespace"}),
+        ("monitoring-stack", {"monitoring-crds", "monitoring-grafana-admin"}),
+        ("mesh-monitors-istio-component-monitor", {"monitoring-crds"}),
+        ("mesh-monitors-envoy-stats-monitor", {"monitoring-crds"}),
+        ("mesh-monitors-envoy-demo-monitor", {"monitoring-crds"}),
+        ("kiali-release", {"kiali-namespace", "kiali-crd"}),
+        ("kiali-kiali", {"kiali-release", "monitoring-stack", "istio-istiod-1-17"}),
+        (
+            "envoy-demo-httpbin-deployment",
+            {"envoy-demo-httpbin-serviceaccount", "istio-istiod-1-17", "istio-mesh-default"},
+        ),
+        ("envoy-demo-envoy-deployment", {"envoy-demo-envoy-serviceaccount", "envoy-demo-envoy-config"}),
+        ("envoy-demo-envoy-service", set()),
+        ("sample-apps-web-api-deployment", {"sample-apps-namespace", "sample-apps-web-api-serviceaccount"}),
+    ],
+)
+def test_a_resource_waits_for_what_it_needs_and_nothing_else(dev: Recording, name: str, needs: set[str]) -> None:
+    assert depends_on(dev, name) == needs
+
+
+def test_monitors_do_not_wait_for_the_whole_stack(dev: Recording) -> None:
+    monitors = dev.children(dev.named("mesh-monitors"))
+    assert len(monitors) >= 5
+    for monitor in monitors:
+        assert "monitoring-stack" not in depends_on(dev, monitor.name)
+
+
+def test_no_release_brings_crds_from_a_crds_folder_and_each_is_pinned_and_known_at_preview(dev: Recording) -> None:
+    releases = dev.of_type("kubernetes:helm.sh/v3:Release")
+    assert {str(release.inputs["chart"]) for release in releases} == {
+        "base",
+        "istiod",
+        "prometheus-operator-crds",
+        "kube-prometheus-stack",
+        "kiali-operator",
+    }
+    for release in releases:
+        assert release.inputs["skipCrds"] is True
+        assert release.inputs["version"].count(".") == 2
+        assert release.inputs["timeout"] >= 600
+        assert "<" not in str(release.inputs), release.name
+
+
+def test_crds_stay_when_the_stack_goes(dev: Recording) -> None:
+    kept = {resource.name for resource in dev.resources if resource.options.get("retainOnDelete")}
+    assert kept == {"monitoring-crds", "kiali-crd"}
+
+
+def test_grafanas_password_is_in_a_secret_and_in_no_release(dev: Recording) -> None:
+    clear = record("dev", generated="canary-password")
+    holders = {resource.name for resource in clear.resources if "canary-password" in str(resource.inputs)}
+    assert holders == {"monitoring-grafana-admin"}
+    admin = clear.named("monitoring-stack").inputs["values"]["grafana"]["admin"]
+    secret = clear.named("monitoring-grafana-admin").inputs
+    assert admin["existingSecret"] == secret["metadata"]["name"]
+    assert {admin["userKey"], admin["passwordKey"]} == set(secret["stringData"])
+    assert dev.outputs["grafanaPassword"] in ("<secret>", "<known after up>")
+
+
+def test_the_alias_service_follows_the_default_revision_and_is_not_awaited(dev: Recording) -> None:
+    alias = dev.named("istio-alias").inputs
+    assert alias["metadata"]["name"] == "istiod"
+    assert alias["metadata"]["namespace"] == ISTIO_NAMESPACE
+    assert alias["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+    assert alias["spec"]["selector"] == {"app": "istiod", "istio.io/rev": "1-17"}
+
+
+def test_changing_the_scenario_renames_envoys_config_and_rolls_envoy() -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    for scenario in ("base", "timeout", "retry"):
+        recording = record("dev", config={"meshlab:envoyDemo": {"scenario": scenario}})
+        config = recording.named("envoy-demo-envoy-config").inputs
+        pods = recording.named("envoy-demo-envoy-deployment").inputs["spec"]["template"]["spec"]
+        (mounted,) = (volume["configMap"]["name"] for volume in pods["volumes"] if volume["name"] == "envoy")
+        assert mounted == config["metadata"]["name"]
+        seen[scenario] = (mounted, config["data"]["envoy.yaml"])
+    assert len({name for name, _ in seen.values()}) == 3
+    assert len({text for _, text in seen.values()}) == 3
+
+
+def test_httpbin_and_sleep_roll_when_their_revision_changes_and_envoy_does_not() -> None:
+    def templates(revision: str) -> dict[str, object]:
+        istio = {"revisions": {revision: {"version": "1.17.6"}}}
+        recording = record(
+            "dev", config={"meshlab:istio": istio, "meshlab:mesh": {"namespaces": {"default": revision}}}
+        )
+        names = ("httpbin", "sleep", "envoy")
+        return {name: recording.named(f"envoy-demo-{name}-deployment").inputs["spec"]["template"] for name in names}
+
+    before, after = templates("1-17"), templates("1-18")
+    assert before["httpbin"] != after["httpbin"]
+    assert before["sleep"] != after["sleep"]
+    assert before["envoy"] == after["envoy"]
+
+
+def test_without_a_mesh_no_namespace_is_touched_and_nothing_waits_for_istio() -> None:
+    recording = record("dev", config={"meshlab:mesh": {}})
+    assert not recording.of_type("kubernetes:core/v1:NamespacePatch")
+    assert depends_on(recording, "envoy-demo-httpbin-deployment") == {"envoy-demo-httpbin-serviceaccount"}
+
+
+def test_a_meshed_namespace_of_ours_carries_its_label_from_birth() -> None:
+    mesh = {"namespaces": {"default": "1-17", "istioinaction": "1-17"}}
+    recording = record("dev", config={"meshlab:mesh": mesh})
+    assert recording.named("sample-apps-namespace").inputs["metadata"]["labels"] == {"istio.io/rev": "1-17"}
+    patches = recording.of_type("kubernetes:core/v1:NamespacePatch")
+    assert [patch.inputs["metadata"]["name"] for patch in patches] == ["default"]
+    assert "istio-istiod-1-17" in depends_on(recording, "sample-apps-web-api-deployment")
+
+
+def test_the_namespace_of_prometheus_is_never_labelled_for_injection(dev: Recording) -> None:
+    labels = dev.named("monitoring-namespace").inputs["metadata"].get("labels", {})
+    assert not [label for label in labels if label.startswith("istio")]
+
+
+def test_kiali_is_awaited_by_its_own_condition_within_the_time_that_is_set() -> None:
+    recording = record("dev", config={"meshlab:kiali": {"version": "1.59.1", "readyTimeoutSeconds": 77}})
+    kiali = recording.named("kiali-kiali")
+    assert kiali.inputs["metadata"]["annotations"]["pulumi.com/waitFor"] == "condition=Successful"
+    assert kiali.options["timeouts"] == {"create": "77s", "update": "77s", "delete": "77s"}
+
+
+def test_not_awaiting_kiali_takes_only_the_condition_away_and_its_deletion_still_waits() -> None:
+    recording = record("dev", config={"meshlab:kiali": {"version": "1.59.1", "awaitReady": False}})
+    kiali = recording.named("kiali-kiali")
+    assert not kiali.inputs["metadata"].get("annotations")
+    assert "delete" in kiali.options["timeouts"]
+
+
+@pytest.mark.parametrize(("version", "has"), [("1.59.1", True), ("2.29.0", False)])
+def test_kialis_spec_fits_the_operators_version(version: str, has: bool) -> None:
+    recording = record("dev", config={"meshlab:kiali": {"version": version}})
+    assert ("istio_component_namespaces" in recording.named("kiali-kiali").inputs["spec"]) is has
+
+
+def test_kiali_reads_the_names_of_the_default_revision_and_of_the_release() -> None:
+    recording = record(
+        "dev",
+        config={
+            "meshlab:istio": {
+                "revisions": {"1-17": {"version": "1.17.6"}, "1-30": {"version": "1.30.3"}},
+                "defaultRevision": "1-30",
+            },
+            "meshlab:monitoring": {"version": "42.2.1", "release": "obs", "namespace": "watch"},
+        },
+    )
+    services = recording.named("kiali-kiali").inputs["spec"]["external_services"]
+    assert services["istio"] == {
+        "config_map_name": "istio-1-30",
+        "istiod_deployment_name": "istiod-1-30",
+        "istio_sidecar_injector_config_map_name": "istio-sidecar-injector-1-30",
+    }
+    assert services["prometheus"]["url"] == "http://obs-kube-prometheus-stack-prometheus.watch:9090"
+    assert recording.named("istio-base").inputs["version"] == "1.30.3"
+    assert recording.named("istio-base").inputs["values"]["defaultRevision"] == "1-30"
+    monitor = recording.named("mesh-monitors-istio-component-monitor").inputs["metadata"]
+    assert (monitor["labels"]["release"], monitor["namespace"]) == ("obs", "watch")
+
+
+def test_values_of_a_stack_come_last_and_leave_the_rest(dev: Recording) -> None:
+    values = {"grafana": {"sidecar": {"dashboards": {"label": "mine"}}}}
+    recording = record("dev", config={"meshlab:monitoring": {"version": "42.2.1", "values": values}})
+    dashboards = recording.named("monitoring-stack").inputs["values"]["grafana"]["sidecar"]["dashboards"]
+    before = dev.named("monitoring-stack").inputs["values"]["grafana"]["sidecar"]["dashboards"]
+    assert dashboards == {**before, "label": "mine"}
+
+
+def test_each_dashboard_is_a_config_map_of_its_own_in_the_folder_istio(dev: Recording) -> None:
+    maps = [child for child in dev.children(dev.named("mesh-monitors")) if child.type == "kubernetes:core/v1:ConfigMap"]
+    assert len(maps) >= 2
+    for config in maps:
+        assert config.inputs["metadata"]["labels"] == {"grafana_dashboard": "1"}
+        assert config.inputs["metadata"]["annotations"] == {"grafana_folder": "Istio"}
+        assert len(config.inputs["data"]) == 1
+
+
+def test_outputs_are_what_a_person_needs_next(dev: Recording) -> None:
+    assert dev.outputs["revision"] == "1-17"
+    assert "svc/prom-grafana 3000:80" in dev.outputs["grafana"]
+    assert "svc/prom-kube-prometheus-stack-prometheus 9090" in dev.outputs["prometheus"]
+    assert "20001" in dev.outputs["kiali"]

@@ -1,0 +1,222 @@
+"""Every wrong setting is one line with the key, the value, what was expected and how to set it; all in one run."""
+
+import ast
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings import Section, Settings, parse_settings
+from components.settings_errors import SettingsError
+from meshlab.recorder import ROOT, ProgramError, record, stack_config
+
+
+def sections(**over: Any) -> dict[str, Any]:
+    raw = {key.removeprefix("meshlab:"): value for key, value in stack_config("dev").items()}
+    return {**raw, **over}
+
+
+def problems(raw: Mapping[str, Any]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(raw, project="meshlab", stack="dev")
+    return str(caught.value).splitlines()
+
+
+def monitoring(**over: Any) -> dict[str, Any]:
+    return {"monitoring": {"version": "42.2.1", **over}}
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "unknown section",
+        {"grafana": {}},
+        "meshlab:grafana: expected one of the keys charts, cluster, envoyDemo, istio, kiali, mesh, meshMonitors, "
+        "monitoring, sampleApps, got an unknown key (remove with: pulumi config rm --path 'meshlab:grafana')",
+    ),
+    (
+        "unknown key",
+        {"envoyDemo": {"senario": "base"}},
+        "meshlab:envoyDemo.senario: expected one of the keys enabled, scenario, got an unknown key "
+        "(remove with: pulumi config rm --path 'meshlab:envoyDemo.senario')",
+    ),
+    (
+        "wrong type",
+        {"istio": {"revisions": {"1-17": {"version": 1.17}}}},
+        "meshlab:istio.revisions.1-17.version: expected a string, got 1.17 "
+        "(set with: pulumi config set --path 'meshlab:istio.revisions[\"1-17\"].version' VALUE)",
+    ),
+    (
+        "section that is no mapping",
+        {"kiali": "2.29.0"},
+        "meshlab:kiali: expected a mapping, got \"2.29.0\" (set with: pulumi config set --path 'meshlab:kiali' VALUE)",
+    ),
+    (
+        "missing version",
+        {"kiali": {}},
+        "meshlab:kiali.version: expected a value, got nothing "
+        "(set with: pulumi config set --path 'meshlab:kiali.version' VALUE)",
+    ),
+    (
+        "revision that is no DNS label",
+        {"istio": {"revisions": {"1.17": {"version": "1.17.6"}}}, "mesh": {}},
+        "meshlab:istio.revisions.1.17: expected a DNS label (a-z, 0-9 and '-', at most 63 characters), got \"1.17\" "
+        "(set with: pulumi config set --path 'meshlab:istio.revisions[\"1.17\"]' VALUE)",
+    ),
+    (
+        "revision too long for its release",
+        {"istio": {"revisions": {"r" * 47: {"version": "1.17.6"}}}, "mesh": {}},
+        f"meshlab:istio.revisions.{'r' * 47}: expected a revision of at most 46 characters (helm's release names, "
+        f'here istiod-<revision>, end at 53), got "{"r" * 47}" '
+        f"(set with: pulumi config set --path 'meshlab:istio.revisions.{'r' * 47}' VALUE)",
+    ),
+    (
+        "range for a version",
+        {"kiali": {"version": "1.59"}},
+        'meshlab:kiali.version: expected an exact version such as 1.17.6, got "1.59" '
+        "(set with: pulumi config set --path 'meshlab:kiali.version' VALUE)",
+    ),
+    (
+        "release that contains the chart's name",
+        monitoring(release="kube-prometheus-stack"),
+        "meshlab:monitoring.release: expected a release name without kube-prometheus-stack in it (the chart would not "
+        'add it then), got "kube-prometheus-stack" '
+        "(set with: pulumi config set --path 'meshlab:monitoring.release' VALUE)",
+    ),
+    (
+        "release over the chart's cut",
+        monitoring(release="promo"),
+        "meshlab:monitoring.release: expected a release name of at most 4 characters (the chart cuts "
+        '<release>-kube-prometheus-stack after 26), got "promo" '
+        "(set with: pulumi config set --path 'meshlab:monitoring.release' VALUE)",
+    ),
+    (
+        "unknown scenario",
+        {"envoyDemo": {"scenario": "retries"}},
+        "meshlab:envoyDemo.scenario: expected 'base', 'timeout' or 'retry', got \"retries\" "
+        "(set with: pulumi config set --path 'meshlab:envoyDemo.scenario' VALUE)",
+    ),
+    (
+        "revision that is not installed",
+        {"mesh": {"namespaces": {"default": "1-30"}}},
+        'meshlab:mesh.namespaces.default: expected one of the revisions 1-17, got "1-30" '
+        "(set with: pulumi config set --path 'meshlab:mesh.namespaces.default' VALUE)",
+    ),
+    (
+        "prometheus in the mesh",
+        {"mesh": {"namespaces": {"prometheus": "1-17"}}},
+        "meshlab:mesh.namespaces.prometheus: expected no revision for namespace prometheus (Prometheus scrapes from "
+        'there without mutual TLS), got "1-17" '
+        "(set with: pulumi config set --path 'meshlab:mesh.namespaces.prometheus' VALUE)",
+    ),
+    (
+        "no replicas",
+        monitoring(replicas=0),
+        "meshlab:monitoring.replicas: expected 1 or more, got 0 "
+        "(set with: pulumi config set --path 'meshlab:monitoring.replicas' VALUE)",
+    ),
+    (
+        "retention that Prometheus refuses",
+        monitoring(retention="10 days"),
+        'meshlab:monitoring.retention: expected a Prometheus duration such as 15s, 1h30m or 10d, got "10 days" '
+        "(set with: pulumi config set --path 'meshlab:monitoring.retention' VALUE)",
+    ),
+    (
+        "interval that Prometheus refuses",
+        {"meshMonitors": {"interval": "0s"}},
+        'meshlab:meshMonitors.interval: expected a Prometheus duration such as 15s, 1h30m or 10d, got "0s" '
+        "(set with: pulumi config set --path 'meshlab:meshMonitors.interval' VALUE)",
+    ),
+    (
+        "two revisions and no default",
+        {"istio": {"revisions": {"1-17": {"version": "1.17.6"}, "1-30": {"version": "1.30.3"}}}},
+        "meshlab:istio.defaultRevision: expected one of the revisions 1-17, 1-30, since there is more than one, got "
+        "nothing (set with: pulumi config set --path 'meshlab:istio.defaultRevision' VALUE)",
+    ),
+    (
+        "CRDs of another operator",
+        monitoring(crdsVersion="31.0.1"),
+        "meshlab:monitoring.crdsVersion: expected 0.1.0, the prometheus-operator-crds of kube-prometheus-stack 42.2.1, "
+        "got \"31.0.1\" (set with: pulumi config set --path 'meshlab:monitoring.crdsVersion' VALUE)",
+    ),
+    (
+        "stack version without known CRDs",
+        {"monitoring": {"version": "50.0.0"}},
+        "meshlab:monitoring.crdsVersion: expected the version of prometheus-operator-crds that belongs to "
+        "kube-prometheus-stack 50.0.0 (components/versions.py knows 42.2.1, 88.5.3), got nothing "
+        "(set with: pulumi config set --path 'meshlab:monitoring.crdsVersion' VALUE)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("over", "message"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_a_wrong_setting_is_one_exact_line(over: dict[str, Any], message: str) -> None:
+    assert problems(sections(**over)) == [f"Pulumi.dev.yaml: {message}"]
+
+
+def test_a_folder_that_lacks_charts_names_the_files_expected(tmp_path: Path) -> None:
+    for present in ("base-1.17.6.tgz", "istiod-1.17.6.tgz", "kube-prometheus-stack-42.2.1.tgz"):
+        (tmp_path / present).touch()
+    assert problems(sections(charts={"source": str(tmp_path)})) == [
+        "Pulumi.dev.yaml: meshlab:charts.source: expected a folder with kiali-operator-1.59.1.tgz, "
+        f'prometheus-operator-crds-0.1.0.tgz, got "{tmp_path}" '
+        "(set with: pulumi config set --path 'meshlab:charts.source' VALUE)"
+    ]
+
+
+def test_every_problem_is_reported_in_one_run() -> None:
+    wrong = sections(
+        nope={},
+        envoyDemo={"scenario": "x"},
+        mesh={"namespaces": {"prometheus": "1-18"}},
+        monitoring={"version": "42.2.1", "replicas": 0, "retention": "0"},
+    )
+    keys = [line.split(": ")[1] for line in problems(wrong)]
+    assert keys == [
+        "meshlab:envoyDemo.scenario",
+        "meshlab:mesh.namespaces.prometheus",
+        "meshlab:monitoring.replicas",
+        "meshlab:monitoring.retention",
+        "meshlab:nope",
+    ]
+
+
+def test_a_wrong_setting_stops_the_program_before_any_resource() -> None:
+    with pytest.raises(ProgramError) as caught:
+        record("dev", config={"meshlab:envoyDemo": {"scenario": "x"}})
+    assert str(caught.value).startswith("Pulumi.dev.yaml: meshlab:envoyDemo.scenario: expected ")
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = parse_settings(sections(), project="meshlab", stack="dev")
+    with pytest.raises(ValueError, match="frozen"):
+        settings.envoy_demo.scenario = "retry"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_projects_config_schema_and_the_settings_list_the_same_keys() -> None:
+    schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    models = {field.alias: field.annotation for field in Settings.model_fields.values()}
+    assert set(schema) == set(models)
+    for key, entry in schema.items():
+        assert entry["type"] == "object"
+        # Defaults stand in the settings model alone; the empty section only lets a stack leave it out.
+        assert entry["default"] == {}
+        model = models[key]
+        assert isinstance(model, type)
+        assert issubclass(model, Section)
+        assert model.__doc__ == f"{entry['description']}."
+
+
+def test_every_setting_says_what_it_means() -> None:
+    tree = ast.parse((ROOT / "components" / "settings.py").read_text(encoding="utf-8"))
+    models = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name not in ("Section", "Settings")]
+    settings = 0
+    for model in models:
+        for node, after in pairwise(model.body):
+            if isinstance(node, ast.AnnAssign):
+                settings += 1
+                documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                assert documented, f"{model.name}: {ast.unparse(node)}"
+    assert settings > 25

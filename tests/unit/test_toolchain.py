@@ -1,0 +1,220 @@
+"""Which programs are used, where they lie, and what the user reads where they cannot be had. Nothing is built."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from meshlab import toolchain
+from meshlab.toolchain import parse_version
+
+
+@pytest.fixture(autouse=True)
+def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with an empty cache and nothing on PATH but the folder that is returned."""
+    on_path = tmp_path / "bin"
+    on_path.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(on_path))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    return on_path
+
+
+def install(folder: Path, name: str, says: str, code: int = 0) -> Path:
+    """Puts a program into a folder that says something, whatever it is asked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho '{says}'\nexit {code}\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("Kubernetes v1.34.4", (1, 34, 4)),
+        ("etcd Version: 3.6.16\nGit SHA: abc\nGo Version: go1.26.8", (3, 6, 16)),
+        ("kwok version v0.7.0 go1.26.8 (linux/amd64)", (0, 7, 0)),
+        ("v3.20.2+g1234567", (3, 20, 2)),
+        ("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0", (1, 32, 4)),
+        ("prometheus, version 3.9.1 (branch: HEAD)", (3, 9, 1)),
+        ("command not found", None),
+    ],
+)
+def test_a_version_is_read_from_what_programs_say(said: str, version: tuple[int, ...] | None) -> None:
+    assert parse_version(said) == version
+
+
+@pytest.mark.parametrize(
+    ("name", "fitting", "other"),
+    [
+        ("kube-apiserver", ["1.34.0", "1.34.9"], ["1.33.9", "1.35.0"]),
+        ("kubectl", ["1.33.0", "1.34.4", "1.35.2"], ["1.32.4", "1.36.0"]),
+        ("etcd", ["3.6.0", "3.6.16"], ["3.4.23", "3.5.21", "3.7.0"]),
+        ("kwok", ["0.7.0"], ["0.6.1", "0.8.0"]),
+        ("helm", ["3.14.0", "3.20.2"], ["3.13.3", "4.0.0"]),
+    ],
+)
+def test_only_versions_that_were_tried_together_fit(name: str, fitting: list[str], other: list[str]) -> None:
+    tool = toolchain.table()[name]
+    assert [version for version in fitting + other if tool.fits(parse_version(version) or ())] == fitting
+
+
+@pytest.mark.parametrize("name", sorted(toolchain.table()))
+def test_every_tool_is_pinned_by_the_module_that_builds_it(name: str) -> None:
+    tool = toolchain.table()[name]
+    module_file = (toolchain.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
+    assert f"{tool.module} {tool.tag}" in module_file
+    assert re.search(rf"^(tool|\t)\s*{re.escape(tool.package)}$", module_file, re.MULTILINE), (
+        "the tool line keeps it tidy"
+    )
+    assert tool.package.startswith(tool.module)
+    assert (toolchain.TOOLS_FOLDER / tool.folder / "go.sum").is_file()
+
+
+def test_all_staging_modules_of_kubernetes_follow_its_version() -> None:
+    module_file = (toolchain.TOOLS_FOLDER / "kubernetes" / "go.mod").read_text()
+    replaced = re.findall(r"(k8s\.io/\S+) => k8s\.io/\S+ (v\S+)", module_file)
+    assert len(replaced) >= 30
+    expected = re.sub(r"^v1", "v0", toolchain.table()["kube-apiserver"].tag)
+    assert {version for _, version in replaced} == {expected}
+
+
+def test_the_version_is_stamped_into_what_would_believe_in_another() -> None:
+    table = toolchain.table()
+    assert "k8s.io/component-base/version.gitVersion=v1.34." in table["kube-apiserver"].linker_flags
+    assert "k8s.io/component-base/version.gitMinor=34" in table["kube-apiserver"].linker_flags
+    assert f"internal/version.version={table['helm'].tag}" in table["helm"].linker_flags
+    assert "version.Version=3.9.1" in table["prometheus"].linker_flags
+
+
+def test_the_version_helm_believes_in_is_that_of_its_client_library() -> None:
+    module_file = (toolchain.TOOLS_FOLDER / "helm" / "go.mod").read_text()
+    library = re.search(r"k8s\.io/client-go v0\.(\d+)\.", module_file)
+    assert library
+    assert f"chartutil.k8sVersionMinor={library[1]}" in toolchain.table()["helm"].linker_flags
+
+
+def test_built_programs_lie_outside_the_tree_by_name_and_version(tmp_path: Path) -> None:
+    tool = toolchain.table()["kube-apiserver"]
+    assert tool.path == tmp_path / "cache/meshlab/tools" / f"kube-apiserver-{tool.tag}" / "kube-apiserver"
+
+
+def test_without_xdg_the_cache_is_in_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value in ("", "relative/path"):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert toolchain.cache_folder() == tmp_path / ".cache/meshlab/tools"
+
+
+def test_a_program_whose_package_ends_in_a_version_is_built_under_the_name_before(tmp_path: Path) -> None:
+    assert toolchain.table()["etcd"].built_as == "server"
+    assert toolchain.table()["kube-apiserver"].built_as == "kube-apiserver"
+
+
+def test_a_fitting_program_on_path_is_used(empty_machine: Path) -> None:
+    program = install(empty_machine, "helm", "v3.18.4+gd80839c")
+    assert toolchain.find("helm") == program
+
+
+def test_a_program_of_another_version_is_not_used(empty_machine: Path) -> None:
+    install(empty_machine, "etcd", "etcd Version: 3.4.23")
+    install(empty_machine, "helm", "v4.0.1+g12500dd")
+    assert (toolchain.find("etcd"), toolchain.find("helm")) == (None, None)
+
+
+def test_a_program_that_cannot_say_its_version_is_not_used(empty_machine: Path) -> None:
+    install(empty_machine, "kwok", "what?")
+    (empty_machine / "helm").mkdir()
+    assert (toolchain.find("kwok"), toolchain.find("helm")) == (None, None)
+
+
+def test_kubebuilder_assets_come_before_path(
+    empty_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(empty_machine, "etcd", "etcd Version: 3.6.5")
+    asset = install(tmp_path / "assets", "etcd", "etcd Version: 3.6.4")
+    install(tmp_path / "assets", "helm", "v3.18.4")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    assert toolchain.find("etcd") == asset
+    assert toolchain.find("helm") is None, "the assets folder holds the API server, etcd and kubectl"
+
+
+def test_what_was_built_comes_first_and_is_not_asked(empty_machine: Path) -> None:
+    install(empty_machine, "helm", "v3.18.4")
+    built = toolchain.table()["helm"].path
+    install(built.parent, "helm", "not asked", code=1)
+    assert toolchain.find("helm") == built
+
+
+def test_without_go_and_programs_one_line_says_what_to_install() -> None:
+    with pytest.raises(toolchain.ToolsMissingError) as caught:
+        toolchain.ensure(["kubectl", "etcd"])
+    assert str(caught.value) == (
+        "not on this machine: kubectl 1.33 to below 1.36, etcd 3.6 to below 3.7; "
+        "install Go 1.26 or newer, which builds them once, or put them on PATH"
+    )
+
+
+def test_the_go_version_asked_for_builds_every_module() -> None:
+    asked = parse_version(toolchain.GO_HINT)
+    folders = {tool.folder for tool in toolchain.table().values()}
+    files = [(toolchain.TOOLS_FOLDER / folder / "go.mod").read_text() for folder in folders]
+    needed = [parse_version(line[3:]) for text in files for line in text.splitlines() if line.startswith("go ")]
+    assert len(needed) == len(folders)
+    assert asked and all(version and version[:2] <= asked for version in needed)
+
+
+def test_only_what_is_missing_is_built_and_each_folder_once(
+    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pretended go records its arguments and makes the files that the real one would."""
+    real = shutil.which("sh", path="/bin:/usr/bin")
+    record = empty_machine / "calls"
+    go = empty_machine / "go"
+    go.write_text(
+        f"#!{real}\nPATH=/usr/bin:/bin\n"
+        f'echo "$PWD $GOFLAGS $GOOS|$*" >> {record}\n'
+        'while [ "$1" != "-o" ]; do shift; done; out="$2"; shift 2\n'
+        'for package in "$@"; do echo binary > "$out$(basename "$package")"; done\n'
+    )
+    go.chmod(0o755)
+    monkeypatch.setenv("GOFLAGS", "-mod=vendor")
+    monkeypatch.setenv("GOOS", "plan9")
+    kubectl = install(empty_machine, "kubectl", "Client Version: v1.34.1")
+    lines: list[str] = []
+    found = toolchain.ensure(["kubectl", "kube-scheduler", "kube-apiserver", "kwok"], lines.append)
+    table = toolchain.table()
+    assert found == {
+        "kubectl": kubectl,
+        "kube-scheduler": table["kube-scheduler"].path,
+        "kube-apiserver": table["kube-apiserver"].path,
+        "kwok": table["kwok"].path,
+    }
+    assert all(path.is_file() for path in found.values())
+    calls = record.read_text().splitlines()
+    assert len(calls) == 2
+    assert calls[0].startswith(f"{toolchain.TOOLS_FOLDER}/kubernetes -mod=readonly |build -trimpath")
+    assert calls[0].endswith("k8s.io/kubernetes/cmd/kube-scheduler k8s.io/kubernetes/cmd/kube-apiserver")
+    kubernetes, kwok = f"kube-scheduler, kube-apiserver {table['kube-apiserver'].tag}", f"kwok {table['kwok'].tag}"
+    assert [re.sub(r"\d+ s$", "N s", line) for line in lines] == [
+        f"tools: building {kubernetes} from source, once for this machine",
+        f"tools: built {kubernetes} in N s",
+        f"tools: building {kwok} from source, once for this machine",
+        f"tools: built {kwok} in N s",
+    ]
+    assert toolchain.ensure(["kwok"], lines.append) == {"kwok": table["kwok"].path}
+    assert len(record.read_text().splitlines()) == 2, "nothing is built twice"
+
+
+def test_a_failed_build_is_one_line_with_gos_reason_and_leaves_nothing_behind(empty_machine: Path) -> None:
+    go = empty_machine / "go"
+    go.write_text("#!/bin/sh\necho 'go: go.mod requires go >= 1.26' >&2\nexit 1\n")
+    go.chmod(0o755)
+    with pytest.raises(toolchain.ToolBuildError) as caught:
+        toolchain.ensure(["helm"], lambda line: None)
+    tag, folder = toolchain.table()["helm"].tag, toolchain.cache_folder()
+    reason = "go: go.mod requires go >= 1.26"
+    assert str(caught.value) == f"building helm {tag} failed: {reason} (log: {folder}/build-helm.log)"
+    assert sorted(path.name for path in folder.iterdir()) == [".lock-helm", "build-helm.log"]
