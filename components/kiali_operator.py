@@ -68,7 +68,8 @@ class KialiOperator(pulumi.ComponentResource):
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name="kiali",
                 namespace=ISTIO_NAMESPACE,
-                annotations={"pulumi.com/waitFor": READY_CONDITION} if settings.await_ready else {},
+                # None and not {}: the server drops an empty mapping, and every preview would show it anew.
+                annotations={"pulumi.com/waitFor": READY_CONDITION} if settings.await_ready else None,
             ),
             spec=merged(kiali_spec(settings, istio.default_revision, args["monitoring"]), settings.spec),
             # The operator's finalizer: the object must be gone before the operator is.

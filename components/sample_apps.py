@@ -40,7 +40,7 @@ class SampleApps(pulumi.ComponentResource):
         self.namespace = k8s.core.v1.Namespace(
             f"{name}-namespace",
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=NAMESPACE, labels={REVISION_LABEL: revision} if revision is not None else {}
+                name=NAMESPACE, labels={REVISION_LABEL: revision} if revision is not None else None
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -1,0 +1,374 @@
+"""Istio control plane: does istiod deliver configuration, and to whom does it not?"""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from . import frame, style
+from .queries import ISTIOD, WINDOW, all_of, or_zero, quantile, rate
+from .style import Column, Key, Query
+
+UID = "meshlab-control-plane"
+
+# A revision's pods; with All chosen also those of an istiod without a revision in its name.
+POD = 'pod=~"istiod-($revision)-.*"'
+ISTIOD_UP = f"up{{{ISTIOD}}}"
+XDS = 'cluster_name="xds-grpc", istio_rev=~"$revision"'
+DAY = 86400
+CERTIFICATE: style.Steps = [
+    (None, style.RED),
+    (style.LIMITS.ca_certificate_critical_days * DAY, style.ORANGE),
+    (style.LIMITS.ca_certificate_warning_days * DAY, style.GREEN),
+]
+CONVERGENCE: style.Steps = [
+    (None, style.GREEN),
+    (style.LIMITS.convergence_p99_seconds / 2, style.ORANGE),
+    (style.LIMITS.convergence_p99_seconds, style.RED),
+]
+
+
+def build() -> Dashboard:
+    """The dashboard, its top row first."""
+    return frame.dashboard(
+        UID,
+        "Istio control plane",
+        "Is istiod up, does configuration reach every proxy in time, and which proxies refuse it?",
+        [frame.revision()],
+        [
+            frame.Row("Is it healthy?", _health()),
+            frame.Row("What changed?", _changes()),
+            frame.Row("Who is affected?", _affected()),
+            frame.Row("How is configuration delivered?", _delivery()),
+            frame.Row("What does istiod use?", _resources(), collapsed=True),
+        ],
+        events='namespace="istio-system"',
+    )
+
+
+def _health() -> list[frame.PanelBuilder]:
+    rejects = or_zero('sum(istiod:xds_rejects:increase1h{istio_rev=~"$revision"})', ISTIOD_UP)
+    failures = or_zero('sum(istiod:injection_failures:increase1h{istio_rev=~"$revision"})', ISTIOD_UP)
+    certificates = " or ".join(
+        f'label_replace(citadel_server_{which}_expiry_timestamp{{{ISTIOD}}}, "certificate", "{which}", "", "")'
+        for which in ("root_cert", "cert_chain")
+    )
+    return [
+        style.number(
+            "istiod instances up",
+            "istiod targets that answer. Red: running proxies keep their last configuration, but nothing new is "
+            "delivered, no pod gets a sidecar and no certificate is renewed. Look at the pods: kubectl -n "
+            "istio-system get pods -l app=istiod",
+            f"sum({ISTIOD_UP}) or vector(0)",
+            style.COUNT,
+            style.UP_IS_GOOD,
+        ),
+        style.number(
+            "Connected proxies",
+            "Proxies with an open configuration stream. A sudden fall is a network fault or an istiod that restarts; "
+            "compare with the number of sidecars: istioctl proxy-status",
+            f"sum(pilot_xds{{{ISTIOD}}})",
+            style.COUNT,
+            style.UP_IS_GOOD,
+        ),
+        style.number(
+            "Rejected configuration (1 h)",
+            "Updates that a proxy refused in the last hour. Red: the proxy goes on with old configuration. "
+            "The table `Which proxies refuse configuration?` below names it; istioctl analyze finds the object.",
+            rejects,
+            style.COUNT,
+            style.NONE_IS_GOOD,
+            decimals=0,
+        ),
+        style.number(
+            "Convergence p99",
+            "Time until 99 % of the proxies have a change. Red: routing changes and new endpoints arrive late; look "
+            "at push triggers, configuration size and istiod's CPU below.",
+            quantile(0.99, "pilot_proxy_convergence_time", ISTIOD),
+            style.SECONDS,
+            CONVERGENCE,
+        ),
+        style.number(
+            "CA certificate valid for",
+            "Time until the first certificate of istiod's certificate chain ends. Red: renew it now, or all mutual TLS "
+            "fails at once: docs/runbooks/istio-ca-certificate-expiring.md",
+            f"min({certificates}) - time()",
+            style.SECONDS,
+            CERTIFICATE,
+        ),
+        style.number(
+            "Failed injections (1 h)",
+            "Pods that asked for a sidecar and were refused in the last hour. Red: kubectl get events shows "
+            "the refused pods, istiod's log the reason.",
+            failures,
+            style.COUNT,
+            style.NONE_IS_GOOD,
+            decimals=0,
+        ),
+    ]
+
+
+def _changes() -> list[frame.PanelBuilder]:
+    return [
+        style.lines(
+            "Why does istiod push?",
+            "Reasons of configuration pushes. A steep rise of `endpoint` is pods coming and going; of `config` "
+            "somebody (or a controller in a loop) editing objects; of `proxy` proxies that reconnect.",
+            [Query(rate("pilot_push_triggers", ISTIOD, "type"), "{{type}}")],
+            style.PER_SECOND,
+            stacked=True,
+        ),
+        style.lines(
+            "Which objects change?",
+            "Events that istiod sees: Istio objects first, then those of Kubernetes (pods, services, endpoints, "
+            "nodes). A kind that never rests is a controller that fights another one: kubectl get KIND -A --watch "
+            "names the object.",
+            [
+                Query(rate("pilot_k8s_cfg_events", ISTIOD, "type, event"), "{{type}} {{event}}"),
+                Query(rate("pilot_k8s_reg_events", ISTIOD, "type, event"), "{{type}} {{event}}"),
+            ],
+            style.PER_SECOND,
+        ),
+        style.lines(
+            "Which versions run?",
+            "istiod by its own version, proxies by the version they report to it. Two lines of proxies mean pods "
+            "that have not been restarted since an upgrade: istioctl proxy-status lists them.",
+            [
+                Query(f'sum by (tag) (istio_build{{component="pilot", {ISTIOD}}})', "istiod {{tag}}"),
+                Query(f"sum by (version) (pilot_xds{{{ISTIOD}}})", "proxies {{version}}"),
+            ],
+            style.COUNT,
+        ),
+    ]
+
+
+def _affected() -> list[frame.PanelBuilder]:
+    kinds = ("cds", "eds", "lds", "rds")
+    rejected = " or ".join(
+        f'label_replace(pilot_xds_{kind}_reject{{{ISTIOD}}}, "xds", "{kind.upper()}", "", "")' for kind in kinds
+    )
+    return [
+        style.grid(
+            "Which proxies refuse configuration?",
+            "Every proxy that has refused an update since istiod started, with Envoy's reason. For each: istioctl "
+            "proxy-status POD, then istioctl proxy-config shows what it has instead. Empty is good.",
+            [Key("node", "Proxy"), Key("xds", "Kind"), Key("err", "Reason")],
+            [Column("Refused", f"sum by (node, xds, err) ({rejected})", style.COUNT, style.NONE_IS_GOOD)],
+            sort="Refused",
+            width=12,
+            height=8,
+        ),
+        style.lines(
+            "Push errors",
+            "Updates that istiod could not build or send, and writes that timed out. Red in an alert: istiod's log "
+            "says which proxy; a proxy that cannot take data is out of memory or its node is cut off.",
+            [
+                Query(rate("pilot_total_xds_internal_errors", ISTIOD), "internal errors"),
+                Query(rate("pilot_xds_push_context_errors", ISTIOD), "push context (Istio 1.17)"),
+                Query(rate("pilot_xds_write_timeout", ISTIOD), "write timeouts"),
+                Query(rate("pilot_xds_pushes", all_of(ISTIOD, 'type=~".*_(senderr|builderr)"'), "type"), "{{type}}"),
+                Query(rate("pilot_total_xds_rejects", ISTIOD, "type"), "rejected {{type}}"),
+            ],
+            style.PER_SECOND,
+            width=12,
+        ),
+        style.lines(
+            "Listener conflicts",
+            "Services that claim the same port and address in different protocols; istiod drops one of them. Above "
+            "0: istioctl analyze -A, then name the ports by protocol (http-…, tcp-…).",
+            [
+                Query(f"sum(pilot_conflict_inbound_listener{{{ISTIOD}}})", "inbound"),
+                Query(
+                    f"sum(pilot_conflict_outbound_listener_http_over_current_tcp{{{ISTIOD}}})",
+                    "outbound HTTP over TCP (Istio 1.17)",
+                ),
+                Query(
+                    f"sum(pilot_conflict_outbound_listener_tcp_over_current_http{{{ISTIOD}}})",
+                    "outbound TCP over HTTP (Istio 1.17)",
+                ),
+                Query(
+                    f"sum(pilot_conflict_outbound_listener_tcp_over_current_tcp{{{ISTIOD}}})", "outbound TCP over TCP"
+                ),
+            ],
+            style.COUNT,
+        ),
+        style.lines(
+            "Admission of Istio objects",
+            "Istio objects that the validating webhook let through or refused. Refusals while nobody edits: a "
+            "controller writes an invalid object again and again; its own log has the message.",
+            [
+                Query(rate("galley_validation_passed", ISTIOD), "passed"),
+                Query(rate("galley_validation_failed", ISTIOD, "reason"), "refused: {{reason}}"),
+            ],
+            style.PER_SECOND,
+        ),
+        style.lines(
+            "Sidecar injection",
+            "Pods that got a sidecar and pods that were refused one. Failures: kubectl get events -A, reason "
+            "FailedCreate; istiod's log names the template error.",
+            [
+                Query(rate("sidecar_injection_success_total", ISTIOD), "injected"),
+                Query(rate("sidecar_injection_failure_total", ISTIOD), "failed"),
+            ],
+            style.PER_SECOND,
+        ),
+    ]
+
+
+def _delivery() -> list[frame.PanelBuilder]:
+    return [
+        style.lines(
+            "Convergence time",
+            "Time from a change to the proxies having it. The dashed line is the alert's threshold. Over it: too "
+            "many pushes, too big a configuration (narrow it with Sidecar objects) or an istiod short of CPU.",
+            [
+                Query(quantile(0.5, "pilot_proxy_convergence_time", ISTIOD), "p50"),
+                Query(quantile(0.99, "pilot_proxy_convergence_time", ISTIOD), "p99"),
+            ],
+            style.SECONDS,
+            width=6,
+            limit="meshlab:threshold:convergence_p99_seconds",
+        ),
+        style.lines(
+            "Where is the time spent? (p99)",
+            "Stages of a push: collecting changes, building, waiting in the queue. Queue above all: too few istiod "
+            "replicas; build above all: too big a configuration.",
+            [
+                Query(quantile(0.99, "pilot_debounce_time", ISTIOD), "collecting changes"),
+                Query(quantile(0.99, "pilot_xds_push_time", ISTIOD, "type"), "building {{type}}"),
+                Query(quantile(0.99, "pilot_proxy_queue_time", ISTIOD), "in the queue"),
+            ],
+            style.SECONDS,
+            width=6,
+        ),
+        style.lines(
+            "Pushes",
+            "Configuration sent to proxies by kind. A kind that dominates tells what to narrow: EDS is endpoints, "
+            "CDS services, RDS routes, LDS listeners.",
+            [Query(rate("pilot_xds_pushes", ISTIOD, "type"), "{{type}}")],
+            style.PER_SECOND,
+            width=6,
+            stacked=True,
+        ),
+        style.lines(
+            "Size of a push (p99)",
+            "Bytes of one update to one proxy. Above 4 MiB the proxies' streams break; narrow what they see with "
+            "Sidecar objects or discovery selectors.",
+            [Query(quantile(0.99, "pilot_xds_config_size_bytes", ISTIOD, "type"), "{{type}}")],
+            style.BYTES,
+            width=6,
+        ),
+        style.lines(
+            "What istiod knows",
+            "Services and virtual services that istiod has read. A fall without a deploy means that it lost sight of "
+            "objects: check its permissions and its log.",
+            [
+                Query(f"sum by (istio_rev) (pilot_services{{{ISTIOD}}})", "services, {{istio_rev}}"),
+                Query(f"sum by (istio_rev) (pilot_virt_services{{{ISTIOD}}})", "virtual services, {{istio_rev}}"),
+            ],
+            style.COUNT,
+            width=6,
+        ),
+        style.lines(
+            "Streams from proxies to istiod",
+            "Open, new and failed connections as the proxies count them. Failures while istiod is up: network "
+            "policy, DNS or an expired certificate between the two.",
+            [
+                Query(f"sum(envoy_cluster_upstream_cx_active{{{XDS}}})", "open"),
+                Query(f"sum(increase(envoy_cluster_upstream_cx_total{{{XDS}}}[{WINDOW}]))", "new"),
+                Query(f"sum(increase(envoy_cluster_upstream_cx_connect_fail{{{XDS}}}[{WINDOW}]))", "failed"),
+            ],
+            style.COUNT,
+            width=6,
+        ),
+        style.lines(
+            "Configuration traffic",
+            "Bytes between proxies and istiod. Steady high traffic to the proxies is configuration that changes all "
+            "the time.",
+            [
+                Query(rate("envoy_cluster_upstream_cx_rx_bytes_total", XDS), "to the proxies"),
+                Query(rate("envoy_cluster_upstream_cx_tx_bytes_total", XDS), "to istiod"),
+            ],
+            style.BYTE_RATE,
+            width=6,
+        ),
+        style.lines(
+            "Envoys restarted in place",
+            "Highest hot restart count among the sidecars. Istio never restarts an Envoy in place: above 0 "
+            "somebody's own image or entry point does.",
+            [Query('max(envoy_server_hot_restart_epoch{istio_rev=~"$revision"})', "hot restarts")],
+            style.COUNT,
+            width=6,
+        ),
+    ]
+
+
+def _resources() -> list[frame.PanelBuilder]:
+    container = f'container="discovery", {POD}'
+    return [
+        style.lines(
+            "CPU",
+            "Cores used, as the kubelet and as istiod itself count them. At its limit istiod is throttled and "
+            "convergence grows: raise the limit or the number of replicas.",
+            [
+                Query(rate("container_cpu_usage_seconds_total", container, "pod"), "{{pod}}"),
+                Query(rate("process_cpu_seconds_total", all_of('app="istiod"', ISTIOD), "pod"), "{{pod}} (own count)"),
+            ],
+            style.CORES,
+        ),
+        style.lines(
+            "Memory",
+            "Working set (what the limit counts), resident and virtual memory. Near the limit the pod is killed: "
+            "raise it, or give istiod fewer objects to watch with discovery selectors.",
+            [
+                Query(f"sum by (pod) (container_memory_working_set_bytes{{{container}}})", "{{pod}} working set"),
+                Query(f'sum by (pod) (process_resident_memory_bytes{{app="istiod", {ISTIOD}}})', "{{pod}} resident"),
+                Query(f'sum by (pod) (process_virtual_memory_bytes{{app="istiod", {ISTIOD}}})', "{{pod}} virtual"),
+            ],
+            style.BYTES,
+        ),
+        style.lines(
+            "Go heap and stacks",
+            "Memory inside the Go runtime. A heap that only grows over days is a leak: take a profile at istiod's "
+            "port 8080, /debug/pprof/heap.",
+            [
+                Query(f'sum(go_memstats_alloc_bytes{{app="istiod", {ISTIOD}}})', "allocated"),
+                Query(f'sum(go_memstats_heap_alloc_bytes{{app="istiod", {ISTIOD}}})', "heap allocated"),
+                Query(f'sum(go_memstats_heap_inuse_bytes{{app="istiod", {ISTIOD}}})', "heap in use"),
+                Query(f'sum(go_memstats_heap_sys_bytes{{app="istiod", {ISTIOD}}})', "heap from the system"),
+                Query(f'sum(go_memstats_stack_inuse_bytes{{app="istiod", {ISTIOD}}})', "stacks in use"),
+            ],
+            style.BYTES,
+        ),
+        style.lines(
+            "Bytes allocated",
+            "What the garbage collector has to clear. It follows the pushes; a rise without pushes is worth a profile.",
+            [Query(rate("go_memstats_alloc_bytes_total", all_of('app="istiod"', ISTIOD), "pod"), "{{pod}}")],
+            style.BYTE_RATE,
+            width=6,
+        ),
+        style.lines(
+            "Objects allocated",
+            "New objects on the heap. Read it beside the bytes: many small objects are string building, few big ones "
+            "are pushes.",
+            [Query(rate("go_memstats_mallocs_total", all_of('app="istiod"', ISTIOD), "pod"), "{{pod}}")],
+            style.PER_SECOND,
+            width=6,
+        ),
+        style.lines(
+            "Goroutines and open files",
+            "Both follow the number of proxies. Growth without new proxies is a leak: /debug/pprof/goroutine at port "
+            "8080.",
+            [
+                Query(f'sum by (pod) (go_goroutines{{app="istiod", {ISTIOD}}})', "{{pod}} goroutines"),
+                Query(f'sum by (pod) (process_open_fds{{app="istiod", {ISTIOD}}})', "{{pod}} open files"),
+            ],
+            style.COUNT,
+            width=6,
+        ),
+        style.lines(
+            "Disk",
+            "Space that istiod's container takes on its node. istiod writes next to nothing: growth is a log or dump "
+            "inside the pod.",
+            [Query(f"sum by (pod) (container_fs_usage_bytes{{{container}}})", "{{pod}}")],
+            style.BYTES,
+            width=6,
+        ),
+    ]

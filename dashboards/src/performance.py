@@ -1,0 +1,324 @@
+"""Istio performance: what the mesh costs in CPU, memory and bytes, and where."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from . import frame, style
+from .queries import ISTIOD, all_of, rate, ratio
+from .style import Column, Key, Query
+
+UID = "meshlab-performance"
+
+SIDECAR = 'container="istio-proxy", namespace=~"$namespace"'
+MESHED = 'container!="", namespace=~"$namespace"'
+DISCOVERY = 'container="discovery", pod=~"istiod-($revision)-.*"'
+ZTUNNEL = 'pod=~"ztunnel-.*"'
+REV = 'istio_rev=~"$revision"'
+CALLS = 'reporter="source", source_workload_namespace=~"$namespace", istio_rev=~"$revision"'
+KILO = "/ 1000"
+CPU_PER_1000: style.Steps = [(None, style.GREEN), (0.7, style.ORANGE), (1.5, style.RED)]
+MEMORY: style.Steps = [(None, style.GREEN), (128 * 2**20, style.ORANGE), (256 * 2**20, style.RED)]
+SHARE: style.Steps = [(None, style.GREEN), (0.3, style.ORANGE), (0.5, style.RED)]
+
+
+def build() -> Dashboard:
+    """The dashboard, its top row first."""
+    return frame.dashboard(
+        UID,
+        "Istio performance",
+        "What the mesh costs: CPU, memory and bytes of the sidecars and of istiod, and who pays most.",
+        [
+            frame.choice("namespace", "Namespace", "Namespaces of the sidecars", 'up{job="envoy-stats"}', "namespace"),
+            frame.revision(),
+        ],
+        [
+            frame.Row("Is the cost reasonable?", _health()),
+            frame.Row("What changed?", _changes()),
+            frame.Row("Who pays most?", _dearest()),
+            frame.Row("What does istiod cost?", _istiod()),
+            frame.Row("Wasm extensions", _wasm(), collapsed=True),
+            frame.Row("Ambient mode: ztunnel (Istio 1.30)", _ztunnel(), collapsed=True),
+        ],
+        events='namespace=~"$namespace"',
+    )
+
+
+def _health() -> list[frame.PanelBuilder]:
+    cpu = rate("container_cpu_usage_seconds_total", SIDECAR)
+    calls = rate("istio_requests_total", CALLS)
+    memory = f"container_memory_working_set_bytes{{{SIDECAR}}}"
+    return [
+        style.number(
+            "Sidecar CPU per 1000 requests/s",
+            "Cores that all sidecars use for a thousand requests per second. Red: access logs, tracing of every "
+            "request or Wasm filters; switch them off one by one. Meaningless with next to no traffic.",
+            ratio(cpu, f"({calls} {KILO})"),
+            style.CORES,
+            CPU_PER_1000,
+            decimals=2,
+        ),
+        style.number(
+            "Sidecars' share of CPU",
+            "CPU of the sidecars by that of all containers of the namespaces. Red: the applications do little "
+            "themselves, or the sidecars do too much.",
+            ratio(cpu, rate("container_cpu_usage_seconds_total", MESHED)),
+            style.RATIO,
+            SHARE,
+        ),
+        style.number(
+            "Memory of a sidecar (average)",
+            "Working set of an average sidecar. Red: it knows the whole mesh; narrow that with a Sidecar object for "
+            "the namespace.",
+            f"avg({memory})",
+            style.BYTES,
+            MEMORY,
+        ),
+        style.number(
+            "Memory of the biggest sidecar",
+            "Working set of the biggest sidecar. Red: the table below names its pod; near its limit it is killed and "
+            "the pod loses its network.",
+            f"max({memory})",
+            style.BYTES,
+            MEMORY,
+        ),
+        style.number(
+            "istiod CPU",
+            "Cores that istiod uses. Compare with its limit; on the control plane dashboard convergence says whether "
+            "it is enough.",
+            rate("container_cpu_usage_seconds_total", DISCOVERY),
+            style.CORES,
+            decimals=2,
+        ),
+        style.number(
+            "istiod memory",
+            "Working set of all istiod pods. It grows with services and proxies, not with traffic.",
+            f"sum(container_memory_working_set_bytes{{{DISCOVERY}}})",
+            style.BYTES,
+        ),
+    ]
+
+
+def _changes() -> list[frame.PanelBuilder]:
+    request = rate("istio_request_bytes_sum", CALLS, "source_workload_namespace")
+    response = rate("istio_response_bytes_sum", CALLS, "source_workload_namespace")
+    return [
+        style.lines(
+            "Sidecar CPU by namespace",
+            "Cores used by the sidecars. A step without more requests is a change of configuration: compare with the "
+            "marks on the time axis.",
+            [Query(rate("container_cpu_usage_seconds_total", SIDECAR, "namespace"), "{{namespace}}")],
+            style.CORES,
+            stacked=True,
+            width=6,
+        ),
+        style.lines(
+            "Sidecar memory by namespace",
+            "Working set of the sidecars. A step in all namespaces at once is a change that istiod sent to everybody.",
+            [Query(f"sum by (namespace) (container_memory_working_set_bytes{{{SIDECAR}}})", "{{namespace}}")],
+            style.BYTES,
+            stacked=True,
+            width=6,
+        ),
+        style.lines(
+            "Bytes through the sidecars by caller's namespace",
+            "Bodies of requests and responses. CPU follows this where bodies are big.",
+            [
+                Query(request, "requests of {{source_workload_namespace}}"),
+                Query(response, "responses to {{source_workload_namespace}}"),
+            ],
+            style.BYTE_RATE,
+            width=6,
+        ),
+        style.lines(
+            "Components by version",
+            "Every istiod, sidecar and gateway by its version: a change of cost that starts with a new version is "
+            "the version's.",
+            [Query(f"sum by (component, tag) (istio_build{{{REV}}})", "{{component}} {{tag}}")],
+            style.COUNT,
+            width=6,
+        ),
+    ]
+
+
+def _dearest() -> list[frame.PanelBuilder]:
+    by = "namespace, pod"
+    return [
+        style.grid(
+            "Sidecars by cost",
+            "Every sidecar, the one with most memory first. Far above the others: more connections or more "
+            "configuration than they have; istioctl proxy-config all POD shows which.",
+            [Key("pod", "Pod"), Key("namespace", "Namespace")],
+            [
+                Column("CPU", rate("container_cpu_usage_seconds_total", SIDECAR, by), style.CORES),
+                Column(
+                    "Memory", f"sum by ({by}) (container_memory_working_set_bytes{{{SIDECAR}}})", style.BYTES, MEMORY
+                ),
+                Column("Disk", f"sum by ({by}) (container_fs_usage_bytes{{{SIDECAR}}})", style.BYTES),
+            ],
+            sort="Memory",
+            width=16,
+        ),
+        style.lines(
+            "Disk of the sidecars by namespace",
+            "Space on the nodes. A sidecar writes logs only; growth is an access log that nobody rotates.",
+            [Query(f"sum by (namespace) (container_fs_usage_bytes{{{SIDECAR}}})", "{{namespace}}")],
+            style.BYTES,
+        ),
+    ]
+
+
+def _istiod() -> list[frame.PanelBuilder]:
+    proxies = f"sum(pilot_xds{{{ISTIOD}}})"
+    own = all_of('app="istiod"', ISTIOD)
+    return [
+        style.lines(
+            "istiod CPU by pod",
+            "Cores used. One pod far above the others holds most of the streams: restart it, the proxies spread anew.",
+            [
+                Query(rate("container_cpu_usage_seconds_total", DISCOVERY, "pod"), "{{pod}}"),
+                Query(rate("process_cpu_seconds_total", own, "pod"), "{{pod}} (own count)"),
+            ],
+            style.CORES,
+        ),
+        style.lines(
+            "istiod memory by pod",
+            "Working set. It follows the number of services and proxies; near the limit raise it before the pod is "
+            "killed.",
+            [
+                Query(f"sum by (pod) (container_memory_working_set_bytes{{{DISCOVERY}}})", "{{pod}}"),
+                Query(f"sum by (pod) (process_resident_memory_bytes{{{own}}})", "{{pod}} resident"),
+            ],
+            style.BYTES,
+        ),
+        style.lines(
+            "istiod memory per proxy",
+            "Memory by connected proxy. It should fall as the mesh grows; a rise means that configuration grows "
+            "faster than the mesh.",
+            [Query(ratio(f"sum(container_memory_working_set_bytes{{{DISCOVERY}}})", proxies), "per proxy")],
+            style.BYTES,
+        ),
+    ]
+
+
+def _wasm() -> list[frame.PanelBuilder]:
+    def total(metric: str) -> str:
+        return f"sum({metric}{{{REV}}})"
+
+    return [
+        style.lines(
+            "Wasm virtual machines",
+            "Virtual machines in the sidecars by runtime. Created keeps rising while active does not: an extension "
+            "that crashes.",
+            [
+                Query(total("envoy_wasm_envoy_wasm_runtime_null_active"), "native, active"),
+                Query(total("envoy_wasm_envoy_wasm_runtime_null_created"), "native, created"),
+                Query(total("envoy_wasm_envoy_wasm_runtime_v8_active"), "V8, active"),
+                Query(total("envoy_wasm_envoy_wasm_runtime_v8_created"), "V8, created"),
+            ],
+            style.COUNT,
+        ),
+        style.lines(
+            "Wasm modules in the cache",
+            "Modules that the sidecars keep, hits and misses. Misses that go on: the module's address or checksum "
+            "changes all the time.",
+            [
+                Query(total("envoy_wasm_remote_load_cache_entries"), "entries"),
+                Query(total("envoy_wasm_remote_load_cache_hits"), "hits"),
+                Query(total("envoy_wasm_remote_load_cache_misses"), "misses"),
+                Query(total("envoy_wasm_remote_load_cache_negative_hits"), "hits of a failure"),
+            ],
+            style.COUNT,
+        ),
+        style.lines(
+            "Wasm downloads",
+            "Modules fetched. Failures: the registry cannot be reached from the pods, or the credentials are wrong.",
+            [
+                Query(total("envoy_wasm_remote_load_fetch_successes"), "fetched"),
+                Query(total("envoy_wasm_remote_load_fetch_failures"), "failed"),
+            ],
+            style.COUNT,
+        ),
+    ]
+
+
+def _ztunnel() -> list[frame.PanelBuilder]:
+    return [
+        style.lines(
+            "ztunnel CPU",
+            "Cores used by node. One node far above the others carries the busiest pods.",
+            [Query(rate("container_cpu_usage_seconds_total", f'container="istio-proxy", {ZTUNNEL}', "pod"), "{{pod}}")],
+            style.CORES,
+            width=6,
+        ),
+        style.lines(
+            "ztunnel memory",
+            "Working set by node. It follows open connections.",
+            [
+                Query(
+                    f'sum by (pod) (container_memory_working_set_bytes{{container="istio-proxy", {ZTUNNEL}}})',
+                    "{{pod}}",
+                )
+            ],
+            style.BYTES,
+            width=6,
+        ),
+        style.lines(
+            "Connections through ztunnel",
+            "Connections opened and closed. Opened above closed for long is a leak of connections.",
+            [
+                Query(rate("istio_tcp_connections_opened_total", ZTUNNEL, "pod"), "{{pod}} opened"),
+                Query(rate("istio_tcp_connections_closed_total", ZTUNNEL, "pod"), "{{pod}} closed"),
+            ],
+            style.PER_SECOND,
+            width=6,
+        ),
+        style.lines(
+            "Bytes through ztunnel",
+            "Bytes in both directions. A node far above the others: its pods talk more than the rest, or one of them "
+            "loops.",
+            [
+                Query(rate("istio_tcp_sent_bytes_total", ZTUNNEL, "pod"), "{{pod}} sent"),
+                Query(rate("istio_tcp_received_bytes_total", ZTUNNEL, "pod"), "{{pod}} received"),
+            ],
+            style.BYTE_RATE,
+            width=6,
+        ),
+        style.lines(
+            "Open sockets and files of ztunnel",
+            "Near the process's limit new connections fail: raise it or spread the pods.",
+            [
+                Query(f"sum by (pod) (istio_tcp_sockets_open{{{ZTUNNEL}}})", "{{pod}} sockets"),
+                Query(f"sum by (pod) (process_open_fds{{{ZTUNNEL}}})", "{{pod}} files"),
+            ],
+            style.COUNT,
+            width=6,
+        ),
+        style.lines(
+            "ztunnel and istiod",
+            "Messages from istiod and broken streams. Broken streams that go on: istiod restarts or the network "
+            "between them.",
+            [
+                Query(rate("istio_xds_message_total", ZTUNNEL, "pod"), "{{pod}} messages"),
+                Query(rate("istio_xds_connection_terminations_total", ZTUNNEL, "pod"), "{{pod}} broken streams"),
+            ],
+            style.PER_SECOND,
+            width=6,
+        ),
+        style.lines(
+            "Names resolved by ztunnel",
+            "DNS requests of the pods. A rise without more traffic is an application that does not cache.",
+            [Query(rate("istio_dns_requests_total", ZTUNNEL, "pod"), "{{pod}}")],
+            style.PER_SECOND,
+            width=6,
+        ),
+        style.lines(
+            "Pods that ztunnel serves",
+            "Proxied pods by node. Pending that does not return to 0: the CNI agent cannot hand over a pod's "
+            "network; see its log.",
+            [
+                Query(f"sum by (pod) (workload_manager_active_proxy_count{{{ZTUNNEL}}})", "{{pod}} active"),
+                Query(f"sum by (pod) (workload_manager_pending_proxy_count{{{ZTUNNEL}}})", "{{pod}} pending"),
+            ],
+            style.COUNT,
+            width=6,
+        ),
+    ]

@@ -1,0 +1,83 @@
+"""Pieces of PromQL that more than one dashboard needs, so that the same word means the same number everywhere.
+
+Every function returns a string. Label matchers are passed without braces. No function sums over both reporters: the
+caller says which side's report it counts, because each request is reported once by the client's proxy and once by the
+server's.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+# What Grafana puts in: at least four scrape intervals, so that a rate never falls between two scrapes.
+WINDOW = "$__rate_interval"
+
+# Which istiod targets, which sidecar targets: the jobs that manifests/mesh_monitors/ gives them.
+ISTIOD = 'job="pilot", istio_rev=~"$revision"'
+SIDECARS = 'job="envoy-stats", istio_rev=~"$revision"'
+
+FAILED = 'response_code=~"5.*"'
+
+
+def all_of(*matchers: str) -> str:
+    """Joins label matchers, leaving out empty ones."""
+    return ", ".join(matcher for matcher in matchers if matcher)
+
+
+def rate(metric: str, matchers: str = "", by: str = "", window: str = WINDOW) -> str:
+    """The summed increase of a counter in units per second, by the given labels."""
+    return f"sum{_by(by)} (rate({metric}{{{matchers}}}[{window}]))"
+
+
+def ratio(part: str, whole: str) -> str:
+    """`part` over `whole`, where a whole of 0 gives no point at all rather than a wrong one."""
+    return f"{part} / ({whole} > 0)"
+
+
+def or_zero(expression: str, presence: str) -> str:
+    """`expression`, or 0 while `presence` exists.
+
+    Many counters of Istio are absent until their first event. A bare `or vector(0)` would show a healthy 0 for a
+    target that nobody scrapes; this one stays empty then.
+    """
+    return f"{expression} or 0 * count({presence})"
+
+
+class Rates(Protocol):
+    """Where the rate of a counter comes from."""
+
+    def rate(self, metric: str, matchers: str, by: str) -> str:
+        """The summed rate of a counter in units per second, by the given labels."""
+        ...
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Rates computed from the counters at every look."""
+
+    window: str = WINDOW
+
+    def rate(self, metric: str, matchers: str, by: str) -> str:
+        return rate(metric, matchers, by, self.window)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Rates that manifests/mesh_monitors/rules/recording.yaml computes once; `level` is how far they are summed."""
+
+    level: str
+
+    def rate(self, metric: str, matchers: str, by: str) -> str:
+        return f"sum{_by(by)} ({self.level}:{metric}:rate5m{{{matchers}}})"
+
+
+RAW = Raw()
+
+
+def quantile(q: float, histogram: str, matchers: str = "", by: str = "", rates: Rates = RAW) -> str:
+    """The q-quantile of a classic histogram (named without `_bucket`) in the histogram's own unit."""
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({q}, {rates.rate(f'{histogram}_bucket', matchers, labels)})"
+
+
+def _by(labels: str) -> str:
+    return f" by ({labels})" if labels else ""

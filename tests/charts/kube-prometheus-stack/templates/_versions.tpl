@@ -1,0 +1,34 @@
+{{/* What the chart's two eras run, by component. */}}
+{{- define "stack.versions" -}}
+{{- if include "stack.current" . -}}
+prometheus: v3.14.0-distroless
+alertmanager: v0.34.0
+grafana: 13.2.0
+grafanaRepository: docker.io/grafana/grafana
+sidecar: 2.10.1
+stateMetrics: 2.20.0
+nodeExporter: 1.12.1
+nodeExporterTag: v1.12.1-distroless
+certgen: 1.8.7
+certgenRepository: ghcr.io/jkroepke/kube-webhook-certgen
+{{- else -}}
+prometheus: v2.39.1
+alertmanager: v0.24.0
+grafana: 9.3.0
+grafanaRepository: grafana/grafana
+sidecar: 1.19.2
+stateMetrics: 2.7.0
+nodeExporter: 1.5.0
+nodeExporterTag: v1.5.0
+certgen: v1.3.0
+certgenRepository: k8s.gcr.io/ingress-nginx/kube-webhook-certgen
+{{- end }}
+{{- end }}
+
+{{/* An image: the values' registry, repository and tag over the default. List: values, default repository, default tag. */}}
+{{- define "stack.image" -}}
+{{- $values := index . 0 | default dict }}
+{{- $repository := $values.repository | default (index . 1) }}
+{{- with $values.registry }}{{ $repository = printf "%s/%s" . $repository }}{{ end }}
+{{- printf "%s:%s" $repository ($values.tag | default (index . 2) | toString) }}
+{{- end }}

@@ -1,0 +1,365 @@
+"""The synthetic mesh of the dashboard tests: one hour, three services, both reporters, and a story.
+
+    sleep -> web-api -> recommendation -> purchase-history
+
+Minutes 0 to 20 are quiet, 20 to 40 have half as much again, from 40 on it is quiet again and version v2 of
+purchase-history is there: on revision 1-30, slower, and with one answer in four a 500. All rates in FLOWS are requests
+per second in a quiet minute.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .series import MINUTE, SECONDS, SIZES, Course, Profile, Series, histogram, level, slope
+
+START = 1767225600
+"""2026-01-01T00:00:00Z, in seconds: a fixed past, so that pictures do not change from day to day."""
+LENGTH = 60 * MINUTE
+END = START + LENGTH
+STEP = 30
+CANARY = 40 * MINUTE
+UPGRADE = 30 * MINUTE
+BUSY = (20 * MINUTE, 40 * MINUTE, 1.5)
+"""From, to, factor."""
+
+FAST: Profile = {5: 0.3, 10: 0.6, 25: 0.9, 50: 0.97, 100: 0.99, 250: 1.0}
+SLOW: Profile = {100: 0.1, 250: 0.5, 500: 0.8, 1000: 0.9, 2500: 1.0}
+SMALL: Profile = {500: 0.5, 1000: 1.0}
+BIG: Profile = {1000: 0.5, 5000: 0.9, 10000: 1.0}
+QUICK: Profile = {0.1: 0.7, 0.5: 0.95, 1: 1.0}
+
+NAMESPACE = "istioinaction"
+BOTH, CLIENT, SERVER = ("source", "destination"), ("source",), ("destination",)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Requests from one workload to one version of a service that all end in the same way."""
+
+    source: str
+    service: str
+    version: str
+    code: str
+    rate: float
+    reporters: tuple[str, ...] = BOTH
+    flags: str = "-"
+    since: float = 0
+    slow: bool = False
+
+
+FLOWS = (
+    Flow("sleep", "web-api", "v1", "200", 9.0),
+    Flow("sleep", "web-api", "v1", "404", 0.5),
+    Flow("sleep", "web-api", "v1", "301", 0.3),
+    Flow("sleep", "web-api", "v1", "0", 0.2, flags="DC"),
+    # A client without a sidecar: only the server's proxy reports it, and not encrypted.
+    Flow("unknown", "web-api", "v1", "200", 1.0, SERVER),
+    Flow("web-api-v1", "recommendation", "v1", "200", 9.8),
+    Flow("web-api-v1", "recommendation", "v1", "503", 0.2, flags="URX"),
+    # Requests that never reached a server: only the client's proxy reports them.
+    Flow("web-api-v1", "recommendation", "unknown", "503", 0.1, CLIENT, flags="UF"),
+    Flow("recommendation-v1", "purchase-history", "v1", "200", 6.0),
+    Flow("recommendation-v1", "purchase-history", "v2", "200", 1.5, since=CANARY, slow=True),
+    Flow("recommendation-v1", "purchase-history", "v2", "500", 0.5, since=CANARY, slow=True),
+    Flow("sleep", "PassthroughCluster", "unknown", "200", 0.2, CLIENT),
+)
+
+TCP = {("sleep", "web-api"): 2000.0, ("web-api-v1", "recommendation"): 500.0}
+"""Bytes per second that a service sends to a caller over its TCP port in a quiet minute; it receives a tenth."""
+
+
+def requests(rate: float, since: float = 0) -> Course:
+    """A counter that grows by `rate` in quiet minutes and by the factor of BUSY more in busy ones, from `since` on."""
+    begin, end, factor = BUSY
+
+    def grown(seconds: float) -> float:
+        busy = min(max(seconds, begin), end) - begin
+        return seconds + (factor - 1) * busy
+
+    return lambda seconds: rate * (grown(seconds) - grown(since))
+
+
+def pod(name: str) -> str:
+    """The pod of a workload."""
+    return f"{name}-7d9c5b6f4-x2x7q"
+
+
+def sidecar(name: str) -> dict[str, str]:
+    """What envoy-stats-monitor adds to the series of a workload's sidecar."""
+    return {
+        "job": "envoy-stats",
+        "namespace": NAMESPACE,
+        "pod": pod(name),
+        "pod_name": pod(name),
+        "container": "istio-proxy",
+        "endpoint": "",
+        "instance": f"10.244.1.{len(name)}:15020",
+        "istio_rev": "1-30" if name.endswith("v2") else "1-17",
+    }
+
+
+def _request_labels(flow: Flow, reporter: str) -> dict[str, str]:
+    outside = flow.service == "PassthroughCluster"
+    target = "unknown" if flow.version == "unknown" else f"{flow.service}-{flow.version}"
+    reporting = flow.source if reporter == "source" else target
+    encrypted = reporter == "destination" and flow.source != "unknown"
+    return {
+        **sidecar(reporting),
+        "reporter": reporter,
+        "source_workload": flow.source,
+        "source_workload_namespace": "unknown" if flow.source == "unknown" else NAMESPACE,
+        "source_principal": f"spiffe://cluster.local/ns/{NAMESPACE}/sa/{flow.source}" if encrypted else "unknown",
+        "destination_workload": target,
+        "destination_workload_namespace": "unknown" if target == "unknown" else NAMESPACE,
+        "destination_version": flow.version,
+        "destination_service": flow.service if outside else f"{flow.service}.{NAMESPACE}.svc.cluster.local",
+        "destination_service_name": flow.service,
+        "destination_service_namespace": "unknown" if outside else NAMESPACE,
+        "request_protocol": "http",
+        "response_flags": flow.flags,
+        "connection_security_policy": _policy(reporter, encrypted),
+    }
+
+
+def _policy(reporter: str, encrypted: bool) -> str:
+    """The client's proxy does not know whether its connection ended up encrypted."""
+    if reporter == "source":
+        return "unknown"
+    return "mutual_tls" if encrypted else "none"
+
+
+def traffic() -> Iterator[Series]:
+    """What the sidecars report of FLOWS."""
+    for flow in FLOWS:
+        for reporter in flow.reporters:
+            labels = _request_labels(flow, reporter) | {"response_code": flow.code}
+            count = requests(flow.rate, flow.since)
+            yield Series("istio_requests_total", labels, count, flow.since)
+            duration = SLOW if flow.slow else FAST
+            yield from histogram("istio_request_duration_milliseconds", labels, count, duration, since=flow.since)
+            yield from histogram("istio_request_bytes", labels, count, SMALL, since=flow.since)
+            yield from histogram("istio_response_bytes", labels, count, BIG, since=flow.since)
+    for (source, service), rate in TCP.items():
+        for reporter in BOTH:
+            labels = _request_labels(Flow(source, service, "v1", "", 0), reporter) | {"request_protocol": "tcp"}
+            yield Series("istio_tcp_sent_bytes_total", labels, requests(rate))
+            yield Series("istio_tcp_received_bytes_total", labels, requests(rate / 10))
+
+
+WORKLOADS = ("sleep", "web-api-v1", "recommendation-v1", "purchase-history-v1", "purchase-history-v2")
+
+
+def born(name: str) -> float:
+    """When a workload's pod started, in seconds from the start."""
+    return CANARY if name.endswith("v2") else 0
+
+
+def proxies() -> Iterator[Series]:
+    """What the sidecars report of themselves."""
+    for name in WORKLOADS:
+        target, since = sidecar(name), born(name)
+        version = "1.30.3" if name.endswith("v2") else "1.17.6"
+
+        def gauge(metric: str, course: Course, labels: dict[str, str], since: float = since) -> Series:
+            return Series(metric, labels, course, since)
+
+        yield gauge("up", level(1), {key: value for key, value in target.items() if key != "endpoint"})
+        yield gauge("istio_build", level(1), target | {"component": "proxy", "tag": version})
+        certificate = target | {"resource_name": "default"}
+        yield gauge("istio_agent_cert_expiry_seconds", slope(86400 / 2 + 1800, -1), certificate)
+        yield gauge("envoy_server_hot_restart_epoch", level(0), target)
+        xds = target | {"cluster_name": "xds-grpc"}
+        yield gauge("envoy_cluster_upstream_cx_active", level(1), xds)
+        yield gauge("envoy_cluster_upstream_cx_total", slope(1, 1 / 1800), xds)
+        yield gauge("envoy_cluster_upstream_cx_connect_fail", level(0), xds)
+        yield gauge("envoy_cluster_upstream_cx_rx_bytes_total", requests(400, since), xds)
+        yield gauge("envoy_cluster_upstream_cx_tx_bytes_total", requests(40, since), xds)
+        yield from _wasm(target, since)
+
+
+def _wasm(target: dict[str, str], since: float) -> Iterator[Series]:
+    values = {
+        "envoy_wasm_envoy_wasm_runtime_null_active": 4,
+        "envoy_wasm_envoy_wasm_runtime_null_created": 4,
+        "envoy_wasm_envoy_wasm_runtime_v8_active": 1,
+        "envoy_wasm_envoy_wasm_runtime_v8_created": 2,
+        "envoy_wasm_remote_load_cache_entries": 1,
+        "envoy_wasm_remote_load_cache_hits": 3,
+        "envoy_wasm_remote_load_cache_misses": 1,
+        "envoy_wasm_remote_load_cache_negative_hits": 0,
+        "envoy_wasm_remote_load_fetch_failures": 0,
+        "envoy_wasm_remote_load_fetch_successes": 1,
+    }
+    for metric, value in values.items():
+        yield Series(metric, target, level(value), since)
+
+
+@dataclass(frozen=True)
+class Istiod:
+    """One istiod: its revision, its version, when it started, and how many proxies it gets then."""
+
+    revision: str
+    version: str
+    since: float
+    proxies: Course
+
+    @property
+    def pod(self) -> str:
+        return f"istiod-{self.revision}-6c9f8d7b5-mm4kt"
+
+    @property
+    def target(self) -> dict[str, str]:
+        """What istio-component-monitor adds to its series."""
+        return {
+            "job": "pilot",
+            "namespace": "istio-system",
+            "pod": self.pod,
+            "container": "discovery",
+            "service": f"istiod-{self.revision}",
+            "endpoint": "http-monitoring",
+            "instance": f"10.244.0.{self.revision[-2:]}:15014",
+            "app": "istiod",
+            "istio_rev": self.revision,
+        }
+
+
+ISTIODS = (
+    Istiod("1-17", "1.17.6", 0, level(4)),
+    Istiod("1-30", "1.30.3", UPGRADE, lambda seconds: 1 if seconds >= CANARY else 0),
+)
+EXPIRY = START + 200 * 86400
+
+
+def control_plane() -> Iterator[Series]:
+    """What istiod reports."""
+    for istiod in ISTIODS:
+        target, since = istiod.target, istiod.since
+        gauges = {
+            "pilot_services": level(9),
+            "pilot_virt_services": level(2),
+            "pilot_conflict_inbound_listener": level(0),
+            "pilot_conflict_outbound_listener_tcp_over_current_tcp": level(1),
+            "pilot_xds_push_context_errors": level(0),
+            "pilot_total_xds_internal_errors": level(0),
+            "pilot_xds_write_timeout": level(0),
+            "citadel_server_root_cert_expiry_timestamp": level(EXPIRY),
+            "citadel_server_cert_chain_expiry_timestamp": level(EXPIRY + 86400),
+            "sidecar_injection_success_total": slope(4, 1 / 600),
+            "sidecar_injection_failure_total": level(0),
+            "process_cpu_seconds_total": requests(0.05, since),
+            "process_resident_memory_bytes": level(180e6),
+            "process_virtual_memory_bytes": level(1300e6),
+            "process_open_fds": level(28),
+            "go_goroutines": level(320),
+            "go_memstats_alloc_bytes": level(70e6),
+            "go_memstats_alloc_bytes_total": requests(3e5, since),
+            "go_memstats_mallocs_total": requests(4e3, since),
+            "go_memstats_heap_alloc_bytes": level(70e6),
+            "go_memstats_heap_inuse_bytes": level(84e6),
+            "go_memstats_heap_sys_bytes": level(120e6),
+            "go_memstats_stack_inuse_bytes": level(3e6),
+        }
+        if istiod.revision == "1-17":
+            gauges["pilot_conflict_outbound_listener_http_over_current_tcp"] = level(0)
+            gauges["pilot_conflict_outbound_listener_tcp_over_current_http"] = level(0)
+        else:
+            del gauges["pilot_xds_push_context_errors"]
+        for metric, course in gauges.items():
+            yield Series(metric, target, course, since)
+        yield Series("up", target, level(1), since)
+        yield Series("istio_build", target | {"component": "pilot", "tag": istiod.version}, level(1), since)
+        yield Series("pilot_xds", target | {"version": istiod.version}, istiod.proxies, since)
+        yield from _deliveries(istiod)
+
+
+def _deliveries(istiod: Istiod) -> Iterator[Series]:
+    target, since = istiod.target, istiod.since
+    for kind, share in {"cds": 0.02, "eds": 0.1, "lds": 0.02, "rds": 0.03}.items():
+        typed = target | {"type": kind}
+        yield Series("pilot_xds_pushes", typed, requests(share, since), since)
+        yield from histogram("pilot_xds_push_time", typed, requests(share, since), QUICK, SECONDS, since)
+        size = {10000: 0.6, 1000000: 1.0}
+        yield from histogram("pilot_xds_config_size_bytes", typed, requests(share, since), size, SIZES, since)
+    yield Series("pilot_xds_pushes", target | {"type": "lds_senderr"}, level(0), since)
+    for reason, rate in {"endpoint": 0.05, "config": 0.01, "proxy": 0.005}.items():
+        yield Series("pilot_push_triggers", target | {"type": reason}, requests(rate, since), since)
+    for kind, event, rate in (("VirtualService", "update", 0.005), ("DestinationRule", "add", 0.002)):
+        yield Series("pilot_k8s_cfg_events", target | {"type": kind, "event": event}, requests(rate, since), since)
+    for kind, event, rate in (("Pods", "update", 0.03), ("EndpointSlice", "update", 0.05)):
+        yield Series("pilot_k8s_reg_events", target | {"type": kind, "event": event}, requests(rate, since), since)
+    resource = target | {"group": "networking.istio.io", "version": "v1beta1", "resource": "virtualservices"}
+    yield Series("galley_validation_passed", resource, requests(0.005, since), since)
+    refused = resource | {"reason": "invalid_resource"}
+    yield Series("galley_validation_failed", refused, requests(0.001, since), since)
+    for metric in ("pilot_proxy_convergence_time", "pilot_proxy_queue_time", "pilot_debounce_time"):
+        yield from histogram(metric, target, requests(0.2, since), QUICK, SECONDS, since)
+    # One proxy refuses one update of each kind when version v2 comes.
+    if istiod.revision == "1-17":
+        for kind in ("cds", "eds", "lds", "rds"):
+            node = {"node": f"{pod('web-api-v1')}.{NAMESPACE}", "err": "13"}
+            yield Series(f"pilot_xds_{kind}_reject", target | node, level(1), CANARY)
+            yield Series("pilot_total_xds_rejects", target | {"type": kind}, level(1), CANARY)
+
+
+def kubernetes() -> Iterator[Series]:
+    """What the kubelets and kube-state-metrics report."""
+    kubelet = {"job": "kubelet", "node": "node-1", "metrics_path": "/metrics/cadvisor"}
+    state = {"job": "kube-state-metrics"}
+    for name in WORKLOADS:
+        since, here = born(name), {"namespace": NAMESPACE, "pod": pod(name)}
+        for container, cpu, memory in (("app", 0.10, 90e6), ("istio-proxy", 0.02, 60e6 + 4e6 * len(name))):
+            yield from _container(kubelet | here, container, cpu, memory, since)
+            running = "kube_pod_container_status_running"
+            if name.endswith("v2") and container == "istio-proxy":
+                running = "kube_pod_init_container_status_running"  # a native sidecar
+            yield Series(running, state | here | {"container": container}, level(1), since)
+            restarts = "kube_pod_container_status_restarts_total"
+            yield Series(restarts, state | here | {"container": container}, level(0), since)
+        deployment = state | {"namespace": NAMESPACE, "deployment": name}
+        yield Series("kube_deployment_status_observed_generation", deployment, level(1), since)
+    edited = state | {"namespace": NAMESPACE, "deployment": "recommendation-v1-cache"}
+    yield Series("kube_deployment_status_observed_generation", edited, lambda s: 3 if s >= CANARY else 2)
+    for istiod in ISTIODS:
+        here = kubelet | {"namespace": "istio-system", "pod": istiod.pod}
+        yield from _container(here, "discovery", 0.06, 190e6, istiod.since)
+
+
+def _container(labels: dict[str, str], container: str, cpu: float, memory: float, since: float) -> Iterator[Series]:
+    labels = labels | {"container": container}
+    yield Series("container_cpu_usage_seconds_total", labels, requests(cpu, since), since)
+    yield Series("container_memory_working_set_bytes", labels, level(memory), since)
+    yield Series("container_fs_usage_bytes", labels, level(40960), since)
+
+
+def ambient() -> Iterator[Series]:
+    """Two ztunnels, as Istio 1.30 has them."""
+    kubelet = {"job": "kubelet", "node": "node-1", "metrics_path": "/metrics/cadvisor"}
+    for number in (1, 2):
+        name = f"ztunnel-{number}"
+        target = sidecar(name) | {"namespace": "istio-system", "pod": name, "pod_name": name, "istio_rev": "1-30"}
+        del target["endpoint"]
+        where = {"namespace": "istio-system", "pod": name}
+        yield from _container(kubelet | where, "istio-proxy", 0.03, 40e6, 0)
+        for metric, rate in (
+            ("istio_tcp_connections_opened_total", 2.0),
+            ("istio_tcp_connections_closed_total", 1.9),
+            ("istio_tcp_sent_bytes_total", 5e3),
+            ("istio_tcp_received_bytes_total", 2e3),
+            ("istio_xds_message_total", 0.1),
+            ("istio_xds_connection_terminations_total", 0.001),
+            ("istio_dns_requests_total", 1.0),
+        ):
+            yield Series(metric, target, requests(rate))
+        for metric, value in (
+            ("istio_tcp_sockets_open", 30),
+            ("process_open_fds", 60),
+            ("workload_manager_active_proxy_count", 5),
+            ("workload_manager_pending_proxy_count", 0),
+        ):
+            yield Series(metric, target, level(value))
+
+
+def everything() -> Iterator[Series]:
+    """All of the mesh, the standalone Envoy apart (envoy.py)."""
+    for part in (traffic(), proxies(), control_plane(), kubernetes(), ambient()):
+        yield from part

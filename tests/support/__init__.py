@@ -1,0 +1,1 @@
+"""What the tiers that need a cluster share."""

@@ -1,0 +1,30 @@
+"""What there is in a cluster, so that a test can say what came, what stayed and what went."""
+
+import json
+from typing import Any
+
+from meshlab.cluster import Cluster
+
+# What the cluster's own controllers make and renew by themselves.
+OF_THE_CLUSTER = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
+
+
+def inventory(cluster: Cluster) -> dict[str, str]:
+    """UID of every object by `<resource>.<group> <namespace>/<name>`, but for what the cluster renews by itself."""
+    found: dict[str, str] = {}
+    kinds = [kind for kind in _listable(cluster) if kind not in OF_THE_CLUSTER]
+    listed = cluster.kubectl("get", ",".join(kinds), "-A", "--ignore-not-found", "-o", "json", timeout=120)
+    for item in json.loads(listed.stdout or '{"items": []}')["items"]:
+        metadata = item["metadata"]
+        found[f"{item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"] = metadata["uid"]
+    return found
+
+
+def objects(cluster: Cluster, *what: str) -> list[dict[str, Any]]:
+    """The items of `kubectl get <what> -o json`."""
+    answer: dict[str, Any] = json.loads(cluster.kubectl("get", *what, "-o", "json", timeout=120).stdout)
+    return answer.get("items", [answer])
+
+
+def _listable(cluster: Cluster) -> list[str]:
+    return cluster.kubectl("api-resources", "--verbs=list", "-o", "name", timeout=60).stdout.split()

@@ -1,0 +1,79 @@
+"""Runs the tiers of tests that this machine can run and tells what ran, what was skipped and why.
+
+`python -m tests.tiers [tier ...]`; without names, every tier.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# From quick to slow: what is quick to fail fails first.
+TIERS = ("unit", "golden", "proxy", "charts", "rules", "dashboards", "policy", "cluster", "engine")
+
+
+@dataclass
+class Result:
+    """What one tier did."""
+
+    tier: str
+    seconds: float = 0.0
+    passed: int = 0
+    failed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter[str])
+    """Tests by the reason that they were skipped for."""
+
+
+def main(names: list[str]) -> int:
+    """Run the named tiers; returns 1 where anything failed."""
+    unknown = [name for name in names if name not in TIERS]
+    if unknown:
+        print(f"tests: expected tiers of {', '.join(TIERS)}, got {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    wanted = [tier for tier in names or TIERS if (HERE / tier).is_dir()]
+    results = [_run(tier) for tier in wanted]
+    _tell(results)
+    return 1 if any(result.failed for result in results) else 0
+
+
+def _run(tier: str) -> Result:
+    print(f"=== {tier}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        started = time.monotonic()
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", str(HERE / tier)]
+        code = subprocess.run(command, check=False).returncode
+        result = Result(tier, time.monotonic() - started)
+        cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []
+    for case in cases:
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            result.failed += 1
+        elif skipped is not None:
+            result.skipped[skipped.get("message", "")] += 1
+        else:
+            result.passed += 1
+    # A tier that did not get as far as its tests has failed; pytest's 5 means that there were none.
+    if code not in (0, 5) and not result.failed:
+        result.failed = 1
+    return result
+
+
+def _tell(results: list[Result]) -> None:
+    print(f"\n{'tier':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
+    for result in results:
+        skipped = sum(result.skipped.values())
+        print(f"{result.tier:12} {result.passed:7} {result.failed:7} {skipped:8} {result.seconds:8.1f}")
+        for reason, count in result.skipped.items():
+            print(f"{'':12} {count} skipped: {reason}")
+    passed, failed = sum(result.passed for result in results), sum(result.failed for result in results)
+    print(f"{passed} passed, {failed} failed, {sum(sum(result.skipped.values()) for result in results)} skipped")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
