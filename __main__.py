@@ -33,7 +33,12 @@ istio = IstioControlPlane(
 monitoring = KubePrometheusStack("monitoring", {"settings": settings.monitoring, "charts": charts}, opts)
 MeshMonitors(
     "mesh-monitors",
-    {"settings": settings.mesh_monitors, "monitoring": monitoring, "envoy_demo": settings.envoy_demo.enabled},
+    {
+        "settings": settings.mesh_monitors,
+        "monitoring": monitoring,
+        "default_revision": istio.default_revision,
+        "envoy_demo": settings.envoy_demo.enabled,
+    },
     opts,
 )
 KialiOperator(

@@ -1,4 +1,4 @@
-"""Lab 03: what Prometheus scrapes of the mesh, and the dashboards that show it."""
+"""Lab 03: what Prometheus scrapes of the mesh, the rules that judge it, and the dashboards that show it."""
 
 from typing import Any, TypedDict
 
@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 from .assets import Manifest, load_dashboards, load_manifests
 from .kube_prometheus_stack import GRAFANA_FOLDER_ANNOTATION, KubePrometheusStack
 from .objects import create, in_namespace, with_labels
+from .rules import load_rules
 from .settings import MeshMonitorsSettings
 
 GRAFANA_FOLDER = "Istio"
@@ -21,15 +22,17 @@ class MeshMonitorsArgs(TypedDict):
     """What MeshMonitors needs."""
 
     settings: MeshMonitorsSettings
-    """How often to scrape."""
+    """How often to scrape, and when alerts fire."""
     monitoring: KubePrometheusStack
     """The stack whose Prometheus and Grafana take these up. Only its CRDs and namespace are waited for."""
+    default_revision: str
+    """The revision whose istiod must always be there: an alert watches it."""
     envoy_demo: bool
     """Whether there is a standalone Envoy to scrape."""
 
 
 class MeshMonitors(pulumi.ComponentResource):
-    """ServiceMonitor, PodMonitors and one ConfigMap a dashboard."""
+    """ServiceMonitors, a PodMonitor, rules, and one ConfigMap a dashboard."""
 
     def __init__(self, name: str, args: MeshMonitorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:MeshMonitors", name, None, opts)
@@ -42,6 +45,19 @@ class MeshMonitors(pulumi.ComponentResource):
                 in_namespace(
                     with_labels(_every(manifest, args["settings"].interval), labels), monitoring.names.namespace
                 ),
+                pulumi.ResourceOptions(parent=self, depends_on=[monitoring.crds]),
+            )
+        settings = args["settings"]
+        for rule in load_rules(
+            settings.thresholds,
+            release=monitoring.names.release,
+            namespace=monitoring.names.namespace,
+            default_revision=args["default_revision"],
+            runbooks=settings.runbooks,
+        ):
+            create(
+                f"{name}-rules-{rule['metadata']['name']}",
+                rule,
                 pulumi.ResourceOptions(parent=self, depends_on=[monitoring.crds]),
             )
         for dashboard, text in load_dashboards().items():

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from . import checks as check
 from .charts import ChartSource
+from .rules import AlertThresholds
 from .settings_errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
 from .settings_rules import broken_rules
 from .versions import OPERATOR_CRDS, parse_version
@@ -137,6 +138,10 @@ class MeshMonitorsSettings(Section):
 
     interval: Duration = "15s"
     """How often istiod, the sidecars and the standalone Envoy are scraped, as a Prometheus duration."""
+    thresholds: AlertThresholds = AlertThresholds()
+    """When the mesh's alerts fire; its fields stand in components/rules.py."""
+    runbooks: str = ""
+    """Address of the folder that holds docs/runbooks/, for the alerts' links; else the path in this repository."""
 
 
 class KialiSettings(Section):

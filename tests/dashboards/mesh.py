@@ -52,6 +52,8 @@ FLOWS = (
     Flow("sleep", "web-api", "v1", "404", 0.5),
     Flow("sleep", "web-api", "v1", "301", 0.3),
     Flow("sleep", "web-api", "v1", "0", 0.2, flags="DC"),
+    # It failed once, long ago: the counter is there and stands still.
+    Flow("sleep", "web-api", "v1", "500", 0.0),
     # A client without a sidecar: only the server's proxy reports it, and not encrypted.
     Flow("unknown", "web-api", "v1", "200", 1.0, SERVER),
     Flow("web-api-v1", "recommendation", "v1", "200", 9.8),

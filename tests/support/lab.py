@@ -1,0 +1,97 @@
+"""One cluster, one stack on it, and what is left of it after: what the cluster and engine tiers tell their stories with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshlab.cluster import Cluster
+from meshlab.lab import Config, Outcome, Target, overlaid
+from meshlab.toolchain import ToolsMissingError
+
+from .charts import chart_folder
+from .inventory import inventory, objects
+
+# Kept on destroy, since other teams' objects would go with them (docs/removing.md).
+KEPT_GROUPS = (".istio.io", ".kiali.io", ".monitoring.coreos.com")
+
+
+class Lab:
+    """A running embedded cluster, as it was before anything was installed, and the charts to install."""
+
+    def __init__(self, cluster: Cluster, folder: Path, stack: str) -> None:
+        self.cluster, self.folder, self.stack = cluster, folder, stack
+        self.target = Target(cluster.kubeconfig, embedded=True, label="test")
+        self.charts = str(chart_folder(stack))
+        self.lines: list[str] = []
+        self.before = inventory(cluster)
+        self.default_labels = self.labels_of_default()
+
+    def config(self, **over: Any) -> Config:
+        """The stack's config for this cluster, with the sections of `over` laid over it."""
+        here = {"charts": {"source": self.charts}, "kiali": {"awaitReady": False}}
+        return overlaid(self.stack, {**here, **over})
+
+    def say(self, line: str) -> None:
+        """Keep a line of output, for what must not stand in it."""
+        self.lines.append(line)
+
+    def labels_of_default(self) -> dict[str, str]:
+        """The labels of namespace default."""
+        (namespace,) = objects(self.cluster, "namespace", "default")
+        return namespace["metadata"]["labels"]
+
+    def containers_in_default(self) -> dict[str, set[str]]:
+        """Names of the containers of namespace default's pods, by app."""
+        return {
+            pod["metadata"]["labels"]["app"]: {container["name"] for container in pod["spec"]["containers"]}
+            for pod in objects(self.cluster, "pods", "-n", "default")
+        }
+
+    def envoy_configs(self) -> list[str]:
+        """Names of the ConfigMaps of the standalone Envoy."""
+        maps = objects(self.cluster, "configmaps", "-n", "default", "-l", "app=envoy")
+        return [item["metadata"]["name"] for item in maps]
+
+    def unavailable_deployments(self) -> list[str]:
+        """Deployments that lack an available pod."""
+        return [
+            deployment["metadata"]["name"]
+            for deployment in objects(self.cluster, "deployments", "-A")
+            if deployment["status"].get("availableReplicas") != deployment["spec"]["replicas"]
+        ]
+
+    def left(self) -> list[str]:
+        """What is there now and was not before."""
+        return [name for name in inventory(self.cluster) if name not in self.before]
+
+    def crds(self) -> dict[str, str]:
+        """UIDs of the CRDs by name."""
+        return {crd["metadata"]["name"]: crd["metadata"]["uid"] for crd in objects(self.cluster, "crds")}
+
+
+@contextmanager
+def running_lab(folder: Path, name: str, stack: str = "dev") -> Iterator[Lab]:
+    """A lab on a cluster of its own; skips the test where the cluster's programs cannot be had."""
+    try:
+        cluster = Cluster.up(name, state_dir=folder, injection=True)
+    except ToolsMissingError as missing:
+        pytest.skip(str(missing))
+    with cluster:
+        yield Lab(cluster, folder, stack)
+
+
+def documented(name: str) -> bool:
+    """Whether docs/removing.md says that an object of the inventory stays."""
+    kind, _, where = name.partition(" ")
+    if kind == "CustomResourceDefinition":
+        return where.endswith(KEPT_GROUPS)
+    # istiod writes its certificate authority's root into every namespace and takes it back from none.
+    return kind == "ConfigMap" and where.endswith("/istio-ca-root-cert")
+
+
+def changed(outcome: Outcome) -> set[str]:
+    """Names of the resources that a run changed."""
+    return {step.name for step in outcome.changed}
