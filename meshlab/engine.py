@@ -1,11 +1,13 @@
 """The real Pulumi engine, by its Automation API: found or downloaded, with a local backend that needs no account."""
 
 import os
+import re
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +17,14 @@ from pulumi.automation import events
 from semver import VersionInfo
 
 from . import process, toolchain
-from .lab import PROJECT, STATE, Outcome, Say, Step, Target, write_private
+from .lab import STATE, LabError, Outcome, Say, Step, Target, write_private
 from .recorder import ROOT
 
 PULUMI_VERSION = "3.260.0"  # renovate: datasource=github-releases depName=pulumi/pulumi
 PROVIDERS = ("kubernetes", "random")
 DOWNLOAD_LIMIT_SECONDS = 600.0
+_NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
+_COLOURS = re.compile(r"<\{%[^%]*%\}>")
 
 
 class EngineMissingError(Exception):
@@ -96,23 +100,27 @@ class EngineDriver:
         self.stack = auto.Stack.create_or_select(stack, workspace)
 
     def up(self) -> Outcome:
-        """Run `pulumi up`. Raises automation's CommandError where it fails."""
-        clock = _Clock()
-        result = self.stack.up(on_output=self._say, on_event=clock.see, color="never", suppress_outputs=True)
-        return Outcome(clock.steps(), {name: output.value for name, output in result.outputs.items()})
+        """Run `pulumi up`. Raises LabError with what the engine reported where it fails."""
+        watch = _Watch(self._say)
+        with watch.failures("up"):
+            result = self.stack.up(on_event=watch.see, color="never")
+        return Outcome(watch.steps(), {name: output.value for name, output in result.outputs.items()})
 
     def preview(self) -> Outcome:
-        """Run `pulumi preview`."""
-        clock = _Clock()
-        self.stack.preview(on_output=self._say, on_event=clock.see, color="never", diff=True)
-        return Outcome(clock.steps(), {})
+        """Run `pulumi preview`, with what changes inside each resource where there is something to compare with."""
+        watch = _Watch(None)
+        with watch.failures("preview"):
+            result = self.stack.preview(on_event=watch.see, color="never", diff=bool(self.stack.outputs()))
+        self._say(result.stdout)
+        return Outcome(watch.steps(), {})
 
     def down(self) -> Outcome:
         """Run `pulumi destroy` and forget the stack, whose state is empty then."""
-        clock = _Clock()
-        self.stack.destroy(on_output=self._say, on_event=clock.see, color="never")
+        watch = _Watch(self._say)
+        with watch.failures("destroy"):
+            self.stack.destroy(on_event=watch.see, color="never")
         self.stack.workspace.remove_stack(self.stack.name)
-        return Outcome(clock.steps(), {})
+        return Outcome(watch.steps(), {})
 
     def _write_project(self, stack: str, config: Mapping[str, Any]) -> None:
         """A project folder that leads back to the program, so that the committed stack file is never written to."""
@@ -131,11 +139,6 @@ class EngineDriver:
         write_private(own, yaml.safe_dump({**before, **source, "config": dict(config)}, sort_keys=False))
 
 
-def exists(stack: str, state: Path = STATE) -> bool:
-    """Whether the local backend holds this stack."""
-    return (state / "pulumi" / ".pulumi" / "stacks" / PROJECT / f"{stack}.json").is_file()
-
-
 def _passphrase_file(state: Path) -> Path:
     path = state / "passphrase"
     if not path.exists():
@@ -143,25 +146,47 @@ def _passphrase_file(state: Path) -> Path:
     return path
 
 
-class _Clock:
-    """Times each resource by the engine's events."""
+class _Watch:
+    """Follows an operation by the engine's events: times each resource, tells of it, keeps what went wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say | None) -> None:
+        self._say = say
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
+        self._errors: list[str] = []
         self._lock = threading.Lock()
 
     def see(self, event: events.EngineEvent) -> None:
+        """Take in one event; called from the SDK's own thread."""
         with self._lock:
-            now = time.monotonic()
             if event.resource_pre_event is not None:
-                self._started.setdefault(event.resource_pre_event.metadata.urn, now)
+                self._started.setdefault(event.resource_pre_event.metadata.urn, time.monotonic())
             if event.res_outputs_event is not None:
-                metadata = event.res_outputs_event.metadata
-                name = metadata.urn.rsplit("::", 1)[-1]
-                seconds = now - self._started.get(metadata.urn, now)
-                self._steps[metadata.urn] = Step(name, str(metadata.op.value), seconds)
+                self._finished(event.res_outputs_event.metadata)
+            diagnostic = event.diagnostic_event
+            if diagnostic is not None and diagnostic.severity == "error":
+                self._errors.append(_COLOURS.sub("", diagnostic.message).strip())
 
     def steps(self) -> tuple[Step, ...]:
+        """Every resource that the operation has dealt with, in the order of completion."""
         with self._lock:
             return tuple(self._steps.values())
+
+    @contextmanager
+    def failures(self, operation: str) -> Generator[None]:
+        """Turn the SDK's error, which repeats all output, into what the engine reported as errors."""
+        try:
+            yield
+        except auto.CommandError as error:
+            with self._lock:
+                told = list(dict.fromkeys(self._errors)) or [str(error)]
+            # The engine's own closing lines say only that there was an error.
+            told = [line for line in told if not line.startswith(_NOTHING_SAID)] or told
+            raise LabError("\n".join([*told, f"pulumi {operation} stopped; what was done so far is kept"])) from None
+
+    def _finished(self, metadata: events.StepEventMetadata) -> None:
+        name, action = metadata.urn.rsplit("::", 1)[-1], str(metadata.op.value)
+        seconds = time.monotonic() - self._started.get(metadata.urn, time.monotonic())
+        self._steps[metadata.urn] = Step(name, action, seconds)
+        if self._say is not None and action != "same":
+            self._say(f"  {action:14} {name} ({seconds:.1f} s)")

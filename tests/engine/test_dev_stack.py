@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pulumi.automation import CommandError
 
 from meshlab.engine import EngineDriver, find_command
-from meshlab.lab import Outcome
+from meshlab.lab import LabError, Outcome
 from meshlab.recorder import Recording
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, running_lab
@@ -92,7 +91,7 @@ def test_changing_the_scenario_rolls_envoy_without_a_moment_without_one(lab: Lab
 
 def test_wrong_settings_are_lines_without_a_traceback_and_change_nothing(lab: Lab) -> None:
     before = inventory(lab.cluster)
-    with pytest.raises(CommandError) as caught:
+    with pytest.raises(LabError) as caught:
         driver(lab, envoyDemo={"scenario": "x"}, monitoring={"replicas": 0}).up()
     said = str(caught.value)
     assert "Pulumi.dev.yaml: meshlab:envoyDemo.scenario: expected 'base', 'timeout' or 'retry', got \"x\"" in said

@@ -1,4 +1,4 @@
-"""One cluster, one stack on it, and what is left of it after: what the cluster and engine tiers tell their stories with."""
+"""One cluster, one stack on it, and what is left of it after: for the cluster and engine tiers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,0 +1,102 @@
+"""Which cluster, which charts and which settings a run works with."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshlab import lab, repositories, toolchain
+from meshlab.recorder import ProgramError
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in ("alpha", "beta")],
+    "clusters": [{"name": name, "cluster": {"server": f"https://127.0.0.1/{name}"}} for name in ("alpha", "beta")],
+    "users": [{"name": name, "user": {"token": f"{name}-token"}} for name in ("alpha", "beta")],
+    "current-context": "alpha",
+}
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(KUBECONFIG), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    return path
+
+
+@pytest.fixture
+def kubectl() -> None:
+    if toolchain.find("kubectl") is None:
+        pytest.skip("no kubectl here yet: any cluster test builds it")
+
+
+@pytest.mark.usefixtures("kubeconfig", "kubectl")
+def test_a_context_that_does_not_exist_is_refused_with_the_ones_that_do(tmp_path: Path) -> None:
+    with pytest.raises(lab.LabError) as caught:
+        lab.named_target("gamma", print, state=tmp_path)
+    assert str(caught.value) == (
+        "kubeconfig: expected a context named gamma, got alpha, beta (say which with: make up CLUSTER=<context>)"
+    )
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_a_named_context_is_copied_alone_and_privately_and_the_users_file_stays(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    before = kubeconfig.read_bytes()
+    target = lab.named_target("beta", print, state=tmp_path)
+    copied = yaml.safe_load(target.kubeconfig.read_text(encoding="utf-8"))
+    assert [context["name"] for context in copied["contexts"]] == ["beta"]
+    assert copied["current-context"] == "beta"
+    assert "alpha" not in target.kubeconfig.read_text(encoding="utf-8")
+    assert target.kubeconfig.stat().st_mode & 0o777 == 0o600
+    assert kubeconfig.read_bytes() == before
+
+
+def test_an_overlay_changes_its_keys_and_leaves_the_rest_of_the_section() -> None:
+    config = lab.overlaid("dev", {"kiali": {"awaitReady": False}})
+    assert config["meshlab:kiali"] == {"version": "1.59.1", "authStrategy": "anonymous", "awaitReady": False}
+    assert config["meshlab:istio"] == lab.overlaid("dev", {})["meshlab:istio"]
+
+
+def test_a_stack_without_a_file_is_refused_with_the_files_there_are() -> None:
+    with pytest.raises(
+        ProgramError, match=r"^Pulumi\.nope\.yaml: expected a stack file, got none \(there are: Pulumi\."
+    ):
+        lab.overlaid("nope", {})
+
+
+def test_the_charts_that_a_stack_needs_are_those_of_its_versions() -> None:
+    settings = lab.settings_of("dev", lab.overlaid("dev", {}))
+    assert lab.wanted_charts(settings) == {
+        "base": ["1.17.6"],
+        "istiod": ["1.17.6"],
+        "kiali-operator": ["1.59.1"],
+        "kube-prometheus-stack": ["42.2.1"],
+        "prometheus-operator-crds": ["0.1.0"],
+    }
+
+
+def test_upstream_is_used_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repositories, "probe", lambda source: [repositories.Answer("https://charts.test", ok=True)])
+    assert lab.chosen_charts("dev", None, print) == ({}, [])
+
+
+def test_stand_ins_are_used_and_announced_where_upstream_is_silent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent = repositories.Answer("https://charts.test/index.yaml", ok=False, reason="no route")
+    monkeypatch.setattr(repositories, "probe", lambda source: [silent])
+    monkeypatch.setattr(lab, "pack_stand_ins", lambda sources, wanted, say: tmp_path)
+    monkeypatch.setattr(lab, "announce", lambda folder, wanted: [f"{len(wanted)} stand-ins"])
+    assert lab.chosen_charts("dev", None, print) == (
+        {"charts": {"source": str(tmp_path)}},
+        ["no chart repository answers (https://charts.test/index.yaml: no route); using stand-ins:", "5 stand-ins"],
+    )
+
+
+def test_a_folder_that_was_asked_for_must_have_every_chart(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match=r"expected a folder with base-1\.17\.6\.tgz, istiod-1\.17\.6\.tgz, "):
+        lab.chosen_charts("dev", str(tmp_path), print)
