@@ -160,5 +160,6 @@ def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, A
         return {}, []
     wanted = wanted_charts(settings)
     packed = pack_stand_ins(STAND_INS, wanted, say)
-    reason = f"no chart repository answers ({silent[0].url}: {silent[0].reason}); using stand-ins:"
+    told = ", ".join(f"{answer.url}: {answer.reason}" for answer in silent)
+    reason = f"Charts: not every repository answers ({told}); using stand-ins:"
     return {"charts": {"source": str(packed)}}, [reason, *announce(packed, wanted)]

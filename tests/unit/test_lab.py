@@ -93,7 +93,10 @@ def test_stand_ins_are_used_and_announced_where_upstream_is_silent(
     monkeypatch.setattr(lab, "announce", lambda folder, wanted: [f"{len(wanted)} stand-ins"])
     assert lab.chosen_charts("dev", None, print) == (
         {"charts": {"source": str(tmp_path)}},
-        ["no chart repository answers (https://charts.test/index.yaml: no route); using stand-ins:", "5 stand-ins"],
+        [
+            "Charts: not every repository answers (https://charts.test/index.yaml: no route); using stand-ins:",
+            "5 stand-ins",
+        ],
     )
 
 
