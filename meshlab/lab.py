@@ -80,7 +80,7 @@ class Target:
 
 def embedded_target(say: Say, state: Path = STATE) -> Target:
     """The embedded cluster, started where it does not run. Raises ToolsError or ClusterError."""
-    running = cluster.up(state, EMBEDDED, progress=say)
+    running = cluster.up(state, EMBEDDED, injection=True, progress=say)
     return Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name} ({running.server})")
 
 

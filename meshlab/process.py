@@ -89,21 +89,18 @@ def run(
     """
     words = tuple(str(arg) for arg in args)
     started = time.monotonic()
-    child = _spawn(words, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert child.stdin and child.stdout and child.stderr
-    stdout, stderr = _Reader(child.stdout, on_line), _Reader(child.stderr, on_line)
+    said: list[_Reader] = []
     try:
-        _feed(child.stdin, stdin)
-        code = child.wait(timeout)
+        with _session(words, cwd, env, subprocess.PIPE, subprocess.PIPE, stop_signal, grace) as child:
+            assert child.stdin and child.stdout and child.stderr
+            said += _Reader(child.stdout, on_line), _Reader(child.stderr, on_line)
+            _feed(child.stdin, stdin)
+            code = child.wait(timeout)
     except subprocess.TimeoutExpired:
-        stop(child, stop_signal, grace)
-        last = stderr.text() or stdout.text()
-        said = f", last words: {last.strip().splitlines()[-1]}" if last.strip() else ""
-        raise CommandTimeoutError(f"{_name(words)} was not done after {timeout:g} s and was ended{said}") from None
-    except BaseException:
-        stop(child, stop_signal, grace)
-        raise
-    completed = Completed(words, code, stdout.text(), stderr.text(), time.monotonic() - started)
+        late = Completed(words, 0, said[0].text(), said[1].text(), timeout)
+        last = f", last words: {late.last_words()}" if late.last_words() else ""
+        raise CommandTimeoutError(f"{late.name} was not done after {timeout:g} s and was ended{last}") from None
+    completed = Completed(words, code, said[0].text(), said[1].text(), time.monotonic() - started)
     if check and code != 0:
         raise CommandFailedError(completed)
     return completed
@@ -119,13 +116,9 @@ def background(
     grace: float = 5.0,
 ) -> Generator[subprocess.Popen[bytes]]:
     """Runs a command beside the `with` block, its output into the file `log`, and ends it after. Otherwise as `run`."""
-    with log.open("wb") as sink:
-        child = _spawn(
-            tuple(str(arg) for arg in args), cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
-        )
-    try:
+    words = tuple(str(arg) for arg in args)
+    with log.open("wb") as sink, _session(words, cwd, env, subprocess.DEVNULL, sink, signal.SIGTERM, grace) as child:
         yield child
-    finally:
         stop(child, signal.SIGTERM, grace)
 
 
@@ -194,14 +187,34 @@ class _Reader:
         return "".join(self._parts)
 
 
-def _spawn(
+@contextmanager
+def _session(
     words: tuple[str, ...],
-    *,
     cwd: Path | None,
     env: Mapping[str, str | None] | None,
     stdin: int,
-    stdout: int | IO[bytes],
-    stderr: int | IO[bytes],
+    output: int | IO[bytes],
+    stop_signal: signal.Signals,
+    grace: float,
+) -> Generator[subprocess.Popen[bytes]]:
+    """A command in a session of its own, which whatever is raised in the block ends."""
+    child = None
+    try:
+        with _signals_held():
+            child = _spawn(words, cwd, env, stdin, output)
+        yield child
+    except BaseException:
+        if child:
+            stop(child, stop_signal, grace)
+        raise
+
+
+def _spawn(
+    words: tuple[str, ...],
+    cwd: Path | None,
+    env: Mapping[str, str | None] | None,
+    stdin: int,
+    output: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
     merged: dict[str, str | None] = {**os.environ, **(env or {})}
     environment = {key: value for key, value in merged.items() if value is not None}
@@ -209,12 +222,32 @@ def _spawn(
         raise CommandMissingError(f"{_name(words)} cannot run in {cwd}: there is no such folder")
     try:
         return subprocess.Popen(
-            words, cwd=cwd, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+            words, cwd=cwd, env=environment, stdin=stdin, stdout=output, stderr=output, start_new_session=True
         )
     except FileNotFoundError:
         raise CommandMissingError(f"{words[0]} is not there: install it or put it on PATH") from None
     except PermissionError:
         raise CommandMissingError(f"{words[0]} may not be run: it is not an executable file") from None
+
+
+@contextmanager
+def _signals_held() -> Generator[None]:
+    """Puts Python's own reactions to signals off until the block is done. A Ctrl-C between the birth of a child and the
+    moment when we have it in hand would else leave it running with nobody to end it."""
+    came: list[signal.Signals] = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    ours = {each: reaction for each, reaction in before.items() if callable(reaction)}
+    if threading.current_thread() is not threading.main_thread():
+        ours = {}  # only the main thread gets signals, and only it may set reactions
+    for each in ours:
+        signal.signal(each, lambda number, frame: came.append(signal.Signals(number)))
+    try:
+        yield
+    finally:
+        for each, reaction in ours.items():
+            signal.signal(each, reaction)
+        for each in came:
+            signal.raise_signal(each)
 
 
 def _feed(pipe: IO[bytes], text: str) -> None:

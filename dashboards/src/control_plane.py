@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import frame, style
-from .queries import ISTIOD, WINDOW, all_of, or_zero, quantile, rate
+from .queries import ISTIOD, WINDOW, all_of, or_zero, quantile, rate, seen_by_each
 from .style import Column, Key, Query
 
 UID = "meshlab-control-plane"
@@ -121,8 +121,8 @@ def _changes() -> list[frame.PanelBuilder]:
             "nodes). A kind that never rests is a controller that fights another one: kubectl get KIND -A --watch "
             "names the object.",
             [
-                Query(rate("pilot_k8s_cfg_events", ISTIOD, "type, event"), "{{type}} {{event}}"),
-                Query(rate("pilot_k8s_reg_events", ISTIOD, "type, event"), "{{type}} {{event}}"),
+                Query(seen_by_each("pilot_k8s_cfg_events"), "{{type}} {{event}}"),
+                Query(seen_by_each("pilot_k8s_reg_events"), "{{type}} {{event}}"),
             ],
             style.PER_SECOND,
         ),
@@ -174,17 +174,17 @@ def _affected() -> list[frame.PanelBuilder]:
             "Services that claim the same port and address in different protocols; istiod drops one of them. Above "
             "0: istioctl analyze -A, then name the ports by protocol (http-…, tcp-…).",
             [
-                Query(f"sum(pilot_conflict_inbound_listener{{{ISTIOD}}})", "inbound"),
+                Query(f"max(pilot_conflict_inbound_listener{{{ISTIOD}}})", "inbound"),
                 Query(
-                    f"sum(pilot_conflict_outbound_listener_http_over_current_tcp{{{ISTIOD}}})",
+                    f"max(pilot_conflict_outbound_listener_http_over_current_tcp{{{ISTIOD}}})",
                     "outbound HTTP over TCP (Istio 1.17)",
                 ),
                 Query(
-                    f"sum(pilot_conflict_outbound_listener_tcp_over_current_http{{{ISTIOD}}})",
+                    f"max(pilot_conflict_outbound_listener_tcp_over_current_http{{{ISTIOD}}})",
                     "outbound TCP over HTTP (Istio 1.17)",
                 ),
                 Query(
-                    f"sum(pilot_conflict_outbound_listener_tcp_over_current_tcp{{{ISTIOD}}})", "outbound TCP over TCP"
+                    f"max(pilot_conflict_outbound_listener_tcp_over_current_tcp{{{ISTIOD}}})", "outbound TCP over TCP"
                 ),
             ],
             style.COUNT,
@@ -260,8 +260,8 @@ def _delivery() -> list[frame.PanelBuilder]:
             "Services and virtual services that istiod has read. A fall without a deploy means that it lost sight of "
             "objects: check its permissions and its log.",
             [
-                Query(f"sum by (istio_rev) (pilot_services{{{ISTIOD}}})", "services, {{istio_rev}}"),
-                Query(f"sum by (istio_rev) (pilot_virt_services{{{ISTIOD}}})", "virtual services, {{istio_rev}}"),
+                Query(f"max by (istio_rev) (pilot_services{{{ISTIOD}}})", "services, {{istio_rev}}"),
+                Query(f"max by (istio_rev) (pilot_virt_services{{{ISTIOD}}})", "virtual services, {{istio_rev}}"),
             ],
             style.COUNT,
             width=6,

@@ -111,6 +111,7 @@ def _changes() -> list[frame.PanelBuilder]:
             ],
             style.REQUESTS,
             stacked=True,
+            colours=style.BY_RESPONSE,
         ),
         style.lines(
             "Answers of the upstreams",

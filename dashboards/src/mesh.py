@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import frame, style
-from .queries import ISTIOD, SIDECARS, Rates, Recorded, or_zero, rate, ratio
+from .queries import SIDECARS, Rates, Recorded, or_zero, ratio, seen_by_each
 from .style import Column, Key, Query
 from .traffic import RESPONSES, Traffic
 
@@ -46,7 +46,7 @@ WORKLOAD_NAMESPACE = Key("destination_workload_namespace", "Namespace")
 
 def build(services: Rates = SERVICES, workloads: Rates = WORKLOADS) -> Dashboard:
     """The dashboard, its top row first. The two sources of rates are arguments so that their cost can be compared."""
-    seen = Traffic(SERVERS, services)
+    seen, clients = Traffic(SERVERS, services), Traffic(CLIENTS, services)
     return frame.dashboard(
         UID,
         "Istio mesh",
@@ -63,9 +63,9 @@ def build(services: Rates = SERVICES, workloads: Rates = WORKLOADS) -> Dashboard
             frame.kiali(),
         ],
         [
-            frame.Row("Is it healthy?", _health(seen)),
+            frame.Row("Is it healthy?", _health(seen, clients)),
             frame.Row("What changed?", _changes(seen)),
-            frame.Row("Which services are affected?", _services(seen, Traffic(CLIENTS, services))),
+            frame.Row("Which services are affected?", [_services(seen, clients)]),
             frame.Row("Which workloads are affected?", [_workloads(Traffic(SERVERS, workloads))]),
             frame.Row("TCP, and traffic that leaves the mesh", _rest(seen, Traffic(OUTSIDE, services))),
         ],
@@ -80,9 +80,8 @@ def build(services: Rates = SERVICES, workloads: Rates = WORKLOADS) -> Dashboard
     )
 
 
-def _health(seen: Traffic) -> list[frame.PanelBuilder]:
-    by = "destination_service"
-    over = f"count({seen.failed(by)} > {style.LIMITS.error_budget_ratio})"
+def _health(seen: Traffic, clients: Traffic) -> list[frame.PanelBuilder]:
+    over = f"count({_worse(seen, clients, 'destination_service')} > {style.LIMITS.error_budget_ratio})"
     return [
         style.number(
             "Requests",
@@ -101,7 +100,7 @@ def _health(seen: Traffic) -> list[frame.PanelBuilder]:
             decimals=2,
         ),
         style.number(
-            "Services over their error budget",
+            "Services over budget",
             "Services with a larger share of 5xx than their budget. One: open it from the table below. Many at once: "
             "what they share, such as a node, a database or the control plane.",
             or_zero(over, f"up{{{SIDECARS}}}"),
@@ -143,6 +142,7 @@ def _changes(seen: Traffic) -> list[frame.PanelBuilder]:
             [Query(seen.requests(extra=matcher), name) for name, matcher in RESPONSES],
             style.REQUESTS,
             stacked=True,
+            colours=style.BY_RESPONSE,
             width=6,
         ),
         style.lines(
@@ -174,47 +174,42 @@ def _changes(seen: Traffic) -> list[frame.PanelBuilder]:
             "Changes to Istio objects",
             "Objects of Istio that were added, updated or deleted. A change that coincides with failures is the "
             "first suspect.",
-            [Query(rate("pilot_k8s_cfg_events", ISTIOD, "type, event"), "{{type}} {{event}}")],
+            [Query(seen_by_each("pilot_k8s_cfg_events"), "{{type}} {{event}}")],
             style.PER_SECOND,
             width=24,
         ),
     ]
 
 
-def _services(seen: Traffic, clients: Traffic) -> list[frame.PanelBuilder]:
+def _worse(seen: Traffic, clients: Traffic, by: str) -> str:
+    """The share of 5xx as the worse of both sides sees it: what never reached a server is seen by the clients only."""
+    sides = " or ".join(
+        f'label_replace({traffic.failed(by)}, "side", "{side}", "", "")'
+        for side, traffic in (("servers", seen), ("clients", clients))
+    )
+    return f"max by ({by}) ({sides})"
+
+
+def _services(seen: Traffic, clients: Traffic) -> frame.PanelBuilder:
     by = "destination_service, destination_service_namespace"
-    return [
-        style.grid(
-            "Services, as the servers see them",
-            "Every service that answered, the one with most failures first. Open the worst; its dashboard tells "
-            "which callers and which workloads are concerned.",
-            [SERVICE, SERVICE_NAMESPACE],
-            [
-                Column("Requests", seen.requests(by), style.REQUESTS),
-                Column("5xx", seen.failed(by), style.RATIO, style.FAILED_RATIO),
-                Column("p50", seen.latency(0.5, by), style.MILLISECONDS, style.LATENCY),
-                Column("p90", seen.latency(0.9, by), style.MILLISECONDS, style.LATENCY),
-                Column("p99", seen.latency(0.99, by), style.MILLISECONDS, style.LATENCY),
-            ],
-            sort="5xx",
-            width=14,
-            height=10,
-        ),
-        style.grid(
-            "Services, as the clients see them",
-            "The same from the other side. Worse here than there: requests do not reach the servers (no healthy pod, "
-            "refused connection, wrong mutual TLS mode).",
-            [SERVICE, SERVICE_NAMESPACE],
-            [
-                Column("Requests", clients.requests(by), style.REQUESTS),
-                Column("5xx", clients.failed(by), style.RATIO, style.FAILED_RATIO),
-                Column("p99", clients.latency(0.99, by), style.MILLISECONDS, style.LATENCY),
-            ],
-            sort="5xx",
-            width=10,
-            height=10,
-        ),
-    ]
+    return style.grid(
+        "Services",
+        "Every service, the one with most failures first. Worse for the clients than for the servers: requests do "
+        "not reach the servers (no healthy pod, refused connection, wrong mutual TLS mode). A click opens the "
+        "service: which callers and which workloads are concerned.",
+        [SERVICE, SERVICE_NAMESPACE],
+        [
+            Column("Requests", seen.requests(by), style.REQUESTS),
+            Column("5xx, worse side", _worse(seen, clients, by), style.RATIO, style.FAILED_RATIO),
+            Column("5xx, servers", seen.failed(by), style.RATIO, style.FAILED_RATIO),
+            Column("5xx, clients", clients.failed(by), style.RATIO, style.FAILED_RATIO),
+            Column("p50", seen.latency(0.5, by), style.MILLISECONDS, style.LATENCY),
+            Column("p90", seen.latency(0.9, by), style.MILLISECONDS, style.LATENCY),
+            Column("p99", seen.latency(0.99, by), style.MILLISECONDS, style.LATENCY),
+        ],
+        sort="5xx, worse side",
+        height=9,
+    )
 
 
 def _workloads(seen: Traffic) -> frame.PanelBuilder:
@@ -232,7 +227,7 @@ def _workloads(seen: Traffic) -> frame.PanelBuilder:
             Column("p99", seen.latency(0.99, by), style.MILLISECONDS, style.LATENCY),
         ],
         sort="5xx",
-        height=10,
+        height=9,
     )
 
 

@@ -8,7 +8,8 @@ from .style import Column, Key, Query
 
 UID = "meshlab-performance"
 
-SIDECAR = 'container="istio-proxy", namespace=~"$namespace"'
+# A ztunnel's container has the same name.
+SIDECAR = 'container="istio-proxy", pod!~"ztunnel-.*", namespace=~"$namespace"'
 MESHED = 'container!="", namespace=~"$namespace"'
 DISCOVERY = 'container="discovery", pod=~"istiod-($revision)-.*"'
 ZTUNNEL = 'pod=~"ztunnel-.*"'
@@ -48,7 +49,7 @@ def _health() -> list[frame.PanelBuilder]:
     memory = f"container_memory_working_set_bytes{{{SIDECAR}}}"
     return [
         style.number(
-            "Sidecar CPU per 1000 requests/s",
+            "CPU per 1000 requests/s",
             "Cores that all sidecars use for a thousand requests per second. Red: access logs, tracing of every "
             "request or Wasm filters; switch them off one by one. Meaningless with next to no traffic.",
             ratio(cpu, f"({calls} {KILO})"),
@@ -119,7 +120,7 @@ def _changes() -> list[frame.PanelBuilder]:
             width=6,
         ),
         style.lines(
-            "Bytes through the sidecars by caller's namespace",
+            "Bytes by caller's namespace",
             "Bodies of requests and responses. CPU follows this where bodies are big.",
             [
                 Query(request, "requests of {{source_workload_namespace}}"),

@@ -28,6 +28,11 @@ def rate(metric: str, matchers: str = "", by: str = "", window: str = WINDOW) ->
     return f"sum{_by(by)} (rate({metric}{{{matchers}}}[{window}]))"
 
 
+def seen_by_each(events: str) -> str:
+    """Events per second by type and event. Each istiod sees all of them, so that a sum would count them once a pod."""
+    return f"max by (type, event) (rate({events}{{{ISTIOD}}}[{WINDOW}]))"
+
+
 def ratio(part: str, whole: str) -> str:
     """`part` over `whole`, where a whole of 0 gives no point at all rather than a wrong one."""
     return f"{part} / ({whole} > 0)"

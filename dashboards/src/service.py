@@ -99,6 +99,7 @@ def _affected(seen: traffic.Traffic) -> list[frame.PanelBuilder]:
                 Key("source_workload_namespace", "Namespace"),
                 Key("connection_security_policy", "Security"),
             ],
+            width=12,
         ),
         traffic.peers(
             seen,
@@ -114,5 +115,6 @@ def _affected(seen: traffic.Traffic) -> list[frame.PanelBuilder]:
                 Key("destination_workload_namespace", "Namespace"),
                 Key("destination_version", "Version"),
             ],
+            width=12,
         ),
     ]

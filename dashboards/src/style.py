@@ -3,7 +3,7 @@
 Every panel takes its title, a description that says what to do when it is red, and its unit: there is no panel without.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grafana_foundation_sdk.builders import common, prometheus, stat, table, timeseries
@@ -19,6 +19,8 @@ LIMITS = AlertThresholds()
 """Colours change where the alerts' defaults stand. A dashed line `limit` shows the threshold really in force."""
 
 GREEN, ORANGE, RED, NEUTRAL = "green", "orange", "red", "text"
+BY_RESPONSE = {"2xx": GREEN, "3xx": "blue", "4xx": "yellow", "5xx": RED, "no response": "purple"}
+"""Colours of lines that stand for a class of status codes."""
 
 RATIO = units.PercentUnit
 REQUESTS = units.RequestsPerSecond
@@ -120,8 +122,12 @@ def lines(
     stacked: bool = False,
     limit: str | None = None,
     top: float | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> timeseries.Panel:
-    """Time series from 0 up; `limit` is an expression drawn as a dashed red line, `top` the end of the axis."""
+    """Time series from 0 up.
+
+    `limit` is an expression drawn as a dashed red line, `top` the end of the axis, `colours` those of lines by name.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -151,6 +157,8 @@ def lines(
         panel = panel.max(top)
     for position, query in enumerate(queries):
         panel = panel.with_target(_range(query.expression, query.legend, _ref(position)))
+    for name, colour in (colours or {}).items():
+        panel = panel.override_by_name(name, [_fixed(colour)])
     if limit is not None:
         panel = panel.with_target(_range(limit, "limit", _ref(len(queries)))).override_by_name("limit", _LIMIT_LOOK)
     return panel
@@ -164,7 +172,7 @@ def grid(
     *,
     sort: str,
     width: int = 24,
-    height: int = 9,
+    height: int = 8,
 ) -> table.Panel:
     """A table of what is so now: one row for each combination of `keys`, worst `sort` column first."""
     panel = (
@@ -209,8 +217,12 @@ def thresholds(steps: Steps) -> builders.ThresholdsConfig:
     )
 
 
+def _fixed(colour: str) -> models.DynamicConfigValue:
+    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
 _LIMIT_LOOK = [
-    models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": RED}),
+    _fixed(RED),
     models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
     models.DynamicConfigValue("custom.fillOpacity", 0),
     models.DynamicConfigValue("custom.stacking", {"mode": "none", "group": "limit"}),

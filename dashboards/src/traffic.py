@@ -116,6 +116,7 @@ def changes(traffic: Traffic, split: Sequence[tuple[str, str]]) -> list[PanelBui
             style.REQUESTS,
             width=6,
             stacked=True,
+            colours=style.BY_RESPONSE,
         ),
         style.lines(
             "Why does Envoy answer itself?",
@@ -127,7 +128,7 @@ def changes(traffic: Traffic, split: Sequence[tuple[str, str]]) -> list[PanelBui
         ),
     ]
     for labels, name in split:
-        legend = ".".join(f"{{{{{label.strip()}}}}}" for label in labels.split(","))
+        legend = " ".join(f"{{{{{label.strip()}}}}}" for label in labels.split(","))
         panels.append(
             style.lines(
                 f"Requests by {name}",
@@ -152,7 +153,7 @@ def changes(traffic: Traffic, split: Sequence[tuple[str, str]]) -> list[PanelBui
     return panels
 
 
-def peers(traffic: Traffic, title: str, description: str, keys: Sequence[Key]) -> PanelBuilder:
+def peers(traffic: Traffic, title: str, description: str, keys: Sequence[Key], width: int = 24) -> PanelBuilder:
     """A table of who is on the other side, worst first."""
     by = ", ".join(key.label for key in keys)
     return style.grid(
@@ -166,22 +167,7 @@ def peers(traffic: Traffic, title: str, description: str, keys: Sequence[Key]) -
             Column("p99", traffic.latency(0.99, by), style.MILLISECONDS, style.LATENCY),
         ],
         sort="5xx",
-    )
-
-
-def tcp_peers(traffic: Traffic, title: str, description: str, keys: Sequence[Key], height: int = 7) -> PanelBuilder:
-    """A table of who is on the other side of TCP connections, busiest first."""
-    by = ", ".join(key.label for key in keys)
-    return style.grid(
-        title,
-        description,
-        keys,
-        [
-            Column("Sent", traffic.tcp("sent", by), style.BYTE_RATE),
-            Column("Received", traffic.tcp("received", by), style.BYTE_RATE),
-        ],
-        sort="Sent",
-        height=height,
+        width=width,
     )
 
 

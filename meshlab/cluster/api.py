@@ -30,8 +30,9 @@ class Api:
 
     def __init__(self, kubeconfig: Path) -> None:
         """`kubeconfig` names the files of its certificates, as kwokctl writes it."""
-        loaded = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
-        cluster, user = loaded["clusters"][0]["cluster"], loaded["users"][0]["user"]
+        loaded: dict[str, Any] = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        cluster: dict[str, str] = loaded["clusters"][0]["cluster"]
+        user: dict[str, str] = loaded["users"][0]["user"]
         context = ssl.create_default_context(cafile=cluster["certificate-authority"])
         context.load_cert_chain(user["client-certificate"], user["client-key"])
         server = urlsplit(cluster["server"])
@@ -42,7 +43,8 @@ class Api:
 
     def list(self, path: str, *, accept: str = JSON, **query: str) -> list[dict[str, Any]]:
         """The objects of a collection. Raises ApiError."""
-        return self._request("GET", f"{path}?{urlencode(query)}" if query else path, {"Accept": accept})["items"]
+        answer = self._request("GET", f"{path}?{urlencode(query)}" if query else path, {"Accept": accept})
+        return answer["items"] or []
 
     def get(self, path: str) -> dict[str, Any] | None:
         """One object; None where it is not there. Raises ApiError."""

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from meshlab import process
-from meshlab.cluster import layout, record
+from meshlab.cluster import egress, layout, record
 from meshlab.cluster.layout import Network
 from meshlab.cluster.record import Record
 from meshlab.process import ProcessId
@@ -33,11 +33,12 @@ class ClusterError(Exception):
     """A cluster could not be started, found or ended. The text is one line for the user."""
 
 
-def start(mine: Record, count: int, network: Network, tools: Mapping[str, Path]) -> str:
-    """Makes the cluster in its empty folder, with its kubeconfig and its nodes, and returns the API server's URL."""
+def start(mine: Record, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
+    """Makes the cluster in its empty folder, with its kubeconfig and its nodes, and returns the API server's URL.
+    With `injection`, the API server asks `egress.Proxy` for its way into the cluster."""
     for attempt in range(1, START_TRIES + 1):
         try:
-            return _bring_up(mine, count, network, tools)
+            return _bring_up(mine, count, network, tools, injection)
         except process.ProcessError as error:
             if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
                 raise _failed(mine, "did not start", error) from None
@@ -67,8 +68,9 @@ def kubectl(
     return process.run([program, *args], timeout=timeout, env=env, stdin=stdin, check=check)
 
 
-def _bring_up(mine: Record, count: int, network: Network, tools: Mapping[str, Path]) -> str:
-    config = layout.kwokctl_files(mine.folder, network, tools)
+def _bring_up(mine: Record, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
+    way_in = egress.configure(mine.folder, mine.identifier) if injection else None
+    config = layout.kwokctl_files(mine.folder, network, tools, way_in)
     _kwokctl(mine, tools, "create", "cluster", "--config", str(config), "--kubeconfig=")
     server = _write_kubeconfig(mine)
     kubectl(tools["kubectl"], mine.kubeconfig, "create", "-f", "-", stdin=layout.nodes(count, network))
@@ -138,7 +140,7 @@ def _schedulable(node: dict[str, Any]) -> bool:
 
 def _write_kubeconfig(mine: Record) -> str:
     """Makes of kwokctl's kubeconfig one that needs no other file, so that it can be copied, and returns the server."""
-    theirs = yaml.safe_load(_own_kubeconfig(mine).read_text(encoding="utf-8"))
+    theirs = yaml.safe_load(own_kubeconfig(mine).read_text(encoding="utf-8"))
     cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
     for data in (cluster, user):
         for key in [key for key in data if key in ("certificate-authority", "client-certificate", "client-key")]:
@@ -175,5 +177,6 @@ def _home(mine: Record) -> Path:
     return _workdir(mine) / "clusters" / mine.name
 
 
-def _own_kubeconfig(mine: Record) -> Path:
+def own_kubeconfig(mine: Record) -> Path:
+    """Kwokctl's kubeconfig, which names the files of its certificates."""
     return _home(mine) / "kubeconfig.yaml"

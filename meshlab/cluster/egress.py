@@ -1,8 +1,8 @@
 """The API server's way into the cluster, where it goes through us.
 
-No pod runs, so nobody answers at the address of a Service. With `configuration`, the API server hands each connection
-to a webhook, and each one through its service and pod proxies, to the CONNECT proxy here, which leads it to a process of
-this machine or refuses it at once. Names, certificates and objects stay as they would be anywhere else.
+No pod runs, so nobody answers at the address of a Service. As `configure` tells it, the API server hands each
+connection to a webhook, and each one of its own proxy to Services and pods, to the CONNECT proxy here, which leads it
+to a process of this machine or refuses it at once. Names, certificates and objects are as they would be anywhere else.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def served(identifier: str) -> bool:
 
 
 class Proxy(socketserver.ThreadingUnixStreamServer):
-    """Listens as soon as it is made, and serves in `serve_forever`. Raises OSError where the cluster has one already."""
+    """Listens as soon as it is made, and serves in `serve_forever`. Raises OSError where the cluster has one."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -75,7 +75,8 @@ class _Connection(socketserver.StreamRequestHandler):
         host, _, port = request[1].decode("ascii").rpartition(":")
         try:
             there = socket.create_connection((LOOPBACK, self.server.find(host, int(port))), CONNECT_LIMIT)
-        except (RefusedError, OSError) as reason:
+        except (RefusedError, OSError) as error:
+            reason = error if isinstance(error, RefusedError) else f"who answers there is not ready: {error.strerror}"
             self.wfile.write(f"HTTP/1.1 503 {reason}\r\n\r\n".encode())
             return
         with there:

@@ -16,6 +16,7 @@ import yaml
 
 from meshlab import process, toolchain
 from meshlab.cluster import boot, layout, record
+from meshlab.cluster import injection as injectors
 from meshlab.cluster.boot import ClusterError
 from meshlab.cluster.layout import Network
 from meshlab.cluster.record import Record
@@ -61,9 +62,12 @@ class Cluster:
         *,
         state_dir: Path,
         network: Network | None = None,
+        injection: bool = False,
         progress: toolchain.Progress = print,
     ) -> Cluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
+
+        With `injection`, every revision of Istio that is installed there has a real istiod, see `injection.start`.
 
         Clears away what dead processes left in `state_dir` first. Raises ToolsError where its programs cannot be had
         and ClusterError where the name is in use or the cluster does not start.
@@ -76,7 +80,9 @@ class Cluster:
         if mine is None:
             raise ClusterError(_in_use(state_dir, name))
         try:
-            server = boot.start(mine, nodes, network or Network(), tools)
+            server = boot.start(mine, nodes, network or Network(), tools, injection)
+            if injection:
+                injectors.start(mine, progress)
         except BaseException:
             mine.remove()
             raise
@@ -120,18 +126,22 @@ class Cluster:
             self.down()
 
 
-def up(state_dir: Path, name: str, nodes: int = 3, progress: toolchain.Progress = print) -> Cluster:
+def up(
+    state_dir: Path, name: str, nodes: int = 3, *, injection: bool = False, progress: toolchain.Progress = print
+) -> Cluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
     restarted) and returns it. Raises as `Cluster.up`."""
     existing = record.read(state_dir, name)
     if existing is None or existing.owner:
-        cluster = Cluster.up(name, nodes, state_dir=state_dir, progress=progress)
+        cluster = Cluster.up(name, nodes, state_dir=state_dir, injection=injection, progress=progress)
         cluster.keep()
         return cluster
     tools = toolchain.ensure(CLUSTER_TOOLS, progress)
     if not _running(existing):
         progress(f"cluster: starting {name} again, as it was")
         boot.resume(existing, tools)
+    if injection:
+        injectors.start(existing, progress)
     return Cluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
 
 
@@ -157,8 +167,15 @@ def status(state_dir: Path) -> list[ClusterStatus]:
 
 
 def _running(one: Record) -> bool:
-    """Whether all parts run: a cluster that lacks one of them is of no use."""
-    return len(one.processes()) >= len(layout.COMPONENTS)
+    """Whether all parts run: a cluster that lacks one of them is of no use. What runs beside them does not count."""
+    return {_program(pid) for pid in one.processes()} >= set(layout.COMPONENTS)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")[0]).name
+    except OSError:  # it ended meanwhile
+        return ""
 
 
 def _server(one: Record) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from meshlab import process
 from meshlab.cluster.layout import LOOPBACK, free_ports
 
+PROGRAM = "pilot-discovery"
 NAMESPACE = "istio-system"
 DEFAULT_REVISION = "default"
 INJECTOR = "istio-sidecar-injector"
@@ -24,6 +25,23 @@ PORT_OPTIONS: Mapping[int, str] = {
     15014: "monitoringAddr",
     8080: "httpAddr",
 }
+# What our istiod, of a recent version, reads as v1. It never gets ready where a kind is there in older versions only.
+READ_AS_V1: Mapping[str, tuple[str, ...]] = {
+    "networking.istio.io": (
+        "destinationrules",
+        "gateways",
+        "serviceentries",
+        "sidecars",
+        "virtualservices",
+        "workloadentries",
+        "workloadgroups",
+    ),
+    "security.istio.io": ("authorizationpolicies", "peerauthentications", "requestauthentications"),
+    "telemetry.istio.io": ("telemetries",),
+}
+# What the injection templates of old releases use and our istiod no longer has, with what it was by default: the number
+# of the proxy's threads, which releases before 1.20 took from its CPU limit.
+GONE_FROM_TEMPLATES: Mapping[str, str] = {".EstimatedConcurrency": "2"}
 # Nobody is connected who would have to be moved elsewhere first.
 GRACE = 1.0
 
@@ -38,12 +56,10 @@ class Istiod:
     _stack: ExitStack
 
     @classmethod
-    def start(cls, program: Path, revision: str, kubeconfig: Path, folder: Path) -> Istiod:
-        """Starts pilot-discovery, with its log in `folder`. Raises process.ProcessError."""
-        # It reads its configuration from the ConfigMaps of its revision, and goes with their changes, where it finds
-        # no files of it in its folder.
-        cwd = folder / f"istiod-{revision}"
-        cwd.mkdir(exist_ok=True)
+    def start(cls, program: Path, revision: str, kubeconfig: Path, folder: Path, unread: Iterable[str]) -> Istiod:
+        """Starts pilot-discovery, with its log in `folder`; `unread` are the names of the CRDs that it is to leave
+        alone. Raises process.ProcessError."""
+        # The mesh's configuration it reads from its revision's ConfigMap, since it finds no file of it in its folder.
         ports = dict(zip(PORT_OPTIONS, free_ports(len(PORT_OPTIONS)), strict=True))
         listen = [f"--{option}={LOOPBACK}:{ports[port]}" for port, option in PORT_OPTIONS.items()]
         stack = ExitStack()
@@ -51,7 +67,7 @@ class Istiod:
             process.background(
                 [program, "discovery", f"--kubeconfig={kubeconfig}", "--ctrlz_port=0", *listen],
                 log=folder / f"istiod-{revision}.log",
-                cwd=cwd,
+                cwd=istiod_folder(folder, revision),
                 env={
                     "REVISION": revision,
                     "POD_NAME": f"istiod-{revision}-beside-the-cluster",
@@ -59,6 +75,7 @@ class Istiod:
                     "CLUSTER_ID": "Kubernetes",
                     "PILOT_CERT_PROVIDER": "istiod",
                     "INJECTION_WEBHOOK_CONFIG_NAME": injector_name(revision),
+                    "PILOT_IGNORE_RESOURCES": ",".join(unread),
                 },
                 grace=GRACE,
             )
@@ -76,6 +93,24 @@ class Istiod:
 
     def stop(self) -> None:
         self._stack.close()
+
+
+def write_template(folder: Path, revision: str, config_map: Mapping[str, str]) -> None:
+    """Puts a revision's ConfigMap for injection to where its istiod looks for it, now and whenever it changes."""
+    config = config_map["config"]
+    for field, instead in GONE_FROM_TEMPLATES.items():
+        config = config.replace(field, instead)
+    target = istiod_folder(folder, revision) / "var/lib/istio/inject"
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in {"values": config_map["values"], "config": config}.items():
+        unfinished = target / f".{name}"
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target / name)
+
+
+def istiod_folder(folder: Path, revision: str) -> Path:
+    """The working folder of a revision's istiod, in the cluster's."""
+    return folder / f"istiod-{revision}"
 
 
 def injector_name(revision: str) -> str:

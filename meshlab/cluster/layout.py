@@ -81,13 +81,17 @@ def free_ports(count: int) -> list[int]:
     raise OSError(f"no {count} free ports on {LOOPBACK}")
 
 
-def kwokctl_files(folder: Path, network: Network, tools: Mapping[str, Path]) -> Path:
-    """Writes what `kwokctl create cluster` reads into the folder and returns the path of its configuration."""
+def kwokctl_files(folder: Path, network: Network, tools: Mapping[str, Path], egress: Path | None = None) -> Path:
+    """Writes what `kwokctl create cluster` reads into the folder and returns the path of its configuration.
+
+    `egress` is a file that tells the API server its way into the cluster, where it is not the usual one.
+    """
     scheduler = folder / "scheduler.yaml"
     scheduler.write_text(_dump([_scheduler()]), encoding="utf-8")
     config = folder / "kwokctl.yaml"
     ports: dict[str, int] = dict(zip(PORT_OPTIONS, free_ports(len(PORT_OPTIONS)), strict=True))
-    config.write_text(_dump([_kwokctl(network, tools, scheduler, ports), _kwok(network), _claims()]), encoding="utf-8")
+    kwokctl = _kwokctl(network, tools, scheduler, ports, egress)
+    config.write_text(_dump([kwokctl, _kwok(network), _claims()]), encoding="utf-8")
     return config
 
 
@@ -96,7 +100,9 @@ def nodes(count: int, network: Network) -> str:
     return _dump(_node(index, network) for index in range(count))
 
 
-def _kwokctl(network: Network, tools: Mapping[str, Path], scheduler: Path, ports: Mapping[str, int]) -> dict[str, Any]:
+def _kwokctl(
+    network: Network, tools: Mapping[str, Path], scheduler: Path, ports: Mapping[str, int], egress: Path | None
+) -> dict[str, Any]:
     extra: dict[str, dict[str, str]] = {
         # Nothing here outlives a crash of the machine; syncing each write would only be slow.
         "etcd": {"unsafe-no-fsync": "true"},
@@ -107,6 +113,8 @@ def _kwokctl(network: Network, tools: Mapping[str, Path], scheduler: Path, ports
             "leader-elect": "false",
         },
     }
+    if egress:
+        extra["kube-apiserver"]["egress-selector-config-file"] = str(egress)
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",

@@ -1,34 +1,16 @@
-"""A Prometheus that knows the synthetic mesh, raw and recorded, for the tests that ask it."""
+"""The Prometheus that the tests of this folder ask."""
 
 from collections.abc import Iterator
-from itertools import chain
-from typing import Any
 
 import pytest
 
-from components.rules import AlertThresholds, load_rules
-from tests.dashboards import envoy, mesh, series
 from tests.dashboards.prometheus import Prometheus, tools
-
-
-def recording_rules() -> list[dict[str, Any]]:
-    """The recording rules as the program would load them for the lab."""
-    objects = load_rules(AlertThresholds(), "prom", "prometheus", "1-17")
-    rules = [rule for entry in objects for group in entry["spec"]["groups"] for rule in group["rules"]]
-    return [rule for rule in rules if "record" in rule]
+from tests.dashboards.synthetic import synthetic_prometheus
 
 
 @pytest.fixture(scope="session")
 def synthetic_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """The hour of mesh.py and envoy.py, with the recording rules evaluated over all of it."""
+    """The synthetic mesh, raw and recorded."""
     tools()
-    folder = tmp_path_factory.mktemp("synthetic-mesh")
-    prometheus = Prometheus(folder)
-    samples = folder / "samples.om"
-    with samples.open("w") as file:
-        series.write(chain(mesh.everything(), envoy.pods()), file, mesh.START, mesh.LENGTH, mesh.STEP)
-    prometheus.backfill(samples)
-    samples.unlink()
-    with prometheus:
-        prometheus.record(recording_rules(), mesh.START, mesh.END, mesh.STEP)
+    with synthetic_prometheus(tmp_path_factory.mktemp("synthetic-mesh")) as prometheus:
         yield prometheus

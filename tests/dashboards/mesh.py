@@ -309,7 +309,7 @@ def kubernetes() -> Iterator[Series]:
     state = {"job": "kube-state-metrics"}
     for name in WORKLOADS:
         since, here = born(name), {"namespace": NAMESPACE, "pod": pod(name)}
-        for container, cpu, memory in (("app", 0.10, 90e6), ("istio-proxy", 0.02, 60e6 + 4e6 * len(name))):
+        for container, cpu, memory in (("app", 0.10, 90e6), ("istio-proxy", 0.003, 60e6 + 4e6 * len(name))):
             yield from _container(kubelet | here, container, cpu, memory, since)
             running = "kube_pod_container_status_running"
             if name.endswith("v2") and container == "istio-proxy":

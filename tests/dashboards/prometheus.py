@@ -1,4 +1,4 @@
-"""A real Prometheus on a folder of backfilled blocks. It listens on loopback only and scrapes nothing."""
+"""A real Prometheus on a folder of backfilled blocks. It listens on loopback only and scrapes nothing by itself."""
 
 import json
 import shutil
@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,23 @@ def promtool(*arguments: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one query takes."""
+
+    samples: int
+    seconds: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.samples + other.samples, self.seconds + other.seconds)
+
+
 class Prometheus:
     """Prometheus on `folder`; a context manager. `start` again after blocks were added."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, configuration: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
+        self._configuration = configuration or {"global": {}}
         self.blocks = folder / "data"
         self.blocks.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +76,7 @@ class Prometheus:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         configuration = self.folder / "prometheus.yml"
-        configuration.write_text("global: {}\n")
+        configuration.write_text(yaml.safe_dump(self._configuration))
         with (self.folder / "prometheus.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -72,6 +85,8 @@ class Prometheus:
                     f"--storage.tsdb.path={self.blocks}",
                     "--storage.tsdb.retention.time=100y",
                     f"--web.listen-address=127.0.0.1:{port}",
+                    # Backfilled series end without the mark that a scrape leaves; so they shall not linger.
+                    "--query.lookback-delta=90s",
                 ],
                 stdout=log,
                 stderr=log,
@@ -116,6 +131,13 @@ class Prometheus:
         """The series of a range query."""
         parameters = {"query": expression, "start": start, "end": end, "step": step}
         return self._get("query_range", parameters)["result"]
+
+    def cost(self, expression: str, start: float, end: float, step: float) -> "Cost":
+        """What a range query (an instant one where `start` is `end`) takes: samples that it reads, seconds it lasts."""
+        span: dict[str, Any] = {"start": start, "end": end, "step": step} if end > start else {"time": end}
+        begin = time.perf_counter()
+        data = self._get("query_range" if end > start else "query", {"query": expression, "stats": "all", **span})
+        return Cost(data["stats"]["samples"]["totalQueryableSamples"], time.perf_counter() - begin)
 
     def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
         """The values of a label among the series that a selector matches, as Grafana's label_values asks for them."""

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.dashboards.catalogue import catalogue, shipped_with_istio
-from tests.dashboards.conftest import recording_rules
 from tests.dashboards.grafana import NAMES, Dashboard, defaults, interpolate
 from tests.dashboards.promql import asked
+from tests.dashboards.synthetic import recording_rules
 
 RECORDED = {rule["record"]: asked(rule["expr"]) for rule in recording_rules()}
 

@@ -104,7 +104,7 @@ def test_a_rule_for_a_threshold_that_does_not_exist_is_named(tmp_path: Path, mon
 
 def test_a_threshold_without_a_rule_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _rules_folder(tmp_path, monkeypatch, "meshlab:threshold:error_budget_ratio")
-    with pytest.raises(AssetError, match="got none for .*burn_rate_fast"):
+    with pytest.raises(AssetError, match=r"got none for .*burn_rate_fast"):
         loaded()
 
 

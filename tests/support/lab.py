@@ -89,7 +89,7 @@ def documented(name: str) -> bool:
     if kind == "CustomResourceDefinition":
         return where.endswith(KEPT_GROUPS)
     # istiod writes its certificate authority's root into every namespace and takes it back from none.
-    return kind == "ConfigMap" and where.endswith("/istio-ca-root-cert")
+    return kind == "ConfigMap" and where.endswith(("/istio-ca-root-cert", "/istio-ca-crl"))
 
 
 def changed(outcome: Outcome) -> set[str]:

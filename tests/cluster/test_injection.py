@@ -1,0 +1,289 @@
+"""Pods of the mesh get their sidecar from a real istiod of their revision, and nothing else on the cluster is touched."""
+
+import json
+import os
+import signal
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshlab import cluster as clusters
+from meshlab import process, toolchain
+from meshlab.charts import ChartSourceError, pack_stand_ins
+from meshlab.cluster import CLUSTER_TOOLS, Cluster, injection, record
+from meshlab.cluster.istiod import PROGRAM
+from meshlab.lab import STAND_INS
+
+OLD, NEW = "1-17", "1-30"
+VERSIONS = {OLD: "1.17.6", NEW: "1.30.3"}
+
+
+@pytest.fixture(scope="module")
+def charts() -> Path:
+    try:
+        toolchain.ensure([*CLUSTER_TOOLS, "helm", PROGRAM])
+        return pack_stand_ins(STAND_INS, {"base": [VERSIONS[OLD]], "istiod": list(VERSIONS.values())}, print)
+    except (toolchain.ToolsMissingError, ChartSourceError) as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def cluster(state_dir: Path, charts: Path) -> Iterator[Cluster]:
+    """A cluster with two revisions of Istio and a namespace in each."""
+    with Cluster.up("mesh", state_dir=state_dir, injection=True) as running:
+        running.kubectl("create", "namespace", "istio-system")
+        base = charts / f"base-{VERSIONS[OLD]}.tgz"
+        helm(running, "install", "base", str(base), "--set", f"defaultRevision={OLD}")
+        for revision in VERSIONS:
+            install_istiod(running, charts, revision)
+            running.kubectl("create", "namespace", f"in-{revision}")
+            running.kubectl("label", "namespace", f"in-{revision}", f"istio.io/rev={revision}")
+        yield running
+
+
+def helm(cluster: Cluster, *args: str) -> None:
+    program = toolchain.ensure(["helm"])["helm"]
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    process.run([program, *args, "--namespace", "istio-system", "--wait"], timeout=300, env=env)
+
+
+def install_istiod(cluster: Cluster, charts: Path, revision: str, *values: str) -> None:
+    chart = charts / f"istiod-{VERSIONS.get(revision, VERSIONS[NEW])}.tgz"
+    helm(cluster, "upgrade", "--install", f"istiod-{revision}", str(chart), "--set", f"revision={revision}", *values)
+
+
+def deploy(cluster: Cluster, namespace: str, name: str, labels: str = "") -> None:
+    cluster.kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=textwrap.dedent(f"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {{name: {name}, namespace: {namespace}}}
+            spec:
+              selector: {{matchLabels: {{app: {name}}}}}
+              template:
+                metadata: {{labels: {{app: {name}, {labels}}}}}
+                spec: {{containers: [{{name: app, image: example/app, ports: [{{containerPort: 8080}}]}}]}}
+            """),
+    )
+
+
+def pod_of(cluster: Cluster, namespace: str, name: str, labels: str = "") -> dict[str, Any]:
+    """The one pod of a Deployment, once it is ready."""
+    deploy(cluster, namespace, name, labels)
+    cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=120s", timeout=130)
+    answer = cluster.kubectl("get", "pods", "-n", namespace, "-l", f"app={name}", "-o", "json")
+    (pod,) = json.loads(answer.stdout)["items"]
+    return pod
+
+
+def containers(pod: dict[str, Any]) -> list[str]:
+    return [container["name"] for container in pod["spec"]["containers"]]
+
+
+def image(pod: dict[str, Any]) -> str:
+    return next(one["image"] for one in pod["spec"]["containers"] if one["name"] == "istio-proxy")
+
+
+def revision_of(pod: dict[str, Any]) -> str:
+    return json.loads(pod["metadata"]["annotations"]["sidecar.istio.io/status"])["revision"]
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    limit = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < limit, "still not so after a minute"
+        time.sleep(0.1)
+
+
+def istiods(cluster: Cluster) -> dict[str, int]:
+    """The process numbers of the running istiods by revision."""
+    held = record.read(cluster.kubeconfig.parents[2], cluster.name)
+    found: dict[str, int] = {}
+    for pid in held.processes() if held else []:
+        try:
+            program = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
+            environment = Path(f"/proc/{pid}/environ").read_text().split("\0")
+        except OSError:
+            continue
+        if Path(program).name == PROGRAM:
+            found[next(entry for entry in environment if entry.startswith("REVISION=")).partition("=")[2]] = pid
+    return found
+
+
+def test_a_pod_of_a_namespace_in_the_mesh_gets_its_sidecar(cluster: Cluster) -> None:
+    pod = pod_of(cluster, f"in-{OLD}", "web")
+    assert containers(pod) == ["app", "istio-proxy"]
+    assert [container["name"] for container in pod["spec"]["initContainers"]] == ["istio-init"]
+    assert all(status["ready"] for status in pod["status"]["containerStatuses"])
+    annotations = pod["metadata"]["annotations"]
+    assert {key: value for key, value in annotations.items() if key.startswith("prometheus.io/")} == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "15020",
+        "prometheus.io/path": "/stats/prometheus",
+    }
+    ports = {port.get("name"): port["containerPort"] for port in pod["spec"]["containers"][1]["ports"]}
+    assert ports["http-envoy-prom"] == 15090
+
+
+def test_a_pod_that_opts_out_and_a_namespace_outside_the_mesh_stay_as_they_are(cluster: Cluster) -> None:
+    assert containers(pod_of(cluster, f"in-{OLD}", "out", 'sidecar.istio.io/inject: "false"')) == ["app"]
+    assert containers(pod_of(cluster, "default", "outside")) == ["app"]
+
+
+def test_each_revision_injects_its_own_sidecar(cluster: Cluster) -> None:
+    for revision, version in VERSIONS.items():
+        pod = pod_of(cluster, f"in-{revision}", "mine")
+        assert revision_of(pod) == revision
+        assert image(pod).endswith(f"/proxyv2:{version}")
+    assert sorted(istiods(cluster)) == sorted(VERSIONS)
+
+
+def test_a_change_of_the_revisions_values_reaches_the_next_pod(cluster: Cluster, charts: Path) -> None:
+    before = istiods(cluster)[NEW]
+    install_istiod(cluster, charts, NEW, "--set", "global.proxy.image=other")
+    numbers = iter(range(100))
+    eventually(lambda: "/other:" in image(pod_of(cluster, f"in-{NEW}", f"changed-{next(numbers)}")))
+    assert istiods(cluster)[NEW] == before, "istiod reads its configuration again without a restart"
+    install_istiod(cluster, charts, NEW)
+
+
+def test_istiod_refuses_a_broken_virtual_service(cluster: Cluster) -> None:
+    def broken(name: str) -> str:
+        manifest = f"""
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {{name: {name}, namespace: default}}
+            spec: {{hosts: [web], http: [{{}}]}}
+        """
+        return cluster.kubectl("apply", "-f", "-", stdin=textwrap.dedent(manifest), check=False).stderr
+
+    # Istio lets all pass until it has seen itself refuse something.
+    numbers = iter(range(1000))
+    eventually(lambda: "denied the request: configuration is invalid" in broken(f"broken-{next(numbers)}"))
+
+
+def test_istiods_own_pages_are_there_through_the_api_server(cluster: Cluster) -> None:
+    cluster.kubectl("create", "service", "clusterip", "listed", "--tcp=80")
+    service = f"/api/v1/namespaces/istio-system/services/istiod-{OLD}:http-monitoring/proxy"
+    assert "pilot_info{" in cluster.kubectl("get", "--raw", f"{service}/metrics").stdout
+
+    def registered() -> set[str]:
+        registry = json.loads(cluster.kubectl("get", "--raw", f"{service}/debug/registryz").stdout)
+        return {entry["Attributes"]["Name"] for entry in registry}
+
+    eventually(lambda: {"listed", "kubernetes", f"istiod-{OLD}", f"istiod-{NEW}"} <= registered())
+
+
+def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: Cluster) -> None:
+    def configure(policy: str) -> None:
+        manifest = f"""
+            apiVersion: v1
+            kind: Service
+            metadata: {{name: hook, namespace: default}}
+            spec: {{selector: {{app: hook}}, ports: [{{port: 443}}]}}
+            ---
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingWebhookConfiguration
+            metadata: {{name: hook}}
+            webhooks:
+            - name: hook.meshlab.test
+              admissionReviewVersions: [v1]
+              sideEffects: None
+              failurePolicy: {policy}
+              timeoutSeconds: 30
+              clientConfig: {{service: {{name: hook, namespace: default}}}}
+              rules: [{{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}}]
+        """
+        cluster.kubectl("apply", "-f", "-", stdin=textwrap.dedent(manifest))
+
+    def refused() -> bool:
+        answer = cluster.kubectl("create", "configmap", "probe", "--dry-run=server", check=False)
+        return "nobody answers at this address of an embedded cluster" in answer.stderr
+
+    configure("Fail")
+    eventually(refused)
+    configure("Ignore")
+    eventually(lambda: not refused())
+    maps = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"open-{n}"}} for n in range(50)]
+    started = time.monotonic()
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": maps}))
+    assert time.monotonic() - started < 30, "fifty calls of the webhook took longer than one may that waits"
+    cluster.kubectl("delete", "validatingwebhookconfiguration/hook", "service/hook")
+
+
+def test_pods_that_came_while_no_istiod_answered_get_their_sidecar_once_one_does(cluster: Cluster) -> None:
+    killed = istiods(cluster)[NEW]
+    os.kill(killed, signal.SIGKILL)
+    deploy(cluster, f"in-{NEW}", "early")
+    assert revision_of(pod_of(cluster, f"in-{NEW}", "early")) == NEW
+    assert istiods(cluster)[NEW] != killed
+
+
+def test_an_istiod_goes_with_its_revision(cluster: Cluster, charts: Path) -> None:
+    before = istiods(cluster)
+    install_istiod(cluster, charts, "leaving")
+    eventually(lambda: "leaving" in istiods(cluster))
+    helm(cluster, "uninstall", "istiod-leaving")
+    eventually(lambda: "leaving" not in istiods(cluster))
+    assert istiods(cluster) == before
+
+
+def test_a_cluster_that_stays_keeps_its_istiods_and_takes_them_down_with_it(tmp_path: Path, charts: Path) -> None:
+    first = clusters.up(tmp_path, "lab", nodes=1, injection=True)
+    held = record.read(tmp_path, "lab")
+    assert held
+    try:
+        first.kubectl("create", "namespace", "istio-system")
+        install_istiod(first, charts, OLD)
+        eventually(lambda: istiods(first))
+        for pid in held.processes():  # as if the machine had been restarted
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not held.processes())
+        assert [one.running for one in clusters.status(tmp_path)] == [False]
+        again = clusters.up(tmp_path, "lab", injection=True)
+        eventually(lambda: istiods(again))
+        assert [one.running for one in clusters.status(tmp_path)] == [True]
+    finally:
+        clusters.down(tmp_path, "lab")
+    assert held.processes() == []
+    assert not held.folder.exists()
+
+
+def test_without_istiods_program_the_cluster_comes_up_and_says_what_is_missing(
+    tmp_path: Path, charts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(injection.toolchain, "find", lambda name: None)
+    monkeypatch.setattr(injection.shutil, "which", lambda name: None)
+    tools = {name: toolchain.table()[name].path for name in CLUSTER_TOOLS}
+    monkeypatch.setattr(clusters.embedded.toolchain, "ensure", lambda names, progress: tools)
+    lines: list[str] = []
+    with Cluster.up("poor", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as poor:
+        poor.kubectl("get", "nodes")
+        held = record.read(tmp_path, "poor")
+        assert held and len(held.processes()) == 5
+    (line,) = lines
+    assert line.startswith(
+        "cluster: no namespace in the mesh gets pods here, for want of istiod: not on this machine: "
+    )
+
+
+def test_a_cluster_made_without_injection_says_so_when_it_is_asked_for_it(tmp_path: Path, charts: Path) -> None:
+    clusters.up(tmp_path, "bare", nodes=1)
+    lines: list[str] = []
+    try:
+        clusters.up(tmp_path, "bare", injection=True, progress=lines.append)
+    finally:
+        clusters.down(tmp_path, "bare")
+    assert lines == ["cluster: bare was made without injection, so no namespace in the mesh gets pods; make it anew"]
