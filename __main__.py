@@ -17,7 +17,13 @@ settings = load_settings()
 charts = settings.charts.chart_source
 mesh = settings.mesh.namespaces
 
-cluster = k8s.Provider("cluster", context=settings.cluster.context)
+cluster = k8s.Provider(
+    "cluster",
+    context=settings.cluster.context,
+    # A changed dashboard is an update; the default replaces ConfigMaps, and there would be a moment with none.
+    enable_config_map_mutable=True,
+    enable_secret_mutable=True,
+)
 opts = pulumi.ResourceOptions(providers=[cluster])
 
 istio = IstioControlPlane(

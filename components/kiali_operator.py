@@ -10,7 +10,7 @@ from .charts import ChartSource
 from .istio_control_plane import IstioControlPlane
 from .kube_prometheus_stack import KubePrometheusStack
 from .names import ISTIO_NAMESPACE, RevisionNames
-from .objects import create, merged
+from .objects import merged
 from .releases import release
 from .settings import KialiSettings
 from .versions import parse_version
@@ -48,8 +48,14 @@ class KialiOperator(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         (manifest,) = load_manifests("kiali_operator", "crd.yaml")
-        # Kept on destroy: without its CRD every other team's Kiali would go too.
-        crd = create(f"{name}-crd", manifest, pulumi.ResourceOptions(parent=self, retain_on_delete=True))
+        # Kept on destroy: without its CRD every other team's Kiali would go too. So a later `up` finds it, and only a
+        # Patch resource joins what exists; where it does not exist, it creates it.
+        crd = k8s.apiextensions.v1.CustomResourceDefinitionPatch(
+            f"{name}-crd",
+            metadata=manifest["metadata"],
+            spec=manifest["spec"],
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
         operator = release(
             f"{name}-release",
             release_name="kiali-operator",

@@ -17,7 +17,6 @@ _KINDS: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = Mapping
         ("v1", "Service"): k8s.core.v1.Service,
         ("v1", "ServiceAccount"): k8s.core.v1.ServiceAccount,
         ("apps/v1", "Deployment"): k8s.apps.v1.Deployment,
-        ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): k8s.apiextensions.v1.CustomResourceDefinition,
         ("monitoring.coreos.com/v1", "PodMonitor"): k8s.apiextensions.CustomResource,
         ("monitoring.coreos.com/v1", "PrometheusRule"): k8s.apiextensions.CustomResource,
         ("monitoring.coreos.com/v1", "ServiceMonitor"): k8s.apiextensions.CustomResource,

@@ -5,17 +5,44 @@ a recording rule of its own, `meshlab:threshold:<field>`, that the alerts compar
 rule's expression by name. So the value in force is a series that dashboards can draw and a person can query.
 """
 
+from math import inf
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from . import checks as check
 from .assets import MANIFESTS, AssetError, Manifest, load_manifests
 
-Ratio = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[float, Field(ge=0)]
+
+def _share(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError("expected a share of all requests, more than 0 and less than 1")
+    return value
+
+
+def _positive(value: float) -> float:
+    if not 0 < value < inf:
+        raise ValueError("expected a number above 0")
+    return value
+
+
+def _count(value: float) -> float:
+    if not 0 <= value < inf:
+        raise ValueError("expected 0 or more")
+    return value
+
+
+def _multiple(value: float) -> float:
+    if not 1 < value < inf:
+        raise ValueError("expected a number above 1")
+    return value
+
+
+Ratio = Annotated[float, AfterValidator(_share)]
+Positive = Annotated[float, AfterValidator(_positive)]
+Count = Annotated[float, AfterValidator(_count)]
+Multiple = Annotated[float, AfterValidator(_multiple)]
 Duration = Annotated[str, AfterValidator(check.duration)]
 DurationBucket = Literal[1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000]
 """Bounds of Envoy's request duration histogram, in milliseconds: a target between two of them could not be counted."""
@@ -45,9 +72,9 @@ class AlertThresholds(BaseModel):
     """Milliseconds after which a request counts as slow; one of the bounds of Envoy's histogram."""
     latency_budget_ratio: Ratio = 0.05
     """Share of a service's requests that may be slow, 0 to 1."""
-    burn_rate_fast: Annotated[float, Field(gt=1)] = 14.4
+    burn_rate_fast: Multiple = 14.4
     """Critical when a budget is spent so many times too fast over both 5 minutes and 1 hour."""
-    burn_rate_slow: Annotated[float, Field(gt=1)] = 6.0
+    burn_rate_slow: Multiple = 6.0
     """Warning when a budget is spent so many times too fast over both 30 minutes and 6 hours."""
     minimum_requests_per_second: Count = 0.1
     """A service with fewer requests per second than this is not judged by its ratios."""
