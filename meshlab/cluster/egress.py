@@ -74,7 +74,7 @@ class _Connection(socketserver.StreamRequestHandler):
         assert isinstance(self.server, Proxy)
         host, _, port = request[1].decode("ascii").rpartition(":")
         try:
-            there = socket.create_connection((LOOPBACK, self.server.find(host, int(port))), CONNECT_LIMIT)
+            there = socket.create_connection((LOOPBACK, self.server.find(host.strip("[]"), int(port))), CONNECT_LIMIT)
         except (RefusedError, OSError) as error:
             reason = error if isinstance(error, RefusedError) else f"who answers there is not ready: {error.strerror}"
             self.wfile.write(f"HTTP/1.1 503 {reason}\r\n\r\n".encode())

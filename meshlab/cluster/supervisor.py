@@ -21,6 +21,9 @@ from meshlab.cluster.istiod import NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injec
 from meshlab.cluster.routes import Route, routes
 
 PAUSE = 0.5
+# How many looks after an istiod answers those that failed before are still woken up. One is not always enough: the API
+# server may learn of the certificate a moment later. Those that go on failing have another reason.
+WAKE_UPS = 10
 CORE, APPS = f"/api/v1/namespaces/{NAMESPACE}", "/apis/apps/v1"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 WOKEN = "meshlab.io/injector-answered"
@@ -36,7 +39,7 @@ class Supervisor:
         self._not_running = "istiod is still being built"
         self._routes: dict[tuple[str, int], Route] = {}
         self._istiods: dict[str, Istiod] = {}
-        self._settled: set[str] = set()
+        self._wake_ups: dict[str, int] = {}
         self._written: dict[str, str] = {}
 
     def find(self, host: str, port: int) -> int:
@@ -78,7 +81,6 @@ class Supervisor:
             if istiod.ended() or revision not in wanted:
                 _log(f"istiod {revision}: {'ended by itself' if istiod.ended() else 'its revision is gone'}")
                 del self._istiods[revision]
-                self._settled.discard(revision)
                 istiod.stop()
         for revision, version in wanted.items():
             if self._written.get(revision) != version:
@@ -94,11 +96,14 @@ class Supervisor:
                 self._istiods[revision] = Istiod.start(
                     self._program, revision, self._kubeconfig, self._folder, self._unreadable()
                 )
+                self._wake_ups[revision] = WAKE_UPS
                 _log(f"istiod {revision}: started")
-        for revision in self._istiods.keys() - self._settled:
-            if self._answers(revision) and not self._wake_up():
-                self._settled.add(revision)
-                _log(f"istiod {revision}: injects")
+        for revision in self._istiods:
+            left = self._wake_ups[revision]
+            if left and self._answers(revision):
+                self._wake_ups[revision] = left - 1 if self._wake_up() else 0
+                if left == WAKE_UPS:
+                    _log(f"istiod {revision}: answers")
 
     def _unreadable(self) -> list[str]:
         """The names of Istio's CRDs that do not have the version that our istiod reads: those of old releases."""
