@@ -2,16 +2,13 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from . import frame, style
-from .queries import ISTIOD, WINDOW, all_of, or_zero, quantile, rate, seen_by_each
+from . import frame, istiod, style
+from .queries import ISTIOD, all_of, or_zero, quantile, rate, seen_by_each
 from .style import Column, Key, Query
 
 UID = "meshlab-control-plane"
 
-# A revision's pods; with All chosen also those of an istiod without a revision in its name.
-POD = 'pod=~"istiod-($revision)-.*"'
 ISTIOD_UP = f"up{{{ISTIOD}}}"
-XDS = 'cluster_name="xds-grpc", istio_rev=~"$revision"'
 DAY = 86400
 CERTIFICATE: style.Steps = [
     (None, style.RED),
@@ -36,8 +33,8 @@ def build() -> Dashboard:
             frame.Row("Is it healthy?", _health()),
             frame.Row("What changed?", _changes()),
             frame.Row("Who is affected?", _affected()),
-            frame.Row("How is configuration delivered?", _delivery()),
-            frame.Row("What does istiod use?", _resources(), collapsed=True),
+            frame.Row("How is configuration delivered?", istiod.delivery()),
+            frame.Row("What does istiod use?", istiod.resources(), collapsed=True),
         ],
         events='namespace="istio-system"',
     )
@@ -208,167 +205,5 @@ def _affected() -> list[frame.PanelBuilder]:
                 Query(rate("sidecar_injection_failure_total", ISTIOD), "failed"),
             ],
             style.PER_SECOND,
-        ),
-    ]
-
-
-def _delivery() -> list[frame.PanelBuilder]:
-    return [
-        style.lines(
-            "Convergence time",
-            "Time from a change to the proxies having it. The dashed line is the alert's threshold. Over it: too "
-            "many pushes, too big a configuration (narrow it with Sidecar objects) or an istiod short of CPU.",
-            [
-                Query(quantile(0.5, "pilot_proxy_convergence_time", ISTIOD), "p50"),
-                Query(quantile(0.99, "pilot_proxy_convergence_time", ISTIOD), "p99"),
-            ],
-            style.SECONDS,
-            width=6,
-            limit="meshlab:threshold:convergence_p99_seconds",
-        ),
-        style.lines(
-            "Where is the time spent? (p99)",
-            "Stages of a push: collecting changes, building, waiting in the queue. Queue above all: too few istiod "
-            "replicas; build above all: too big a configuration.",
-            [
-                Query(quantile(0.99, "pilot_debounce_time", ISTIOD), "collecting changes"),
-                Query(quantile(0.99, "pilot_xds_push_time", ISTIOD, "type"), "building {{type}}"),
-                Query(quantile(0.99, "pilot_proxy_queue_time", ISTIOD), "in the queue"),
-            ],
-            style.SECONDS,
-            width=6,
-        ),
-        style.lines(
-            "Pushes",
-            "Configuration sent to proxies by kind. A kind that dominates tells what to narrow: EDS is endpoints, "
-            "CDS services, RDS routes, LDS listeners.",
-            [Query(rate("pilot_xds_pushes", ISTIOD, "type"), "{{type}}")],
-            style.PER_SECOND,
-            width=6,
-            stacked=True,
-        ),
-        style.lines(
-            "Size of a push (p99)",
-            "Bytes of one update to one proxy. Above 4 MiB the proxies' streams break; narrow what they see with "
-            "Sidecar objects or discovery selectors.",
-            [Query(quantile(0.99, "pilot_xds_config_size_bytes", ISTIOD, "type"), "{{type}}")],
-            style.BYTES,
-            width=6,
-        ),
-        style.lines(
-            "What istiod knows",
-            "Services and virtual services that istiod has read. A fall without a deploy means that it lost sight of "
-            "objects: check its permissions and its log.",
-            [
-                Query(f"max by (istio_rev) (pilot_services{{{ISTIOD}}})", "services, {{istio_rev}}"),
-                Query(f"max by (istio_rev) (pilot_virt_services{{{ISTIOD}}})", "virtual services, {{istio_rev}}"),
-            ],
-            style.COUNT,
-            width=6,
-        ),
-        style.lines(
-            "Streams from proxies to istiod",
-            "Open, new and failed connections as the proxies count them. Failures while istiod is up: network "
-            "policy, DNS or an expired certificate between the two.",
-            [
-                Query(f"sum(envoy_cluster_upstream_cx_active{{{XDS}}})", "open"),
-                Query(f"sum(increase(envoy_cluster_upstream_cx_total{{{XDS}}}[{WINDOW}]))", "new"),
-                Query(f"sum(increase(envoy_cluster_upstream_cx_connect_fail{{{XDS}}}[{WINDOW}]))", "failed"),
-            ],
-            style.COUNT,
-            width=6,
-        ),
-        style.lines(
-            "Configuration traffic",
-            "Bytes between proxies and istiod. Steady high traffic to the proxies is configuration that changes all "
-            "the time.",
-            [
-                Query(rate("envoy_cluster_upstream_cx_rx_bytes_total", XDS), "to the proxies"),
-                Query(rate("envoy_cluster_upstream_cx_tx_bytes_total", XDS), "to istiod"),
-            ],
-            style.BYTE_RATE,
-            width=6,
-        ),
-        style.lines(
-            "Envoys restarted in place",
-            "Highest hot restart count among the sidecars. Istio never restarts an Envoy in place: above 0 "
-            "somebody's own image or entry point does.",
-            [Query('max(envoy_server_hot_restart_epoch{istio_rev=~"$revision"})', "hot restarts")],
-            style.COUNT,
-            width=6,
-        ),
-    ]
-
-
-def _resources() -> list[frame.PanelBuilder]:
-    container = f'container="discovery", {POD}'
-    return [
-        style.lines(
-            "CPU",
-            "Cores used, as the kubelet and as istiod itself count them. At its limit istiod is throttled and "
-            "convergence grows: raise the limit or the number of replicas.",
-            [
-                Query(rate("container_cpu_usage_seconds_total", container, "pod"), "{{pod}}"),
-                Query(rate("process_cpu_seconds_total", all_of('app="istiod"', ISTIOD), "pod"), "{{pod}} (own count)"),
-            ],
-            style.CORES,
-        ),
-        style.lines(
-            "Memory",
-            "Working set (what the limit counts), resident and virtual memory. Near the limit the pod is killed: "
-            "raise it, or give istiod fewer objects to watch with discovery selectors.",
-            [
-                Query(f"sum by (pod) (container_memory_working_set_bytes{{{container}}})", "{{pod}} working set"),
-                Query(f'sum by (pod) (process_resident_memory_bytes{{app="istiod", {ISTIOD}}})', "{{pod}} resident"),
-                Query(f'sum by (pod) (process_virtual_memory_bytes{{app="istiod", {ISTIOD}}})', "{{pod}} virtual"),
-            ],
-            style.BYTES,
-        ),
-        style.lines(
-            "Go heap and stacks",
-            "Memory inside the Go runtime. A heap that only grows over days is a leak: take a profile at istiod's "
-            "port 8080, /debug/pprof/heap.",
-            [
-                Query(f'sum(go_memstats_alloc_bytes{{app="istiod", {ISTIOD}}})', "allocated"),
-                Query(f'sum(go_memstats_heap_alloc_bytes{{app="istiod", {ISTIOD}}})', "heap allocated"),
-                Query(f'sum(go_memstats_heap_inuse_bytes{{app="istiod", {ISTIOD}}})', "heap in use"),
-                Query(f'sum(go_memstats_heap_sys_bytes{{app="istiod", {ISTIOD}}})', "heap from the system"),
-                Query(f'sum(go_memstats_stack_inuse_bytes{{app="istiod", {ISTIOD}}})', "stacks in use"),
-            ],
-            style.BYTES,
-        ),
-        style.lines(
-            "Bytes allocated",
-            "What the garbage collector has to clear. It follows the pushes; a rise without pushes is worth a profile.",
-            [Query(rate("go_memstats_alloc_bytes_total", all_of('app="istiod"', ISTIOD), "pod"), "{{pod}}")],
-            style.BYTE_RATE,
-            width=6,
-        ),
-        style.lines(
-            "Objects allocated",
-            "New objects on the heap. Read it beside the bytes: many small objects are string building, few big ones "
-            "are pushes.",
-            [Query(rate("go_memstats_mallocs_total", all_of('app="istiod"', ISTIOD), "pod"), "{{pod}}")],
-            style.PER_SECOND,
-            width=6,
-        ),
-        style.lines(
-            "Goroutines and open files",
-            "Both follow the number of proxies. Growth without new proxies is a leak: /debug/pprof/goroutine at port "
-            "8080.",
-            [
-                Query(f'sum by (pod) (go_goroutines{{app="istiod", {ISTIOD}}})', "{{pod}} goroutines"),
-                Query(f'sum by (pod) (process_open_fds{{app="istiod", {ISTIOD}}})', "{{pod}} open files"),
-            ],
-            style.COUNT,
-            width=6,
-        ),
-        style.lines(
-            "Disk",
-            "Space that istiod's container takes on its node. istiod writes next to nothing: growth is a log or dump "
-            "inside the pod.",
-            [Query(f"sum by (pod) (container_fs_usage_bytes{{{container}}})", "{{pod}}")],
-            style.BYTES,
-            width=6,
         ),
     ]

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from . import frame, style
+from . import extensions, frame, style
 from .queries import ISTIOD, all_of, rate, ratio
 from .style import Column, Key, Query
 
@@ -12,7 +12,6 @@ UID = "meshlab-performance"
 SIDECAR = 'container="istio-proxy", pod!~"ztunnel-.*", namespace=~"$namespace"'
 MESHED = 'container!="", namespace=~"$namespace"'
 DISCOVERY = 'container="discovery", pod=~"istiod-($revision)-.*"'
-ZTUNNEL = 'pod=~"ztunnel-.*"'
 REV = 'istio_rev=~"$revision"'
 CALLS = 'reporter="source", source_workload_namespace=~"$namespace", istio_rev=~"$revision"'
 KILO = "/ 1000"
@@ -36,8 +35,8 @@ def build() -> Dashboard:
             frame.Row("What changed?", _changes()),
             frame.Row("Who pays most?", _dearest()),
             frame.Row("What does istiod cost?", _istiod()),
-            frame.Row("Wasm extensions", _wasm(), collapsed=True),
-            frame.Row("Ambient mode: ztunnel (Istio 1.30)", _ztunnel(), collapsed=True),
+            frame.Row("Wasm extensions", extensions.wasm(), collapsed=True),
+            frame.Row("Ambient mode: ztunnel (Istio 1.30)", extensions.ztunnel(), collapsed=True),
         ],
         events='namespace=~"$namespace"',
     )
@@ -196,130 +195,5 @@ def _istiod() -> list[frame.PanelBuilder]:
             "faster than the mesh.",
             [Query(ratio(f"sum(container_memory_working_set_bytes{{{DISCOVERY}}})", proxies), "per proxy")],
             style.BYTES,
-        ),
-    ]
-
-
-def _wasm() -> list[frame.PanelBuilder]:
-    def total(metric: str) -> str:
-        return f"sum({metric}{{{REV}}})"
-
-    return [
-        style.lines(
-            "Wasm virtual machines",
-            "Virtual machines in the sidecars by runtime. Created keeps rising while active does not: an extension "
-            "that crashes.",
-            [
-                Query(total("envoy_wasm_envoy_wasm_runtime_null_active"), "native, active"),
-                Query(total("envoy_wasm_envoy_wasm_runtime_null_created"), "native, created"),
-                Query(total("envoy_wasm_envoy_wasm_runtime_v8_active"), "V8, active"),
-                Query(total("envoy_wasm_envoy_wasm_runtime_v8_created"), "V8, created"),
-            ],
-            style.COUNT,
-        ),
-        style.lines(
-            "Wasm modules in the cache",
-            "Modules that the sidecars keep, hits and misses. Misses that go on: the module's address or checksum "
-            "changes all the time.",
-            [
-                Query(total("envoy_wasm_remote_load_cache_entries"), "entries"),
-                Query(total("envoy_wasm_remote_load_cache_hits"), "hits"),
-                Query(total("envoy_wasm_remote_load_cache_misses"), "misses"),
-                Query(total("envoy_wasm_remote_load_cache_negative_hits"), "hits of a failure"),
-            ],
-            style.COUNT,
-        ),
-        style.lines(
-            "Wasm downloads",
-            "Modules fetched. Failures: the registry cannot be reached from the pods, or the credentials are wrong.",
-            [
-                Query(total("envoy_wasm_remote_load_fetch_successes"), "fetched"),
-                Query(total("envoy_wasm_remote_load_fetch_failures"), "failed"),
-            ],
-            style.COUNT,
-        ),
-    ]
-
-
-def _ztunnel() -> list[frame.PanelBuilder]:
-    return [
-        style.lines(
-            "ztunnel CPU",
-            "Cores used by node. One node far above the others carries the busiest pods.",
-            [Query(rate("container_cpu_usage_seconds_total", f'container="istio-proxy", {ZTUNNEL}', "pod"), "{{pod}}")],
-            style.CORES,
-            width=6,
-        ),
-        style.lines(
-            "ztunnel memory",
-            "Working set by node. It follows open connections.",
-            [
-                Query(
-                    f'sum by (pod) (container_memory_working_set_bytes{{container="istio-proxy", {ZTUNNEL}}})',
-                    "{{pod}}",
-                )
-            ],
-            style.BYTES,
-            width=6,
-        ),
-        style.lines(
-            "Connections through ztunnel",
-            "Connections opened and closed. Opened above closed for long is a leak of connections.",
-            [
-                Query(rate("istio_tcp_connections_opened_total", ZTUNNEL, "pod"), "{{pod}} opened"),
-                Query(rate("istio_tcp_connections_closed_total", ZTUNNEL, "pod"), "{{pod}} closed"),
-            ],
-            style.PER_SECOND,
-            width=6,
-        ),
-        style.lines(
-            "Bytes through ztunnel",
-            "Bytes in both directions. A node far above the others: its pods talk more than the rest, or one of them "
-            "loops.",
-            [
-                Query(rate("istio_tcp_sent_bytes_total", ZTUNNEL, "pod"), "{{pod}} sent"),
-                Query(rate("istio_tcp_received_bytes_total", ZTUNNEL, "pod"), "{{pod}} received"),
-            ],
-            style.BYTE_RATE,
-            width=6,
-        ),
-        style.lines(
-            "Open sockets and files of ztunnel",
-            "Near the process's limit new connections fail: raise it or spread the pods.",
-            [
-                Query(f"sum by (pod) (istio_tcp_sockets_open{{{ZTUNNEL}}})", "{{pod}} sockets"),
-                Query(f"sum by (pod) (process_open_fds{{{ZTUNNEL}}})", "{{pod}} files"),
-            ],
-            style.COUNT,
-            width=6,
-        ),
-        style.lines(
-            "ztunnel and istiod",
-            "Messages from istiod and broken streams. Broken streams that go on: istiod restarts or the network "
-            "between them.",
-            [
-                Query(rate("istio_xds_message_total", ZTUNNEL, "pod"), "{{pod}} messages"),
-                Query(rate("istio_xds_connection_terminations_total", ZTUNNEL, "pod"), "{{pod}} broken streams"),
-            ],
-            style.PER_SECOND,
-            width=6,
-        ),
-        style.lines(
-            "Names resolved by ztunnel",
-            "DNS requests of the pods. A rise without more traffic is an application that does not cache.",
-            [Query(rate("istio_dns_requests_total", ZTUNNEL, "pod"), "{{pod}}")],
-            style.PER_SECOND,
-            width=6,
-        ),
-        style.lines(
-            "Pods that ztunnel serves",
-            "Proxied pods by node. Pending that does not return to 0: the CNI agent cannot hand over a pod's "
-            "network; see its log.",
-            [
-                Query(f"sum by (pod) (workload_manager_active_proxy_count{{{ZTUNNEL}}})", "{{pod}} active"),
-                Query(f"sum by (pod) (workload_manager_pending_proxy_count{{{ZTUNNEL}}})", "{{pod}} pending"),
-            ],
-            style.COUNT,
-            width=6,
         ),
     ]

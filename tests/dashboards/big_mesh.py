@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .mesh import END, FAST, START, control_plane
+from .cluster import control_plane
+from .mesh import END, FAST, START
 from .series import Course, Series, histogram, level
 
 SERVICES, VERSIONS, CALLERS = 200, 3, 2

@@ -68,7 +68,7 @@ def _lines(axes: Axes, panel: Panel, results: Results, marks: Sequence[tuple[flo
     if not entries:
         axes.text(0.5, 0.45, "No data", transform=axes.transAxes, fontsize=9, color=MUTED, ha="center")
         return
-    plot = axes.inset_axes((56 / width, bottom, 1 - 70 / width, 1 - 30 / height - bottom))
+    plot = axes.inset_axes((62 / width, bottom, 1 - 76 / width, 1 - 30 / height - bottom))
     base: dict[float, float] = {}
     fixed = _fixed_colours(panel)
     lines: list[tuple[str, str, float, bool]] = []

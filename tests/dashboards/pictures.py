@@ -6,6 +6,7 @@ back where the JSON places the panel. What the pictures show is therefore what t
 
 import io
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,8 +14,11 @@ import matplotlib as mpl
 mpl.use("agg")
 
 from matplotlib import pyplot as plt
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from . import drawing, mesh
+from .grafana import FOLDER as SOURCES
 from .grafana import NAMES, interpolate
 from .prometheus import Prometheus
 from .synthetic import synthetic_prometheus
@@ -24,6 +28,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "dashboards"
 COLUMN, LINE, GAP = 58, 30, 4
 """Pixels of one column and one line of Grafana's grid, and between two panels."""
 HEAD = 64
+DRAWN_FROM = "Drawn from"
 DPI = 100
 
 
@@ -49,8 +54,16 @@ def picture(prometheus: Prometheus, name: str, to: Path) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=DPI)
     plt.close(figure)
-    # A hundred colours are enough, and half the size.
-    Image.open(drawn).convert("RGB").quantize(100, dither=Image.Dither.NONE).save(to, optimize=True)
+    # So many colours are enough, and half the size.
+    colours = Image.open(drawn).convert("RGB").quantize(220, dither=Image.Dither.NONE)
+    origin = PngInfo()
+    origin.add_text(DRAWN_FROM, fingerprint(name))
+    colours.save(to, optimize=True, pnginfo=origin)
+
+
+def fingerprint(name: str) -> str:
+    """What a picture says it was drawn from: the dashboard's JSON. A test asks whether that is still so."""
+    return sha256((SOURCES / f"{name}.json").read_bytes()).hexdigest()
 
 
 def main() -> None:

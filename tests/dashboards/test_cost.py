@@ -16,8 +16,7 @@ from tests.dashboards import big_mesh, mesh, series
 from tests.dashboards.grafana import BUILT_IN, Dashboard, Panel, interpolate
 from tests.dashboards.prometheus import Cost, Prometheus, tools
 from tests.dashboards.promql import asked
-from tests.dashboards.synthetic import recording_rules
-from tests.dashboards.test_expressions import RECORDED
+from tests.dashboards.recorded import RECORDED, recording_rules
 
 EVERYTHING = {"namespace": ".*", "revision": ".*"}
 WINDOW = "5m"

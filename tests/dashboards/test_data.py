@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboards import mesh
+from tests.dashboards import cluster, mesh
 from tests.dashboards.grafana import NAMES, Dashboard, interpolate
 from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.viewer import Viewer
@@ -165,7 +165,7 @@ def test_the_control_plane_s_top_row_is_the_hand_computed_one(synthetic_mesh: Pr
     # One of each kind; their counters did not exist before.
     assert viewer.last("Rejected configuration (1 h)") == 4
     assert viewer.last("Failed injections (1 h)") == 0
-    assert viewer.last("CA certificate valid for") == pytest.approx(mesh.EXPIRY - mesh.END)
+    assert viewer.last("CA certificate valid for") == pytest.approx(cluster.EXPIRY - mesh.END)
     # QUICK: 95 % up to 0.5 s, all up to 1 s.
     assert viewer.last("Convergence p99") == pytest.approx(0.5 + 0.5 * 0.04 / 0.05)
 

@@ -7,18 +7,7 @@ import pytest
 from tests.dashboards.catalogue import catalogue, shipped_with_istio
 from tests.dashboards.grafana import NAMES, Dashboard, defaults, interpolate
 from tests.dashboards.promql import asked
-from tests.dashboards.synthetic import recording_rules
-
-RECORDED = {rule["record"]: asked(rule["expr"]) for rule in recording_rules()}
-
-
-def labels_of(metric: str) -> frozenset[str] | set[str]:
-    """The labels of a metric, or of what a recording rule makes."""
-    if metric in catalogue():
-        return catalogue()[metric].labels
-    made = RECORDED[metric]
-    return {label for source in made.metrics for label in labels_of(source)} | made.made
-
+from tests.dashboards.recorded import RECORDED, labels_of, recording_rules
 
 EXPRESSIONS = [
     (f"{name}: {place}", interpolate(expression, defaults(Dashboard.of(name))))

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from PIL import Image
 
 from dashboards.src.build import DASHBOARDS, FOLDER, render
 from tests.dashboards.grafana import NAMES, Dashboard
+from tests.dashboards.pictures import DRAWN_FROM, fingerprint
+from tests.dashboards.pictures import FOLDER as PICTURES
 
 # 262144 bytes is what a client-side `kubectl apply` can carry in its annotation.
 SIZE_LIMIT = 262144 - 4096
@@ -17,8 +20,20 @@ def test_the_json_is_what_its_source_builds(name: str) -> None:
     assert committed == render(name), "run `make dashboards`"
 
 
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_its_picture_was_drawn_from_the_json_as_it_is_now(name: str) -> None:
+    with Image.open(PICTURES / f"{name}.png") as picture:
+        drawn_from = picture.info[DRAWN_FROM]
+    assert drawn_from == fingerprint(name), "run `python -m tests.dashboards.pictures`"
+
+
+def test_the_page_with_the_pictures_says_that_no_grafana_drew_them() -> None:
+    text = (PICTURES / "README.md").read_text()
+    captions = [line for line in text.splitlines() if line.startswith("*Drawn from the dashboard's own queries, not")]
+    assert [f"({name}.png)" in text for name in DASHBOARDS] == [True] * len(captions)
+
+
 def test_every_dashboard_of_the_lab_is_there() -> None:
-    assert set(DASHBOARDS) <= set(NAMES)
     assert sorted(DASHBOARDS) == [
         "envoy-demo",
         "istio-control-plane",

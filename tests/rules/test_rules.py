@@ -12,7 +12,7 @@ from components.rules import AlertThresholds, load_rules
 from tests.dashboards.catalogue import catalogue
 from tests.dashboards.prometheus import promtool, tools
 from tests.dashboards.promql import asked
-from tests.dashboards.test_expressions import RECORDED, labels_of
+from tests.dashboards.recorded import RECORDED, labels_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "manifests" / "mesh_monitors" / "rules"

@@ -66,23 +66,24 @@ def test_runbooks_get_the_address_where_they_are_served() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "value", "expected"),
     [
-        ("error_budget_ratio", 0),
-        ("error_budget_ratio", 1),
-        ("latency_target_milliseconds", 300),
-        ("latency_budget_ratio", -0.1),
-        ("burn_rate_fast", 1),
-        ("convergence_p99_seconds", 0),
-        ("rejects_per_hour", -1),
-        ("ca_certificate_warning_days", 0),
-        ("hold_critical", "five minutes"),
-        ("hold_warning", ""),
-        ("error_budget_ratio", "0.01"),
+        ("error_budget_ratio", 0, "expected a share of all requests"),
+        ("error_budget_ratio", 1, "expected a share of all requests"),
+        ("latency_budget_ratio", -0.1, "expected a share of all requests"),
+        ("latency_budget_ratio", float("nan"), "expected a share of all requests"),
+        ("latency_target_milliseconds", 300, "Input should be 1, 5, 10, 25, 50"),
+        ("burn_rate_fast", 1, "expected a number above 1"),
+        ("convergence_p99_seconds", 0, "expected a number above 0"),
+        ("ca_certificate_warning_days", float("inf"), "expected a number above 0"),
+        ("rejects_per_hour", -1, "expected 0 or more"),
+        ("hold_critical", "five minutes", "expected a Prometheus duration"),
+        ("hold_warning", "", "expected a Prometheus duration"),
+        ("error_budget_ratio", "0.01", "valid number"),
     ],
 )
-def test_a_value_that_no_alert_can_mean_is_refused(field: str, value: object) -> None:
-    with pytest.raises(ValidationError):
+def test_a_value_that_no_alert_can_mean_is_refused(field: str, value: object, expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
         AlertThresholds(**{field: value})
 
 
