@@ -12,6 +12,9 @@ COMMANDS = MappingProxyType(
         "preview": "say what `up` would change",
         "down": "remove a stack, and the embedded cluster if it was there",
         "cluster": "start, list or end the embedded cluster without the lab on it",
+        "render": "write every Kubernetes object that a stack stands for as files; needs no cluster",
+        "diff": "compare the rendered objects of this tree with another revision's, as text or for a pull request",
+        "graph": "draw docs/architecture.svg from the program",
     }
 )
 

@@ -1,0 +1,119 @@
+"""Which objects come, go and change between two renderings, and in which of their fields."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from ..rendering.objects import KubernetesObject
+
+# What charts write their own version into, on every object.
+_VERSION_MARKS: Mapping[str, tuple[str, ...]] = {
+    "labels": ("helm.sh/chart", "chart", "app.kubernetes.io/version", "operator.istio.io/version"),
+    "annotations": ("operator.prometheus.io/version", "controller-gen.kubebuilder.io/version"),
+}
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One object that is not the same in both renderings. One of the two is there at least."""
+
+    file: str
+    before: KubernetesObject | None
+    after: KubernetesObject | None
+
+    @property
+    def one(self) -> KubernetesObject:
+        """The object as it will be, or as it was where it goes."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+    @property
+    def action(self) -> str:
+        """added, changed or removed."""
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "changed"
+
+    @property
+    def secret_only(self) -> bool:
+        """Whether all that changes is what a Secret holds, which is not shown."""
+        return self.before is not None and self.after is not None and self.before.manifest == self.after.manifest
+
+    @cached_property
+    def fields(self) -> list[Path]:
+        """Paths of the fields that differ, for a changed object."""
+        if self.before is None or self.after is None:
+            return []
+        return list(differing(self.before.manifest, self.after.manifest))
+
+    @cached_property
+    def version_only(self) -> bool:
+        """Whether a changed object differs in nothing but the labels that name its chart's version."""
+        return bool(self.fields) and all(_names_version(path) for path in self.fields)
+
+
+def changes(before: Mapping[str, KubernetesObject], after: Mapping[str, KubernetesObject]) -> list[Change]:
+    """What differs between two renderings, by file path."""
+    return [
+        Change(file, before.get(file), after.get(file))
+        for file in sorted({*before, *after})
+        if _state(before.get(file)) != _state(after.get(file))
+    ]
+
+
+def differing(before: Any, after: Any, path: Path = ()) -> Iterator[Path]:
+    """Paths of what differs; items of a list go by their `name` where all of them have one, else by their place."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        yield from _in_mappings(cast(Mapping[str, Any], before), cast(Mapping[str, Any], after), path)
+    elif isinstance(before, list) and isinstance(after, list):
+        rows, others = cast(list[Any], before), cast(list[Any], after)
+        yield from _in_mappings(_keyed(rows, others), _keyed(others, rows), path)
+    else:
+        yield path
+
+
+def text_of(path: Path) -> str:
+    """A path as people write it: `spec.template.spec.containers[grafana].image`."""
+    return "".join(part if part.startswith("[") or not number else f".{part}" for number, part in enumerate(path))
+
+
+def at(manifest: Mapping[str, Any] | None, *path: str) -> Any:
+    """The value at a path of mappings; None where there is none."""
+    value: Any = manifest
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = cast(Mapping[str, Any], value).get(key)
+    return value
+
+
+def _in_mappings(before: Mapping[str, Any], after: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    for key in sorted({*before, *after}):
+        if key in before and key in after:
+            yield from differing(before[key], after[key], (*path, key))
+        else:
+            yield (*path, key)
+
+
+def _keyed(rows: Sequence[Any], others: Sequence[Any]) -> dict[str, Any]:
+    names = [_name(row) for row in rows]
+    by_name = all(_name(row) for row in (*rows, *others)) and len(set(names)) == len(names)
+    return {f"[{names[place] if by_name else place}]": row for place, row in enumerate(rows)}
+
+
+def _name(row: Any) -> str:
+    return str(cast(Mapping[str, Any], row).get("name") or "") if isinstance(row, Mapping) else ""
+
+
+def _names_version(path: Path) -> bool:
+    return len(path) == 3 and path[0] == "metadata" and path[2] in _VERSION_MARKS.get(path[1], ())
+
+
+def _state(one: KubernetesObject | None) -> object:
+    return None if one is None else (one.manifest, one.secret, one.patch)

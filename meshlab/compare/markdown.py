@@ -1,0 +1,85 @@
+"""The differences as a comment on a pull request: what matters first, and never longer than GitHub takes."""
+
+import html
+import re
+from collections.abc import Sequence
+
+from .blocks import Block, size, written
+from .comparison import Comparison
+from .sections import counts, sections
+from .unified import file_diffs
+
+COMMENT_LIMIT = 65_536
+"""Characters that GitHub takes in one comment. Counted here in bytes, which are never fewer."""
+DIFF_LIMIT = 6_000
+"""Bytes of one object's diff: a dashboard must not take the place of everything else."""
+
+
+def markdown(comparisons: Sequence[Comparison], limit: int = COMMENT_LIMIT) -> str:
+    """The comment for several stacks. Where nothing changes, it is one line."""
+    changed = [one for one in comparisons if not one.same]
+    if not changed:
+        return nothing_changed(comparisons) + "\n"
+    text = ""
+    same = [one for one in comparisons if one.same]
+    if same:
+        text = nothing_changed(same) + "\n\n"
+    for place, one in enumerate(changed):
+        share = (limit - size(text)) // (len(changed) - place)
+        text += _stack(one, share)
+    return text
+
+
+def nothing_changed(comparisons: Sequence[Comparison]) -> str:
+    """One line that says that nothing changes in these stacks."""
+    names = ", ".join(f"`{one.stack}`" for one in comparisons)
+    stand_ins = any(one.rendered.charts.origin == "stand-ins" for one in comparisons)
+    charts = " (with stand-in charts)" if stand_ins else ""
+    return f"{names}: no rendered object changes against {comparisons[0].base}{charts}"
+
+
+def _stack(one: Comparison, limit: int) -> str:
+    total = counts(one.changes)
+    head = [
+        f"### `{one.stack}`: {total['added']} objects added, {total['changed']} changed, {total['removed']} removed",
+        "",
+        f"Against {one.base}, rendered for Kubernetes {one.rendered.target.kubernetes}.",
+    ]
+    if one.rendered.charts.notes:
+        head += ["", *(f"> {note}" for note in one.rendered.charts.notes)]
+    for line in one.chart_changes:
+        head.append(f"- chart of release {line}")
+    blocks = [Block("\n".join(head), [], "", ""), *sections(one), *_diffs(one)]
+    return written(blocks, limit, f"`python -m meshlab diff --stack {one.stack}` shows everything")
+
+
+def _diffs(one: Comparison) -> list[Block]:
+    texts = file_diffs(one)
+    items: list[str] = []
+    # CRDs last: their list above says what matters, and each of them would fill the comment.
+    for change in sorted(one.changes, key=lambda change: change.one.kind == "CustomResourceDefinition"):
+        if not change.version_only and change.file in texts:
+            title = html.escape(f"{change.action}: {change.one.label}")
+            items.append(f"<details><summary>{title}</summary>\n\n{_fenced(texts[change.file])}\n</details>")
+    if not items:
+        return []
+    head = f"<details><summary>Diffs of {len(items)} objects</summary>\n"
+    return [Block(head, items, "</details>", "diffs")]
+
+
+def _fenced(diff: str) -> str:
+    """A diff without git's headers, cut, in a fence that nothing in it can close."""
+    lines = diff.splitlines()
+    hunks = next((number for number, line in enumerate(lines) if line.startswith("@@")), 0)
+    kept: list[str] = []
+    used = 0
+    for line in lines[hunks:]:
+        used += size(line) + 1
+        if used > DIFF_LIMIT:
+            break
+        kept.append(line)
+    cut = len(lines) - hunks - len(kept)
+    ticks = max((len(found) for found in re.findall(r"`+", diff)), default=0)
+    fence = "`" * max(3, ticks + 1)
+    more = f"\n… and {cut} more lines\n" if cut else ""
+    return "\n".join([f"{fence}diff", *kept, fence]) + more

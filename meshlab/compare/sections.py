@@ -1,0 +1,110 @@
+"""What a reviewer has to know before reading a diff, in the order in which it matters."""
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from .blocks import Block
+from .changes import Change, text_of
+from .comparison import Comparison
+from .crds import crd_changes
+from .images import image_changes
+from .rbac import widened
+from .replacements import replacements
+from .webhooks import webhook_changes
+
+OPEN_ITEMS = 12
+"""A section with more items is folded."""
+SHOWN_PATHS, SHOWN_USERS = 4, 3
+
+
+def counts(changes: Iterable[Change]) -> Counter[str]:
+    """How many objects are added, changed and removed."""
+    return Counter(change.action for change in changes)
+
+
+def sections(one: Comparison) -> Iterator[Block]:
+    """The sections of a stack's comment that have something to say."""
+    yield _table(one.changes)
+    before, after = one.releases
+    for title, items in (
+        ("Custom resource definitions", _crds(one.changes)),
+        ("Images", _images(one.changes)),
+        ("RBAC widened", [f"- {_code(who.label)}: {text}" for who, text in widened(one.changes)]),
+        (
+            "Webhooks and admission policies",
+            [f"- {_code(who.label)}: {text}" for who, text in webhook_changes(one.changes)],
+        ),
+        ("Forces a replacement", [f"- {_code(what)}: {why}" for what, why in replacements(one.changes, before, after)]),
+    ):
+        if items:
+            yield _section(title, items, folded=len(items) > OPEN_ITEMS)
+    yield from _objects(one.changes)
+
+
+def _section(title: str, items: Sequence[str], *, folded: bool) -> Block:
+    head = f"<details{'' if folded else ' open'}><summary><b>{html.escape(title)}</b> ({len(items)})</summary>\n"
+    return Block(head, items, "\n</details>", f"lines of “{title}”")
+
+
+def _table(changes: Sequence[Change]) -> Block:
+    by_component: dict[str, Counter[str]] = {}
+    for change in changes:
+        kinds = by_component.setdefault(change.one.component, Counter())
+        kinds["labels" if change.version_only else change.action] += 1
+    rows = [
+        f"| {name} | {kinds['added']} | {kinds['changed']} | {kinds['labels']} | {kinds['removed']} |"
+        for name, kinds in sorted(by_component.items())
+    ]
+    head = "| component | added | changed | changed in version labels only | removed |\n| --- | --: | --: | --: | --: |"
+    return Block(head, rows, "", "components") if rows else Block("", [], "", "")
+
+
+def _crds(changes: Iterable[Change]) -> list[str]:
+    return [
+        f"- {_code(change.one.name)} ({change.action}): {'; '.join(told) or 'descriptions and defaults only'}"
+        for change, told in crd_changes(changes)
+    ]
+
+
+def _images(changes: Iterable[Change]) -> list[str]:
+    items: list[str] = []
+    for old, new, users in image_changes(changes):
+        what = (
+            f"{_code(old)} → {_code(new)}" if old and new else f"{_code(new)} is new" if new else f"{_code(old)} goes"
+        )
+        more = f" and {len(users) - SHOWN_USERS} more" if len(users) > SHOWN_USERS else ""
+        items.append(f"- {what}: {', '.join(users[:SHOWN_USERS])}{more}")
+    return items
+
+
+def _objects(changes: Sequence[Change]) -> Iterator[Block]:
+    """Every object that is not the same, by component."""
+    for component in sorted({change.one.component for change in changes}):
+        mine = [change for change in changes if change.one.component == component]
+        items = [
+            f"- {change.action}: {_code(change.one.label)}{_hook(change)}{_paths(change)}"
+            for change in sorted(mine, key=lambda change: (change.action, change.file))
+            if not change.version_only
+        ]
+        labels = [_code(change.one.label) for change in mine if change.version_only]
+        if labels:
+            items.append(f"- {len(labels)} differ in their chart's version labels only: {', '.join(labels)}")
+        yield _section(f"Objects of {component}", items, folded=True)
+
+
+def _hook(change: Change) -> str:
+    return f" (hook: {', '.join(change.one.hooks)})" if change.one.hooks else ""
+
+
+def _paths(change: Change) -> str:
+    if change.secret_only:
+        return ": what it holds (not shown)"
+    shown = ", ".join(_code(text_of(path)) for path in change.fields[:SHOWN_PATHS])
+    more = f" and {len(change.fields) - SHOWN_PATHS} more fields" if len(change.fields) > SHOWN_PATHS else ""
+    return f": {shown}{more}" if shown else ""
+
+
+def _code(text: str) -> str:
+    # A pipe or an at sign means nothing inside of backticks; a backtick itself cannot be in a Kubernetes name.
+    return f"`{text.replace('`', chr(39))}`" if text else ""
