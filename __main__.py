@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import envoy_demo, sample_apps
+from components import sample_apps
 from components.envoy_demo import EnvoyDemo
 from components.istio_control_plane import IstioControlPlane
 from components.kiali_operator import KialiOperator
@@ -15,7 +15,6 @@ from components.settings import load_settings
 
 settings = load_settings()
 charts = settings.charts.chart_source
-mesh = settings.mesh.namespaces
 
 cluster = k8s.Provider(
     "cluster",
@@ -30,40 +29,41 @@ istio = IstioControlPlane(
     "istio",
     {
         "settings": settings.istio,
+        "cluster": settings.cluster,
         "mesh": settings.mesh,
         "charts": charts,
         "owned_namespaces": frozenset({sample_apps.NAMESPACE} if settings.sample_apps.enabled else ()),
     },
     opts,
 )
-monitoring = KubePrometheusStack("monitoring", {"settings": settings.monitoring, "charts": charts}, opts)
+monitoring = KubePrometheusStack(
+    "monitoring", {"settings": settings.monitoring, "cluster": settings.cluster, "charts": charts}, opts
+)
 MeshMonitors(
     "mesh-monitors",
     {
         "settings": settings.mesh_monitors,
         "monitoring": monitoring,
-        "default_revision": istio.default_revision,
+        "istio": istio,
         "envoy_demo": settings.envoy_demo.enabled,
     },
     opts,
 )
 KialiOperator(
     "kiali",
-    {"settings": settings.kiali, "charts": charts, "istio": istio, "monitoring": monitoring},
+    {
+        "settings": settings.kiali,
+        "cluster": settings.cluster,
+        "charts": charts,
+        "istio": istio,
+        "monitoring": monitoring,
+    },
     opts,
 )
 if settings.envoy_demo.enabled:
-    EnvoyDemo(
-        "envoy-demo",
-        {"settings": settings.envoy_demo, "istio": istio, "revision": mesh.get(envoy_demo.NAMESPACE)},
-        opts,
-    )
+    EnvoyDemo("envoy-demo", {"settings": settings.envoy_demo, "cluster": settings.cluster, "istio": istio}, opts)
 if settings.sample_apps.enabled:
-    SampleApps(
-        "sample-apps",
-        {"settings": settings.sample_apps, "istio": istio, "revision": mesh.get(sample_apps.NAMESPACE)},
-        opts,
-    )
+    SampleApps("sample-apps", {"settings": settings.sample_apps, "cluster": settings.cluster, "istio": istio}, opts)
 
 for output, value in next_steps(istio, monitoring).items():
     pulumi.export(output, value)

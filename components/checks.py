@@ -8,6 +8,10 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 # The pattern of prometheus-operator's CRDs, which is Prometheus' own: units from large to small, each at most once.
 _DURATION = re.compile(r"((\d+)y)?((\d+)w)?((\d+)d)?((\d+)h)?((\d+)m)?((\d+)s)?((\d+)ms)?")
+# Kubernetes' quantities, without the exponent form that nobody writes by hand.
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+_REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9][a-z0-9._-]*)*")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 HELM_RELEASE_LIMIT = 53
 """Characters that helm allows in a release name."""
@@ -58,4 +62,27 @@ def duration(value: str) -> str:
     match = _DURATION.fullmatch(value)
     if not value or not match or not any(int(digits) for digits in re.findall(r"\d+", value)):
         raise ValueError("expected a Prometheus duration such as 15s, 1h30m or 10d")
+    return value
+
+
+def quantity(value: str) -> str:
+    """A Kubernetes quantity above 0."""
+    match = _QUANTITY.fullmatch(value)
+    if not match or not float(match[1]):
+        raise ValueError("expected a Kubernetes quantity such as 500m, 2 or 4Gi")
+    return value
+
+
+def image_registry(value: str) -> str:
+    """A registry, with a path where it has one, and neither a scheme before nor a slash behind it."""
+    host = value.partition("/")[0]
+    if not _REGISTRY.fullmatch(value) or not ("." in host or ":" in host or host == "localhost"):
+        raise ValueError("expected a registry such as registry.example:5000/mirror, without https:// and final slash")
+    return value
+
+
+def digest(value: str) -> str:
+    """The digest of an image's index."""
+    if not _DIGEST.fullmatch(value):
+        raise ValueError("expected a digest, sha256: and 64 hexadecimal digits")
     return value

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from .assets import Manifest, load_manifests, load_text
 from .istio_control_plane import IstioControlPlane
-from .settings import EnvoyDemoSettings
+from .settings import ClusterSettings, EnvoyDemoSettings
 from .workload import workload
 
 NAMESPACE = "default"
@@ -20,10 +20,10 @@ class EnvoyDemoArgs(TypedDict):
 
     settings: EnvoyDemoSettings
     """Which scenario is in force."""
+    cluster: ClusterSettings
+    """Where images come from."""
     istio: IstioControlPlane
     """The mesh that httpbin and sleep roll into, where the namespace is in it."""
-    revision: str | None
-    """The namespace's revision; None leaves httpbin and sleep without a sidecar."""
 
 
 class EnvoyDemo(pulumi.ComponentResource):
@@ -34,14 +34,16 @@ class EnvoyDemo(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EnvoyDemoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:EnvoyDemo", name, None, opts)
+        istio, images = args["istio"], args["cluster"].images
         for file in ("httpbin.yaml", "sleep.yaml"):
             workload(
                 self,
                 name,
                 load_manifests("envoy_demo", file),
                 namespace=NAMESPACE,
-                revision=args["revision"],
-                pods_after=args["istio"].injection(NAMESPACE),
+                revision=istio.revision(NAMESPACE),
+                images=images,
+                pods_after=istio.injection(NAMESPACE),
             )
 
         envoy_yaml = load_text("envoy_demo", "scenarios", f"{args['settings'].scenario}.yaml")
@@ -54,7 +56,7 @@ class EnvoyDemo(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         envoy = [_mounting(manifest, config_name) for manifest in load_manifests("envoy_demo", "envoy.yaml")]
-        workload(self, name, envoy, namespace=NAMESPACE, revision=None, pods_after=[self.config])
+        workload(self, name, envoy, namespace=NAMESPACE, revision=None, images=images, pods_after=[self.config])
         self.register_outputs({"scenario": args["settings"].scenario})
 
 

@@ -7,17 +7,22 @@ import pulumi_kubernetes as k8s
 
 from .assets import load_manifests
 from .charts import ChartSource
+from .istiod_values import istiod_values
 from .names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
+from .namespaces import namespace, network_policies
 from .objects import create, in_namespace, merged
 from .releases import release
-from .settings import IstioSettings, MeshSettings, RevisionSettings
+from .revision_tags import revision_tag
+from .settings import ClusterSettings, IstioSettings, MeshSettings, RevisionSettings
 
 
 class IstioControlPlaneArgs(TypedDict):
     """What IstioControlPlane needs."""
 
     settings: IstioSettings
-    """Revisions, their versions, and which one is the default."""
+    """Revisions, their versions, which one is the default, and the tags that lead to them."""
+    cluster: ClusterSettings
+    """Where images come from, and whether namespaces are protected."""
     mesh: MeshSettings
     """Namespaces that get a revision's label."""
     charts: ChartSource
@@ -27,14 +32,16 @@ class IstioControlPlaneArgs(TypedDict):
 
 
 class IstioControlPlane(pulumi.ComponentResource):
-    """CRDs by the base chart, one istiod release a revision, the Service `istiod`, the labels of meshed namespaces."""
+    """The base chart with its CRDs, one istiod release a revision, tags, the Service `istiod`, labels of namespaces."""
 
-    namespace: pulumi.Output[str]
-    """Name of the control plane's namespace."""
+    namespace: k8s.core.v1.Namespace
+    """The control plane's namespace."""
     base: k8s.helm.v3.Release
     """The release that brings Istio's CRDs and the validation webhook of the default revision."""
     revisions: dict[str, k8s.helm.v3.Release]
     """The istiod release of each revision; what needs its injector depends on it."""
+    tags: dict[str, pulumi.CustomResource]
+    """The injector of each tag."""
     namespace_labels: dict[str, k8s.core.v1.NamespacePatch]
     """The label on each meshed namespace that the program does not own."""
     default_revision: str
@@ -46,12 +53,15 @@ class IstioControlPlane(pulumi.ComponentResource):
         settings = args["settings"]
         self.default_revision = settings.default
 
-        namespace = k8s.core.v1.Namespace(
+        self.namespace = namespace(
             f"{name}-namespace",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=ISTIO_NAMESPACE),
+            ISTIO_NAMESPACE,
+            # Not restricted: the pods that Kiali's operator makes here name no seccomp profile.
+            pod_security="baseline",
+            protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.namespace = namespace.metadata.name.apply(str)
+        network_policies(self, name, "istio_control_plane", ISTIO_NAMESPACE, [self.namespace])
         self.base = release(
             f"{name}-base",
             release_name="istio-base",
@@ -60,57 +70,70 @@ class IstioControlPlane(pulumi.ComponentResource):
             # CRDs as templates are upgraded by helm and owned by the release; from crds/ they would be neither.
             values={"defaultRevision": settings.default, "base": {"enableCRDTemplates": True}},
             timeout_seconds=settings.timeout_seconds,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
         self.revisions = {key: self._revision(key, revision) for key, revision in settings.revisions.items()}
-        self._alias_service(namespace)
+        self.tags = {tag: self._tag(tag, revision) for tag, revision in settings.tags.items()}
+        self._alias_service()
         self.namespace_labels = {
-            key: self._namespace_label(key, revision)
-            for key, revision in args["mesh"].namespaces.items()
-            if key not in args["owned_namespaces"]
+            key: self._namespace_label(key) for key in args["mesh"].namespaces if key not in args["owned_namespaces"]
         }
-        self.register_outputs({"namespace": self.namespace, "default_revision": self.default_revision})
+        self.register_outputs({"namespace": ISTIO_NAMESPACE, "default_revision": self.default_revision})
 
-    def injection(self, namespace: str) -> list[pulumi.Resource]:
-        """What must be in place before a pod of `namespace` gets its sidecar; nothing outside the mesh."""
-        revision = self._args["mesh"].namespaces.get(namespace)
-        if revision is None:
+    def label(self, namespace_name: str) -> str | None:
+        """The value of the label that puts a namespace into the mesh, a revision or a tag; None outside the mesh."""
+        return self._args["mesh"].namespaces.get(namespace_name)
+
+    def revision(self, namespace_name: str) -> str | None:
+        """The revision that injects into a namespace, by itself or by its tag; None outside the mesh."""
+        label = self.label(namespace_name)
+        return None if label is None else self._args["settings"].tags.get(label, label)
+
+    def injection(self, namespace_name: str) -> list[pulumi.Resource]:
+        """What must be in place before a pod of a namespace gets its sidecar; nothing outside the mesh."""
+        labelled = self.namespace_labels.get(namespace_name)
+        return [*self._injector(namespace_name), *([labelled] if labelled is not None else [])]
+
+    def _injector(self, namespace_name: str) -> list[pulumi.Resource]:
+        """The release of a namespace's revision, and the tag if the namespace follows one."""
+        label, revision = self.label(namespace_name), self.revision(namespace_name)
+        if label is None or revision is None:
             return []
-        label = self.namespace_labels.get(namespace)
-        return [self.revisions[revision], *([label] if label is not None else [])]
+        return [self.revisions[revision], *([self.tags[label]] if label in self.tags else [])]
 
     def _revision(self, revision: str, settings: RevisionSettings) -> k8s.helm.v3.Release:
-        values = {
-            "revision": revision,
-            # The chart scales istiod by a HorizontalPodAutoscaler, whose minimum is what decides.
-            "pilot": {"replicaCount": settings.replicas, "autoscaleMin": settings.replicas},
-            "meshConfig": {
-                "enablePrometheusMerge": True,
-                "defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}},
-            },
-        }
         names = RevisionNames(revision)
         return release(
             f"{self._name}-{names.istiod}",
             release_name=names.istiod,
             namespace=ISTIO_NAMESPACE,
             chart=self._args["charts"].ref("istiod", settings.version),
-            values=merged(values, settings.values),
+            values=merged(istiod_values(revision, settings, self._args["cluster"].images), settings.values),
             timeout_seconds=self._args["settings"].timeout_seconds,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.base]),
         )
 
-    def _alias_service(self, namespace: k8s.core.v1.Namespace) -> None:
+    def _tag(self, tag: str, revision: str) -> pulumi.CustomResource:
+        """A tag leads to a revision once that answers: to move it earlier would leave its namespaces without pods."""
+        return create(
+            f"{self._name}-tag-{tag}",
+            revision_tag(tag, revision),
+            pulumi.ResourceOptions(parent=self, depends_on=[self.revisions[revision]]),
+        )
+
+    def _alias_service(self) -> None:
         """The Service `istiod`, for clients that know no revision. Not awaited: its endpoints come with a release."""
         (manifest,) = load_manifests("istio_control_plane", "istiod-alias-service.yaml")
         service = in_namespace(manifest, ISTIO_NAMESPACE)
         service["spec"]["selector"][REVISION_LABEL] = self.default_revision
-        create(f"{self._name}-alias", service, pulumi.ResourceOptions(parent=self, depends_on=[namespace]))
+        create(f"{self._name}-alias", service, pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]))
 
-    def _namespace_label(self, namespace: str, revision: str) -> k8s.core.v1.NamespacePatch:
-        """The revision's label on a namespace of somebody else, and nothing but that label."""
+    def _namespace_label(self, namespace_name: str) -> k8s.core.v1.NamespacePatch:
+        """The label on a namespace of somebody else, and nothing but that label."""
         return k8s.core.v1.NamespacePatch(
-            f"{self._name}-mesh-{namespace}",
-            metadata=k8s.meta.v1.ObjectMetaPatchArgs(name=namespace, labels={REVISION_LABEL: revision}),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.revisions[revision]]),
+            f"{self._name}-mesh-{namespace_name}",
+            metadata=k8s.meta.v1.ObjectMetaPatchArgs(
+                name=namespace_name, labels={REVISION_LABEL: self.label(namespace_name) or ""}
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._injector(namespace_name)),
         )

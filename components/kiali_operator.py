@@ -1,6 +1,6 @@
 """Lab 03: the Kiali operator, its CRD, and the Kiali it installs."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -8,12 +8,13 @@ import pulumi_kubernetes as k8s
 from .assets import load_manifests
 from .charts import ChartSource
 from .istio_control_plane import IstioControlPlane
+from .kiali_spec import kiali_spec, operator_values
 from .kube_prometheus_stack import KubePrometheusStack
-from .names import ISTIO_NAMESPACE, RevisionNames
+from .names import ISTIO_NAMESPACE
+from .namespaces import namespace, network_policies
 from .objects import merged
 from .releases import release
-from .settings import KialiSettings
-from .versions import parse_version
+from .settings import ClusterSettings, KialiSettings
 
 READY_CONDITION = "condition=Successful"
 """What the operator reports on the Kiali object once it has installed what the object asks for."""
@@ -24,6 +25,8 @@ class KialiOperatorArgs(TypedDict):
 
     settings: KialiSettings
     """Version, sign-in and how long Kiali may take."""
+    cluster: ClusterSettings
+    """Where images come from, and whether namespaces are protected."""
     charts: ChartSource
     """Where the chart kiali-operator comes from."""
     istio: IstioControlPlane
@@ -41,12 +44,17 @@ class KialiOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: KialiOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:KialiOperator", name, None, opts)
         settings, istio = args["settings"], args["istio"]
+        images = args["cluster"].images
 
-        namespace = k8s.core.v1.Namespace(
+        own = namespace(
             f"{name}-namespace",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=settings.namespace),
+            settings.namespace,
+            # Not restricted: the operator's chart names no seccomp profile.
+            pod_security="baseline",
+            protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        network_policies(self, name, "kiali_operator", settings.namespace, [own])
         (manifest,) = load_manifests("kiali_operator", "crd.yaml")
         # Kept on destroy: without its CRD every other team's Kiali would go too. So a later `up` finds it, and only a
         # Patch resource joins what exists; where it does not exist, it creates it.
@@ -61,10 +69,9 @@ class KialiOperator(pulumi.ComponentResource):
             release_name="kiali-operator",
             namespace=settings.namespace,
             chart=args["charts"].ref("kiali-operator", settings.version),
-            # The Kiali object is ours alone: created by the chart as well, it would have two owners.
-            values=merged({"cr": {"create": False}}, settings.values),
+            values=merged(operator_values(settings, images), settings.values),
             timeout_seconds=settings.ready_timeout_seconds,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace, crd]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[own, crd]),
         )
         timeout = f"{settings.ready_timeout_seconds}s"
         self.kiali = k8s.apiextensions.CustomResource(
@@ -77,7 +84,7 @@ class KialiOperator(pulumi.ComponentResource):
                 # None and not {}: the server drops an empty mapping, and every preview would show it anew.
                 annotations={"pulumi.com/waitFor": READY_CONDITION} if settings.await_ready else None,
             ),
-            spec=merged(kiali_spec(settings, istio.default_revision, args["monitoring"]), settings.spec),
+            spec=merged(kiali_spec(settings, istio.default_revision, args["monitoring"].names, images), settings.spec),
             # The operator's finalizer: the object must be gone before the operator is.
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -86,30 +93,3 @@ class KialiOperator(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"revision": istio.default_revision})
-
-
-def kiali_spec(settings: KialiSettings, revision: str, monitoring: KubePrometheusStack) -> dict[str, Any]:
-    """The spec for the operator's version: the names of `revision`, and where its Prometheus is."""
-    names = RevisionNames(revision)
-    spec: dict[str, Any] = {
-        "istio_namespace": ISTIO_NAMESPACE,
-        "auth": {"strategy": settings.auth_strategy},
-        "deployment": {"accessible_namespaces": ["**"], "view_only_mode": settings.auth_strategy == "anonymous"},
-        "external_services": {
-            "prometheus": {
-                "url": monitoring.names.prometheus_url,
-                "cache_enabled": True,
-                "cache_duration": 10,
-                "cache_expiration": 300,
-            },
-            "istio": {
-                "config_map_name": names.mesh_config_map,
-                "istiod_deployment_name": names.istiod,
-                "istio_sidecar_injector_config_map_name": names.injector_config_map,
-            },
-        },
-    }
-    if parse_version(settings.version)[0] < 2:
-        # Gone from 2.x on, which finds the components by their labels.
-        spec["istio_component_namespaces"] = {"prometheus": monitoring.names.namespace}
-    return spec

@@ -1,6 +1,6 @@
 """Lab 03: Prometheus, Alertmanager and Grafana by the Prometheus operator."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -8,12 +8,11 @@ import pulumi_random as random
 
 from .charts import ChartSource
 from .names import STACK_CHART, StackNames
+from .namespaces import namespace, network_policies
 from .objects import merged
 from .releases import release
-from .settings import MonitoringSettings
-
-GRAFANA_FOLDER_ANNOTATION = "grafana_folder"
-"""Annotation of a dashboard's ConfigMap that names its folder in Grafana."""
+from .settings import ClusterSettings, MonitoringSettings
+from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, stack_values
 
 
 class KubePrometheusStackArgs(TypedDict):
@@ -21,6 +20,8 @@ class KubePrometheusStackArgs(TypedDict):
 
     settings: MonitoringSettings
     """Version, release name, sizes and access."""
+    cluster: ClusterSettings
+    """Where images come from, and whether namespaces are protected."""
     charts: ChartSource
     """Where the charts kube-prometheus-stack and prometheus-operator-crds come from."""
 
@@ -44,11 +45,15 @@ class KubePrometheusStack(pulumi.ComponentResource):
         settings = args["settings"]
         self.names = StackNames(settings.release, settings.namespace)
 
-        self.namespace = k8s.core.v1.Namespace(
+        self.namespace = namespace(
             f"{name}-namespace",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=settings.namespace),
+            settings.namespace,
+            # node-exporter reads the nodes: their network, their processes and their file systems.
+            pod_security="privileged",
+            protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        network_policies(self, name, "kube_prometheus_stack", settings.namespace, [self.namespace])
         self.crds = release(
             f"{name}-crds",
             release_name=self.names.crds_release,
@@ -65,7 +70,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
         admin = k8s.core.v1.Secret(
             f"{name}-grafana-admin",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=self.names.grafana_admin_secret, namespace=settings.namespace),
-            string_data={"admin-user": "admin", "admin-password": password.result},
+            string_data={ADMIN_USER_KEY: "admin", ADMIN_PASSWORD_KEY: password.result},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
         self.stack = release(
@@ -73,37 +78,9 @@ class KubePrometheusStack(pulumi.ComponentResource):
             release_name=settings.release,
             namespace=settings.namespace,
             chart=args["charts"].ref(STACK_CHART, settings.version),
-            values=merged(self._values(settings), settings.values),
+            values=merged(stack_values(settings, self.names, args["cluster"].images), settings.values),
             timeout_seconds=settings.timeout_seconds,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.crds, admin]),
         )
         self.grafana_password = pulumi.Output.secret(password.result)
         self.register_outputs({"prometheus_url": self.names.prometheus_url, "grafana_url": self.names.grafana_url})
-
-    def _values(self, settings: MonitoringSettings) -> dict[str, Any]:
-        return {
-            "grafana": {
-                # The stack's own thirty dashboards bury the mesh's.
-                "defaultDashboardsEnabled": False,
-                "grafana.ini": {"auth.anonymous": {"enabled": settings.grafana_anonymous, "org_role": "Viewer"}},
-                # By reference: helm keeps values, and whoever reads a release would read the password.
-                "admin": {
-                    "existingSecret": self.names.grafana_admin_secret,
-                    "userKey": "admin-user",
-                    "passwordKey": "admin-password",
-                },
-                "sidecar": {
-                    "dashboards": {
-                        "folderAnnotation": GRAFANA_FOLDER_ANNOTATION,
-                        "provider": {"foldersFromFilesStructure": True},
-                    }
-                },
-            },
-            "prometheus": {
-                "prometheusSpec": {
-                    "replicas": settings.replicas,
-                    "retention": settings.retention,
-                    "scrapeInterval": settings.scrape_interval,
-                }
-            },
-        }

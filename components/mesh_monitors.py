@@ -6,10 +6,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .assets import Manifest, load_dashboards, load_manifests
-from .kube_prometheus_stack import GRAFANA_FOLDER_ANNOTATION, KubePrometheusStack
+from .istio_control_plane import IstioControlPlane
+from .kube_prometheus_stack import KubePrometheusStack
 from .objects import create, in_namespace, with_labels
 from .rules import load_rules
 from .settings import MeshMonitorsSettings
+from .stack_values import GRAFANA_FOLDER_ANNOTATION
 
 GRAFANA_FOLDER = "Istio"
 """The folder in Grafana that the dashboards appear in."""
@@ -25,8 +27,8 @@ class MeshMonitorsArgs(TypedDict):
     """How often to scrape, and when alerts fire."""
     monitoring: KubePrometheusStack
     """The stack whose Prometheus and Grafana take these up. Only its CRDs and namespace are waited for."""
-    default_revision: str
-    """The revision whose istiod must always be there: an alert watches it."""
+    istio: IstioControlPlane
+    """The control plane whose istiods are scraped; of its default revision one must always be there, says an alert."""
     envoy_demo: bool
     """Whether there is a standalone Envoy to scrape."""
 
@@ -47,12 +49,18 @@ class MeshMonitors(pulumi.ComponentResource):
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=[monitoring.crds]),
             )
+        (policy,) = load_manifests("mesh_monitors", "scrape-policy.yaml")
+        create(
+            f"{name}-scrape-policy",
+            _from_namespace(policy, monitoring.names.namespace),
+            pulumi.ResourceOptions(parent=self, depends_on=[args["istio"].namespace]),
+        )
         settings = args["settings"]
         for rule in load_rules(
             settings.thresholds,
             release=monitoring.names.release,
             namespace=monitoring.names.namespace,
-            default_revision=args["default_revision"],
+            default_revision=args["istio"].default_revision,
             runbooks=settings.runbooks,
         ):
             create(
@@ -74,6 +82,13 @@ class MeshMonitors(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[monitoring.namespace]),
             )
         self.register_outputs({"folder": GRAFANA_FOLDER})
+
+
+def _from_namespace(policy: Manifest, namespace: str) -> Manifest:
+    """`policy` with the namespace that it lets in."""
+    ((peer,),) = (rule["from"] for rule in policy["spec"]["ingress"])
+    peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] = namespace
+    return policy
 
 
 def _every(monitor: Manifest, interval: str) -> Manifest:

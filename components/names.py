@@ -35,6 +35,11 @@ class RevisionNames:
         """The ConfigMap that holds the sidecar injector's templates and values."""
         return f"istio-sidecar-injector-{self.revision}"
 
+    @staticmethod
+    def tag_webhook(tag: str) -> str:
+        """The webhook configuration of a tag; Istio's own tools call it the same."""
+        return f"istio-revision-tag-{tag}"
+
 
 @dataclass(frozen=True)
 class StackNames:

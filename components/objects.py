@@ -16,10 +16,14 @@ _KINDS: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = Mapping
         ("v1", "ConfigMap"): k8s.core.v1.ConfigMap,
         ("v1", "Service"): k8s.core.v1.Service,
         ("v1", "ServiceAccount"): k8s.core.v1.ServiceAccount,
+        ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"): (
+            k8s.admissionregistration.v1.MutatingWebhookConfiguration
+        ),
         ("apps/v1", "Deployment"): k8s.apps.v1.Deployment,
         ("monitoring.coreos.com/v1", "PodMonitor"): k8s.apiextensions.CustomResource,
         ("monitoring.coreos.com/v1", "PrometheusRule"): k8s.apiextensions.CustomResource,
         ("monitoring.coreos.com/v1", "ServiceMonitor"): k8s.apiextensions.CustomResource,
+        ("networking.k8s.io/v1", "NetworkPolicy"): k8s.networking.v1.NetworkPolicy,
     }
 )
 _FIELDS = MappingProxyType({"automountServiceAccountToken": "automount_service_account_token"})

@@ -8,7 +8,8 @@ import pulumi_kubernetes as k8s
 from .assets import load_manifests
 from .istio_control_plane import IstioControlPlane
 from .names import REVISION_LABEL
-from .settings import SampleAppsSettings
+from .namespaces import namespace
+from .settings import ClusterSettings, SampleAppsSettings
 from .workload import workload
 
 NAMESPACE = "istioinaction"
@@ -22,10 +23,10 @@ class SampleAppsArgs(TypedDict):
 
     settings: SampleAppsSettings
     """Nothing so far but whether the component is there."""
+    cluster: ClusterSettings
+    """Where images come from, and whether namespaces are protected."""
     istio: IstioControlPlane
     """The mesh that the applications roll into, where the namespace is in it."""
-    revision: str | None
-    """The namespace's revision; None, as in the lab, leaves the applications without sidecars."""
 
 
 class SampleApps(pulumi.ComponentResource):
@@ -36,12 +37,15 @@ class SampleApps(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SampleAppsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:SampleApps", name, None, opts)
-        revision = args["revision"]
-        self.namespace = k8s.core.v1.Namespace(
+        istio, cluster = args["istio"], args["cluster"]
+        label = istio.label(NAMESPACE)
+        self.namespace = namespace(
             f"{name}-namespace",
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=NAMESPACE, labels={REVISION_LABEL: revision} if revision is not None else None
-            ),
+            NAMESPACE,
+            # In the mesh, istio-init redirects the pods' traffic, for which it needs NET_ADMIN and root.
+            pod_security="restricted" if label is None else "privileged",
+            protect=cluster.protect_namespaces,
+            labels={} if label is None else {REVISION_LABEL: label},
             opts=pulumi.ResourceOptions(parent=self),
         )
         for file in FILES:
@@ -50,8 +54,9 @@ class SampleApps(pulumi.ComponentResource):
                 name,
                 load_manifests("sample_apps", file),
                 namespace=NAMESPACE,
-                revision=revision,
+                revision=istio.revision(NAMESPACE),
+                images=cluster.images,
                 after=[self.namespace],
-                pods_after=args["istio"].injection(NAMESPACE),
+                pods_after=istio.injection(NAMESPACE),
             )
         self.register_outputs({"namespace": NAMESPACE})

@@ -5,35 +5,45 @@ from typing import Annotated, Any, Literal, cast
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from . import checks as check
 from .charts import ChartSource
+from .images import Images
 from .rules import AlertThresholds
+from .section import Section
 from .settings_errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
 from .settings_rules import broken_rules
+from .sizes import Resources, Storage
 from .versions import OPERATOR_CRDS, parse_version
 
 Version = Annotated[str, AfterValidator(check.exact_version)]
 Namespace = Annotated[str, AfterValidator(check.dns_label)]
 Revision = Annotated[str, AfterValidator(check.revision)]
 Duration = Annotated[str, AfterValidator(check.duration)]
+Digest = Annotated[str, AfterValidator(check.digest)]
+Registry = Annotated[str, AfterValidator(check.image_registry)]
 HelmValues = dict[str, Any]
 """Values merged over the program's own, last: the way out for whatever has no setting."""
 
 
-class Section(BaseModel):
-    """One top-level key of a stack file: immutable, every key known, no silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
-
-
 class ClusterSettings(Section):
-    """Which cluster the program talks to."""
+    """Which cluster the program talks to, and what that cluster asks of everything in it."""
 
     context: str | None = None
     """Context of the kubeconfig in force; without it, the kubeconfig's current context."""
+    image_registry: Registry | None = None
+    """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
+    image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
+    """`sha256:...` by image of the program's own manifests, as it stands there; what is listed is pulled by digest."""
+    protect_namespaces: bool = False
+    """Whether `destroy` refuses to delete the program's namespaces until somebody unprotects them."""
+
+    @property
+    def images(self) -> Images:
+        """Where images come from, in the form that components use."""
+        return Images(self.image_registry, self.image_digests)
 
 
 class ChartsSettings(Section):
@@ -54,8 +64,10 @@ class RevisionSettings(Section):
     version: Version
     """Istio version of the istiod chart, exact."""
     replicas: Annotated[int, Field(ge=1)] = 1
-    """How many istiod pods."""
-    values: HelmValues = {}
+    """How many istiod pods. From 2 on they are spread over nodes and kept by a disruption budget."""
+    resources: Resources | None = None
+    """What an istiod pod may use; else the chart's own request, without a limit."""
+    values: HelmValues = Field(default_factory=dict[str, Any])
     """Merged over the istiod chart's values."""
 
 
@@ -64,6 +76,8 @@ class IstioSettings(Section):
 
     revisions: Annotated[dict[Revision, RevisionSettings], Field(min_length=1)]
     """Control planes by revision name, for example `1-17`."""
+    tags: dict[Revision, str] = Field(default_factory=dict[str, str])
+    """Revision by tag: names such as `stable` that namespaces can follow instead of a revision."""
     default_revision: str | None = None
     """The revision that validates and that the Service `istiod` points at; may be left out where there is only one."""
     timeout_seconds: Annotated[int, Field(ge=30)] = 600
@@ -83,8 +97,8 @@ class IstioSettings(Section):
 class MeshSettings(Section):
     """Which namespaces are in the mesh."""
 
-    namespaces: dict[Namespace, str] = {}
-    """Revision by namespace. A namespace that is not listed is left alone."""
+    namespaces: dict[Namespace, str] = Field(default_factory=dict[str, str])
+    """Revision or tag by namespace. A namespace that is not listed is left alone."""
 
 
 class EnvoyDemoSettings(Section):
@@ -103,6 +117,34 @@ class SampleAppsSettings(Section):
     """Whether the applications are there."""
 
 
+class AlertmanagerSettings(Section):
+    """Alertmanager, within the monitoring stack."""
+
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many Alertmanager pods; they know of each other. From 2 on with a disruption budget."""
+    storage: Storage | None = None
+    """Claim for silences and notifications; else they are lost with the pod."""
+
+
+class StackResources(Section):
+    """What the pods of the monitoring stack may use; a part that is left out keeps its chart's defaults."""
+
+    alertmanager: Resources | None = None
+    """Alertmanager."""
+    grafana: Resources | None = None
+    """Grafana."""
+    grafana_sidecars: Resources | None = None
+    """Each of the two containers beside Grafana that load dashboards and data sources."""
+    kube_state_metrics: Resources | None = None
+    """kube-state-metrics."""
+    node_exporter: Resources | None = None
+    """node-exporter, on each node."""
+    operator: Resources | None = None
+    """The Prometheus operator."""
+    prometheus: Resources | None = None
+    """Prometheus."""
+
+
 class MonitoringSettings(Section):
     """kube-prometheus-stack: Prometheus, Alertmanager and Grafana by their operator."""
 
@@ -115,16 +157,22 @@ class MonitoringSettings(Section):
     release: Annotated[str, AfterValidator(check.stack_release)] = "prom"
     """Name of the Helm release; Prometheus selects monitors and rules by it."""
     replicas: Annotated[int, Field(ge=1)] = 1
-    """How many Prometheus pods."""
+    """How many Prometheus pods, each of which scrapes everything. From 2 on spread, and with a disruption budget."""
     retention: Duration = "10d"
     """How long Prometheus keeps samples, as a Prometheus duration."""
+    storage: Storage | None = None
+    """Claim for each Prometheus pod's samples; else they are lost with the pod."""
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    """Size of Alertmanager."""
+    resources: StackResources = StackResources()
+    """What each part of the stack may use."""
     scrape_interval: Duration = "30s"
     """Prometheus' default interval, for monitors that set none, as a Prometheus duration."""
     grafana_anonymous: bool = False
     """Whether Grafana shows dashboards (role Viewer) to people who have not signed in."""
     timeout_seconds: Annotated[int, Field(ge=30)] = 900
     """Seconds that the release may take to become ready."""
-    values: HelmValues = {}
+    values: HelmValues = Field(default_factory=dict[str, Any])
     """Merged over the chart's values."""
 
     @property
@@ -156,10 +204,14 @@ class KialiSettings(Section):
     ready_timeout_seconds: Annotated[int, Field(ge=30)] = 600
     """Seconds that Kiali may take to become ready, or to go on destroy."""
     auth_strategy: Literal["anonymous", "token", "openid", "openshift", "header"] = "token"
-    """How people sign in to Kiali."""
-    values: HelmValues = {}
+    """How people sign in to Kiali. Where nobody has to, it is view-only."""
+    resources: Resources | None = None
+    """What Kiali may use; else the operator's defaults."""
+    operator_resources: Resources | None = None
+    """What the operator may use; else its chart's request, without a limit."""
+    values: HelmValues = Field(default_factory=dict[str, Any])
     """Merged over the kiali-operator chart's values."""
-    spec: dict[str, Any] = {}
+    spec: dict[str, Any] = Field(default_factory=dict[str, Any])
     """Merged over the Kiali object's spec."""
 
 

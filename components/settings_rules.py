@@ -33,15 +33,30 @@ def _default_revision_is_installed(sections: Sections) -> Iterator[Problem]:
         yield Problem(path, f"one of the revisions {installed}", shown(istio.default_revision))
 
 
+def _tags_lead_to_a_revision(sections: Sections) -> Iterator[Problem]:
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    if istio is None:
+        return
+    installed = ", ".join(sorted(istio.revisions))
+    for tag, revision in istio.tags.items():
+        path = ("istio", "tags", tag)
+        if tag in istio.revisions:
+            yield Problem(path, f"a tag that is none of the revisions {installed}", shown(tag))
+        if revision not in istio.revisions:
+            yield Problem(path, f"one of the revisions {installed}", shown(revision))
+
+
 def _meshed_namespaces_have_their_revision(sections: Sections) -> Iterator[Problem]:
     istio = cast("IstioSettings | None", sections.get("istio"))
     mesh = cast("MeshSettings | None", sections.get("mesh"))
     if istio is None or mesh is None:
         return
+    expected = f"one of the revisions {', '.join(sorted(istio.revisions))}"
+    if istio.tags:
+        expected += f" or of the tags {', '.join(sorted(istio.tags))}"
     for namespace, revision in mesh.namespaces.items():
-        if revision not in istio.revisions:
-            installed = ", ".join(sorted(istio.revisions))
-            yield Problem(("mesh", "namespaces", namespace), f"one of the revisions {installed}", shown(revision))
+        if revision not in istio.revisions and revision not in istio.tags:
+            yield Problem(("mesh", "namespaces", namespace), expected, shown(revision))
 
 
 def _namespaces_of_the_lab_stay_out_of_the_mesh(sections: Sections) -> Iterator[Problem]:
@@ -118,6 +133,7 @@ def needed_charts(sections: Sections) -> set[tuple[str, str]]:
 
 _RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
     _default_revision_is_installed,
+    _tags_lead_to_a_revision,
     _meshed_namespaces_have_their_revision,
     _namespaces_of_the_lab_stay_out_of_the_mesh,
     _crds_are_known,

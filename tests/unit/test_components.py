@@ -17,6 +17,7 @@ COMPONENTS = {
 CROSS_EDGES = {
     ("mesh-monitors", "monitoring-crds"),
     ("mesh-monitors", "monitoring-namespace"),
+    ("mesh-monitors", "istio-namespace"),
     ("kiali", "monitoring-stack"),
     ("kiali", "istio-istiod-1-17"),
     ("envoy-demo", "istio-istiod-1-17"),
@@ -182,7 +183,7 @@ def test_without_a_mesh_no_namespace_is_touched_and_nothing_waits_for_istio() ->
 def test_a_meshed_namespace_of_ours_carries_its_label_from_birth() -> None:
     mesh = {"namespaces": {"default": "1-17", "istioinaction": "1-17"}}
     recording = record("dev", config={"meshlab:mesh": mesh})
-    assert recording.named("sample-apps-namespace").inputs["metadata"]["labels"] == {"istio.io/rev": "1-17"}
+    assert recording.named("sample-apps-namespace").inputs["metadata"]["labels"]["istio.io/rev"] == "1-17"
     patches = recording.of_type("kubernetes:core/v1:NamespacePatch")
     assert [patch.inputs["metadata"]["name"] for patch in patches] == ["default"]
     assert "istio-istiod-1-17" in depends_on(recording, "sample-apps-web-api-deployment")
@@ -191,6 +192,72 @@ def test_a_meshed_namespace_of_ours_carries_its_label_from_birth() -> None:
 def test_the_namespace_of_prometheus_is_never_labelled_for_injection(dev: Recording) -> None:
     labels = dev.named("monitoring-namespace").inputs["metadata"].get("labels", {})
     assert not [label for label in labels if label.startswith("istio")]
+
+
+TAGGED = {
+    "meshlab:istio": {
+        "revisions": {"1-17": {"version": "1.17.6"}, "1-30": {"version": "1.30.3"}},
+        "defaultRevision": "1-17",
+        "tags": {"stable": "1-17", "next": "1-30"},
+    },
+    "meshlab:mesh": {"namespaces": {"default": "stable", "istioinaction": "next"}},
+}
+
+
+def tags_moved_to(revision: str) -> dict[str, object]:
+    istio = {**TAGGED["meshlab:istio"], "tags": {"stable": revision, "next": "1-30"}}
+    return {**TAGGED, "meshlab:istio": istio}
+
+
+def test_a_tag_is_the_injector_of_its_revision_for_those_who_say_the_tags_name() -> None:
+    tag = record("dev", config=TAGGED).named("istio-tag-stable").inputs
+    assert tag["metadata"]["name"] == "istio-revision-tag-stable"
+    assert tag["metadata"]["labels"] == {"app": "sidecar-injector", "istio.io/tag": "stable", "istio.io/rev": "1-17"}
+    assert len(tag["webhooks"]) == 2
+    for webhook in tag["webhooks"]:
+        assert webhook["clientConfig"]["service"]["name"] == "istiod-1-17"
+        assert "caBundle" not in webhook["clientConfig"]
+        terms = [*webhook["namespaceSelector"]["matchExpressions"], *webhook["objectSelector"]["matchExpressions"]]
+        assert [t["values"] for t in terms if t["key"] == "istio.io/rev" and t["operator"] == "In"] == [["stable"]]
+
+
+def test_namespaces_and_workloads_wait_for_the_tag_that_they_follow() -> None:
+    recording = record("dev", config=TAGGED)
+    assert recording.named("istio-mesh-default").inputs["metadata"]["labels"] == {"istio.io/rev": "stable"}
+    assert depends_on(recording, "istio-mesh-default") == {"istio-istiod-1-17", "istio-tag-stable"}
+    httpbin = depends_on(recording, "envoy-demo-httpbin-deployment")
+    assert {"istio-istiod-1-17", "istio-tag-stable", "istio-mesh-default"} <= httpbin
+    assert recording.named("sample-apps-namespace").inputs["metadata"]["labels"]["istio.io/rev"] == "next"
+    assert {"istio-istiod-1-30", "istio-tag-next"} <= depends_on(recording, "sample-apps-web-api-deployment")
+
+
+def test_moving_a_tag_rolls_the_workloads_on_it_and_no_others_and_changes_no_namespace() -> None:
+    before, after = record("dev", config=TAGGED), record("dev", config=tags_moved_to("1-30"))
+    changed = {one.name for one in before.resources if one.inputs != after.named(one.name).inputs}
+    assert changed == {"istio-tag-stable", "envoy-demo-httpbin-deployment", "envoy-demo-sleep-deployment"}
+
+
+def test_namespaces_of_ours_have_the_strictest_pod_security_that_their_pods_allow(dev: Recording) -> None:
+    level = "pod-security.kubernetes.io/enforce"
+    levels = {
+        one.inputs["metadata"]["name"]: one.inputs["metadata"]["labels"][level]
+        for one in dev.of_type("kubernetes:core/v1:Namespace")
+    }
+    assert levels == {
+        "istio-system": "baseline",
+        "prometheus": "privileged",
+        "kiali-operator": "baseline",
+        "istioinaction": "restricted",
+    }
+    meshed = record("dev", config=TAGGED).named("sample-apps-namespace").inputs["metadata"]["labels"]
+    assert meshed[level] == "privileged"  # istio-init changes the pod's network
+
+
+def test_protected_namespaces_are_all_of_ours_and_only_where_it_is_asked_for(dev: Recording) -> None:
+    asked = record("dev", config={"meshlab:cluster": {"protectNamespaces": True}})
+    protected = {one.name for one in asked.resources if one.options.get("protect")}
+    assert protected == {one.name for one in asked.of_type("kubernetes:core/v1:Namespace")}
+    assert not [one for one in dev.resources if one.options.get("protect")]
 
 
 def test_kiali_is_awaited_by_its_own_condition_within_the_time_that_is_set() -> None:

@@ -105,6 +105,47 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "(set with: pulumi config set --path 'meshlab:mesh.namespaces.default' VALUE)",
     ),
     (
+        "revision or tag that is not there",
+        {
+            "istio": {"revisions": {"1-17": {"version": "1.17.6"}}, "tags": {"stable": "1-17"}},
+            "mesh": {"namespaces": {"default": "next"}},
+        },
+        'meshlab:mesh.namespaces.default: expected one of the revisions 1-17 or of the tags stable, got "next" '
+        "(set with: pulumi config set --path 'meshlab:mesh.namespaces.default' VALUE)",
+    ),
+    (
+        "tag of a revision that is gone",
+        {"istio": {"revisions": {"1-17": {"version": "1.17.6"}}, "tags": {"stable": "1-16"}}},
+        'meshlab:istio.tags.stable: expected one of the revisions 1-17, got "1-16" '
+        "(set with: pulumi config set --path 'meshlab:istio.tags.stable' VALUE)",
+    ),
+    (
+        "tag called as a revision",
+        {"istio": {"revisions": {"1-17": {"version": "1.17.6"}}, "tags": {"1-17": "1-17"}}},
+        'meshlab:istio.tags.1-17: expected a tag that is none of the revisions 1-17, got "1-17" '
+        "(set with: pulumi config set --path 'meshlab:istio.tags[\"1-17\"]' VALUE)",
+    ),
+    (
+        "registry with a scheme",
+        {"cluster": {"imageRegistry": "https://registry.example/"}},
+        "meshlab:cluster.imageRegistry: expected a registry such as registry.example:5000/mirror, without https:// and "
+        'final slash, got "https://registry.example/" '
+        "(set with: pulumi config set --path 'meshlab:cluster.imageRegistry' VALUE)",
+    ),
+    (
+        "digest that is none",
+        {"cluster": {"imageDigests": {"docker.io/envoyproxy/envoy:v1.40.0": "sha256:1"}}},
+        "meshlab:cluster.imageDigests.docker.io/envoyproxy/envoy:v1.40.0: expected a digest, sha256: and 64 "
+        'hexadecimal digits, got "sha256:1" (set with: pulumi config set --path '
+        "'meshlab:cluster.imageDigests[\"docker.io/envoyproxy/envoy:v1.40.0\"]' VALUE)",
+    ),
+    (
+        "quantity that Kubernetes refuses",
+        monitoring(storage={"size": "50 GB"}),
+        'meshlab:monitoring.storage.size: expected a Kubernetes quantity such as 500m, 2 or 4Gi, got "50 GB" '
+        "(set with: pulumi config set --path 'meshlab:monitoring.storage.size' VALUE)",
+    ),
+    (
         "prometheus in the mesh",
         {"mesh": {"namespaces": {"prometheus": "1-17"}}},
         "meshlab:mesh.namespaces.prometheus: expected no revision for namespace prometheus (Prometheus scrapes from "

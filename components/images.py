@@ -1,0 +1,32 @@
+"""Where images come from: the public registries, or one mirror that has them under the same paths."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .assets import Manifest
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one cluster."""
+
+    registry: str | None = None
+    """The mirror, as `registry.example:5000/mirror`; None for the public registries."""
+    digests: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`sha256:...` by image as a manifest has it."""
+
+    def of(self, image: str) -> str:
+        """The image to pull for `image`, which names its registry, as `docker.io/library/alpine:3.22`."""
+        digest = self.digests.get(image)
+        pinned = f"{image}@{digest}" if digest else image
+        return pinned if self.registry is None else f"{self.registry}/{pinned.partition('/')[2]}"
+
+    def within(self, manifest: Manifest) -> Manifest:
+        """A copy of `manifest` whose containers, if it has pods, pull what this cluster is to pull."""
+        changed = copy.deepcopy(manifest)
+        if changed["kind"] == "Deployment":
+            pods = changed["spec"]["template"]["spec"]
+            for container in (*pods["containers"], *pods.get("initContainers", ())):
+                container["image"] = self.of(container["image"])
+        return changed

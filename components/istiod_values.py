@@ -1,0 +1,43 @@
+"""The values of the istiod chart, for one revision."""
+
+from typing import Any
+
+from .images import Images
+from .names import REVISION_LABEL
+from .settings import RevisionSettings
+
+HUB = "docker.io/istio"
+"""Where Istio's images have their paths from in a mirror; releases are published there under every version."""
+
+
+def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> dict[str, Any]:
+    """What the lab wants of its control plane, and what the settings say of its size."""
+    pilot: dict[str, Any] = {
+        # The chart scales istiod by a HorizontalPodAutoscaler, whose minimum is what decides.
+        "replicaCount": settings.replicas,
+        "autoscaleMin": settings.replicas,
+    }
+    if settings.resources is not None:
+        pilot["resources"] = settings.resources.values
+    if settings.replicas > 1:
+        pilot["affinity"] = _apart(revision)
+    values: dict[str, Any] = {
+        "revision": revision,
+        "pilot": pilot,
+        "meshConfig": {
+            "enablePrometheusMerge": True,
+            "defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}},
+        },
+    }
+    if images.registry is not None:
+        # Sidecars as well: the injector takes their image from here.
+        values["global"] = {"hub": images.of(HUB)}
+    return values
+
+
+def _apart(revision: str) -> dict[str, Any]:
+    """Pods of one revision on different nodes, where there are enough; a hard rule would block a rollout on a few."""
+    selector = {"matchLabels": {"app": "istiod", REVISION_LABEL: revision}}
+    term = {"labelSelector": selector, "topologyKey": "kubernetes.io/hostname"}
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}

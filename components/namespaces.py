@@ -1,0 +1,52 @@
+"""The program's namespaces: each with the strictest Pod Security level that its workloads allow, closed by default."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .assets import load_manifests
+from .objects import create, in_namespace, logical_name
+
+PodSecurity = Literal["restricted", "baseline", "privileged"]
+"""Kubernetes' Pod Security Standards, the strictest first."""
+
+
+def namespace(
+    name: str,
+    namespace_name: str,
+    *,
+    pod_security: PodSecurity,
+    protect: bool,
+    opts: pulumi.ResourceOptions,
+    labels: Mapping[str, str] | None = None,
+) -> k8s.core.v1.Namespace:
+    """Register a namespace of ours under the logical name `name`.
+
+    Pods over the level `pod_security` are refused; who calls says why no stricter one will do. `protect` makes destroy
+    refuse it.
+    """
+    opts.protect = protect or None
+    return k8s.core.v1.Namespace(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=namespace_name, labels={"pod-security.kubernetes.io/enforce": pod_security, **(labels or {})}
+        ),
+        opts=opts,
+    )
+
+
+def network_policies(
+    component: pulumi.Resource, name: str, folder: str, namespace_name: str, after: Sequence[pulumi.Resource]
+) -> None:
+    """Register the policies of `manifests/<folder>/network-policies.yaml` in a namespace, as children of `component`.
+
+    They come after `after`, which is that namespace if it is ours.
+    """
+    for manifest in load_manifests(folder, "network-policies.yaml"):
+        create(
+            logical_name(name, manifest),
+            in_namespace(manifest, namespace_name),
+            pulumi.ResourceOptions(parent=component, depends_on=after),
+        )

@@ -1,0 +1,160 @@
+"""One program for every environment: what differs stands in the stack files, and what each promises holds."""
+
+import ast
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings import parse_settings
+from meshlab.recorder import ROOT, Recording, record, stack_config
+
+STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))
+RELEASE = "kubernetes:helm.sh/v3:Release"
+MIRROR = "registry.example:5000/mirror"
+
+
+@pytest.fixture(scope="module")
+def prod() -> Recording:
+    return record("prod")
+
+
+@pytest.fixture(scope="module")
+def staging() -> Recording:
+    return record("staging")
+
+
+def values(recording: Recording, name: str) -> dict[str, Any]:
+    return recording.named(name).inputs["values"]
+
+
+def named_images(value: Any, key: str = "") -> list[str]:
+    """Images, hubs and registries that a resource names, wherever in its inputs; not where its chart comes from."""
+    if isinstance(value, dict):
+        return [
+            image for name, entry in value.items() if name != "repositoryOpts" for image in named_images(entry, name)
+        ]
+    if isinstance(value, list):
+        return [image for entry in value for image in named_images(entry, key)]
+    return [value] if key in ("image", "image_name", "imageRegistry", "repo", "repository", "hub") and value else []
+
+
+def test_there_is_a_stack_for_each_environment() -> None:
+    assert STACKS == ["dev", "prod", "staging"]
+
+
+def test_no_code_asks_which_stack_it_is() -> None:
+    programs = [ROOT / "__main__.py", *(ROOT / "components").glob("*.py")]
+    assert len(programs) > 15
+    asking = []
+    for path in programs:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in ("get_stack", "get_organization"):
+                asking.append(f"{path.name}: {ast.unparse(node)}")
+            if isinstance(node, ast.Constant) and node.value in STACKS:
+                asking.append(f"{path.name}: the name {node.value}")
+    # One place: errors name the stack's file.
+    assert asking == ["settings.py: pulumi.get_stack"]
+    loader = next(
+        node
+        for node in ast.parse((ROOT / "components" / "settings.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name == "load_settings"
+    )
+    assert not [node for node in ast.walk(loader) if isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.Match)]
+
+
+def test_supported_versions_run_everywhere_but_in_dev() -> None:
+    for stack in ("staging", "prod"):
+        config = stack_config(stack)
+        assert [r["version"] for r in config["meshlab:istio"]["revisions"].values()] == ["1.30.3"]
+        assert config["meshlab:istio"]["tags"] == {"stable": "1-30"}
+        assert config["meshlab:monitoring"]["version"] == "88.5.3"
+        assert config["meshlab:kiali"]["version"] == "2.29.0"
+
+
+def test_prods_control_plane_survives_the_loss_of_a_node(prod: Recording) -> None:
+    pilot = values(prod, "istio-istiod-1-30")["pilot"]
+    assert pilot["autoscaleMin"] >= 2
+    (term,) = pilot["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"]["istio.io/rev"] == "1-30"
+
+
+def test_prods_monitoring_is_there_twice_and_keeps_what_it_knows(prod: Recording) -> None:
+    stack = values(prod, "monitoring-stack")
+    prometheus, alertmanager = stack["prometheus"]["prometheusSpec"], stack["alertmanager"]["alertmanagerSpec"]
+    assert (prometheus["replicas"], alertmanager["replicas"]) == (2, 2)
+    assert prometheus["retention"] == "30d"
+    for claim in (prometheus["storageSpec"], alertmanager["storage"]):
+        assert claim["volumeClaimTemplate"]["spec"]["resources"]["requests"]["storage"].endswith("Gi")
+    for part in ("prometheus", "alertmanager"):
+        assert stack[part]["podDisruptionBudget"] == {"enabled": True}
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_everything_of_ours_has_requests_and_limits(stack: str) -> None:
+    recording = record(stack)
+    sized = [values(recording, "istio-istiod-1-30")["pilot"], values(recording, "kiali-release")]
+    sized.append(recording.named("kiali-kiali").inputs["spec"]["deployment"])
+    monitoring = values(recording, "monitoring-stack")
+    sized += [monitoring["prometheus"]["prometheusSpec"], monitoring["alertmanager"]["alertmanagerSpec"]]
+    sized += [monitoring["grafana"], monitoring["grafana"]["sidecar"], monitoring["prometheusOperator"]]
+    sized += [monitoring["kube-state-metrics"], monitoring["prometheus-node-exporter"]]
+    for deployment in recording.of_type("kubernetes:apps/v1:Deployment"):
+        sized += deployment.inputs["spec"]["template"]["spec"]["containers"]
+    for part in sized:
+        assert {key: set(part["resources"][key]) for key in ("requests", "limits")} == {
+            "requests": {"cpu", "memory"},
+            "limits": {"cpu", "memory"},
+        }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_dev_lets_people_in_who_have_not_signed_in_and_they_only_look(stack: str) -> None:
+    recording = record(stack)
+    anonymous = values(recording, "monitoring-stack")["grafana"]["grafana.ini"]["auth.anonymous"]
+    kiali = recording.named("kiali-kiali").inputs["spec"]
+    assert anonymous["enabled"] is (stack == "dev")
+    assert anonymous["org_role"] == "Viewer"
+    assert (kiali["auth"]["strategy"] == "anonymous") is (stack == "dev")
+    assert kiali["deployment"]["view_only_mode"] is (stack == "dev")
+
+
+def test_prod_has_no_demo_and_protects_its_namespaces(prod: Recording, staging: Recording) -> None:
+    components = {one.name for one in prod.resources if not one.custom}
+    assert components == {"istio", "monitoring", "mesh-monitors", "kiali"}
+    namespaces = prod.of_type("kubernetes:core/v1:Namespace")
+    assert len(namespaces) == 3
+    assert all(one.options.get("protect") for one in namespaces)
+    assert not [one for one in staging.resources if one.options.get("protect")]
+
+
+def test_stagings_workloads_follow_the_tag(staging: Recording) -> None:
+    assert staging.named("istio-mesh-default").inputs["metadata"]["labels"] == {"istio.io/rev": "stable"}
+    assert staging.named("sample-apps-namespace").inputs["metadata"]["labels"]["istio.io/rev"] == "stable"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_with_a_mirror_no_manifest_of_ours_names_another_registry(stack: str) -> None:
+    recording = record(stack, config={"meshlab:cluster": {"imageRegistry": MIRROR}})
+    images = [image for resource in recording.resources for image in named_images(resource.inputs)]
+    assert len(images) >= 4
+    assert [image for image in images if not image.startswith(MIRROR)] == []
+
+
+def test_an_image_with_a_digest_is_pulled_by_it_from_wherever_images_come(prod: Recording) -> None:
+    image, digest = "docker.io/envoyproxy/envoy:v1.40.0", f"sha256:{'0' * 64}"
+    for registry, expected in ((None, "docker.io"), (MIRROR, MIRROR)):
+        cluster: dict[str, Any] = {"imageDigests": {image: digest}}
+        recording = record(
+            "dev", config={"meshlab:cluster": cluster | ({"imageRegistry": registry} if registry else {})}
+        )
+        pods = recording.named("envoy-demo-envoy-deployment").inputs["spec"]["template"]["spec"]
+        assert pods["containers"][0]["image"] == f"{expected}/envoyproxy/envoy:v1.40.0@{digest}"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_file_is_valid_as_it_stands(stack: str) -> None:
+    document = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+    raw = {key.removeprefix("meshlab:"): value for key, value in document["config"].items()}
+    parse_settings(raw, project="meshlab", stack=stack)
