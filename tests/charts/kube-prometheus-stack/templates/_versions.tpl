@@ -25,10 +25,19 @@ certgenRepository: k8s.gcr.io/ingress-nginx/kube-webhook-certgen
 {{- end }}
 {{- end }}
 
-{{/* An image: the values' registry, repository and tag over the default. List: values, default repository, default tag. */}}
+{{/*
+An image: the values' registry, repository and tag over the default; a global registry goes before both.
+List: values, default repository with its registry, default tag, global registry.
+*/}}
 {{- define "stack.image" -}}
 {{- $values := index . 0 | default dict }}
 {{- $repository := $values.repository | default (index . 1) }}
 {{- with $values.registry }}{{ $repository = printf "%s/%s" . $repository }}{{ end }}
+{{- with index . 3 }}{{ $repository = printf "%s/%s" . (regexReplaceAll "^[^/]+[.:][^/]*/" $repository "") }}{{ end }}
 {{- printf "%s:%s" $repository ($values.tag | default (index . 2) | toString) }}
+{{- end }}
+
+{{/* The global registry, for a part that is a chart of its own: those follow it from the current line on. */}}
+{{- define "stack.subchart.registry" -}}
+{{- if include "stack.current" . }}{{ .Values.global.imageRegistry }}{{ end }}
 {{- end }}
