@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from meshlab import toolchain
 from meshlab.cluster import Cluster
 from meshlab.lab import Config, Outcome, Target, overlaid
 from meshlab.toolchain import ToolsMissingError
@@ -76,6 +77,8 @@ class Lab:
 def running_lab(folder: Path, name: str, stack: str = "dev") -> Iterator[Lab]:
     """A lab on a cluster of its own; skips the test where the cluster's programs cannot be had."""
     try:
+        # Before anything waits for a sidecar: on a machine that has to build it, that takes minutes.
+        toolchain.ensure(["pilot-discovery"])
         cluster = Cluster.up(name, state_dir=folder, injection=True)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
