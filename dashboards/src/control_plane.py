@@ -3,13 +3,15 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import frame, istiod, style
-from .queries import ISTIOD, all_of, or_zero, quantile, rate, seen_by_each
+from .queries import ISTIOD, all_of, changed_objects, or_zero, quantile, rate, seen_by_each
 from .style import Column, Key, Query
 
 UID = "meshlab-control-plane"
 
 ISTIOD_UP = f"up{{{ISTIOD}}}"
 DAY = 86400
+KINDS = ("cds", "eds", "lds", "rds")
+"""Kinds of configuration: clusters, endpoints, listeners, routes."""
 CERTIFICATE: style.Steps = [
     (None, style.RED),
     (style.LIMITS.ca_certificate_critical_days * DAY, style.ORANGE),
@@ -30,7 +32,7 @@ def build() -> Dashboard:
         "Is istiod up, does configuration reach every proxy in time, and which proxies refuse it?",
         [frame.revision()],
         [
-            frame.Row("Is it healthy?", _health()),
+            frame.Row("Is it healthy, what changed, who is affected?", _health()),
             frame.Row("What changed?", _changes()),
             frame.Row("Who is affected?", _affected()),
             frame.Row("How is configuration delivered?", istiod.delivery()),
@@ -43,6 +45,7 @@ def build() -> Dashboard:
 def _health() -> list[frame.PanelBuilder]:
     rejects = or_zero('sum(istiod:xds_rejects:increase1h{istio_rev=~"$revision"})', ISTIOD_UP)
     failures = or_zero('sum(istiod:injection_failures:increase1h{istio_rev=~"$revision"})', ISTIOD_UP)
+    refused = f'{{__name__=~"{"|".join(f"pilot_xds_{kind}_reject" for kind in KINDS)}", {ISTIOD}}}'
     certificates = " or ".join(
         f'label_replace(citadel_server_{which}_expiry_timestamp{{{ISTIOD}}}, "certificate", "{which}", "", "")'
         for which in ("root_cert", "cert_chain")
@@ -66,15 +69,6 @@ def _health() -> list[frame.PanelBuilder]:
             style.UP_IS_GOOD,
         ),
         style.number(
-            "Rejected configuration (1 h)",
-            "Updates that a proxy refused in the last hour. Red: the proxy goes on with old configuration. "
-            "The table `Which proxies refuse configuration?` below names it; istioctl analyze finds the object.",
-            rejects,
-            style.COUNT,
-            style.NONE_IS_GOOD,
-            decimals=0,
-        ),
-        style.number(
             "Convergence p99",
             "Time until 99 % of the proxies have a change. Red: routing changes and new endpoints arrive late; look "
             "at push triggers, configuration size and istiod's CPU below.",
@@ -83,7 +77,7 @@ def _health() -> list[frame.PanelBuilder]:
             CONVERGENCE,
         ),
         style.number(
-            "CA certificate valid for",
+            "CA certificate lasts",
             "Time until the first certificate of istiod's certificate chain ends. Red: renew it now, or all mutual TLS "
             "fails at once: docs/runbooks/istio-ca-certificate-expiring.md",
             f"min({certificates}) - time()",
@@ -91,12 +85,37 @@ def _health() -> list[frame.PanelBuilder]:
             CERTIFICATE,
         ),
         style.number(
-            "Failed injections (1 h)",
+            "Failed injections (1h)",
             "Pods that asked for a sidecar and were refused in the last hour. Red: kubectl get events shows "
             "the refused pods, istiod's log the reason.",
             failures,
             style.COUNT,
             style.NONE_IS_GOOD,
+            decimals=0,
+        ),
+        style.number(
+            "Rejected updates (1h)",
+            "Updates that a proxy refused in the last hour. Red: the proxy goes on with old configuration. "
+            "The table `Which proxies refuse configuration?` below names it; istioctl analyze finds the object.",
+            rejects,
+            style.COUNT,
+            style.NONE_IS_GOOD,
+            decimals=0,
+        ),
+        style.number(
+            "Object changes (1h)",
+            "Istio objects that were added, updated or deleted in the last hour. Something is red and this is above 0: "
+            "`Which objects change?` below has the kind and the moment.",
+            or_zero(f"sum({changed_objects()})", ISTIOD_UP),
+            style.COUNT,
+            decimals=0,
+        ),
+        style.number(
+            "Proxies that refused",
+            "Proxies that have refused an update since istiod started. With `Rejected updates (1h)` red: one is its "
+            "own pod's trouble, many at once are an object that all of them get; the table below names them.",
+            or_zero(f"count(count by (node) ({refused}))", ISTIOD_UP),
+            style.COUNT,
             decimals=0,
         ),
     ]
@@ -137,16 +156,16 @@ def _changes() -> list[frame.PanelBuilder]:
 
 
 def _affected() -> list[frame.PanelBuilder]:
-    kinds = ("cds", "eds", "lds", "rds")
     rejected = " or ".join(
-        f'label_replace(pilot_xds_{kind}_reject{{{ISTIOD}}}, "xds", "{kind.upper()}", "", "")' for kind in kinds
+        f'label_replace(pilot_xds_{kind}_reject{{{ISTIOD}}}, "xds", "{kind.upper()}", "", "")' for kind in KINDS
     )
     return [
         style.grid(
             "Which proxies refuse configuration?",
-            "Every proxy that has refused an update since istiod started, with Envoy's reason. For each: istioctl "
-            "proxy-status POD, then istioctl proxy-config shows what it has instead. Empty is good.",
-            [Key("node", "Proxy"), Key("xds", "Kind"), Key("err", "Reason")],
+            "Every proxy that has refused an update since istiod started; some versions of istiod count to 1 only. For "
+            "each: istiod's log has Envoy's reason (grep 'ACK ERROR'), istioctl proxy-status POD whether it is still "
+            "so. Empty is good.",
+            [Key("node", "Proxy"), Key("xds", "Kind"), Key("err", "Code")],
             [Column("Refused", f"sum by (node, xds, err) ({rejected})", style.COUNT, style.NONE_IS_GOOD)],
             sort="Refused",
             width=12,

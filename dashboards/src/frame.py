@@ -7,6 +7,8 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
+from . import style
+from .queries import all_of, or_zero
 from .style import DATASOURCE
 
 SCHEMA_VERSION = 37
@@ -72,7 +74,7 @@ def dashboard(
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .variables([datasource(), *variables])
         .links([_button(link) for link in (*EVERYWHERE, *links) if link.url != f"/d/{uid}"])
-        .annotations([_Events(name, color, expr % {"in": events}, text) for name, color, expr, text in _EVENTS])
+        .annotations(_annotations(events))
     )
     for row in rows:
         header = builders.Row(row.title).collapsed(row.collapsed)
@@ -143,6 +145,21 @@ def reporter() -> VariableBuilder:
     )
 
 
+def deploys(events: str) -> PanelBuilder:
+    """What the blue marks mark, as a number: the first answer to what changed. `events` as for `dashboard`."""
+    return style.number(
+        "Deploys (1h)",
+        "Changes of Deployments in the last hour, and new ones. Something is red and this is above 0: the last deploy "
+        "is the first suspect; the blue marks on the time axis say which and when.",
+        or_zero(
+            f"sum(sum {_BY_DEPLOYMENT} (changes({_generation(events)}[1h])) > 0 or {_new(events, '1h')})",
+            _generation(events),
+        ),
+        style.COUNT,
+        decimals=0,
+    )
+
+
 def kiali() -> VariableBuilder:
     """Kiali's address in the reader's browser."""
     current = models.VariableOption(selected=True, text=KIALI, value=KIALI)
@@ -150,28 +167,45 @@ def kiali() -> VariableBuilder:
     return variable.default_value(KIALI).current(current).options([current])
 
 
-# An annotation's expression gives 1 where something happened: Grafana marks the points that are 1.
-_EVENTS = (
-    (
-        "Deploys",
-        "blue",
-        "group by (namespace, deployment) (changes(kube_deployment_status_observed_generation{%(in)s}[2m]) > 0)",
-        "deploy {{namespace}}/{{deployment}}",
-    ),
-    (
-        "istiod versions",
-        "purple",
-        'group by (istio_rev, tag) (istio_build{component="pilot"} unless istio_build{component="pilot"} offset 2m)',
-        "istiod {{tag}}, revision {{istio_rev}}",
-    ),
-    (
-        "Sidecar revisions",
-        "orange",
-        'group by (namespace, istio_rev) (up{job="envoy-stats", %(in)s})'
-        ' unless group by (namespace, istio_rev) (up{job="envoy-stats", %(in)s} offset 2m)',
-        "{{namespace}} is now on revision {{istio_rev}}",
-    ),
-)
+_BY_DEPLOYMENT = "by (namespace, deployment)"
+
+
+def _generation(events: str) -> str:
+    """A Deployment's generation: one more with each change of its specification."""
+    return f"kube_deployment_status_observed_generation{{{events}}}"
+
+
+def _new(events: str, since: str) -> str:
+    """1 for each Deployment that was not there in the hour before `since` ago; a gap between scrapes makes none new."""
+    now, before = _generation(events), f"max_over_time({_generation(events)}[1h] offset {since})"
+    return f"(group {_BY_DEPLOYMENT} ({now}) unless group {_BY_DEPLOYMENT} ({before}))"
+
+
+def _annotations(events: str) -> list["_Events"]:
+    """What is marked. An expression gives 1 where something happened: Grafana marks the points that are 1."""
+    build = 'istio_build{component="pilot"}'
+    sidecars = "up{" + all_of('job="envoy-stats"', events) + "}"
+    by = "group by (namespace, istio_rev)"
+    return [
+        _Events(
+            "Deploys",
+            "blue",
+            f"group {_BY_DEPLOYMENT} (changes({_generation(events)}[2m]) > 0) or {_new(events, '2m')}",
+            "deploy {{namespace}}/{{deployment}}",
+        ),
+        _Events(
+            "istiod versions",
+            "purple",
+            f"group by (istio_rev, tag) ({build} unless {build} offset 2m)",
+            "istiod {{tag}}, revision {{istio_rev}}",
+        ),
+        _Events(
+            "Sidecar revisions",
+            "orange",
+            f"{by} ({sidecars}) unless {by} ({sidecars} offset 2m)",
+            "{{namespace}} is now on revision {{istio_rev}}",
+        ),
+    ]
 
 
 class _Events(Builder[models.AnnotationQuery]):

@@ -1,11 +1,11 @@
 """Details of istiod for the control plane dashboard: delivery of configuration, and what istiod uses for it."""
 
 from . import frame, style
-from .queries import ISTIOD, WINDOW, all_of, quantile, rate
+from .queries import ISTIOD, WINDOW, all_of, pods_of, quantile, rate
 from .style import Query
 
 # A revision's pods; with All chosen also those of an istiod without a revision in its name.
-POD = 'pod=~"istiod-($revision)-.*"'
+POD = f'pod=~"{pods_of("istiod-($revision)")}"'
 XDS = 'cluster_name="xds-grpc", istio_rev=~"$revision"'
 
 

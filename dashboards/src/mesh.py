@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import frame, style
-from .queries import SIDECARS, Rates, Recorded, or_zero, ratio, seen_by_each
+from .queries import ISTIOD, SIDECARS, Rates, Recorded, changed_objects, or_zero, seen_by_each, share
 from .style import Column, Key, Query
 from .traffic import RESPONSES, Traffic
 
@@ -16,6 +16,7 @@ WORKLOADS = Recorded("workload")
 SERVERS = 'reporter="destination", destination_service_namespace=~"$namespace", istio_rev=~"$revision"'
 CLIENTS = 'reporter="source", destination_service_namespace=~"$namespace", istio_rev=~"$revision"'
 OUTSIDE = 'reporter="source", destination_service_name=~"PassthroughCluster|BlackHoleCluster", istio_rev=~"$revision"'
+EVENTS = 'namespace=~"$namespace"'
 WITH_SIDECAR = (
     'kube_pod_container_status_running{container="istio-proxy", namespace=~"$namespace"} == 1'
     ' or kube_pod_init_container_status_running{container="istio-proxy", namespace=~"$namespace"} == 1'
@@ -63,7 +64,7 @@ def build(services: Rates = SERVICES, workloads: Rates = WORKLOADS) -> Dashboard
             frame.kiali(),
         ],
         [
-            frame.Row("Is it healthy?", _health(seen, clients)),
+            frame.Row("Is it healthy, what changed, who is affected?", _health(seen, clients)),
             frame.Row("What changed?", _changes(seen)),
             frame.Row("Which services are affected?", [_services(seen, clients)]),
             frame.Row("Which workloads are affected?", [_workloads(Traffic(SERVERS, workloads))]),
@@ -76,7 +77,7 @@ def build(services: Rates = SERVICES, workloads: Rates = WORKLOADS) -> Dashboard
                 "The chosen namespaces as a graph",
             )
         ],
-        events='namespace=~"$namespace"',
+        events=EVENTS,
     )
 
 
@@ -91,22 +92,12 @@ def _health(seen: Traffic, clients: Traffic) -> list[frame.PanelBuilder]:
             style.REQUESTS,
         ),
         style.number(
-            "Requests without a 5xx",
-            "Share of all requests that did not end in a 5xx. Red: the table `Services, as the servers see them` has "
-            "the worst one on top.",
+            "Requests without 5xx",
+            "Share of all requests that did not end in a 5xx. Red: the table `Services` has the worst one on top.",
             seen.success(),
             style.RATIO,
             style.SUCCESS_RATIO,
             decimals=2,
-        ),
-        style.number(
-            "Services over budget",
-            "Services with a larger share of 5xx than their budget. One: open it from the table below. Many at once: "
-            "what they share, such as a node, a database or the control plane.",
-            or_zero(over, f"up{{{SIDECARS}}}"),
-            style.COUNT,
-            style.NONE_IS_GOOD,
-            decimals=0,
         ),
         style.number(
             "Latency p99",
@@ -116,10 +107,10 @@ def _health(seen: Traffic, clients: Traffic) -> list[frame.PanelBuilder]:
             style.LATENCY,
         ),
         style.number(
-            "Requests over mutual TLS",
+            "Over mutual TLS",
             "Share of the requests that came encrypted and with an identity. Below 1: callers without a sidecar; the "
             "service's dashboard names them.",
-            ratio(seen.requests(extra='connection_security_policy="mutual_tls"'), seen.requests()),
+            share(seen.requests(extra='connection_security_policy="mutual_tls"'), seen.requests()),
             style.RATIO,
             style.FULL_RATIO,
         ),
@@ -130,6 +121,24 @@ def _health(seen: Traffic, clients: Traffic) -> list[frame.PanelBuilder]:
             f'sum(up{{job="envoy-stats", namespace=~"$namespace"}}) / count({WITH_SIDECAR})',
             style.RATIO,
             style.FULL_RATIO,
+        ),
+        frame.deploys(EVENTS),
+        style.number(
+            "Object changes (1h)",
+            "Istio objects that were added, updated or deleted in the last hour. Something is red and this is above 0: "
+            "`Changes to Istio objects` below has the kind and the moment.",
+            or_zero(f"sum({changed_objects()})", f"up{{{ISTIOD}}}"),
+            style.COUNT,
+            decimals=0,
+        ),
+        style.number(
+            "Services over budget",
+            "Services with a larger share of 5xx than their budget. One: open it from the table below. Many at once: "
+            "what they share, such as a node, a database or the control plane.",
+            or_zero(over, f"up{{{SIDECARS}}}"),
+            style.COUNT,
+            style.NONE_IS_GOOD,
+            decimals=0,
         ),
     ]
 

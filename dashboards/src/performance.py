@@ -3,20 +3,26 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import extensions, frame, style
-from .queries import ISTIOD, all_of, rate, ratio
+from .queries import ISTIOD, all_of, or_zero, pods_of, rate, ratio
 from .style import Column, Key, Query
 
 UID = "meshlab-performance"
 
+EVENTS = 'namespace=~"$namespace"'
+POD = f'pod=~"{pods_of("$workload")}"'
 # A ztunnel's container has the same name.
-SIDECAR = 'container="istio-proxy", pod!~"ztunnel-.*", namespace=~"$namespace"'
-MESHED = 'container!="", namespace=~"$namespace"'
-DISCOVERY = 'container="discovery", pod=~"istiod-($revision)-.*"'
+SIDECAR = f'container="istio-proxy", pod!~"ztunnel-.*", {EVENTS}, {POD}'
+MESHED = f'container!="", {EVENTS}, {POD}'
+DISCOVERY = f'container="discovery", pod=~"{pods_of("istiod-($revision)")}"'
 REV = 'istio_rev=~"$revision"'
-CALLS = 'reporter="source", source_workload_namespace=~"$namespace", istio_rev=~"$revision"'
+CALLS = (
+    'reporter="source", source_workload_namespace=~"$namespace", source_workload=~"$workload", istio_rev=~"$revision"'
+)
 KILO = "/ 1000"
 CPU_PER_1000: style.Steps = [(None, style.GREEN), (0.7, style.ORANGE), (1.5, style.RED)]
-MEMORY: style.Steps = [(None, style.GREEN), (128 * 2**20, style.ORANGE), (256 * 2**20, style.RED)]
+TOO_BIG = 256
+"""MiB; a sidecar with more is worth a look."""
+MEMORY: style.Steps = [(None, style.GREEN), (TOO_BIG / 2 * 2**20, style.ORANGE), (TOO_BIG * 2**20, style.RED)]
 SHARE: style.Steps = [(None, style.GREEN), (0.3, style.ORANGE), (0.5, style.RED)]
 
 
@@ -28,17 +34,24 @@ def build() -> Dashboard:
         "What the mesh costs: CPU, memory and bytes of the sidecars and of istiod, and who pays most.",
         [
             frame.choice("namespace", "Namespace", "Namespaces of the sidecars", 'up{job="envoy-stats"}', "namespace"),
+            frame.choice(
+                "workload",
+                "Workload",
+                "Workloads whose sidecars report what they call",
+                'istio_requests_total{reporter="source", source_workload_namespace=~"$namespace"}',
+                "source_workload",
+            ),
             frame.revision(),
         ],
         [
-            frame.Row("Is the cost reasonable?", _health()),
+            frame.Row("Is the cost reasonable, what changed, who pays most?", _health()),
             frame.Row("What changed?", _changes()),
             frame.Row("Who pays most?", _dearest()),
             frame.Row("What does istiod cost?", _istiod()),
             frame.Row("Wasm extensions", extensions.wasm(), collapsed=True),
             frame.Row("Ambient mode: ztunnel (Istio 1.30)", extensions.ztunnel(), collapsed=True),
         ],
-        events='namespace=~"$namespace"',
+        events=EVENTS,
     )
 
 
@@ -48,7 +61,7 @@ def _health() -> list[frame.PanelBuilder]:
     memory = f"container_memory_working_set_bytes{{{SIDECAR}}}"
     return [
         style.number(
-            "CPU per 1000 requests/s",
+            "CPU per 1000 req/s",
             "Cores that all sidecars use for a thousand requests per second. Red: access logs, tracing of every "
             "request or Wasm filters; switch them off one by one. Meaningless with next to no traffic.",
             ratio(cpu, f"({calls} {KILO})"),
@@ -65,7 +78,7 @@ def _health() -> list[frame.PanelBuilder]:
             SHARE,
         ),
         style.number(
-            "Memory of a sidecar (average)",
+            "Sidecar memory, mean",
             "Working set of an average sidecar. Red: it knows the whole mesh; narrow that with a Sidecar object for "
             "the namespace.",
             f"avg({memory})",
@@ -73,7 +86,7 @@ def _health() -> list[frame.PanelBuilder]:
             MEMORY,
         ),
         style.number(
-            "Memory of the biggest sidecar",
+            "Sidecar memory, max",
             "Working set of the biggest sidecar. Red: the table below names its pod; near its limit it is killed and "
             "the pod loses its network.",
             f"max({memory})",
@@ -93,6 +106,16 @@ def _health() -> list[frame.PanelBuilder]:
             "Working set of all istiod pods. It grows with services and proxies, not with traffic.",
             f"sum(container_memory_working_set_bytes{{{DISCOVERY}}})",
             style.BYTES,
+        ),
+        frame.deploys(EVENTS),
+        style.number(
+            f"Sidecars over {TOO_BIG} MiB",
+            "Sidecars that use more than that. One: its own connections; all of a namespace: narrow what they see with "
+            "a Sidecar object. The table `Sidecars by cost` below names them.",
+            or_zero(f"count({memory} > {TOO_BIG * 2**20})", memory),
+            style.COUNT,
+            style.NONE_IS_GOOD,
+            decimals=0,
         ),
     ]
 

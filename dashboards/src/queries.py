@@ -33,9 +33,34 @@ def seen_by_each(events: str) -> str:
     return f"max by (type, event) (rate({events}{{{ISTIOD}}}[{WINDOW}]))"
 
 
+def changed_objects() -> str:
+    """Istio objects that changed in the last hour, by type and event; as `seen_by_each`, whole numbers."""
+    events = f"pilot_k8s_cfg_events{{{ISTIOD}}}"
+    return f"max by (type, event) (round(increase({events}[1h])))"
+
+
 def ratio(part: str, whole: str) -> str:
     """`part` over `whole`, where a whole of 0 gives no point at all rather than a wrong one."""
     return f"{part} / ({whole} > 0)"
+
+
+def share(part: str, whole: str) -> str:
+    """As `ratio`, where `part` may have no series at all: 0 then, by the same labels as `whole`.
+
+    A counter of one status code is absent until that code comes up. A service that has answered nothing but 5xx has no
+    series of good answers, one that has never failed none of bad ones; neither must be missing.
+    """
+    return ratio(f"({part} or 0 * {whole})", whole)
+
+
+def pods_of(workload: str) -> str:
+    """A regular expression for the names of a workload's pods, and not those of `<workload>-v2` beside it.
+
+    What Kubernetes adds: a hash and a random end (Deployment), the random end (DaemonSet, Job) or a number
+    (StatefulSet). Its random letters are never vowels.
+    """
+    letter = "[bcdfghjklmnpqrstvwxz2456789]"
+    return f"({workload})-(({letter}{{1,10}}-)?{letter}{{5}}|[0-9]+)"
 
 
 def or_zero(expression: str, presence: str) -> str:

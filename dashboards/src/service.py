@@ -12,6 +12,7 @@ MATCHERS = (
     'source_workload_namespace=~"$client_namespace", destination_workload=~"$workload"'
 )
 CHOSEN = '{__name__=~"istio_requests_total|istio_tcp_sent_bytes_total", destination_service="$service"}'
+EVENTS = 'namespace=~"$service_namespace"'
 WORKLOAD_LINK = (
     "/d/meshlab-workload?var-namespace=${{__data.fields.{namespace}}}&var-workload=${{__value.raw}}"
     "&var-reporter=$reporter&${{datasource:queryparam}}&${{__url_time_range}}"
@@ -28,7 +29,8 @@ def build() -> Dashboard:
         _variables(),
         [
             frame.Row(
-                "Is $service healthy?", traffic.health(seen, "this service", hurry="Who is affected: the tables below.")
+                "Is $service healthy, what changed, who is affected?",
+                traffic.health(seen, "this service", hurry="Who is affected: the tables below.", events=EVENTS),
             ),
             frame.Row(
                 "What changed?",
@@ -56,7 +58,7 @@ def build() -> Dashboard:
                 "The same service in Kiali, with its Istio objects",
             )
         ],
-        events='namespace=~"$service_namespace"',
+        events=EVENTS,
     )
 
 

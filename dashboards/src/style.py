@@ -89,7 +89,7 @@ def number(
     unit: str,
     steps: Steps = PLAIN,
     *,
-    width: int = 4,
+    width: int = 3,
     decimals: int | None = None,
     none: str = "no data",
 ) -> stat.Panel:

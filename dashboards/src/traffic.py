@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import style
-from .frame import PanelBuilder
-from .queries import FAILED, RAW, Rates, all_of, quantile, ratio
+from .frame import PanelBuilder, deploys
+from .queries import FAILED, RAW, Rates, all_of, or_zero, quantile, share
 from .style import Column, Key, Query
 
 RESPONSES = (
@@ -30,11 +30,15 @@ class Traffic:
 
     def success(self, by: str = "") -> str:
         """Share of the requests that did not end in a 5xx, 0 to 1."""
-        return ratio(self.requests(by, 'response_code!~"5.*"'), self.requests(by))
+        return f"1 - {self.failed(by)}"
 
     def failed(self, by: str = "") -> str:
         """Share of the requests that ended in a 5xx, 0 to 1; 0 where there were none."""
-        return f"1 - {self.success(by)}"
+        return share(self.requests(by, FAILED), self.requests(by))
+
+    def over_budget(self, by: str) -> str:
+        """How many of `by` have a larger share of 5xx than their budget."""
+        return or_zero(f"count({self.failed(by)} > {style.LIMITS.error_budget_ratio})", self.requests())
 
     def latency(self, q: float, by: str = "") -> str:
         """The q-quantile of the request duration in milliseconds."""
@@ -49,8 +53,11 @@ class Traffic:
         return self.rates.rate(f"istio_tcp_{direction}_bytes_total", self.matchers, by)
 
 
-def health(traffic: Traffic, subject: str, *, hurry: str) -> list[PanelBuilder]:
-    """The top row: rate, failures, latency, mutual TLS and TCP of `subject` (as it stands in a sentence)."""
+def health(traffic: Traffic, subject: str, *, hurry: str, events: str) -> list[PanelBuilder]:
+    """The top row: rate, failures, latency, mutual TLS and TCP of `subject` (as it stands in a sentence), and whom.
+
+    `events` is a label matcher on `namespace`, for the deploys.
+    """
     encrypted = traffic.requests(extra='connection_security_policy="mutual_tls"')
     return [
         style.number(
@@ -61,7 +68,7 @@ def health(traffic: Traffic, subject: str, *, hurry: str) -> list[PanelBuilder]:
             style.REQUESTS,
         ),
         style.number(
-            "Requests without a 5xx",
+            "Requests without 5xx",
             f"Share of the requests to {subject} that did not end in a 5xx. Red: the error budget is spent five times "
             f"too fast. {hurry}",
             traffic.success(),
@@ -86,11 +93,11 @@ def health(traffic: Traffic, subject: str, *, hurry: str) -> list[PanelBuilder]:
             style.LATENCY,
         ),
         style.number(
-            "Requests over mutual TLS",
+            "Over mutual TLS",
             "Share of the requests that came encrypted and with an identity. Below 1 somebody outside the mesh calls "
             "in plain text: the table of callers names it. Seen by the client this is always 0: only the server "
             "knows.",
-            ratio(encrypted, traffic.requests()),
+            share(encrypted, traffic.requests()),
             style.RATIO,
             style.FULL_RATIO,
         ),
@@ -101,6 +108,16 @@ def health(traffic: Traffic, subject: str, *, hurry: str) -> list[PanelBuilder]:
             f"{traffic.tcp('sent')} + {traffic.tcp('received')}",
             style.BYTE_RATE,
             none="no TCP",
+        ),
+        deploys(events),
+        style.number(
+            "Callers over budget",
+            f"Callers of {subject} whose share of 5xx is larger than the budget. One of many: that caller; all: "
+            f"{subject} itself. The table `Which callers are affected?` names them.",
+            traffic.over_budget("source_workload, source_workload_namespace"),
+            style.COUNT,
+            style.NONE_IS_GOOD,
+            decimals=0,
         ),
     ]
 

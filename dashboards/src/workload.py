@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
 from . import frame, style, traffic
-from .queries import rate
+from .queries import pods_of, rate
 from .style import Key, Query
 
 UID = "meshlab-workload"
@@ -17,7 +17,8 @@ INBOUND = (
 OUTBOUND = (
     'reporter="source", source_workload="$workload", source_workload_namespace="$namespace", istio_rev=~"$revision"'
 )
-PODS = 'namespace="$namespace", pod=~"$workload-.*"'
+EVENTS = 'namespace="$namespace"'
+PODS = f'namespace="$namespace", pod=~"{pods_of("$workload")}"'
 HERE = "${datasource:queryparam}&${__url_time_range}"
 CALLER = Key(
     "source_workload",
@@ -47,7 +48,10 @@ def build() -> models.Dashboard:
         "One workload: does it answer well, does it suffer from something that it calls, have its pods what they need?",
         _variables(),
         [
-            frame.Row("Is $workload healthy?", traffic.health(incoming, "this workload", hurry=hurry)),
+            frame.Row(
+                "Is $workload healthy, what changed, who is affected?",
+                traffic.health(incoming, "this workload", hurry=hurry, events=EVENTS),
+            ),
             frame.Row("What changed?", traffic.changes(incoming, [("destination_version", "version")])),
             frame.Row("Does it suffer from something that it calls?", _outbound(outgoing)),
             frame.Row("Who is affected?", _inbound(incoming)),
@@ -75,7 +79,7 @@ def build() -> models.Dashboard:
                 "The same workload in Kiali, with its pods and its Envoy configuration",
             )
         ],
-        events='namespace="$namespace"',
+        events=EVENTS,
     )
 
 

@@ -28,6 +28,8 @@ def _workload(service: int, version: int) -> Iterator[Series]:
     target = {"job": "envoy-stats", "namespace": namespace, "pod": f"{workload}-x", "istio_rev": "1-17"}
     running = {"namespace": namespace, "pod": f"{workload}-x", "container": "istio-proxy"}
     yield Series("up", target, level(1))
+    generation = "kube_deployment_status_observed_generation"
+    yield Series(generation, {"namespace": namespace, "deployment": workload}, level(1))
     yield Series("kube_pod_container_status_running", running, level(1))
     yield Series("istio_build", target | {"component": "proxy", "tag": "1.17.6"}, level(1))
     for caller in range(CALLERS):

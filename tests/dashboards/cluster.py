@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .mesh import CANARY, NAMESPACE, START, UPGRADE, pod, requests, sidecar
-from .series import SECONDS, SIZES, Course, Profile, Series, histogram, level, slope
+from .series import MINUTE, SECONDS, SIZES, Course, Profile, Series, histogram, level, slope
 
 QUICK: Profile = {0.1: 0.7, 0.5: 0.95, 1: 1.0}
 """How long istiod takes, in seconds."""
+LONG_AGO = -2 * 60 * MINUTE
+"""Deployments that were there by then are not new in the hour."""
 WORKLOADS = ("sleep", "web-api-v1", "recommendation-v1", "purchase-history-v1", "purchase-history-v2")
 
 
@@ -158,7 +160,7 @@ def _deliveries(istiod: Istiod) -> Iterator[Series]:
     # One proxy refuses one update of each kind when version v2 comes.
     if istiod.revision == "1-17":
         for kind in ("cds", "eds", "lds", "rds"):
-            node = {"node": f"{pod('web-api-v1')}.{NAMESPACE}", "err": "13"}
+            node = {"node": f"{pod('web-api-v1')}.{NAMESPACE}", "err": "Internal"}
             yield Series(f"pilot_xds_{kind}_reject", target | node, level(1), CANARY)
             yield Series("pilot_total_xds_rejects", target | {"type": kind}, level(1), CANARY)
 
@@ -178,9 +180,9 @@ def kubernetes() -> Iterator[Series]:
             restarts = "kube_pod_container_status_restarts_total"
             yield Series(restarts, state | here | {"container": container}, level(0), since)
         deployment = state | {"namespace": NAMESPACE, "deployment": name}
-        yield Series("kube_deployment_status_observed_generation", deployment, level(1), since)
+        yield Series("kube_deployment_status_observed_generation", deployment, level(1), since or LONG_AGO)
     edited = state | {"namespace": NAMESPACE, "deployment": "recommendation-v1-cache"}
-    yield Series("kube_deployment_status_observed_generation", edited, lambda s: 3 if s >= CANARY else 2)
+    yield Series("kube_deployment_status_observed_generation", edited, lambda s: 3 if s >= CANARY else 2, LONG_AGO)
     for istiod in ISTIODS:
         here = kubelet | {"namespace": "istio-system", "pod": istiod.pod}
         yield from _container(here, "discovery", 0.06, 190e6, istiod.since)

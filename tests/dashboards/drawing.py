@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from math import isnan, nan
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ def draw(axes: Axes, panel: Panel, results: Results, marks: Sequence[tuple[float
     axes.set_facecolor("white")
     width, height = axes.bbox.width, axes.bbox.height
     axes.text(
-        10 / width, 1 - 9 / height, _shorten(panel.title, width / 6.6), transform=axes.transAxes, fontsize=8.5,
+        10 / width, 1 - 9 / height, panel.title, transform=axes.transAxes, fontsize=7.8 if width < 180 else 8.5,
         fontweight="bold", color=COLOURS["text"], va="top",
     )  # fmt: skip
     kinds: dict[str, Callable[..., None]] = {"stat": _number, "timeseries": _lines, "table": _table}
@@ -68,35 +69,40 @@ def _lines(axes: Axes, panel: Panel, results: Results, marks: Sequence[tuple[flo
     if not entries:
         axes.text(0.5, 0.45, "No data", transform=axes.transAxes, fontsize=9, color=MUTED, ha="center")
         return
-    plot = axes.inset_axes((62 / width, bottom, 1 - 76 / width, 1 - 30 / height - bottom))
+    plot = axes.inset_axes((62 / width, bottom, 1 - 82 / width, 1 - 30 / height - bottom))
     base: dict[float, float] = {}
     fixed = _fixed_colours(panel)
     lines: list[tuple[str, str, float, bool]] = []
-    for number, (name, points) in enumerate(entries):
+    for number, (name, measured) in enumerate(entries):
+        points = _with_gaps(measured)
         limit = name == "limit"
         colour = fixed.get(name) or PALETTE[number % len(PALETTE)]
         minutes, values = [m for m, _ in points], [v for _, v in points]
         if stacked and not limit:
             floor = [base.get(m, 0.0) for m in minutes]
             values = [v + b for v, b in zip(values, floor, strict=True)]
-            base |= dict(zip(minutes, values, strict=True))
+            base |= {m: v for m, v in zip(minutes, values, strict=True) if not isnan(v)}
             plot.fill_between(minutes, floor, values, color=colour, alpha=0.3, linewidth=0)
         style = {"linestyle": (0, (5, 4)), "linewidth": 1} if limit else {"linewidth": 1.3}
         plot.plot(minutes, values, color=colour, **style)
         lines.append((name, colour, points[-1][1], limit))
     _frame(plot, defaults)
     for minute, colour in marks:
-        plot.axvline(minute, color=COLOURS[colour], linewidth=0.8, linestyle=(0, (2, 2)))
+        # Dashes of different colours in turn, so that none hides another one of the same moment.
+        turn = ("blue", "purple", "orange").index(colour)
+        plot.axvline(minute, color=COLOURS[colour], linewidth=0.9, linestyle=(3 * turn, (3, 6)))
     _legend(axes, lines, defaults["unit"])
 
 
 def _frame(plot: Axes, defaults: dict[str, Any]) -> None:
     plot.set_xlim(0, mesh.LENGTH / 60)
-    top = defaults.get("max") or plot.get_ylim()[1]
-    plot.set_ylim(defaults.get("min", 0), top if top > 0 else 1)
+    # Room above the highest line, so that it is not taken for the frame.
+    highest = max(float(value) for line in plot.get_lines() for value in line.get_ydata() if not isnan(value))
+    top = defaults.get("max") or (1.12 * highest if highest > 0 else 1)
+    plot.set_ylim(defaults.get("min", 0), top)
+    plot.set_yticks(units.ticks(top, defaults["unit"]))
     plot.xaxis.set_major_locator(MaxNLocator(6))
     plot.xaxis.set_major_formatter(FuncFormatter(lambda minute, _: f"00:{minute:02.0f}" if minute < 60 else "01:00"))
-    plot.yaxis.set_major_locator(MaxNLocator(4))
     plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.text(value, defaults["unit"])))
     plot.tick_params(labelsize=6.5, colors=MUTED, length=0, pad=4)
     plot.grid(color=GRID, linewidth=0.8)
@@ -187,6 +193,16 @@ def _named(panel: Panel, results: Results) -> list[tuple[str, list[tuple[float, 
             if points:
                 named.append((name, points))
     return named
+
+
+def _with_gaps(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """With a point that is not a number where one is missing: nothing is drawn across."""
+    filled: list[tuple[float, float]] = []
+    for minute, value in points:
+        if filled and minute - filled[-1][0] > 1.5 * mesh.STEP / 60:
+            filled.append(((filled[-1][0] + minute) / 2, nan))
+        filled.append((minute, value))
+    return filled
 
 
 def _fixed_colours(panel: Panel) -> dict[str, str]:

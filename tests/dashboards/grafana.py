@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,9 @@ class Dashboard:
         self.model = model
 
     @classmethod
+    @cache
     def of(cls, name: str) -> "Dashboard":
+        """The dashboard of that name; read once, so nobody may change it."""
         return cls(json.loads((FOLDER / f"{name}.json").read_text()))
 
     @cached_property

@@ -3,8 +3,8 @@
     sleep -> web-api -> recommendation -> purchase-history
 
 Minutes 0 to 20 are quiet, 20 to 40 have half as much again, from 40 on it is quiet again and version v2 of
-purchase-history is there: on revision 1-30, slower, and with one answer in four a 500. All rates in FLOWS are requests
-per second in a quiet minute.
+purchase-history is there: on revision 1-30, slower, and one answer in four is a 5xx, some of them since a connection
+broke. All rates in FLOWS are requests per second in a quiet minute.
 """
 
 from collections.abc import Iterator
@@ -61,11 +61,16 @@ FLOWS = (
     Flow("web-api-v1", "recommendation", "unknown", "503", 0.1, CLIENT, flags="UF"),
     Flow("recommendation-v1", "purchase-history", "v1", "200", 6.0),
     Flow("recommendation-v1", "purchase-history", "v2", "200", 1.5, since=CANARY, slow=True),
-    Flow("recommendation-v1", "purchase-history", "v2", "500", 0.5, since=CANARY, slow=True),
+    Flow("recommendation-v1", "purchase-history", "v2", "500", 0.4, since=CANARY, slow=True),
+    Flow("recommendation-v1", "purchase-history", "v2", "503", 0.1, flags="UC", since=CANARY, slow=True),
     Flow("sleep", "PassthroughCluster", "unknown", "200", 0.2, CLIENT),
 )
 
-TCP = {("sleep", "web-api"): 2000.0, ("web-api-v1", "recommendation"): 500.0}
+TCP = {
+    ("sleep", "web-api"): 2000.0,
+    ("web-api-v1", "recommendation"): 500.0,
+    ("recommendation-v1", "purchase-history"): 100.0,
+}
 """Bytes per second that a service sends to a caller over its TCP port in a quiet minute; it receives a tenth."""
 
 

@@ -45,11 +45,15 @@ def promtool(*arguments: str | Path, cwd: Path | None = None) -> str:
 class Cost:
     """What one query takes."""
 
-    samples: int
-    seconds: float
+    samples: int = 0
+    """Samples read: the same on every machine."""
+    cpu: float = 0.0
+    """Seconds of CPU that Prometheus used: other work on the machine does not count."""
+    seconds: float = 0.0
+    """Seconds that the answer took."""
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.samples + other.samples, self.seconds + other.seconds)
+        return Cost(self.samples + other.samples, self.cpu + other.cpu, self.seconds + other.seconds)
 
 
 class Prometheus:
@@ -133,11 +137,12 @@ class Prometheus:
         return self._get("query_range", parameters)["result"]
 
     def cost(self, expression: str, start: float, end: float, step: float) -> "Cost":
-        """What a range query (an instant one where `start` is `end`) takes: samples that it reads, seconds it lasts."""
+        """What a range query (an instant one where `start` is `end`) takes."""
         span: dict[str, Any] = {"start": start, "end": end, "step": step} if end > start else {"time": end}
-        begin = time.perf_counter()
+        cpu, begin = self._cpu(), time.perf_counter()
         data = self._get("query_range" if end > start else "query", {"query": expression, "stats": "all", **span})
-        return Cost(data["stats"]["samples"]["totalQueryableSamples"], time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        return Cost(data["stats"]["samples"]["totalQueryableSamples"], self._cpu() - cpu, seconds)
 
     def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
         """The values of a label among the series that a selector matches, as Grafana's label_values asks for them."""
@@ -150,6 +155,13 @@ class Prometheus:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from None
+
+    def _cpu(self) -> float:
+        """Seconds of CPU that Prometheus has used, in hundredths, by its own count."""
+        with NO_PROXY.open(f"{self.url}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        (line,) = (line for line in text.splitlines() if line.startswith("process_cpu_seconds_total "))
+        return float(line.split()[1])
 
     def _ready(self) -> bool:
         try:

@@ -21,7 +21,7 @@ Profile = Mapping[float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """One time series from `since` to `until` (seconds from the start; without `until` to the end)."""
+    """One time series from `since` to `until` (seconds from the start, less than 0 before it; else to the end)."""
 
     name: str
     labels: Mapping[str, str]
@@ -82,7 +82,7 @@ def write(series: Iterator[Series], to: TextIO, start: int, length: int, step: i
     for entry in series:
         text = ",".join(f'{label}="{value}"' for label, value in entry.labels.items())
         head = f"{entry.name}{{{text}}}"
-        for seconds in range(0, length + 1, step):
+        for seconds in range(min(0, int(entry.since)), length + 1, step):
             if entry.since <= seconds <= entry.until:
                 to.write(f"{head} {entry.course(seconds):.10g} {start + seconds}\n")
     to.write("# EOF\n")

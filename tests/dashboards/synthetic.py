@@ -12,7 +12,7 @@ from .recorded import recording_rules
 
 @contextmanager
 def synthetic_prometheus(folder: Path) -> Iterator[Prometheus]:
-    """The hour of mesh.py, cluster.py and envoy.py, recording rules evaluated over all of it; it runs within the block."""
+    """The hour of mesh.py, cluster.py and envoy.py with all recording rules evaluated; it runs within the block."""
     prometheus = Prometheus(folder)
     samples = folder / "samples.om"
     with samples.open("w") as file:

@@ -1,7 +1,7 @@
 """What the mesh dashboard costs in a mesh of 200 services in three versions, with the recording rules and without.
 
-Samples read are what a query costs on any machine, so they are what is asserted. Seconds depend on the machine: they
-are printed, beside the samples, for both.
+What is asserted is what other work on the machine does not change: samples read, and seconds of CPU. The seconds that
+the answers took are printed beside them, for both.
 """
 
 import json
@@ -21,6 +21,13 @@ from tests.dashboards.recorded import RECORDED, recording_rules
 EVERYTHING = {"namespace": ".*", "revision": ".*"}
 WINDOW = "5m"
 """The window of the recording rules: the raw dashboard asks for the same numbers."""
+HEAD = (
+    f"| {'panel':28} | with rules: samples |   CPU | seconds | without: samples |   CPU | seconds |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+)
+"""The table is printed as docs/dashboards/README.md has it."""
+LIMIT = 1.0
+"""Seconds of CPU that a panel of the dashboard may take; the slowest takes a quarter of that on a small machine."""
 
 
 def dashboard(recorded: bool) -> Dashboard:
@@ -47,33 +54,34 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         yield prometheus
 
 
-def test_recording_rules_make_the_mesh_dashboard_cheap_and_change_no_number(
+def test_each_panel_answers_within_a_second_and_the_rules_change_no_number(
     big: Prometheus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pairs = list(zip(dashboard(recorded=True).panels, dashboard(recorded=False).panels, strict=True))
     lines = []
-    total = {True: Cost(0, 0), False: Cost(0, 0)}
+    total = {True: Cost(), False: Cost()}
     for with_rules, without in pairs:
         assert with_rules.title == without.title
         cost, raw = _cost(big, with_rules), _cost(big, without)
         total = {True: total[True] + cost, False: total[False] + raw}
         lines.append(_line(with_rules.title, cost, raw))
+        assert cost.cpu < LIMIT, with_rules.title
         if _reads_rates(with_rules):
             assert cost.samples * 2 <= raw.samples, with_rules.title
         assert _numbers(big, with_rules) == pytest.approx(_numbers(big, without), rel=1e-6, nan_ok=True)
     lines.append(_line("whole dashboard", total[True], total[False]))
     with capsys.disabled():
-        print(f"\n{'':42} {'with rules':>25} {'without':>25}", *lines, sep="\n")
+        print("", *HEAD, *lines, sep="\n")
     assert total[True].samples * 10 < total[False].samples
 
 
 def _line(title: str, recorded: Cost, raw: Cost) -> str:
-    parts = (f"{cost.samples:>12,} samples {cost.seconds:>5.2f} s" for cost in (recorded, raw))
-    return f"{title[:42]:42} " + " ".join(parts)
+    parts = (f"{cost.samples:>10,} | {cost.cpu:>5.2f} | {cost.seconds:>7.2f}" for cost in (recorded, raw))
+    return f"| {title:28} | " + " | ".join(parts) + " |"
 
 
 def _cost(prometheus: Prometheus, panel: Panel) -> Cost:
-    cost = Cost(0, 0)
+    cost = Cost()
     for query in panel.queries:
         expression = interpolate(query.expression, EVERYTHING)
         start = mesh.END if query.instant else mesh.START

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.dashboards import cluster, mesh
+from dashboards.src.queries import pods_of
+from tests.dashboards import cluster, envoy, mesh
 from tests.dashboards.grafana import NAMES, Dashboard, interpolate
 from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.viewer import Viewer
@@ -63,7 +64,7 @@ def test_the_story_s_deploys_and_revision_changes_are_marked(synthetic_mesh: Pro
         marks[annotation["name"]] = [entry["values"][0][0] for entry in series]
     assert marks["istiod versions"] == [mesh.START + mesh.UPGRADE]
     if "istioinaction" in interpolate(viewer.dashboard.annotations[0]["expr"], viewer.values) or name == "istio-mesh":
-        assert marks["Deploys"] == [mesh.START + mesh.CANARY]
+        assert marks["Deploys"] == [mesh.START + mesh.CANARY] * 2, "one Deployment is new, one was changed"
         assert marks["Sidecar revisions"] == [mesh.START + mesh.CANARY]
 
 
@@ -79,11 +80,11 @@ def test_the_mesh_s_success_ratio_is_the_hand_computed_one(synthetic_mesh: Prome
     failed = 0.2 + 0.5
     everything = WEB_API + RECOMMENDATION + PURCHASE_HISTORY
     viewer = Viewer.open(synthetic_mesh, "istio-mesh")
-    assert viewer.last("Requests without a 5xx") == pytest.approx(1 - failed / everything)
+    assert viewer.last("Requests without 5xx") == pytest.approx(1 - failed / everything)
     # Over the budget of 1 %: recommendation (0.2 of 10) and purchase-history (0.5 of 8).
     assert viewer.last("Services over budget") == 2
     # Of 29 requests, the one from a client without a sidecar is in plain text.
-    assert viewer.last("Requests over mutual TLS") == pytest.approx(28 / 29)
+    assert viewer.last("Over mutual TLS") == pytest.approx(28 / 29)
     # All five sidecars are scraped, the native one too.
     chosen = Viewer.open(synthetic_mesh, "istio-mesh", {"namespace": "istioinaction"})
     assert chosen.last("Sidecars scraped") == 1
@@ -123,6 +124,7 @@ def test_tcp_bytes_are_counted_once(synthetic_mesh: Prometheus) -> None:
     assert {service: (row["Sent"], row["Received"]) for service, row in table.items()} == {
         "web-api" + SUFFIX: (pytest.approx(2000), pytest.approx(200)),
         "recommendation" + SUFFIX: (pytest.approx(500), pytest.approx(50)),
+        "purchase-history" + SUFFIX: (pytest.approx(100), pytest.approx(10)),
     }
 
 
@@ -134,7 +136,7 @@ def test_the_service_dashboard_counts_one_side_at_a_time(
 ) -> None:
     viewer = Viewer.open(synthetic_mesh, "istio-service", {"service": "recommendation" + SUFFIX, "reporter": seen_by})
     assert viewer.last("Requests") == pytest.approx(requests)
-    assert viewer.last("Requests without a 5xx") == pytest.approx(1 - failed / requests)
+    assert viewer.last("Requests without 5xx") == pytest.approx(1 - failed / requests)
 
 
 def test_the_service_dashboard_knows_the_short_name_for_its_link_to_kiali(synthetic_mesh: Prometheus) -> None:
@@ -150,6 +152,28 @@ def test_choosing_a_revision_leaves_only_what_its_proxies_report(synthetic_mesh:
     assert Viewer.open(synthetic_mesh, "istio-control-plane", {"revision": "1-30"}).last("istiod instances up") == 1
 
 
+def test_what_only_ever_fails_is_not_missing_from_the_tables(synthetic_mesh: Prometheus) -> None:
+    """Requests that reached nobody have no series of good answers to be compared with."""
+    viewer = Viewer.open(synthetic_mesh, "istio-service", {"service": "recommendation" + SUFFIX, "reporter": "source"})
+    table = _table(viewer, "Which workloads answer badly?", "destination_workload")
+    assert table["unknown"]["5xx"] == pytest.approx(1)
+    assert table["recommendation-v1"]["5xx"] == pytest.approx(0.2 / 10)
+
+
+@pytest.mark.parametrize(("service", "callers"), [("web-api", 0), ("recommendation", 1), ("purchase-history", 1)])
+def test_the_top_row_counts_the_callers_that_suffer(synthetic_mesh: Prometheus, service: str, callers: int) -> None:
+    viewer = Viewer.open(synthetic_mesh, "istio-service", {"service": service + SUFFIX})
+    assert viewer.last("Callers over budget") == callers
+
+
+def test_the_top_row_counts_what_changed_in_the_last_hour(synthetic_mesh: Prometheus) -> None:
+    mesh_view = Viewer.open(synthetic_mesh, "istio-mesh")
+    assert mesh_view.last("Deploys (1h)") == 2
+    # In an hour with twenty busy minutes: 0.005/s and 0.002/s for 3600 + 20 * 60 / 2 seconds. Two istiods see each.
+    assert mesh_view.last("Object changes (1h)") == round(0.005 * 4200) + round(0.002 * 4200)
+    assert Viewer.open(synthetic_mesh, "istio-service").last("Deploys (1h)") == 2
+
+
 def test_the_workload_dashboard_separates_what_comes_in_from_what_goes_out(synthetic_mesh: Prometheus) -> None:
     viewer = Viewer.open(synthetic_mesh, "istio-workload")
     assert viewer.last("Requests") == pytest.approx(RECOMMENDATION)
@@ -163,9 +187,10 @@ def test_the_control_plane_s_top_row_is_the_hand_computed_one(synthetic_mesh: Pr
     assert viewer.last("istiod instances up") == 2
     assert viewer.last("Connected proxies") == 5
     # One of each kind; their counters did not exist before.
-    assert viewer.last("Rejected configuration (1 h)") == 4
-    assert viewer.last("Failed injections (1 h)") == 0
-    assert viewer.last("CA certificate valid for") == pytest.approx(cluster.EXPIRY - mesh.END)
+    assert viewer.last("Rejected updates (1h)") == 4
+    assert viewer.last("Proxies that refused") == 1
+    assert viewer.last("Failed injections (1h)") == 0
+    assert viewer.last("CA certificate lasts") == pytest.approx(cluster.EXPIRY - mesh.END)
     # QUICK: 95 % up to 0.5 s, all up to 1 s.
     assert viewer.last("Convergence p99") == pytest.approx(0.5 + 0.5 * 0.04 / 0.05)
 
@@ -175,15 +200,39 @@ def test_the_envoy_demo_shows_the_retries_of_its_scenario(synthetic_mesh: Promet
     assert viewer.last("Envoys up") == 1
     # 4 that succeed and 0.5 that fail; each of these is tried four times.
     assert viewer.last("Requests") == pytest.approx(4.5), "Prometheus' own scrapes of the admin port do not count"
-    assert viewer.last("Requests without a 5xx") == pytest.approx(4 / 4.5)
+    assert viewer.last("Requests without 5xx") == pytest.approx(4 / 4.5)
     assert viewer.last("Retries per request") == pytest.approx(1.5 / 6)
+    assert viewer.last("Since the last roll") == mesh.LENGTH - envoy.RETRY
+    assert viewer.last("Upstreams over budget") == 1
 
 
 def test_the_sidecars_cost_is_the_hand_computed_one(synthetic_mesh: Prometheus) -> None:
     viewer = Viewer.open(synthetic_mesh, "istio-performance", {"namespace": "istioinaction"})
     # Five sidecars of 0.003 cores each for the requests that the clients report: 10 + 10.1 + 8 + 0.2.
-    assert viewer.last("CPU per 1000 requests/s") == pytest.approx(0.015 / (28.3 / 1000))
+    assert viewer.last("CPU per 1000 req/s") == pytest.approx(0.015 / (28.3 / 1000))
     assert viewer.last("Sidecars' share of CPU") == pytest.approx(0.003 / 0.103)
+    assert viewer.last("Sidecars over 256 MiB") == 0
+
+
+def test_choosing_a_workload_leaves_only_its_own_pods(synthetic_mesh: Prometheus) -> None:
+    chosen = {"namespace": "istioinaction", "workload": "purchase-history-v1"}
+    viewer = Viewer.open(synthetic_mesh, "istio-performance", chosen)
+    assert _table(viewer, "Sidecars by cost", "pod").keys() == {mesh.pod("purchase-history-v1")}
+
+
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        ("shop-7d9c5b6f4-x2x7q", "shop"),  # Deployment
+        ("shop-x2x7q", "shop"),  # DaemonSet
+        ("shop-0", "shop"),  # StatefulSet
+        ("shop-v2-7d9c5b6f4-x2x7q", "shop-v2"),
+        ("shop-v2-0", "shop-v2"),
+    ],
+)
+def test_a_workload_s_pods_are_told_from_those_of_a_longer_name(name: str, whose: str) -> None:
+    found = [workload for workload in ("shop", "shop-v2") if re.fullmatch(pods_of(workload), name)]
+    assert found == [whose]
 
 
 def _numbers(entry: dict[str, Any]) -> list[float]:

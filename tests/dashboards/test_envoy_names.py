@@ -21,10 +21,10 @@ def test_envoy_exposes_every_metric_and_label_that_its_dashboard_asks_for(
         for metric in asked(interpolate(expression, defaults(dashboard))).metrics
         if metric.startswith("envoy_")
     }
-    with start_envoy("retry") as envoy:
-        assert envoy.ask("/headers").status == 200
-        assert envoy.ask("/status/500").status == 500
-        text = envoy.admin("/stats/prometheus").body
+    envoy = start_envoy("retry")
+    assert envoy.ask("/headers").status == 200
+    assert envoy.ask("/status/500").status == 500
+    text = envoy.admin("/stats/prometheus").body
     exposed: dict[str, set[str]] = {}
     for name, labels in SAMPLE.findall(text):
         exposed.setdefault(name, set()).update(re.findall(r"(\w+)=", labels))

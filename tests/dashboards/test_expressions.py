@@ -1,11 +1,14 @@
 """Every expression is PromQL, and asks for metrics and labels that exist."""
 
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.dashboards.catalogue import catalogue, shipped_with_istio
 from tests.dashboards.grafana import NAMES, Dashboard, defaults, interpolate
+from tests.dashboards.prometheus import promtool, tools
 from tests.dashboards.promql import asked
 from tests.dashboards.recorded import RECORDED, labels_of, recording_rules
 
@@ -26,6 +29,17 @@ def test_an_expression_parses_and_asks_for_known_metrics_and_labels(place: str, 
         assert set(matchers) <= labels_of(metric), f"{place}: {metric}"
         available |= labels_of(metric)
     assert found.grouped_by <= available, place
+
+
+def test_promtool_accepts_every_expression(tmp_path: Path) -> None:
+    """Another parser than ours: Prometheus' own, which also checks types."""
+    tools()
+    rules = [
+        {"record": f"dashboard:expression:{number}", "expr": expression, "labels": {"place": place}}
+        for number, (place, expression) in enumerate(EXPRESSIONS)
+    ]
+    (tmp_path / "expressions.yml").write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]}))
+    assert f"{len(EXPRESSIONS)} rules found" in promtool("check", "rules", tmp_path / "expressions.yml")
 
 
 @pytest.mark.parametrize("version", sorted(shipped_with_istio()))

@@ -2,6 +2,7 @@
 
 import re
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.dashboards.promql import asked
 
 PANELS = [(name, panel) for name in NAMES for panel in Dashboard.of(name).panels]
 LAB = "/d/meshlab-"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _label(case: tuple[str, Panel]) -> str:
@@ -26,6 +28,17 @@ def test_a_panel_has_a_title_a_unit_and_a_description(case: tuple[str, Panel]) -
         assert {o["matcher"]["options"] for o in model["fieldConfig"]["overrides"]} >= set(_columns(model))
         units = [o for o in model["fieldConfig"]["overrides"] if o["matcher"]["options"] in _columns(model)]
         assert all(any(p["id"] == "unit" for p in override["properties"]) for override in units)
+
+
+@pytest.mark.parametrize("case", PANELS, ids=_label)
+def test_a_description_sends_to_panels_and_pages_that_exist(case: tuple[str, Panel]) -> None:
+    name, panel = case
+    titles = {other.title for other in Dashboard.of(name).panels}
+    text = panel.model["description"]
+    for title in re.findall(r"[Tt]able `([^`]+)`|`([^`]+)` (?:below|says)", text):
+        assert set(title) & titles, title
+    for page in re.findall(r"docs/[\w/-]+\.md", text):
+        assert (ROOT / page).is_file(), page
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,6 +62,35 @@ def test_the_top_row_is_numbers_with_colours(name: str) -> None:
     assert {panel.model["type"] for panel in top} == {"stat"}
     judged = [panel for panel in top if len(panel.model["fieldConfig"]["defaults"]["thresholds"]["steps"]) > 1]
     assert len(judged) >= len(top) / 2
+
+
+# What the top row answers beside health: what changed, and who is affected.
+AT_A_GLANCE = {
+    "envoy-demo": ("Since the last roll", "Upstreams over budget"),
+    "istio-control-plane": ("Object changes (1h)", "Proxies that refused"),
+    "istio-mesh": ("Deploys (1h)", "Services over budget"),
+    "istio-performance": ("Deploys (1h)", "Sidecars over 256 MiB"),
+    "istio-service": ("Deploys (1h)", "Callers over budget"),
+    "istio-workload": ("Deploys (1h)", "Callers over budget"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_top_row_alone_says_whether_it_is_healthy_what_changed_and_who_is_affected(name: str) -> None:
+    panels = Dashboard.of(name).panels
+    top = {panel.title for panel in panels if panel.row == panels[0].row}
+    assert re.search(r"(healthy|reasonable)\b.*, what changed, who (is affected|pays most)\?", panels[0].row)
+    assert set(AT_A_GLANCE[name]) < top
+
+
+# What Grafana shows of a title in a screen of 1400 pixels.
+LONGEST_TITLE = {3: 22, 6: 48}
+
+
+@pytest.mark.parametrize("case", PANELS, ids=_label)
+def test_a_title_is_not_cut_off(case: tuple[str, Panel]) -> None:
+    width = case[1].model["gridPos"]["w"]
+    assert len(case[1].title) <= LONGEST_TITLE.get(width, 60)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,9 +128,19 @@ def test_panel_ids_are_unique_so_that_a_link_to_a_panel_stays_valid(name: str) -
     assert all(identifiers)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "envoy-demo"])
-def test_every_dashboard_of_the_mesh_can_be_narrowed_to_a_revision(name: str) -> None:
-    assert "revision" in {variable["name"] for variable in Dashboard.of(name).variables}
+NARROWED_BY = {
+    "envoy-demo": {"namespace", "cluster"},
+    "istio-control-plane": {"revision"},
+    "istio-mesh": {"namespace", "revision"},
+    "istio-performance": {"namespace", "workload", "revision"},
+    "istio-service": {"namespace", "workload", "revision"},
+    "istio-workload": {"namespace", "workload", "revision"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dashboard_can_be_narrowed_by_what_its_subject_has(name: str) -> None:
+    assert {variable["name"] for variable in Dashboard.of(name).variables} >= {"datasource", *NARROWED_BY[name]}
 
 
 @pytest.mark.parametrize("name", NAMES)

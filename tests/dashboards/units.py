@@ -4,6 +4,21 @@ from collections.abc import Callable
 
 _DECIMAL = ("", " K", " Mil", " Bil")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
+_BYTES = tuple(1024.0**power for power in range(len(_BINARY)))
+_STEPS = {"bytes": _BYTES, "binBps": _BYTES, "s": (1.0, 60.0, 3600.0, 86400.0, 604800.0)}
+"""Where a unit changes its name."""
+
+
+def ticks(top: float, unit: str) -> list[float]:
+    """Three to five round values from 0 up to `top`: round in KiB or minutes, where the unit is shown so."""
+    sizes = _STEPS.get(unit, ())
+    scale = max((size for size in sizes if size <= top), default=1.0)
+    for power in range(-4, 9):
+        for digit in (1, 2, 2.5, 5):
+            step = digit * 10**power * scale
+            if top / step < 5:
+                return [step * number for number in range(int(top / step) + 1)]
+    raise ValueError(f"{top} {unit}: expected a value that a dashboard can show")
 
 
 def _plain(value: float, decimals: int | None = None) -> str:

@@ -10,6 +10,7 @@ import yaml
 
 from components.rules import AlertThresholds, load_rules
 from tests.dashboards.catalogue import catalogue
+from tests.dashboards.grafana import NAMES, Dashboard
 from tests.dashboards.prometheus import promtool, tools
 from tests.dashboards.promql import asked
 from tests.dashboards.recorded import RECORDED, labels_of
@@ -91,6 +92,23 @@ def test_an_alert_says_how_bad_what_and_what_to_do(rule: dict[str, Any]) -> None
     assert f"`{rule['alert']}`" in text, "the page does not name the alert"
     for heading in ("## What it means", "## Look first", "## Mend it"):
         assert heading in text
+
+
+NAMED = re.compile(r'([Pp]anel|[Tt]able|[Rr]ow|[Dd]ashboard) "([^"]+)"')
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "runbooks").glob("*.md")), ids=lambda page: page.stem)
+def test_a_runbook_names_dashboards_rows_and_panels_that_exist(page: Path) -> None:
+    boards = [Dashboard.of(name) for name in NAMES]
+    panels = {panel.title for board in boards for panel in board.panels}
+    there = {
+        "panel": panels,
+        "table": panels,
+        "row": {panel.row for board in boards for panel in board.panels},
+        "dashboard": {board.model["title"] for board in boards},
+    }
+    for kind, title in NAMED.findall(page.read_text()):
+        assert title in there[kind.lower()], f"{kind} {title!r}"
 
 
 def test_every_runbook_belongs_to_an_alert() -> None:
