@@ -56,7 +56,7 @@ class IstioControlPlane(pulumi.ComponentResource):
         self.namespace = namespace(
             f"{name}-namespace",
             ISTIO_NAMESPACE,
-            # Not restricted: the pods that Kiali's operator makes here name no seccomp profile.
+            # Not restricted: istiod, and the Kiali that its operator puts here, name no seccomp profile.
             pod_security="baseline",
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),

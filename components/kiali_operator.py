@@ -84,7 +84,16 @@ class KialiOperator(pulumi.ComponentResource):
                 # None and not {}: the server drops an empty mapping, and every preview would show it anew.
                 annotations={"pulumi.com/waitFor": READY_CONDITION} if settings.await_ready else None,
             ),
-            spec=merged(kiali_spec(settings, istio.default_revision, args["monitoring"].names, images), settings.spec),
+            spec=merged(
+                kiali_spec(
+                    settings,
+                    istio.default_revision,
+                    args["monitoring"].names,
+                    images,
+                    grafana_is_open=args["monitoring"].grafana_is_open,
+                ),
+                settings.spec,
+            ),
             # The operator's finalizer: the object must be gone before the operator is.
             opts=pulumi.ResourceOptions(
                 parent=self,

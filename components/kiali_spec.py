@@ -7,6 +7,8 @@ from .names import ISTIO_NAMESPACE, RevisionNames, StackNames
 from .settings import KialiSettings
 from .versions import parse_version
 
+GRAFANA_AT_HAND = "http://localhost:3000"
+"""Where the stack's output `grafana` puts Grafana for a person."""
 OPERATOR_IMAGE, KIALI_IMAGE = "quay.io/kiali/kiali-operator", "quay.io/kiali/kiali"
 
 
@@ -23,8 +25,13 @@ def operator_values(settings: KialiSettings, images: Images) -> dict[str, Any]:
     return values
 
 
-def kiali_spec(settings: KialiSettings, revision: str, stack: StackNames, images: Images) -> dict[str, Any]:
-    """The Kiali object's spec for the operator's version: the names of `revision`, and where its Prometheus is."""
+def kiali_spec(
+    settings: KialiSettings, revision: str, stack: StackNames, images: Images, *, grafana_is_open: bool
+) -> dict[str, Any]:
+    """The Kiali object's spec for the operator's version: the names of `revision`, and where to ask for what.
+
+    Kiali links to dashboards that it has asked Grafana for, which it can where `grafana_is_open` to everybody.
+    """
     names = RevisionNames(revision)
     deployment: dict[str, Any] = {
         "accessible_namespaces": ["**"],
@@ -46,6 +53,7 @@ def kiali_spec(settings: KialiSettings, revision: str, stack: StackNames, images
                 "cache_duration": 10,
                 "cache_expiration": 300,
             },
+            "grafana": _grafana(settings, stack) if grafana_is_open else {"enabled": False},
             "istio": {
                 "config_map_name": names.mesh_config_map,
                 "istiod_deployment_name": names.istiod,
@@ -53,7 +61,30 @@ def kiali_spec(settings: KialiSettings, revision: str, stack: StackNames, images
             },
         },
     }
-    if parse_version(settings.version)[0] < 2:
+    if not _is_current(settings):
         # Gone from 2.x on, which finds the components by their labels.
         spec["istio_component_namespaces"] = {"prometheus": stack.namespace}
     return spec
+
+
+def _grafana(settings: KialiSettings, stack: StackNames) -> dict[str, Any]:
+    """Where Kiali asks Grafana for our dashboards, and where a person's browser finds it: at the port-forward's end."""
+    current = _is_current(settings)
+    return {
+        "enabled": True,
+        "internal_url" if current else "in_cluster_url": stack.grafana_url,
+        "external_url" if current else "url": GRAFANA_AT_HAND,
+        # By their titles; without these, Kiali looks for those of Istio's own dashboards.
+        "dashboards": [
+            {"name": "Istio service", "variables": {"namespace": "var-namespace", "service": "var-service"}},
+            {"name": "Istio workload", "variables": {"namespace": "var-namespace", "workload": "var-workload"}},
+            {"name": "Istio mesh"},
+            {"name": "Istio control plane"},
+            {"name": "Istio performance"},
+        ],
+    }
+
+
+def _is_current(settings: KialiSettings) -> bool:
+    """Whether the operator is of the 2.x line, which renamed and dropped fields of 1.x."""
+    return parse_version(settings.version)[0] >= 2

@@ -37,6 +37,8 @@ class KubePrometheusStack(pulumi.ComponentResource):
     """The release of the operator's CRDs: all that monitors and rules need."""
     stack: k8s.helm.v3.Release
     """The release of the stack itself."""
+    grafana_is_open: bool
+    """Whether Grafana shows dashboards to people who have not signed in."""
     grafana_password: pulumi.Output[str]
     """Password of Grafana's user `admin`; secret."""
 
@@ -44,6 +46,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
         super().__init__("meshlab:index:KubePrometheusStack", name, None, opts)
         settings = args["settings"]
         self.names = StackNames(settings.release, settings.namespace)
+        self.grafana_is_open = settings.grafana_anonymous
 
         self.namespace = namespace(
             f"{name}-namespace",

@@ -1,7 +1,11 @@
 """The shape of the program: parents, tokens, edges, one provider."""
 
+import json
+from typing import Any
+
 import pytest
 
+from components.assets import load_dashboards
 from components.names import ISTIO_NAMESPACE
 from meshlab.recorder import Recorded, Recording, record
 
@@ -278,6 +282,36 @@ def test_not_awaiting_kiali_takes_only_the_condition_away_and_its_deletion_still
 def test_kialis_spec_fits_the_operators_version(version: str, has: bool) -> None:
     recording = record("dev", config={"meshlab:kiali": {"version": version}})
     assert ("istio_component_namespaces" in recording.named("kiali-kiali").inputs["spec"]) is has
+
+
+@pytest.mark.parametrize(
+    ("version", "inside", "outside"),
+    [
+        ("1.59.1", "in_cluster_url", "url"),
+        ("2.29.0", "internal_url", "external_url"),
+    ],
+)
+def test_kiali_links_to_our_dashboards_where_grafana_shows_them_to_everybody(
+    version: str, inside: str, outside: str
+) -> None:
+    def grafana(anonymous: bool) -> dict[str, Any]:
+        recording = record(
+            "dev",
+            config={
+                "meshlab:kiali": {"version": version},
+                "meshlab:monitoring": {"version": "42.2.1", "grafanaAnonymous": anonymous},
+            },
+        )
+        return recording.named("kiali-kiali").inputs["spec"]["external_services"]["grafana"]
+
+    linked = grafana(anonymous=True)
+    assert linked[inside] == "http://prom-grafana.prometheus"
+    assert linked[outside] == "http://localhost:3000"
+    titles = {json.loads(text)["title"]: json.loads(text) for text in load_dashboards().values()}
+    for dashboard in linked["dashboards"]:
+        variables = {f"var-{entry['name']}" for entry in titles[dashboard["name"]]["templating"]["list"]}
+        assert set(dashboard.get("variables", {}).values()) <= variables
+    assert grafana(anonymous=False) == {"enabled": False}
 
 
 def test_kiali_reads_the_names_of_the_default_revision_and_of_the_release() -> None:

@@ -1,0 +1,102 @@
+"""Staging and prod on the real engine and a real API server: what each promises beyond dev, and how each goes."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshlab.engine import EngineDriver, find_command
+from meshlab.lab import LabError
+from meshlab.recorder import record
+from tests.support.inventory import objects
+from tests.support.lab import Lab, changed, documented, running_lab
+
+NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
+
+LEVEL = "pod-security.kubernetes.io/enforce"
+LEVELS = ("privileged", "baseline", "restricted")
+
+
+@pytest.fixture(scope="module", params=["staging", "prod"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    with running_lab(folder, request.param, request.param) as lab:
+        yield lab
+
+
+def driver(lab: Lab, **over: Any) -> EngineDriver:
+    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
+
+
+def only(lab: Lab, stack: str) -> None:
+    if lab.stack != stack:
+        pytest.skip(f"is about {stack}")
+
+
+def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab) -> None:
+    done = {step.name for step in driver(lab).up().steps}
+    assert {resource.name for resource in record(lab.stack).resources} <= done
+    assert lab.unavailable_deployments() == []
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    driver(lab).stack.preview(expect_no_changes=True)
+    assert not changed(driver(lab).up())
+
+
+def test_each_namespace_has_the_strictest_level_that_its_pods_allow(lab: Lab) -> None:
+    # That they allow it is seen above: a pod over its namespace's level is not created.
+    namespaces = objects(lab.cluster, "namespaces", "-l", LEVEL)
+    assert len(namespaces) >= 3
+    for namespace in namespaces:
+        name, level = namespace["metadata"]["name"], namespace["metadata"]["labels"][LEVEL]
+        for stricter in LEVELS[LEVELS.index(level) + 1 :]:
+            assert violations(lab, name, stricter), f"{name} could be {stricter}"
+
+
+def violations(lab: Lab, namespace: str, level: str) -> list[str]:
+    """The pods that the API server would not admit at a level, as it warns itself."""
+    asked = lab.cluster.kubectl("label", "--dry-run=server", "--overwrite", "namespace", namespace, f"{LEVEL}={level}")
+    return [line for line in asked.stderr.splitlines() if "violate" in line or "allowPrivilege" in line]
+
+
+def test_stagings_workloads_are_in_the_mesh_by_the_tag(lab: Lab) -> None:
+    only(lab, "staging")
+    for namespace, workloads in {
+        "default": {"httpbin", "sleep"},
+        "istioinaction": {"web-api", "recommendation"},
+    }.items():
+        pods = {pod["metadata"]["labels"]["app"]: pod for pod in objects(lab.cluster, "pods", "-n", namespace)}
+        for app in workloads:
+            assert '"revision":"1-30"' in pods[app]["metadata"]["annotations"]["sidecar.istio.io/status"]
+    (tag,) = objects(lab.cluster, "mutatingwebhookconfigurations", "-l", "istio.io/tag")
+    assert tag["metadata"]["name"] == "istio-revision-tag-stable"
+    # istiod fills the certificate in, and no preview calls that a difference.
+    assert all(webhook["clientConfig"].get("caBundle") for webhook in tag["webhooks"])
+
+
+def test_prods_istiods_are_on_different_nodes_and_kept_by_a_budget(lab: Lab) -> None:
+    only(lab, "prod")
+    pods = objects(lab.cluster, "pods", "-n", "istio-system", "-l", "app=istiod")
+    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods) == 2
+    budgets = {one["metadata"]["name"]: one["spec"] for one in objects(lab.cluster, "poddisruptionbudgets", "-A")}
+    assert budgets["istiod-1-30"]["minAvailable"] == 1
+    assert {name.rpartition("-")[2] for name in budgets} >= {"prometheus", "alertmanager"}
+
+
+def test_prod_is_not_destroyed_before_somebody_unprotects_its_namespaces(lab: Lab) -> None:
+    only(lab, "prod")
+    with pytest.raises(LabError, match="protected"):
+        driver(lab).down()
+    assert objects(lab.cluster, "namespace", "istio-system")
+    driver(lab, cluster={"protectNamespaces": False}).up()
+
+
+def test_destroy_leaves_only_what_is_documented_as_kept(lab: Lab) -> None:
+    driver(lab, **({"cluster": {"protectNamespaces": False}} if lab.stack == "prod" else {})).down()
+    assert [name for name in lab.left() if not documented(name)] == []
+    assert lab.labels_of_default() == lab.default_labels
