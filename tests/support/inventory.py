@@ -5,6 +5,8 @@ from typing import Any
 
 from meshlab.cluster import Cluster
 
+AUTOMANAGED = "kube-aggregator.kubernetes.io/automanaged"
+"""Label of an APIService that the API server keeps by itself, one for each group and version of its CRDs."""
 # What the cluster's own controllers make and renew by themselves.
 OF_THE_CLUSTER = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
 
@@ -16,6 +18,8 @@ def inventory(cluster: Cluster) -> dict[str, str]:
     listed = cluster.kubectl("get", ",".join(kinds), "-A", "--ignore-not-found", "-o", "json", timeout=120)
     for item in json.loads(listed.stdout or '{"items": []}')["items"]:
         metadata = item["metadata"]
+        if AUTOMANAGED in metadata.get("labels", {}):
+            continue
         found[f"{item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"] = metadata["uid"]
     return found
 
