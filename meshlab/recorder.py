@@ -94,17 +94,19 @@ def record(
     project_dir: Path = ROOT,
     config: Mapping[str, Any] | None = None,
     generated: str | None = None,
+    masked: bool = False,
 ) -> Recording:
     """Run the program of `project_dir` as stack `stack` and return what it registered.
 
     `config` lays keys (`meshlab:istio` and so on) over the stack file's. `generated` stands in for every generated
     password and shows secrets in clear, for who is to apply the resources; without it they are UNKNOWN and SECRET, as
-    in a preview.
+    in a preview. `masked` hides secrets all the same, but not what stands in for a generated password, nor the keys of
+    a secret mapping: what a Secret is going to hold, without any value of it.
     Raises ProgramError where the program refuses its settings; any other exception of the program passes through.
     """
     project = cast(dict[str, Any], yaml.safe_load((project_dir / "Pulumi.yaml").read_text(encoding="utf-8")))
     settings = {**stack_config(stack, project_dir), **(config or {})}
-    monitor = _RecordingMonitor(generated)
+    monitor = _RecordingMonitor(generated, masked)
     failure: list[BaseException] = []
 
     def run() -> None:
@@ -170,9 +172,9 @@ class _Echo(Mocks):
 
 
 class _RecordingMonitor(MockMonitor):
-    def __init__(self, generated: str | None) -> None:
+    def __init__(self, generated: str | None, masked: bool) -> None:
         super().__init__(_Echo(generated))
-        self.show_secrets = generated is not None
+        self.generated, self.masked = generated, masked
         self.recorded: list[Recorded] = []
         self.stack_outputs: dict[str, Any] = {}
         self.component_outputs: dict[str, int] = {}
@@ -223,7 +225,7 @@ class _RecordingMonitor(MockMonitor):
         if isinstance(value, Mapping):
             fields = cast(Mapping[str, Any], value)
             if _SIGNATURE in fields:
-                return self._plain(fields.get("value")) if self.show_secrets else SECRET
+                return self._secret(self._plain(fields.get("value")))
             return {key: self._plain(entry) for key, entry in fields.items()}
         if isinstance(value, list):
             return [self._plain(entry) for entry in cast(list[Any], value)]
@@ -232,6 +234,15 @@ class _RecordingMonitor(MockMonitor):
         if isinstance(value, float) and value.is_integer():
             return int(value)
         return value
+
+    def _secret(self, value: Any) -> Any:
+        if self.generated is None:
+            return SECRET
+        if not self.masked or value == self.generated:
+            return value
+        if isinstance(value, Mapping):
+            return {key: self._secret(entry) for key, entry in cast(Mapping[str, Any], value).items()}
+        return SECRET
 
 
 def contains(value: Any, needle: str) -> bool:

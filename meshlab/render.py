@@ -3,7 +3,7 @@
 The program's own objects come from the recorder; each release is rendered by helm with its own values and version.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,17 @@ from .helm_kubectl import manifest_of
 from .recorder import ROOT, Recorded, record, stack_config
 from .rendering.charts import ChartFiles, Charts
 from .rendering.helm import Helm, Target, asks_api_versions
-from .rendering.masking import masked
+from .rendering.masking import GENERATED, masked
 from .rendering.objects import KubernetesObject, api_versions, files_of, with_namespaces
+from .rendering.others import Other, is_object, others_of
 from .rendering.recording import chartless
-from .rendering.releases import RELEASE, Release, component_of, releases_of
+from .rendering.releases import Release, component_of, former_names, releases_of
 
 ROUNDS = 3
 """How often a chart that asks for API versions may be rendered anew because charts like it brought more of them."""
+
+Show = Callable[[Mapping[str, Any]], tuple[dict[str, Any], bytes]]
+"""A manifest as it may be seen, and a mark that tells what was hidden from something else; as `masked` does it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class RenderedStack:
     charts: ChartFiles
     releases: tuple[Release, ...]
     objects: tuple[KubernetesObject, ...]
+    others: tuple[Other, ...] = ()
 
     @property
     def files(self) -> dict[str, KubernetesObject]:
@@ -67,9 +72,9 @@ class RenderedStack:
 class Renderer:
     """Renders stacks, of one tree or of several, with the same helm and charts from the same place."""
 
-    def __init__(self, charts: Charts, helm: Helm, target: Target) -> None:
-        """`target` is the cluster without what the stacks' own CRDs add to it."""
-        self._charts, self._helm, self._target = charts, helm, target
+    def __init__(self, charts: Charts, helm: Helm, target: Target, show: Show = masked) -> None:
+        """`target` is the cluster without what the stacks' own CRDs add to it; `show` hides what is not to be seen."""
+        self._charts, self._helm, self._target, self._show = charts, helm, target, show
 
     def recorded(self, stack: str, resources: Sequence[Recorded], source: str | None) -> RenderedStack:
         """The objects of recorded resources, where the stack wants charts from `source`.
@@ -79,7 +84,7 @@ class Renderer:
         releases = releases_of(resources)
         files = self._charts.of(releases, stack, source)
         by_urn = {resource.urn: resource for resource in resources}
-        own = [_own(resource, component_of(resource, by_urn)) for resource in resources if _is_object(resource)]
+        own = [_own(resource, by_urn, self._show) for resource in resources if is_object(resource)]
         asking = [release for release in releases if asks_api_versions(release, files.files[release.resource])]
         plain = [release for release in releases if release not in asking]
         certain = [*own, *self._rendered(plain, files, self._target)]
@@ -93,14 +98,15 @@ class Renderer:
                 break
             target = wider
         namespaces = {release.resource: release.namespace for release in releases}
-        return RenderedStack(stack, target, files, tuple(releases), tuple(with_namespaces(found, namespaces)))
+        objects = tuple(with_namespaces(found, namespaces))
+        return RenderedStack(stack, target, files, tuple(releases), objects, others_of(resources))
 
     def _rendered(self, releases: Sequence[Release], files: ChartFiles, target: Target) -> list[KubernetesObject]:
         manifests = self._helm.render(releases, files.files, target)
         return [
-            _masked(one, release.component, release.resource, release.name)
+            KubernetesObject(release.component, release.resource, release.name, shown, secret=mark)
             for release in releases
-            for one in manifests[release.resource]
+            for shown, mark in map(self._show, manifests[release.resource])
         ]
 
     def _with_versions(self, objects: Iterable[KubernetesObject]) -> Target:
@@ -111,7 +117,8 @@ class Renderer:
 def render(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> RenderedStack:
     """Record the program of `project_dir` in this process, and render what it registers. Also raises ProgramError."""
     over, source = chartless(stack_config(stack, project_dir))
-    return renderer.recorded(stack, record(stack, project_dir=project_dir, config=over).resources, source)
+    recording = record(stack, project_dir=project_dir, config=over, generated=GENERATED, masked=True)
+    return renderer.recorded(stack, recording.resources, source)
 
 
 def default_kubernetes() -> str:
@@ -119,19 +126,11 @@ def default_kubernetes() -> str:
     return toolchain.table()["kube-apiserver"].release.removeprefix("v")
 
 
-def _is_object(resource: Recorded) -> bool:
-    return resource.custom and resource.type.startswith("kubernetes:") and resource.type != RELEASE
-
-
-def _own(resource: Recorded, component: str) -> KubernetesObject:
-    return _masked(manifest_of(resource), component, resource.name, "", patch=resource.type.endswith("Patch"))
-
-
-def _masked(
-    manifest: dict[str, Any], component: str, resource: str, release: str, *, patch: bool = False
-) -> KubernetesObject:
-    shown, mark = masked(manifest)
-    return KubernetesObject(component, resource, release, shown, patch, mark)
+def _own(resource: Recorded, by_urn: Mapping[str, Recorded], show: Show) -> KubernetesObject:
+    shown, mark = show(manifest_of(resource))
+    patch = resource.type.endswith("Patch")
+    component, former = component_of(resource, by_urn), former_names(resource, by_urn)
+    return KubernetesObject(component, resource.name, "", shown, patch, former, mark)
 
 
 def _entry(file: str, one: KubernetesObject) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which objects come, go and change between two renderings, and in which of their fields."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -39,9 +39,16 @@ class Change:
         return "removed" if self.after is None else "changed"
 
     @property
-    def secret_only(self) -> bool:
-        """Whether all that changes is what a Secret holds, which is not shown."""
-        return self.before is not None and self.after is not None and self.before.manifest == self.after.manifest
+    def secret(self) -> bool:
+        """Whether what a Secret holds changes, which is not shown."""
+        return self.before is not None and self.after is not None and self.before.secret != self.after.secret
+
+    @property
+    def renamed(self) -> bool:
+        """Whether the program declares the same object by another resource from now on, and no alias says so."""
+        if self.before is None or self.after is None or self.before.release or self.after.release:
+            return False
+        return not continues(self.before.resource, self.after.resource, self.after.former)
 
     @cached_property
     def fields(self) -> list[Path]:
@@ -50,29 +57,42 @@ class Change:
             return []
         return list(differing(self.before.manifest, self.after.manifest))
 
+    @property
+    def telling_fields(self) -> list[Path]:
+        """`fields` without the labels that name a chart's version, those that a reviewer looks for first in front."""
+        telling = [path for path in self.fields if not _names_version(path)]
+        return sorted(telling, key=lambda path: "metadata" in path)
+
     @cached_property
     def version_only(self) -> bool:
         """Whether a changed object differs in nothing but the labels that name its chart's version."""
-        return bool(self.fields) and all(_names_version(path) for path in self.fields)
+        hidden = self.secret or self.renamed
+        return bool(self.fields) and not hidden and not self.telling_fields
 
 
 def changes(before: Mapping[str, KubernetesObject], after: Mapping[str, KubernetesObject]) -> list[Change]:
     """What differs between two renderings, by file path."""
-    return [
-        Change(file, before.get(file), after.get(file))
-        for file in sorted({*before, *after})
-        if _state(before.get(file)) != _state(after.get(file))
-    ]
+    both = [Change(file, before.get(file), after.get(file)) for file in sorted({*before, *after})]
+    return [change for change in both if _state(change.before) != _state(change.after) or change.renamed]
+
+
+def continues(old: str, new: str, former: Iterable[str]) -> bool:
+    """Whether the resource named `new`, which was called `former` before, is to Pulumi the one named `old`."""
+    return old in (new, *former)
 
 
 def differing(before: Any, after: Any, path: Path = ()) -> Iterator[Path]:
-    """Paths of what differs; items of a list go by their `name` where all of them have one, else by their place."""
+    """Paths of what differs. Items of a list go by their names where all have one, else by their places; a list of
+    plain values is one thing."""
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         yield from _in_mappings(cast(Mapping[str, Any], before), cast(Mapping[str, Any], after), path)
     elif isinstance(before, list) and isinstance(after, list):
         rows, others = cast(list[Any], before), cast(list[Any], after)
+        if not any(isinstance(row, Mapping | list) for row in (*rows, *others)):
+            yield path
+            return
         yield from _in_mappings(_keyed(rows, others), _keyed(others, rows), path)
     else:
         yield path
@@ -108,7 +128,9 @@ def _keyed(rows: Sequence[Any], others: Sequence[Any]) -> dict[str, Any]:
 
 
 def _name(row: Any) -> str:
-    return str(cast(Mapping[str, Any], row).get("name") or "") if isinstance(row, Mapping) else ""
+    """What tells an item from its neighbours: its name, or the one that a rule of Prometheus has instead."""
+    fields: Mapping[str, Any] = cast(Mapping[str, Any], row) if isinstance(row, Mapping) else {}
+    return str(fields.get("name") or fields.get("alert") or fields.get("record") or "")
 
 
 def _names_version(path: Path) -> bool:

@@ -1,12 +1,24 @@
 """One stack as it was and as it will be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Protocol, TypeVar
 
 from ..render import RenderedStack
-from .changes import Change, changes
+from ..rendering.others import Other
+from ..rendering.releases import Release
+from .changes import Change, changes, continues, differing, text_of
+
+
+class _Named(Protocol):
+    @property
+    def resource(self) -> str: ...
+    @property
+    def former(self) -> tuple[str, ...]: ...
+
+
+N = TypeVar("N", bound=_Named)
 
 
 @dataclass(frozen=True)
@@ -24,15 +36,20 @@ class Comparison:
         """Every object that is not the same, by file."""
         return changes(self.before.files if self.before else {}, self.after.files if self.after else {})
 
-    @property
-    def releases(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The helm releases before and after."""
-        return self.before.release_list() if self.before else [], self.after.release_list() if self.after else []
+    @cached_property
+    def releases(self) -> list[tuple[Release | None, Release | None]]:
+        """Each release before and after, matched as Pulumi does: by their resources."""
+        return _matched(self.before.releases if self.before else (), self.after.releases if self.after else ())
+
+    @cached_property
+    def others(self) -> list[tuple[Other | None, Other | None]]:
+        """The resources that are neither objects nor releases, in the same way."""
+        return _matched(self.before.others if self.before else (), self.after.others if self.after else ())
 
     @property
     def same(self) -> bool:
-        """Whether neither an object nor a release differs."""
-        return not self.changes and self.releases[0] == self.releases[1]
+        """Whether nothing differs: no object, no release, and nothing that objects hang on."""
+        return not (self.changes or self.release_changes or self.other_changes)
 
     @property
     def rendered(self) -> RenderedStack:
@@ -41,18 +58,50 @@ class Comparison:
         assert found is not None
         return found
 
-    @property
-    def chart_changes(self) -> list[str]:
-        """Which releases come, go, or get another chart or version."""
-        before, after = ({str(entry["resource"]): entry for entry in entries} for entries in self.releases)
-        told: list[str] = []
-        for resource in sorted({*before, *after}):
-            old, new = _chart(before.get(resource)), _chart(after.get(resource))
-            name = (after.get(resource) or before[resource])["name"]
-            if old != new:
-                told.append(f"{name}: {old or 'no release'} -> {new or 'no release'}")
-        return told
+    @cached_property
+    def release_changes(self) -> list[str]:
+        """Which releases come, go, or get another chart, version, name or namespace."""
+        return list(self._release_changes())
+
+    @cached_property
+    def other_changes(self) -> list[str]:
+        """Which of the others come, go, or change, and in what."""
+        return list(self._other_changes())
+
+    def _release_changes(self) -> Iterator[str]:
+        for old, new in self.releases:
+            if old is None or new is None:
+                one = _either(old, new)
+                yield f"release {one.name}: {'new' if old is None else 'goes'}, {one.chart} {one.version}"
+                continue
+            if (old.namespace, old.name) != (new.namespace, new.name):
+                yield f"release {old.namespace}/{old.name} → {new.namespace}/{new.name}"
+            if old.chart != new.chart:
+                yield f"release {new.name}: {old.chart} {old.version} → {new.chart} {new.version}"
+            elif old.version != new.version:
+                yield f"release {new.name}: {new.chart} {old.version} → {new.version}"
+
+    def _other_changes(self) -> Iterator[str]:
+        for old, new in self.others:
+            if old is None or new is None:
+                yield f"{_either(old, new).label}: {'new' if old is None else 'goes'}"
+            elif old.inputs != new.inputs:
+                fields = ", ".join(text_of(path) for path in differing(old.inputs, new.inputs))
+                yield f"{new.label}: {fields}"
 
 
-def _chart(entry: Mapping[str, Any] | None) -> str:
-    return f"{entry['chart']} {entry['version']}" if entry else ""
+def _matched(before: Sequence[N], after: Sequence[N]) -> list[tuple[N | None, N | None]]:
+    left = sorted(before, key=lambda one: one.resource)
+    pairs: list[tuple[N | None, N | None]] = []
+    for new in sorted(after, key=lambda one: one.resource):
+        old = next((one for one in left if continues(one.resource, new.resource, new.former)), None)
+        if old is not None:
+            left.remove(old)
+        pairs.append((old, new))
+    return [*pairs, *((old, None) for old in left)]
+
+
+def _either(old: N | None, new: N | None) -> N:
+    found = new or old
+    assert found is not None
+    return found

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from .changes import Change, at
 
+CRD = "CustomResourceDefinition"
 SHOWN_FIELDS = 6
 
 
@@ -22,7 +23,7 @@ class _Field:
 def crd_changes(changes: Iterable[Change]) -> Iterator[tuple[Change, list[str]]]:
     """Each CustomResourceDefinition that comes, goes or changes, and what that does."""
     for change in changes:
-        if change.one.kind == "CustomResourceDefinition":
+        if change.one.kind == CRD:
             yield change, list(_told(change))
 
 
@@ -89,24 +90,24 @@ def _fields(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, _Field]
 
 def _schema_changes(version: str, before: Mapping[str, _Field], after: Mapping[str, _Field]) -> Iterator[str]:
     both = [path for path in before if path in after]
-    yield from _listed(version, "fields go", _outermost(path for path in before if path not in after))
+    yield from _listed(version, "fields gone", _outermost(path for path in before if path not in after))
     added = [path for path in after if path not in before]
     # Within a new field, what is required is required of those who use the field.
     parents = {path.rpartition(".")[0].rstrip("[]{}") for path in added if after[path].required} - set(added)
     yield from _listed(
         version,
-        "fields are required now",
+        "fields required now",
         [
             *(path for path in both if after[path].required and not before[path].required),
             *(path for path in added if after[path].required and path.rpartition(".")[0].rstrip("[]{}") in parents),
         ],
     )
     yield from _listed(
-        version, "fields change their type", [path for path in both if before[path].type != after[path].type]
+        version, "fields of another type", [path for path in both if before[path].type != after[path].type]
     )
     yield from _listed(
         version,
-        "fields allow fewer values",
+        "fields with fewer values",
         [
             path
             for path in both
@@ -115,7 +116,7 @@ def _schema_changes(version: str, before: Mapping[str, _Field], after: Mapping[s
     )
     outermost = _outermost(added)
     if outermost:
-        yield f"{version}: {len(outermost)} new field{'s' if len(outermost) > 1 else ''}"
+        yield f"{version}: new fields ({len(outermost)})"
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
@@ -130,4 +131,4 @@ def _outermost(paths: Iterable[str]) -> list[str]:
 def _listed(version: str, what: str, paths: list[str]) -> Iterator[str]:
     if paths:
         more = f" and {len(paths) - SHOWN_FIELDS} more" if len(paths) > SHOWN_FIELDS else ""
-        yield f"{version}: {len(paths)} {what}: {', '.join(paths[:SHOWN_FIELDS])}{more}"
+        yield f"{version}: {what} ({len(paths)}): {', '.join(paths[:SHOWN_FIELDS])}{more}"

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ..rendering.objects import KubernetesObject
 from .changes import Change
+from .crds import CRD
 
 # A registry with a dot in its name, a path, and a tag or digest: so few other texts look like it that a flag or a
 # variable with such a value is an image.
@@ -41,7 +42,7 @@ def image_changes(changes: Iterable[Change]) -> list[tuple[str, str, list[str]]]
 
 def images(one: KubernetesObject) -> Iterator[tuple[str, str]]:
     """Where an object names an image, and which. Istio's injector has the one of every sidecar in its values."""
-    if one.kind == "CustomResourceDefinition":
+    if one.kind == CRD:
         return
     if one.kind == "ConfigMap":
         if one.name.startswith(_INJECTOR):

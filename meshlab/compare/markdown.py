@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .blocks import Block, size, written
 from .comparison import Comparison
+from .crds import CRD
 from .sections import counts, sections
 from .unified import file_diffs
 
@@ -41,14 +42,15 @@ def nothing_changed(comparisons: Sequence[Comparison]) -> str:
 def _stack(one: Comparison, limit: int) -> str:
     total = counts(one.changes)
     head = [
-        f"### `{one.stack}`: {total['added']} objects added, {total['changed']} changed, {total['removed']} removed",
+        f"### `{one.stack}`: {total['added']} added, {total['changed']} changed, {total['removed']} removed",
         "",
         f"Against {one.base}, rendered for Kubernetes {one.rendered.target.kubernetes}.",
     ]
     if one.rendered.charts.notes:
         head += ["", *(f"> {note}" for note in one.rendered.charts.notes)]
-    for line in one.chart_changes:
-        head.append(f"- chart of release {line}")
+    told = [*one.release_changes, *one.other_changes]
+    if told:
+        head += ["", *(f"- {line}" for line in told)]
     blocks = [Block("\n".join(head), [], "", ""), *sections(one), *_diffs(one)]
     return written(blocks, limit, f"`python -m meshlab diff --stack {one.stack}` shows everything")
 
@@ -57,13 +59,13 @@ def _diffs(one: Comparison) -> list[Block]:
     texts = file_diffs(one)
     items: list[str] = []
     # CRDs last: their list above says what matters, and each of them would fill the comment.
-    for change in sorted(one.changes, key=lambda change: change.one.kind == "CustomResourceDefinition"):
+    for change in sorted(one.changes, key=lambda change: change.one.kind == CRD):
         if not change.version_only and change.file in texts:
             title = html.escape(f"{change.action}: {change.one.label}")
             items.append(f"<details><summary>{title}</summary>\n\n{_fenced(texts[change.file])}\n</details>")
     if not items:
         return []
-    head = f"<details><summary>Diffs of {len(items)} objects</summary>\n"
+    head = f"<details><summary><b>Diffs</b> ({len(items)})</summary>\n"
     return [Block(head, items, "</details>", "diffs")]
 
 

@@ -1,6 +1,6 @@
 """Who may do more than before: new verbs, resources and names in a role, and new subjects of a binding."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, cast
 
@@ -11,6 +11,7 @@ ROLES = ("Role", "ClusterRole")
 BINDINGS = ("RoleBinding", "ClusterRoleBinding")
 RBAC = "rbac.authorization.k8s.io"
 ANY = "*"
+_URL = "URL"
 _AGGREGATES = f"{RBAC}/aggregate-to-"
 
 
@@ -49,12 +50,12 @@ def grants(role: Mapping[str, Any]) -> set[Grant]:
         groups, resources = cast(list[str], rule.get("apiGroups") or []), cast(list[str], rule.get("resources") or [])
         found |= {Grant(*parts) for parts in product(groups, resources, names, verbs)}
         urls = cast(list[str], rule.get("nonResourceURLs") or [])
-        found |= {Grant("URL", url, ANY, verb) for url, verb in product(urls, verbs)}
+        found |= {Grant(_URL, url, ANY, verb) for url, verb in product(urls, verbs)}
     return found
 
 
 def _covers(old: Grant, new: Grant) -> bool:
-    if (old.group == "URL") != (new.group == "URL"):
+    if (old.group == _URL) != (new.group == _URL):
         return False
     return (
         old.group in (ANY, new.group)
@@ -65,7 +66,7 @@ def _covers(old: Grant, new: Grant) -> bool:
 
 
 def _covers_resource(old: Grant, new: Grant) -> bool:
-    if old.group == "URL":
+    if old.group == _URL:
         return old.resource == new.resource or (
             old.resource.endswith(ANY) and new.resource.startswith(old.resource.removesuffix(ANY))
         )
@@ -80,18 +81,28 @@ def _role(change: Change) -> Iterator[str]:
     assert change.after is not None
     old = grants(before or {})
     fresh = new_grants(before, change.after.manifest)
-    by_resource: dict[tuple[str, str, str], list[str]] = {}
+    verbs: dict[tuple[str, str, str], list[str]] = {}
     for grant in fresh:
         lifted = grant.name == ANY and any(one.name != ANY and _covers(one._replace(name=ANY), grant) for one in old)
-        where = f"{grant.resource} of {grant.group}" if grant.group else grant.resource
         extent = (
             "of any name, where names were listed" if lifted else "" if grant.name == ANY else f"named {grant.name}"
         )
-        by_resource.setdefault((where, extent, grant.group), []).append(grant.verb)
-    new = "" if before else "new role: "
-    for (where, extent, _), verbs in by_resource.items():
-        yield " ".join(part for part in (f"{new}{', '.join(verbs)} on {where}", extent) if part)
+        verbs.setdefault((grant.group, grant.resource, extent), []).append(grant.verb)
+    # One line for all that gets the same: a new version of an operator has a dozen of these.
+    resources: dict[tuple[str, str, str], list[str]] = {}
+    for (group, resource, extent), allowed in verbs.items():
+        resources.setdefault((group, ", ".join(allowed), extent), []).append(resource)
+    for (group, allowed, extent), names in resources.items():
+        parts = ("" if before else "new role:", f"{allowed} on", _where(group, names), extent)
+        yield " ".join(part for part in parts if part)
     yield from _aggregation(before, change.after.manifest)
+
+
+def _where(group: str, resources: Sequence[str]) -> str:
+    listed = ", ".join(resources)
+    if group == _URL:
+        return f"the {'URL' if len(resources) == 1 else 'URLs'} {listed}"
+    return f"{listed} of {group}" if group else listed
 
 
 def _aggregation(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from .blocks import Block
 from .changes import Change, text_of
 from .comparison import Comparison
-from .crds import crd_changes
+from .crds import CRD, crd_changes
 from .images import image_changes
 from .rbac import widened
 from .replacements import replacements
@@ -26,7 +26,6 @@ def counts(changes: Iterable[Change]) -> Counter[str]:
 def sections(one: Comparison) -> Iterator[Block]:
     """The sections of a stack's comment that have something to say."""
     yield _table(one.changes)
-    before, after = one.releases
     for title, items in (
         ("Custom resource definitions", _crds(one.changes)),
         ("Images", _images(one.changes)),
@@ -35,7 +34,7 @@ def sections(one: Comparison) -> Iterator[Block]:
             "Webhooks and admission policies",
             [f"- {_code(who.label)}: {text}" for who, text in webhook_changes(one.changes)],
         ),
-        ("Forces a replacement", [f"- {_code(what)}: {why}" for what, why in replacements(one.changes, before, after)]),
+        ("Forces a replacement", [f"- {_code(what)}: {why}" for what, why in replacements(one)]),
     ):
         if items:
             yield _section(title, items, folded=len(items) > OPEN_ITEMS)
@@ -89,7 +88,7 @@ def _objects(changes: Sequence[Change]) -> Iterator[Block]:
         ]
         labels = [_code(change.one.label) for change in mine if change.version_only]
         if labels:
-            items.append(f"- {len(labels)} differ in their chart's version labels only: {', '.join(labels)}")
+            items.append(f"- changed in their chart's version labels only ({len(labels)}): {', '.join(labels)}")
         yield _section(f"Objects of {component}", items, folded=True)
 
 
@@ -98,11 +97,14 @@ def _hook(change: Change) -> str:
 
 
 def _paths(change: Change) -> str:
-    if change.secret_only:
-        return ": what it holds (not shown)"
-    shown = ", ".join(_code(text_of(path)) for path in change.fields[:SHOWN_PATHS])
-    more = f" and {len(change.fields) - SHOWN_PATHS} more fields" if len(change.fields) > SHOWN_PATHS else ""
-    return f": {shown}{more}" if shown else ""
+    if change.one.kind == CRD:
+        return ""  # thousands, and its own section says what they come to
+    fields = change.telling_fields
+    parts = [_code(text_of(path)) for path in fields[:SHOWN_PATHS]]
+    parts += ["what it holds (not shown)"] if change.secret else []
+    parts += ["its resource in the program"] if change.renamed else []
+    more = f" and {len(fields) - SHOWN_PATHS} more" if len(fields) > SHOWN_PATHS else ""
+    return f": {', '.join(parts)}{more}" if parts else ""
 
 
 def _code(text: str) -> str:

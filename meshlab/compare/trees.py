@@ -14,6 +14,7 @@ from typing import Any, cast
 from .. import process
 from ..recorder import Recorded
 from ..rendering import recording
+from ..rendering.masking import GENERATED
 
 MAIN = ("main", "origin/main")
 """Where the default base is looked for: a fresh clone of a branch has only the second."""
@@ -91,7 +92,7 @@ def recorded(tree: Path, label: str, stacks: Sequence[str]) -> dict[str, Recorde
     with tempfile.TemporaryDirectory(prefix="meshlab-record-") as work:
         result = Path(work) / "result.json"
         # -P: the folder of the script must not be searched for modules; the tree alone is.
-        command = [sys.executable, "-P", recording.__file__, _RECORDER, tree, result, *stacks]
+        command = [sys.executable, "-P", recording.__file__, _RECORDER, tree, result, GENERATED, *stacks]
         try:
             # No __pycache__ in a working tree that we only look at.
             quiet = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "PULUMI_CONFIG": None}

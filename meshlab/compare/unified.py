@@ -21,7 +21,7 @@ def unified(comparisons: Iterable[Comparison]) -> str:
 
 def file_diffs(one: Comparison) -> dict[str, str]:
     """The unified diff of each file that differs, by its path in the stack's folder, as git writes it; sorted."""
-    before, after = one.releases
+    before, after = (side.release_list() if side else [] for side in (one.before, one.after))
     contents: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     if before != after:
         contents = {RELEASES: before}, {RELEASES: after}
@@ -35,14 +35,22 @@ def file_diffs(one: Comparison) -> dict[str, str]:
             top.mkdir(parents=True)
             write_files(top, content)
         text = _git_diff(Path(work))
-    parts = [part for part in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE) if part]
-    return {_path(part, one.stack): part for part in parts}
+    parts = re.split(rf"^diff --git [ab]/{re.escape(one.stack)}/(\S+) .*\n", text, flags=re.MULTILINE)[1:]
+    # For a file that is on one side only, git names that side twice.
+    return {
+        path: f"diff --git a/{one.stack}/{path} b/{one.stack}/{path}\n{body}"
+        for path, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def _hidden(one: Comparison) -> Iterator[str]:
+    yield from (f"# {one.stack}: {line}\n" for line in one.other_changes)
     for change in one.changes:
-        if change.secret_only:
+        if change.secret:
             yield f"# {one.stack}/{change.file}: what this Secret holds changes (not shown)\n"
+        if change.renamed and change.before and change.after:
+            names = f"{change.before.resource} becomes {change.after.resource}"
+            yield f"# {one.stack}/{change.file}: resource {names} without an alias\n"
 
 
 def _git_diff(work: Path) -> str:
@@ -58,8 +66,3 @@ def _git_diff(work: Path) -> str:
     if done.code not in (0, 1):
         raise process.CommandFailedError(done)
     return done.stdout
-
-
-def _path(part: str, stack: str) -> str:
-    first = part.split("\n", 1)[0]
-    return first.rpartition(f" b/{stack}/")[2]

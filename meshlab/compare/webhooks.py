@@ -53,5 +53,8 @@ def _reach(webhook: Mapping[str, Any]) -> str:
 
 def _told(path: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     old, new = at(before, *path), at(after, *path)
-    plain = all(isinstance(value, str | int | bool) for value in (old, new)) and path[-1] != "caBundle"
-    return f"{text_of(path)} {old} becomes {new}" if plain else text_of(path)
+    plain = all(value is None or isinstance(value, str | int | bool) for value in (old, new))
+    if not plain or path[-1] == "caBundle":
+        return text_of(path)
+    shown = ("unset" if value is None else value for value in (old, new))
+    return f"{text_of(path)} {' becomes '.join(map(str, shown))}"

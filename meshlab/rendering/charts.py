@@ -11,6 +11,7 @@ from components.charts import ChartSource, package_name
 
 from .. import process, repositories, toolchain
 from ..charts import announce, pack_stand_ins
+from ..mirror.lock import ChartLock
 from .releases import Release
 
 STAND_INS = Path(__file__).resolve().parent.parent.parent / "tests" / "charts"
@@ -69,7 +70,10 @@ class Charts:
         return f"no chart repository answers ({silent[0].url}: {silent[0].reason}); using stand-ins:"
 
     def _pulled(self, release: Release, source: ChartSource) -> Path:
-        """A chart from a repository, kept: what is published under an exact version does not change."""
+        """A chart from a repository, kept: what is published under an exact version does not change.
+
+        Raises ChartFileError, and LockError where it is not the chart of charts.lock.
+        """
         ref = source.ref(release.chart, release.version)
         repository = ref.get("repositoryOpts", {}).get("repo", "")
         where = hashlib.sha256(f"{repository} {ref['chart']}".encode()).hexdigest()[:16]
@@ -88,6 +92,7 @@ class Charts:
                         f"the chart {release.chart} {release.version} cannot be had: {error}"
                     ) from None
                 (Path(work) / file.name).replace(file)
+        ChartLock.load().check((release.chart, release.version), file)
         return file
 
 

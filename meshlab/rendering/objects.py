@@ -59,6 +59,8 @@ class KubernetesObject:
     manifest: Manifest
     patch: bool = False
     """True where only the fields in `manifest` are the program's and the object is somebody else's."""
+    former: tuple[str, ...] = ()
+    """Logical names that its resource had before, by aliases; for an object that the program declares itself."""
     secret: bytes = b""
     """Tells within this process whether masked contents differ; says nothing outside of it."""
 

@@ -1,7 +1,8 @@
 """Records a program without its charts. Runs in this process, or in one of its own with another tree's program.
 
-As a script: `python -P recording.py <recorder.py> <project folder> <result file> <stack> [<stack> ...]`, with that
-folder on PYTHONPATH, so that `components` is the other tree's while the recorder is ours.
+As a script: `python -P recording.py <recorder.py> <project folder> <result file> <generated> <stack> [<stack> ...]`,
+with that folder on PYTHONPATH, so that `components` is the other tree's while the recorder is ours. A password that the
+program generates is shown as `<generated>`.
 """
 
 import dataclasses
@@ -29,13 +30,14 @@ def chartless(config: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | N
     return {CHARTS: {key: value for key, value in section.items() if key != "source"}}, str(source)
 
 
-def _main(recorder_file: str, project: str, result: str, *stacks: str) -> None:
+def _main(recorder_file: str, project: str, result: str, generated: str, *stacks: str) -> None:
     recorder = _load(recorder_file)
     found: dict[str, Any] = {}
     for stack in stacks:
         try:
             over, source = chartless(recorder.stack_config(stack, Path(project)))
-            recording = recorder.record(stack, project_dir=Path(project), config=over)
+            where = {"project_dir": Path(project), "config": over}
+            recording = recorder.record(stack, **where, generated=generated, masked=True)
         except recorder.ProgramError as error:
             found[stack] = {"error": str(error)}
         else:

@@ -1,0 +1,211 @@
+"""`meshlab diff` in a repository with a history: this tree against another revision."""
+
+import base64
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.charts import package_name
+from meshlab.charts import pack_stand_ins
+from meshlab.compare.markdown import COMMENT_LIMIT
+from meshlab.compare.trees import TreeError, base_revision, checked_out, recorded
+from meshlab.diff import compare
+from meshlab.lab import STAND_INS
+from meshlab.render import Renderer
+from meshlab.rendering.charts import Charts
+from meshlab.rendering.helm import Helm, Target
+from tests.render.conftest import KUBERNETES
+from tests.render.history import DEV, History, project
+
+SECRETS = ("hunter2-before", "hunter2-after")
+
+
+@pytest.fixture
+def history(tmp_path: Path, charts: Path) -> History:
+    return project(tmp_path / "project", charts)
+
+
+def test_nothing_changed_is_one_line_in_either_form(history: History) -> None:
+    line = re.compile(r"`dev`: no rendered object changes against [0-9a-f]{7} \(merge base with main\)\n")
+    for words in ((), ("--markdown",), ("--exit-code",)):
+        done = history.diff(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert line.fullmatch(done.stdout)
+
+
+def test_a_change_that_is_not_committed_counts_and_the_working_tree_stays_as_it_is(history: History) -> None:
+    history.set("envoyDemo", scenario="retry")
+    before = history.git("status", "--porcelain", "--ignored")
+    done = history.diff("--exit-code")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert re.search(
+        r"^--- a/dev/envoy-demo/program/configmap-default-envoy-\w+\.yaml\n\+\+\+ /dev/null$", done.stdout, re.M
+    )
+    assert re.search(r"^\+ +numRetries: 3$", done.stdout, re.M)
+    assert history.git("status", "--porcelain", "--ignored") == before
+
+
+def test_the_default_base_is_where_the_branch_left_main_and_not_where_main_is_now(history: History) -> None:
+    history.git("switch", "--quiet", "main")
+    history.set("envoyDemo", scenario="retry")
+    history.commit("main moves on")
+    history.git("switch", "--quiet", "work")
+    assert "no rendered object changes against" in history.diff().stdout
+    assert re.search(r"^- +numRetries: 3$", history.diff("main").stdout, re.M)
+
+
+def test_every_stack_is_compared_and_one_that_is_new_comes_whole(history: History) -> None:
+    shutil.copy(history.root / DEV, history.root / "Pulumi.more.yaml")
+    done = history.diff("--all", "--markdown")
+    assert done.returncode == 0
+    head, found = (
+        done.stdout.split("\n", 1)[0],
+        re.search(r"### `more`: (\d+) added, 0 changed, 0 removed", done.stdout),
+    )
+    assert head.startswith("`dev`: no rendered object changes")
+    assert found is not None
+    assert int(found[1]) > 100
+    assert history.diff("--stack", "more").stdout.count("\n--- /dev/null\n") >= int(found[1])
+
+
+def test_a_secret_shows_that_it_changes_and_nothing_else(history: History) -> None:
+    for place, secret in enumerate(SECRETS):
+        history.set("monitoring", values={"alertmanager": {"config": {"global": {"smtp_auth_password": secret}}}})
+        history.commit()
+        if place == 0:
+            history.git("tag", "before")
+    text, comment = history.diff("before").stdout, history.diff("before", "--markdown").stdout
+    (line,) = [line for line in text.splitlines() if not line.startswith("diff") and "not shown" in line]
+    assert line.endswith("what this Secret holds changes (not shown)")
+    assert "what it holds (not shown)" in comment
+    for secret in SECRETS:
+        for shown in (secret, base64.b64encode(secret.encode()).decode().rstrip("=")[:-1]):
+            assert shown not in text + comment
+
+
+def test_a_bump_of_kube_prometheus_stack_is_a_readable_list(history: History) -> None:
+    both = {"prometheus-operator-crds": ["31.0.1"], "kube-prometheus-stack": ["88.5.3"]}
+    if not all((history.charts / package_name(name, versions[0])).is_file() for name, versions in both.items()):
+        assert history.charts == pack_stand_ins(STAND_INS, both, print)
+    history.set("monitoring", version="88.5.3")
+    done = history.diff("--markdown")
+    assert (done.returncode, done.stderr) == (0, "")
+    text = done.stdout
+    assert len(text) <= COMMENT_LIMIT
+    assert "- release prom: kube-prometheus-stack 42.2.1 → 88.5.3\n" in text
+    assert "- release prom-crds: prometheus-operator-crds 0.1.0 → 31.0.1\n" in text
+    titles = (
+        "Custom resource definitions",
+        "Images",
+        "Webhooks and admission policies",
+        "Objects of monitoring",
+        "Diffs",
+    )
+    places = [text.index(f"<b>{title}</b>") for title in titles]
+    assert places == sorted(places)
+    assert "- `scrapeconfigs.monitoring.coreos.com` (added): new kind ScrapeConfig: v1alpha1\n" in text
+    assert re.search(r"^- `quay\.io/prometheus/prometheus:v2\.\S+` → `quay\.io/prometheus/prometheus:v3\.", text, re.M)
+    assert "- removed: `Role prometheus/prom-grafana`\n" in text
+    assert "- added: `CustomResourceDefinition scrapeconfigs.monitoring.coreos.com`\n" in text
+    # Everything that is counted is also listed: by name, or among those whose labels alone change.
+    added, changed, removed = map(int, re.search(r"(\d+) added, (\d+) changed, (\d+) removed", text).groups())  # type: ignore[union-attr]
+    listed = re.findall(r"^- (added|changed|removed): `", text, re.M)
+    labels_only = re.search(r"^- changed in their chart's version labels only \((\d+)\): ", text, re.M)
+    assert labels_only is not None
+    assert (listed.count("added"), listed.count("removed")) == (added, removed)
+    assert listed.count("changed") + int(labels_only[1]) == changed
+
+
+def test_an_image_changed_by_the_program_of_this_tree_shows_with_the_other_trees_own_program_as_base(
+    history: History,
+) -> None:
+    file = history.root / "manifests" / "envoy_demo" / "httpbin.yaml"
+    text = file.read_text()
+    image = re.search(r"image: (\S+)", text)
+    assert image is not None
+    file.write_text(text.replace(image[1], "registry.example/lab/httpbin:9"))
+    comment = history.diff("--markdown").stdout
+    assert "→ `registry.example/lab/httpbin:9`: Deployment default/httpbin\n" in comment
+
+
+def test_an_unknown_base_and_an_unknown_stack_are_one_line_each(history: History) -> None:
+    done = history.diff("no-such-branch")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("no-such-branch: expected a revision of this repository, got none of that name")
+    done = history.diff("--stack", "nowhere")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("Pulumi.nowhere.yaml: expected a stack file here or in ")
+    assert done.stderr.endswith("got none (there are: dev)\n")
+
+
+def test_a_chart_version_that_is_not_in_the_folder_is_named(history: History) -> None:
+    history.set("kiali", version="1.0.9")
+    done = history.diff()
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "expected kiali-operator-1.0.9.tgz in " in done.stderr
+
+
+def test_a_folder_without_a_history_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(TreeError, match=r"expected a git repository .* \(name the revision to compare with"):
+        base_revision(tmp_path, None)
+
+
+def test_a_base_is_called_by_what_was_asked_for_and_its_commit(history: History) -> None:
+    commit = history.git("rev-parse", "HEAD").strip()
+    assert base_revision(history.root, "HEAD").label == f"HEAD ({commit[:7]})"
+    assert base_revision(history.root, commit[:10]).label == commit[:7]
+    assert base_revision(history.root, None).label == f"{commit[:7]} (merge base with main)"
+
+
+def test_a_fresh_clone_of_a_branch_has_its_base_on_the_remotes_main(history: History, tmp_path: Path) -> None:
+    history.git("clone", "--quiet", "--branch", "work", str(history.root), str(tmp_path / "clone"))
+    assert base_revision(tmp_path / "clone", None).label.endswith("(merge base with origin/main)")
+
+
+def test_a_revision_is_checked_out_beside_the_working_tree_and_gone_after(history: History) -> None:
+    commit = history.git("rev-parse", "HEAD").strip()
+    (history.root / DEV).unlink()
+    with checked_out(history.root, base_revision(history.root, commit)) as tree:
+        assert (tree / DEV).is_file()
+        assert not tree.is_relative_to(history.root)
+    assert not tree.exists()
+    assert not (history.root / DEV).exists()
+
+
+def test_a_program_that_refuses_its_settings_says_so_in_one_line_with_its_revision(history: History) -> None:
+    history.set("envoyDemo", scenario="sideways")
+    with pytest.raises(TreeError, match=r"^this tree: its program refuses stack dev: .*scenario") as caught:
+        recorded(history.root, "this tree", ["dev"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_program_that_does_not_run_says_why_in_one_line(history: History) -> None:
+    (history.root / "__main__.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(TreeError, match=r"^old: its program does not run .*nothing_of_that_name") as caught:
+        recorded(history.root, "old", ["dev"])
+    assert "\n" not in str(caught.value)
+
+
+def test_what_both_trees_have_in_common_is_rendered_once(history: History, helm: Path) -> None:
+    history.set("envoyDemo", scenario="retry")
+    charts = Charts(str(history.charts), print)
+    once, both = Counting(helm), Counting(helm)
+    here = recorded(history.root, "this tree", ["dev"])["dev"]
+    Renderer(charts, once, Target(KUBERNETES)).recorded("dev", here.resources, here.source)
+    (comparison,) = compare(Renderer(charts, both, Target(KUBERNETES)), None, ["dev"], history.root)
+    assert {change.one.component for change in comparison.changes} == {"envoy-demo"}
+    assert sorted(both.rendered) == sorted(once.rendered)
+
+
+class Counting(Helm):
+    """Counts what it renders, each release by its name."""
+
+    def __init__(self, program: Path) -> None:
+        super().__init__(program)
+        self.rendered: list[str] = []
+
+    def _template(self, release, *rest):  # type: ignore[no-untyped-def]
+        self.rendered.append(release.name)
+        return super()._template(release, *rest)

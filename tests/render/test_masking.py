@@ -1,0 +1,64 @@
+"""What must not be shown, and what is another value at each rendering."""
+
+import base64
+
+from meshlab.rendering.masking import GENERATED, VARIES, masked, steady
+
+KNOWN = "hunter2"
+
+
+def secret(**content: object) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, **content}
+
+
+def test_a_secret_keeps_its_keys_and_shows_no_value() -> None:
+    encoded = base64.b64encode(KNOWN.encode()).decode()
+    shown, _ = masked(secret(data={"a": encoded}, stringData={"b": KNOWN}))
+    assert shown == secret(data={"a": "<secret>"}, stringData={"b": "<secret>"})
+
+
+def test_a_generated_password_is_a_placeholder() -> None:
+    shown, _ = masked(secret(stringData={"user": "admin", "password": GENERATED}))
+    assert shown["stringData"] == {"user": "<secret>", "password": GENERATED}
+
+
+def test_a_mapping_that_is_secret_as_a_whole_stays_a_mapping() -> None:
+    assert masked(secret(stringData="<secret>"))[0]["stringData"] == {"<secret>": "<secret>"}
+
+
+def test_the_mark_tells_contents_apart_and_is_no_digest_that_could_be_tried_against_guesses() -> None:
+    one, same, other = (masked(secret(stringData={"a": value}))[1] for value in (KNOWN, KNOWN, "else"))
+    assert one == same != other
+    assert one != b""
+    assert masked({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": KNOWN}})[1] == b""
+
+
+def test_a_custom_resource_named_secret_and_other_kinds_are_left_as_they_are() -> None:
+    custom = {"apiVersion": "vault.example/v1", "kind": "Secret", "data": {"path": "kv/a"}}
+    assert masked(custom) == (custom, b"")
+
+
+def test_a_checksum_of_a_secret_is_masked_wherever_it_stands_and_one_of_something_else_is_not() -> None:
+    annotations = {"checksum/secret": "f00", "checksum/config": "ba4", "secret-checksum": "f00"}
+    shown, _ = masked({"kind": "Deployment", "spec": {"template": [{"metadata": {"annotations": annotations}}]}})
+    assert shown["spec"]["template"][0]["metadata"]["annotations"] == {
+        "checksum/secret": "<secret>",
+        "checksum/config": "ba4",
+        "secret-checksum": "<secret>",
+    }
+
+
+def test_what_two_renderings_agree_on_stays_and_the_rest_is_marked() -> None:
+    one = {"a": 1, "list": [1, 2], "cert": "x"}
+    other = {"a": 1, "list": [1, 3], "cert": "y"}
+    assert steady(one, other) == {"a": 1, "list": [1, VARIES], "cert": VARIES}
+
+
+def test_of_a_text_only_the_lines_that_differ_are_marked() -> None:
+    assert steady("user: a\npassword: x\n", "user: a\npassword: y\n") == f"user: a\n{VARIES}\n"
+    assert steady("one\ntwo", "one") == VARIES
+
+
+def test_mappings_with_other_keys_and_lists_of_other_lengths_are_marked_as_a_whole() -> None:
+    assert steady({"a": 1}, {"b": 1}) == VARIES
+    assert steady([1], [1, 2]) == VARIES

@@ -1,0 +1,48 @@
+"""The rendered diff that a promotion shows: what the stack's objects are with the other stack file."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from meshlab.compare.comparison import Comparison
+from meshlab.compare.unified import unified
+from meshlab.lab import Config
+from meshlab.promotion.rendered import comparison
+from meshlab.recorder import stack_config
+from meshlab.render import Renderer, default_kubernetes
+from meshlab.rendering.charts import Charts
+from meshlab.rendering.helm import Helm, Target
+from tests.support.charts import chart_folder
+
+
+@pytest.fixture(scope="module")
+def renderer(helm: Path) -> Renderer:
+    return Renderer(Charts(str(chart_folder("staging")), print), Helm(helm), Target(default_kubernetes()))
+
+
+def compared(renderer: Renderer, before: Config, after: Config) -> Comparison:
+    return comparison("staging", before, after, renderer)
+
+
+def test_a_promoted_threshold_and_scenario_show_in_the_objects_they_change(renderer: Renderer) -> None:
+    before = stack_config("staging")
+    after = deepcopy(before)
+    after["meshlab:meshMonitors"] = {"thresholds": {"errorBudgetRatio": 0.02}}
+    after["meshlab:envoyDemo"] = {"scenario": "timeout"}
+    found = compared(renderer, before, after)
+    assert {change.one.kind for change in found.changes} == {"PrometheusRule", "ConfigMap", "Deployment"}
+    diff = unified([found])
+    assert "+    - expr: vector(0.02)" in diff
+    assert "-    # Scenario retry" in diff
+    assert "+    # Scenario timeout" in diff
+
+
+def test_a_section_that_goes_shows_as_its_defaults(renderer: Renderer) -> None:
+    before = deepcopy(stack_config("staging"))
+    assert "meshlab:meshMonitors" not in before
+    after = deepcopy(before)
+    before["meshlab:meshMonitors"] = {"thresholds": {"errorBudgetRatio": 0.02}}
+    (change,) = compared(renderer, before, after).changes
+    assert change.one.kind == "PrometheusRule"
+    assert compared(renderer, after, deepcopy(after)).same

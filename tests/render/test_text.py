@@ -1,0 +1,48 @@
+"""YAML as Kubernetes reads it, and YAML that any parser reads back as it was."""
+
+import pytest
+import yaml
+
+from meshlab.rendering.text import TextError, from_yaml, to_yaml
+
+KUBERNETES_READS = {
+    "2026-11-24": "2026-11-24",
+    "1:30": "1:30",
+    "=": "=",
+    "0644": 420,
+    "0o644": 420,
+    "1e3": 1000.0,
+    "0.5": 0.5,
+    "1_000": 1000,
+    "yes": True,
+    "~": None,
+}
+
+
+@pytest.mark.parametrize("text", KUBERNETES_READS)
+def test_scalars_are_read_as_the_api_server_reads_them(text: str) -> None:
+    (value,) = from_yaml(f"a: {text}")
+    assert (value["a"], type(value["a"])) == (KUBERNETES_READS[text], type(KUBERNETES_READS[text]))
+
+
+@pytest.mark.parametrize("text", ["yes", "n", "1e3", "0644", "1:30", "2026-11-24", "=", "null", "", "a: b", "|", "0x1"])
+def test_a_text_that_looks_like_something_else_is_quoted(text: str) -> None:
+    written = to_yaml({"a": text})
+    assert from_yaml(written) == [{"a": text}]
+    assert yaml.safe_load(written) == {"a": text}
+
+
+def test_keys_are_sorted_long_lines_stay_whole_and_texts_of_lines_are_blocks() -> None:
+    long = "word " * 60
+    assert to_yaml({"b": long.strip(), "a": "one\ntwo\n"}) == f"a: |\n  one\n  two\nb: {long.strip()}\n"
+
+
+def test_two_places_with_the_same_value_are_written_out_twice() -> None:
+    shared = {"a": [1]}
+    assert "&" not in to_yaml({"one": shared, "two": shared})
+
+
+def test_what_is_no_yaml_is_one_line() -> None:
+    with pytest.raises(TextError) as caught:
+        from_yaml("a: [1,\nb: }")
+    assert "\n" not in str(caught.value)
