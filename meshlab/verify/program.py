@@ -1,0 +1,89 @@
+"""What a stack's program declares itself, as verify compares the cluster with it; objects of charts are not in here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from components.names import REVISION_LABEL
+
+from ..helm_kubectl import manifest_of
+from ..recorder import SECRET, Recorded, record, stack_config
+from ..rendering.recording import chartless
+from ..rendering.releases import RELEASE, component_of
+from .access import Manifest, mapping
+from .outcome import Failed
+
+TAG_LABEL = "istio.io/tag"
+FOR_THE_ENGINE = "pulumi.com/"
+"""Annotations with this prefix say how to apply an object, and nothing about it."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One object of the program."""
+
+    component: str
+    """Logical name of the component that it belongs to."""
+    manifest: Manifest
+
+
+class Program:
+    """The objects of one stack's program."""
+
+    def __init__(self, objects: Iterable[Declared]) -> None:
+        self.objects = tuple(objects)
+
+    @classmethod
+    def of_stack(cls, stack: str) -> "Program":
+        """Record the program of this tree. Raises ProgramError; what else the program raises passes through."""
+        over, _ = chartless(stack_config(stack))
+        return cls.of_resources(record(stack, config=over).resources)
+
+    @classmethod
+    def of_resources(cls, resources: Iterable[Recorded]) -> "Program":
+        """The objects among recorded resources."""
+        listed = list(resources)
+        by_urn = {resource.urn: resource for resource in listed}
+        return cls(
+            Declared(component_of(resource, by_urn), _comparable(manifest_of(resource)))
+            for resource in listed
+            if resource.custom and resource.type.startswith("kubernetes:") and resource.type != RELEASE
+        )
+
+    def of_component(self, component: str) -> list[Manifest]:
+        """What a component declares, in the order of registration."""
+        return [one.manifest for one in self.objects if one.component == component]
+
+    def of_kind(self, kind: str) -> list[Manifest]:
+        """All objects of a kind."""
+        return [one.manifest for one in self.objects if one.manifest["kind"] == kind]
+
+    def one(self, kind: str, name: str, namespace: str = "") -> Manifest:
+        """An object that the program has to have; Failed where it has none."""
+        for manifest in self.of_kind(kind):
+            metadata = manifest["metadata"]
+            if metadata["name"] == name and namespace in ("", metadata.get("namespace", "")):
+                return manifest
+        raise Failed(f"the program itself declares no {kind} {name}")
+
+    def revision(self, name: str | None) -> str | None:
+        """The revision that a namespace's label means: its value, or where that is a tag, the tag's revision."""
+        for webhooks in self.of_kind("MutatingWebhookConfiguration"):
+            labels = mapping(webhooks["metadata"].get("labels"))
+            if name is not None and labels.get(TAG_LABEL) == name:
+                return str(labels[REVISION_LABEL])
+        return name
+
+
+def _comparable(manifest: dict[str, Any]) -> Manifest:
+    """A manifest as the API server gives it back: without what is for the engine alone."""
+    metadata = dict(mapping(manifest["metadata"]))
+    annotations = mapping(metadata.pop("annotations", None))
+    if kept := {key: value for key, value in annotations.items() if not key.startswith(FOR_THE_ENGINE)}:
+        metadata["annotations"] = kept
+    result = {**manifest, "metadata": metadata}
+    if result["kind"] == "Secret":
+        # What it holds is nobody's business here, only that it holds something; stringData becomes data in the cluster.
+        result.pop("stringData", None)
+        result["data"] = SECRET
+    return result
