@@ -1,0 +1,116 @@
+"""Every image that a stack pulls, and where its mirror has it.
+
+A chart is free to put images wherever it likes, so nothing is computed from names: the stack is rendered with the
+mirror and without, and the same field of the same object is the same image.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ..compare.images import images
+from ..recorder import ROOT, record, stack_config
+from ..render import RenderedStack, Renderer
+from ..rendering.masking import GENERATED
+from ..rendering.objects import KubernetesObject
+from ..rendering.recording import chartless
+
+CLUSTER, REGISTRY = "meshlab:cluster", "imageRegistry"
+KIALI, OPERATOR = "quay.io/kiali/kiali", "kiali-operator"
+
+
+class ImageError(Exception):
+    """An image cannot be told; the message is one line."""
+
+
+Place = tuple[tuple[str, str, str, str], str]
+"""An object's identity, and the field that names the image."""
+
+
+@dataclass(frozen=True)
+class PulledImage:
+    """One image of a stack."""
+
+    upstream: str
+    """With its registry, as `docker.io/grafana/grafana:9.3.0`."""
+    mirror: str
+    """The same image in the stack's mirror; empty for a stack without one."""
+    users: tuple[str, ...]
+    """Labels of the objects that name it, sorted."""
+
+
+def registry_of(stack: str, project_dir: Path = ROOT) -> str | None:
+    """The mirror that a stack's file names, if any."""
+    return cast(str | None, _cluster(stack, project_dir).get(REGISTRY))
+
+
+def pulled_images(
+    stack: str, renderer: Renderer, registry: str | None, project_dir: Path = ROOT
+) -> tuple[RenderedStack, list[PulledImage]]:
+    """The stack as it is upstream, and its images, sorted; with `registry`, where that has them.
+
+    Raises ImageError, ProgramError, and what `Renderer.recorded` raises.
+    """
+    plain = rendered_with(stack, renderer, None, project_dir)
+    upstream = dict(named_images(plain.objects))
+    mirrored = (
+        {} if registry is None else dict(named_images(rendered_with(stack, renderer, registry, project_dir).objects))
+    )
+    # With a mirror a chart may leave out what it does not need there, such as a pod of helm's own tests.
+    pairs = {place: (full(image), mirrored.get(place, "")) for place, image in upstream.items()}
+    pairs |= {place: (full(image), image) for place, image in mirrored.items() if place not in pairs}
+    users: dict[tuple[str, str], set[str]] = {}
+    for (identity, _), pair in pairs.items():
+        if registry is None or pair[1]:
+            users.setdefault(pair, set()).add(_label(identity))
+    return plain, [PulledImage(*pair, tuple(sorted(users[pair]))) for pair in sorted(users)]
+
+
+def rendered_with(stack: str, renderer: Renderer, registry: str | None, project_dir: Path = ROOT) -> RenderedStack:
+    """A stack rendered with images from `registry`, or from upstream."""
+    over, source = chartless(stack_config(stack, project_dir))
+    cluster = {key: value for key, value in _cluster(stack, project_dir).items() if key != REGISTRY}
+    if registry is not None:
+        cluster[REGISTRY] = registry
+    config = {**(over or {}), CLUSTER: cluster}
+    recording = record(stack, project_dir=project_dir, config=config, generated=GENERATED, masked=True)
+    return renderer.recorded(stack, recording.resources, source)
+
+
+def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, str]]:
+    """Every image that is pulled once the objects are there, by where it is named."""
+    there = [one for one in objects if not one.hooks or any(not hook.startswith("test") for hook in one.hooks)]
+    for one in there:
+        for field, image in images(one):
+            yield (one.identity, field), image
+        if one.kind == "Kiali":
+            yield (one.identity, ".spec.deployment.image_name"), _kiali(one, there)
+
+
+def full(image: str) -> str:
+    """An image with its registry, where it left out that it is Docker Hub's."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+
+
+def _kiali(kiali: KubernetesObject, objects: Iterable[KubernetesObject]) -> str:
+    """Kiali's own image. No object names all of it: its operator takes what is left out from its own version."""
+    deployment = cast(Mapping[str, Any], kiali.manifest["spec"].get("deployment") or {})
+    operators = [one for one in objects if one.name == OPERATOR and one.kind == "Deployment"]
+    if not operators:
+        raise ImageError(f"{kiali.label}: expected a Deployment {OPERATOR} that says which version it is, got none")
+    _, operator = next(images(operators[0]))
+    version = deployment.get("image_version") or operator.rpartition(":")[2]
+    return f"{deployment.get('image_name') or KIALI}:{version}"
+
+
+def _cluster(stack: str, project_dir: Path) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], stack_config(stack, project_dir).get(CLUSTER) or {})
+
+
+def _label(identity: tuple[str, str, str, str]) -> str:
+    _, kind, namespace, name = identity
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"

@@ -1,0 +1,37 @@
+"""The rules of policy/ before a whole stack: what its program declares, and what the charts of its releases bring.
+
+The engine shows a policy pack the releases with their values; what the charts make of those, only rendering shows.
+"""
+
+from pathlib import Path
+
+from policy.pack.rule import Violation
+from policy.pack.rules import violations
+from policy.pack.settings import PROJECT, SECTION, PolicySettings, settings_of
+from policy.pack.subjects import Subject, object_of, subject_of
+
+from .recorder import ROOT, record, stack_config
+from .render import RenderedStack, Renderer
+from .rendering.masking import GENERATED
+from .rendering.recording import chartless
+
+
+def policy_settings(stack: str, project_dir: Path = ROOT) -> PolicySettings:
+    """What a stack's file asks of the rules."""
+    return settings_of(stack_config(stack, project_dir).get(f"{PROJECT}:{SECTION}"))
+
+
+def judged(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> tuple[RenderedStack, list[Violation]]:
+    """A rendered stack, and every rule that it breaks. Raises ProgramError, and what `Renderer.recorded` raises."""
+    rendered, subjects = whole_stack(stack, renderer, project_dir)
+    return rendered, list(violations(subjects, policy_settings(stack, project_dir)))
+
+
+def whole_stack(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> tuple[RenderedStack, list[Subject]]:
+    """A rendered stack, and all that rules look at: what the program declares, then what its charts bring."""
+    over, source = chartless(stack_config(stack, project_dir))
+    recording = record(stack, project_dir=project_dir, config=over, generated=GENERATED, masked=True)
+    rendered = renderer.recorded(stack, recording.resources, source)
+    declared = (subject_of(one.type, one.inputs, one.urn) for one in recording.resources)
+    brought = (object_of(one.manifest) for one in rendered.objects if one.release)
+    return rendered, [*(one for one in declared if one is not None), *brought]

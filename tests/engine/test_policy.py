@@ -1,0 +1,93 @@
+"""The policy pack on the real engine: a stack that keeps to the rules passes, another is stopped or only told."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from meshlab.cluster import Cluster
+from meshlab.engine import EngineDriver, find_command
+from meshlab.lab import LabError, Outcome
+from meshlab.recorder import record
+from meshlab.toolchain import ToolsMissingError
+from tests.support.inventory import inventory
+from tests.support.lab import Lab
+
+NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
+
+PASSWORD = "hunter2hunter2"
+BAD: dict[str, Any] = {
+    "timeoutSeconds": 300,
+    "grafanaAnonymous": True,
+    "values": {"grafana": {"adminPassword": PASSWORD}},
+}
+BROKEN = ["no-anonymous-access", "no-plain-secrets", "stack-timeout"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Prod on a cluster that nothing is installed on: the pack is asked before anything is."""
+    folder = tmp_path_factory.mktemp("policy")
+    try:
+        cluster = Cluster.up("policy", state_dir=folder)
+    except ToolsMissingError as missing:
+        pytest.skip(str(missing))
+    with cluster:
+        yield Lab(cluster, folder, "prod")
+
+
+def driver(lab: Lab, monitoring: dict[str, Any], **policy: Any) -> EngineDriver:
+    config = lab.config(monitoring=monitoring, policy=policy)
+    return EngineDriver(find_command(lab.say), lab.target, lab.stack, config, lab.say, state=lab.folder)
+
+
+def told(lines: str) -> list[str]:
+    """The rules that a text names, sorted."""
+    return sorted(rule for rule in BROKEN if f"{rule}: Release prometheus/prom: " in lines)
+
+
+def names(outcome: Outcome) -> set[str]:
+    return {step.name for step in outcome.steps}
+
+
+def test_a_stack_that_keeps_to_the_rules_passes(lab: Lab) -> None:
+    outcome = driver(lab, {}).preview()
+    assert {one.name for one in record("prod").resources} <= names(outcome)
+    output = "\n".join(lab.lines)
+    assert "meshlab@v0.1.0" in output
+    assert "[mandatory]" not in output
+    assert "[advisory]" not in output
+
+
+def test_where_the_rules_are_mandatory_a_broken_one_stops_preview_and_is_named(lab: Lab) -> None:
+    with pytest.raises(LabError) as caught:
+        driver(lab, BAD).preview()
+    assert told(str(caught.value)) == BROKEN
+    assert "values.grafana.adminPassword: expected no secret in plain sight" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_it_also_stops_up_before_anything_is_changed(lab: Lab) -> None:
+    before = inventory(lab.cluster)
+    with pytest.raises(LabError) as caught:
+        driver(lab, BAD).up()
+    assert told(str(caught.value)) == BROKEN
+    assert inventory(lab.cluster) == before
+
+
+def test_where_the_rules_are_advisory_the_same_stack_is_only_told(lab: Lab) -> None:
+    lab.lines.clear()
+    outcome = driver(lab, BAD, enforcement="advisory").preview()
+    assert {one.name for one in record("prod").resources} <= names(outcome)
+    output = "\n".join(lab.lines)
+    assert output.count("[advisory]") == len(BROKEN)
+    assert all(f"[advisory]  {rule}" in output for rule in BROKEN)
+
+
+def test_what_a_stack_allows_is_no_violation(lab: Lab) -> None:
+    outcome = driver(lab, {"grafanaAnonymous": True}, allowAnonymous=True).preview()
+    assert "monitoring-stack" in names(outcome)

@@ -1,0 +1,466 @@
+"""A good and a bad case for every way in which a rule can be broken. Both differ in that alone."""
+
+import copy
+from typing import Any, NamedTuple
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+STRICT: dict[str, Any] = {}
+OPEN = {"allowAnonymous": True}
+
+
+class Case(NamedTuple):
+    """What breaks a rule, what does not, and what is said of the first."""
+
+    rule: str
+    name: str
+    good: Any
+    bad: Any
+    said: str
+    settings: dict[str, Any] = STRICT
+
+
+def release(chart: str = "kube-prometheus-stack", **over: Any) -> tuple[str, dict[str, Any]]:
+    """A release as the program declares it."""
+    inputs = {
+        "name": "prom",
+        "namespace": "prometheus",
+        "chart": chart,
+        "version": "88.5.3",
+        "timeout": 900,
+        "values": {},
+        "repositoryOpts": {"repo": "https://charts.test"},
+    }
+    return RELEASE, {key: value for key, value in {**inputs, **over}.items() if value is not None}
+
+
+def values(**content: Any) -> tuple[str, dict[str, Any]]:
+    """A release with these values."""
+    return release(values=content)
+
+
+def thing(
+    token: str, name: str = "thing", *, namespace: str = "prometheus", **content: Any
+) -> tuple[str, dict[str, Any]]:
+    """A Kubernetes object of the program."""
+    content = copy.deepcopy(content)
+    metadata = {"name": name, "namespace": namespace, **content.pop("metadata", {})}
+    return f"kubernetes:{token}", {"metadata": metadata, **content}
+
+
+def pods(spec: dict[str, Any] | None = None, **container: Any) -> tuple[str, dict[str, Any]]:
+    """A Deployment with one container."""
+    containers = [{"name": "main", "image": "docker.io/library/alpine:3.22", **container}]
+    return thing("apps/v1:Deployment", spec={"template": {"spec": {"containers": containers, **(spec or {})}}})
+
+
+def role(*rules: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A ClusterRole."""
+    return thing("rbac.authorization.k8s.io/v1:ClusterRole", rules=list(rules))
+
+
+def monitor(labels: dict[str, str], kind: str = "v1:ServiceMonitor", name: str = "mesh") -> list[Any]:
+    """A monitor beside the release that is to find it."""
+    return [release(), thing(f"monitoring.coreos.com/{kind}", name, metadata={"labels": labels})]
+
+
+def namespace(name: str, **labels: str) -> list[Any]:
+    """A namespace beside the release that Prometheus comes with."""
+    named = {key.replace("__", "/").replace("_", "."): value for key, value in labels.items()}
+    return [release(), ("kubernetes:core/v1:Namespace", {"metadata": {"name": name, "labels": named}})]
+
+
+def ini(enabled: str, role: str = "Viewer") -> tuple[str, dict[str, Any]]:
+    """Grafana's file as its chart writes it."""
+    text = f"app_mode = production\n[auth.anonymous]\nenabled = {enabled}\norg_role = {role}\n[server]\n"
+    return thing("core/v1:ConfigMap", data={"grafana.ini": text})
+
+
+def anonymous(enabled: bool, **more: Any) -> tuple[str, dict[str, Any]]:
+    """Grafana's section of a release's values."""
+    return values(grafana={"grafana.ini": {"auth.anonymous": {"enabled": enabled, **more}}})
+
+
+def kiali(strategy: str, **deployment: Any) -> tuple[str, dict[str, Any]]:
+    """A Kiali object."""
+    return thing("kiali.io/v1alpha1:Kiali", spec={"auth": {"strategy": strategy}, "deployment": deployment})
+
+
+READS = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJl"
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n"
+
+CASES = [
+    Case(
+        "pinned-versions",
+        "no version",
+        release(),
+        release(version=None),
+        "version: expected an exact one such as 1.17.6, got none",
+    ),
+    Case(
+        "pinned-versions",
+        "a range",
+        release(version="1.59.1"),
+        release(version="1.59"),
+        'got "1.59", which is a range to helm',
+    ),
+    Case(
+        "pinned-versions",
+        "any patch",
+        release(version="88.5.3-rc.1"),
+        release(version="~88.5.3"),
+        'got "~88.5.3", which is a range',
+    ),
+    Case(
+        "pinned-versions",
+        "a file of another version",
+        release("/charts/base-1.30.3.tgz", version="1.30.3"),
+        release("/charts/base-1.17.6.tgz", version="1.30.3"),
+        "chart: expected a file of version 1.30.3, got base-1.17.6.tgz",
+    ),
+    Case(
+        "stack-timeout",
+        "too short",
+        release(timeout=600),
+        release(timeout=599),
+        "timeout: expected 600 seconds or more, got 599",
+    ),
+    Case(
+        "stack-timeout",
+        "none",
+        release("kiali-operator", timeout=None),
+        release(timeout=None),
+        "got none, which is 300",
+    ),
+    Case(
+        "stack-timeout",
+        "from a file",
+        release("/charts/kube-prometheus-stack-88.5.3.tgz"),
+        release("/charts/kube-prometheus-stack-88.5.3.tgz", timeout=300),
+        "timeout: expected 600 seconds or more, got 300",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a password in values",
+        values(grafana={"admin": {"existingSecret": "grafana-admin", "passwordKey": "admin-password"}}),
+        values(grafana={"adminPassword": "hunter2"}),
+        "values.grafana.adminPassword: expected no secret in plain sight; put it into a Secret and refer to that",
+    ),
+    Case(
+        "no-plain-secrets",
+        "one that is all digits",
+        values(smtp={"password": "$__file{/etc/secrets/smtp}"}),
+        values(smtp={"password": 12345678}),
+        "values.smtp.password: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "one that only `up` knows",
+        values(tokenFile="/etc/token"),
+        values(token="<unknown>"),
+        "values.token: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a key in values",
+        values(tls={"cert": "-----BEGIN CERTIFICATE-----\n"}),
+        values(tls={"cert": KEY}),
+        "values.tls.cert: expected no secret in plain sight, got a private key",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a password in an address",
+        values(remoteWrite=[{"url": "https://metrics.test/api"}]),
+        values(remoteWrite=[{"url": "https://me:hunter2@metrics.test/api"}]),
+        "values.remoteWrite[0].url: expected no secret in plain sight, got a password in an address",
+    ),
+    Case(
+        "no-plain-secrets",
+        "values in files",
+        values(),
+        release(valueYamlFiles=["more.yaml"]),
+        "valueYamlFiles: expected every value",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a variable",
+        pods(env=[{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]),
+        pods(env=[{"name": "DB_PASSWORD", "value": "hunter2"}]),
+        "env[DB_PASSWORD].value: expected no secret in plain sight",
+    ),
+    Case(
+        "no-plain-secrets",
+        "an argument",
+        pods(args=["--password=$(DB_PASSWORD)", "--token-file=/etc/token"]),
+        pods(args=["--db-password=hunter2"]),
+        "expected no secret among arguments, got one after db-password",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a ConfigMap",
+        thing("core/v1:ConfigMap", data={"PASSWORD_FILE": "/etc/password"}),
+        thing("core/v1:ConfigMap", data={"PASSWORD": "hunter2"}),
+        "data.PASSWORD: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a file in a ConfigMap",
+        thing("core/v1:ConfigMap", data={"app.ini": "[smtp]\nhost = mail.test\npassword = $__file{/etc/smtp}\n"}),
+        thing("core/v1:ConfigMap", data={"app.ini": "[smtp]\nhost = mail.test\npassword = hunter2\n"}),
+        'data."app.ini" (password): expected no secret',
+    ),
+    Case(
+        "no-plain-secrets",
+        "a web token",
+        thing("core/v1:Secret", stringData={"note": TOKEN}),
+        thing("core/v1:ConfigMap", data={"note": f"bearer {TOKEN}"}),
+        "data.note: expected no secret in plain sight, got a JSON web token",
+    ),
+    Case(
+        "no-latest",
+        "an image",
+        pods(),
+        pods(image="docker.io/library/alpine:latest"),
+        "image: expected an exact version, got docker.io",
+    ),
+    Case(
+        "no-latest",
+        "unsaid",
+        pods(image=f"registry.test:5000/alpine@sha256:{'0' * 64}"),
+        pods(image="registry.test:5000/alpine"),
+        "containers[main].image: expected a tag or a digest, got registry.test:5000/alpine",
+    ),
+    Case(
+        "no-latest",
+        "a tag in values",
+        values(image={"tag": "v1.2.3"}),
+        values(image={"tag": "latest"}),
+        "values.image.tag: expected an exact",
+    ),
+    Case(
+        "no-latest",
+        "a custom resource",
+        thing("kiali.io/v1alpha1:Kiali", spec={"deployment": {"image_version": "v2.29.0"}}),
+        thing("kiali.io/v1alpha1:Kiali", spec={"deployment": {"image_version": "latest"}}),
+        "spec.deployment.image_version: expected an exact version, got latest",
+    ),
+    Case("no-anonymous-access", "Grafana's values", anonymous(False), anonymous(True), "setting policy.allowAnonymous"),
+    Case(
+        "no-anonymous-access",
+        "Grafana's file",
+        ini("false"),
+        ini("true"),
+        '"grafana.ini" [auth.anonymous]: expected nobody without',
+    ),
+    Case(
+        "no-anonymous-access",
+        "Grafana's variables",
+        values(grafana={"env": {"GF_AUTH_ANONYMOUS_ENABLED": "false"}}),
+        values(grafana={"env": {"GF_AUTH_ANONYMOUS_ENABLED": "true"}}),
+        "values.grafana.env.GF_AUTH_ANONYMOUS_ENABLED: expected nobody",
+    ),
+    Case(
+        "no-anonymous-access",
+        "a container's variables",
+        pods(env=[{"name": "GF_AUTH_ANONYMOUS_ENABLED", "value": "false"}]),
+        pods(env=[{"name": "GF_AUTH_ANONYMOUS_ENABLED", "value": "true"}]),
+        "env[GF_AUTH_ANONYMOUS_ENABLED]: expected nobody",
+    ),
+    Case(
+        "no-anonymous-access",
+        "Kiali",
+        kiali("token"),
+        kiali("anonymous", view_only_mode=True),
+        "spec.auth.strategy: expected nobody",
+    ),
+    Case(
+        "no-anonymous-access",
+        "Kiali's chart",
+        release("kiali-operator", values={"cr": {"spec": {"auth": {"strategy": "openid"}}}}),
+        release("kiali-operator", values={"cr": {"spec": {"auth": {"strategy": "anonymous"}}}}),
+        "values.cr.spec.auth.strategy: expected nobody",
+    ),
+    Case(
+        "no-anonymous-access",
+        "Grafana, more than a look",
+        anonymous(True),
+        anonymous(True, org_role="Editor"),
+        "to look only",
+        OPEN,
+    ),
+    Case("no-anonymous-access", "its file, more than a look", ini("true"), ini("true", "Admin"), "to look only", OPEN),
+    Case(
+        "no-anonymous-access",
+        "Kiali, more than a look",
+        kiali("anonymous", view_only_mode=True),
+        kiali("anonymous"),
+        "to look only",
+        OPEN,
+    ),
+    Case(
+        "host-access",
+        "a privileged container",
+        pods(securityContext={"privileged": False, "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}),
+        pods(securityContext={"privileged": True}),
+        "containers[main].securityContext.privileged: expected no access to the node, got privileged",
+    ),
+    Case(
+        "host-access",
+        "a capability",
+        pods(),
+        pods(securityContext={"capabilities": {"add": ["NET_ADMIN"]}}),
+        "got capability NET_ADMIN",
+    ),
+    Case(
+        "host-access",
+        "the node's network",
+        pods({"hostNetwork": False}),
+        pods({"hostNetwork": True}),
+        "got hostNetwork",
+    ),
+    Case("host-access", "the node's processes", pods(), pods({"hostPID": True}), "got hostPID"),
+    Case(
+        "host-access",
+        "a path of the node",
+        pods({"volumes": [{"name": "run", "emptyDir": {}}]}),
+        pods({"volumes": [{"name": "run", "hostPath": {"path": "/var/run"}}]}),
+        "volumes[run].hostPath: expected no access to the node, got hostPath /var/run",
+    ),
+    Case(
+        "host-access",
+        "values",
+        values(grafana={"extraEmptyDirMounts": [{"name": "x", "mountPath": "/x"}]}),
+        values(grafana={"extraVolumes": [{"name": "x", "hostPath": {"path": "/etc"}}]}),
+        "values.grafana.extraVolumes[x].hostPath: expected no access to the node, got hostPath /etc",
+    ),
+    Case(
+        "host-access",
+        "more than is listed",
+        thing(
+            "apps/v1:DaemonSet", "prom-prometheus-node-exporter", spec={"volumes": [{"hostPath": {"path": "/proc"}}]}
+        ),
+        thing("apps/v1:DaemonSet", "prom-prometheus-node-exporter", spec={"volumes": [{"hostPath": {"path": "/etc"}}]}),
+        "got hostPath /etc",
+    ),
+    Case(
+        "rbac-wildcards",
+        "every verb",
+        role(READS),
+        role({**READS, "verbs": ["*"]}),
+        "rules[0]: expected rights that are spelled out, got every verb on apps/deployments",
+    ),
+    Case(
+        "rbac-wildcards",
+        "every resource",
+        role(READS),
+        role(READS, {**READS, "resources": ["*"]}),
+        "rules[1]: expected rights that are spelled out, got every resource of apps",
+    ),
+    Case("rbac-wildcards", "every group", role(READS), role({**READS, "apiGroups": ["*"]}), "got every API group"),
+    Case(
+        "rbac-wildcards",
+        "every address",
+        role({"nonResourceURLs": ["/metrics"], "verbs": ["get"]}),
+        role({"nonResourceURLs": ["*"], "verbs": ["get"]}),
+        "got every address or verb of the API server",
+    ),
+    Case(
+        "rbac-wildcards",
+        "cluster-admin",
+        thing("rbac.authorization.k8s.io/v1:ClusterRoleBinding", roleRef={"kind": "ClusterRole", "name": "view"}),
+        thing(
+            "rbac.authorization.k8s.io/v1:ClusterRoleBinding", roleRef={"kind": "ClusterRole", "name": "cluster-admin"}
+        ),
+        "roleRef: expected rights that are spelled out, got the role cluster-admin",
+    ),
+    Case(
+        "rbac-wildcards",
+        "values",
+        values(grafana={"rbac": {"extraRoleRules": [READS]}}),
+        values(grafana={"rbac": {"extraRoleRules": [{**READS, "verbs": ["*"]}]}}),
+        "values.grafana.rbac.extraRoleRules[0]: expected rights that are spelled out",
+    ),
+    Case(
+        "monitor-label",
+        "no label",
+        monitor({"release": "prom"}),
+        monitor({}),
+        "metadata.labels.release: expected prom, got nothing",
+    ),
+    Case(
+        "monitor-label",
+        "another release",
+        monitor({"release": "prom"}),
+        monitor({"release": "mesh"}),
+        "expected prom, got mesh",
+    ),
+    Case(
+        "monitor-label",
+        "a pod monitor",
+        monitor({"release": "prom"}, "v1:PodMonitor"),
+        monitor({}, "v1:PodMonitor"),
+        "expected prom, got nothing",
+    ),
+    Case(
+        "monitor-label",
+        "rules",
+        monitor({"release": "prom"}, "v1:PrometheusRule"),
+        monitor({"app": "mesh"}, "v1:PrometheusRule"),
+        "expected prom, got nothing",
+    ),
+    Case(
+        "monitor-label",
+        "a listed one that has it wrong",
+        monitor({}, name="prom-grafana"),
+        monitor({"release": "x"}, name="prom-grafana"),
+        "got x",
+    ),
+    Case(
+        "prometheus-outside-mesh",
+        "its namespace follows a revision",
+        namespace("default", istio_io__rev="1-30"),
+        namespace("prometheus", istio_io__rev="1-30"),
+        "metadata.labels.istio.io/rev: expected none where Prometheus runs, got 1-30",
+    ),
+    Case(
+        "prometheus-outside-mesh",
+        "its namespace asks for injection",
+        [
+            release(),
+            (
+                "kubernetes:core/v1:Namespace",
+                {"metadata": {"name": "prometheus", "labels": {"istio-injection": "disabled"}}},
+            ),
+        ],
+        [
+            release(),
+            (
+                "kubernetes:core/v1:NamespacePatch",
+                {"metadata": {"name": "prometheus", "labels": {"istio-injection": "enabled"}}},
+            ),
+        ],
+        "metadata.labels.istio-injection: expected none or disabled where Prometheus runs, got enabled",
+    ),
+    Case(
+        "prometheus-outside-mesh",
+        "its pods ask for a sidecar",
+        [values(prometheus={"prometheusSpec": {"podMetadata": {"labels": {"sidecar.istio.io/inject": "false"}}}})],
+        [values(prometheus={"prometheusSpec": {"podMetadata": {"labels": {"sidecar.istio.io/inject": "true"}}}})],
+        'podMetadata.labels."sidecar.istio.io/inject": expected no sidecar where Prometheus runs, got true',
+    ),
+    Case(
+        "prometheus-outside-mesh",
+        "every namespace is meshed",
+        [release(), release("istiod", name="istiod", namespace="istio-system")],
+        [
+            release(),
+            release(
+                "istiod",
+                name="istiod",
+                namespace="istio-system",
+                values={"sidecarInjectorWebhook": {"enableNamespacesByDefault": True}},
+            ),
+        ],
+        "values.sidecarInjectorWebhook.enableNamespacesByDefault: expected false, got true",
+    ),
+]

@@ -1,0 +1,69 @@
+"""The lab's own stacks before the pack: as the program declares them, and with what their charts bring."""
+
+from typing import Any
+
+import pytest
+
+from components.settings import PolicySettings as Section
+from meshlab.compare.trees import stacks_of
+from meshlab.policy import judged, policy_settings, whole_stack
+from meshlab.recorder import ROOT, record, stack_config
+from meshlab.render import Renderer
+from policy.pack import allowed
+from policy.pack.rules import violations as violations_of
+from policy.pack.settings import PolicySettings
+from tests.policy.bench import violations
+from tests.support.rendering import renderer_of
+
+STACKS = stacks_of(ROOT)
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return renderer_of(STACKS)
+
+
+def declared(stack: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(one.type, dict(one.inputs)) for one in record(stack).resources]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_program_keeps_to_every_rule(stack: str) -> None:
+    resources = declared(stack)
+    assert len(resources) > 30
+    assert violations(resources, stack_config(stack).get("meshlab:policy")) == []
+
+
+def test_dev_is_told_and_the_others_are_stopped() -> None:
+    levels = {stack: policy_settings(stack) for stack in STACKS}
+    assert levels.pop("dev") == PolicySettings("advisory", allow_anonymous=True)
+    assert set(levels.values()) == {PolicySettings("mandatory", allow_anonymous=False)}
+
+
+def test_dev_would_not_pass_for_another_stack() -> None:
+    assert {rule for rule, _ in violations(declared("dev"))} == {"no-anonymous-access"}
+
+
+def test_the_pack_and_the_program_have_the_same_settings_and_defaults() -> None:
+    section = Section()
+    assert PolicySettings(section.enforcement, section.allow_anonymous) == PolicySettings()
+    assert set(Section.model_fields) == set(PolicySettings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_the_charts_bring_keeps_to_every_rule(stack: str, renderer: Renderer) -> None:
+    rendered, broken = judged(stack, renderer)
+    assert len([one for one in rendered.objects if one.release]) > 80
+    assert broken == []
+
+
+def test_every_exception_is_one_that_some_stack_needs(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks = [(whole_stack(stack, renderer)[1], policy_settings(stack)) for stack in STACKS]
+    for file in sorted(allowed.FOLDER.glob("*.yaml")):
+        listed = allowed.exemptions(file.stem)
+        for one in listed:
+            others = tuple(other for other in listed if other is not one)
+            with monkeypatch.context() as without:
+                without.setattr(allowed, "exemptions", lambda rule, left=others: left)
+                broken = {found.rule for subjects, settings in stacks for found in violations_of(subjects, settings)}
+            assert file.stem in broken, f"{file.name}: nothing needs {one.who}"
