@@ -7,6 +7,7 @@ from components import sample_apps
 from components.envoy_demo import EnvoyDemo
 from components.istio_control_plane import IstioControlPlane
 from components.kiali_operator import KialiOperator
+from components.kiali_spec import pod_security
 from components.kube_prometheus_stack import KubePrometheusStack
 from components.mesh_monitors import MeshMonitors
 from components.outputs import next_steps
@@ -31,6 +32,7 @@ istio = IstioControlPlane(
         "settings": settings.istio,
         "cluster": settings.cluster,
         "mesh": settings.mesh,
+        "pod_security": pod_security(settings.kiali),
         "charts": charts,
         "owned_namespaces": frozenset({sample_apps.NAMESPACE} if settings.sample_apps.enabled else ()),
     },

@@ -9,7 +9,7 @@ from .assets import load_manifests
 from .charts import ChartSource
 from .istiod_values import istiod_values
 from .names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
-from .namespaces import namespace, network_policies
+from .namespaces import PodSecurity, namespace, network_policies
 from .objects import create, in_namespace, merged
 from .releases import release
 from .revision_tags import revision_tag
@@ -25,6 +25,8 @@ class IstioControlPlaneArgs(TypedDict):
     """Where images come from, and whether namespaces are protected."""
     mesh: MeshSettings
     """Namespaces that get a revision's label."""
+    pod_security: PodSecurity
+    """Level of istio-system: restricted as far as istiod goes, but Kiali's pods are there too."""
     charts: ChartSource
     """Where the charts base and istiod come from."""
     owned_namespaces: frozenset[str]
@@ -56,8 +58,7 @@ class IstioControlPlane(pulumi.ComponentResource):
         self.namespace = namespace(
             f"{name}-namespace",
             ISTIO_NAMESPACE,
-            # Not restricted: istiod, and the Kiali that its operator puts here, name no seccomp profile.
-            pod_security="baseline",
+            pod_security=args["pod_security"],
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -16,6 +16,8 @@ def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> 
         # The chart scales istiod by a HorizontalPodAutoscaler, whose minimum is what decides.
         "replicaCount": settings.replicas,
         "autoscaleMin": settings.replicas,
+        # All that istiod lacks for Kubernetes' strictest Pod Security level.
+        "seccompProfile": {"type": "RuntimeDefault"},
     }
     if settings.resources is not None:
         pilot["resources"] = settings.resources.values

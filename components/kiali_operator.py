@@ -49,8 +49,7 @@ class KialiOperator(pulumi.ComponentResource):
         own = namespace(
             f"{name}-namespace",
             settings.namespace,
-            # Not restricted: the operator's chart names no seccomp profile.
-            pod_security="baseline",
+            pod_security="restricted",
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )

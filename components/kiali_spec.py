@@ -4,6 +4,7 @@ from typing import Any
 
 from .images import Images
 from .names import ISTIO_NAMESPACE, RevisionNames, StackNames
+from .namespaces import PodSecurity
 from .settings import KialiSettings
 from .versions import parse_version
 
@@ -11,11 +12,27 @@ GRAFANA_AT_HAND = "http://localhost:3000"
 """Where the stack's output `grafana` puts Grafana for a person."""
 OPERATOR_IMAGE, KIALI_IMAGE = "quay.io/kiali/kiali-operator", "quay.io/kiali/kiali"
 
+_RESTRICTED: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "privileged": False,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What the operator's chart says by itself from 2.x on: Pod Security level restricted."""
+
+
+def pod_security(settings: KialiSettings) -> PodSecurity:
+    """The strictest level that Kiali's own pods allow; those of 1.x name no seccomp profile."""
+    return "restricted" if _is_current(settings) else "baseline"
+
 
 def operator_values(settings: KialiSettings, images: Images) -> dict[str, Any]:
     """The values of the chart kiali-operator."""
     # The Kiali object is ours alone: created by the chart as well, it would have two owners.
     values: dict[str, Any] = {"cr": {"create": False}}
+    if not _is_current(settings):
+        values["securityContext"] = _RESTRICTED
     if settings.operator_resources is not None:
         values["resources"] = settings.operator_resources.values
     if images.registry is not None:

@@ -13,6 +13,9 @@ REVISION_LABEL = "istio.io/rev"
 REVISION_ANNOTATION = "meshlab.io/revision"
 """On a pod template: a new revision changes it and so rolls the workload, which a namespace label alone does not."""
 
+OWNER_ANNOTATION = "meshlab.io/stack"
+"""On a namespace of ours: the project and stack that it belongs to, so that no other takes it for its own."""
+
 
 @dataclass(frozen=True)
 class RevisionNames:

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .assets import load_manifests
+from .names import OWNER_ANNOTATION
 from .objects import create, in_namespace, logical_name
 
 PodSecurity = Literal["restricted", "baseline", "privileged"]
@@ -31,7 +32,9 @@ def namespace(
     return k8s.core.v1.Namespace(
         name,
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=namespace_name, labels={"pod-security.kubernetes.io/enforce": pod_security, **(labels or {})}
+            name=namespace_name,
+            labels={"pod-security.kubernetes.io/enforce": pod_security, **(labels or {})},
+            annotations={OWNER_ANNOTATION: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
         ),
         opts=opts,
     )

@@ -250,9 +250,11 @@ def test_namespaces_of_ours_have_the_strictest_pod_security_that_their_pods_allo
     assert levels == {
         "istio-system": "baseline",
         "prometheus": "privileged",
-        "kiali-operator": "baseline",
+        "kiali-operator": "restricted",
         "istioinaction": "restricted",
     }
+    newer = record("dev", config={"meshlab:kiali": {"version": "2.29.0"}})
+    assert newer.named("istio-namespace").inputs["metadata"]["labels"][level] == "restricted"
     meshed = record("dev", config=TAGGED).named("sample-apps-namespace").inputs["metadata"]["labels"]
     assert meshed[level] == "privileged"  # istio-init changes the pod's network
 
