@@ -10,6 +10,8 @@ STACK_NAME_LIMIT = 26
 """kube-prometheus-stack cuts `<release>-kube-prometheus-stack` after this many characters (its _helpers.tpl)."""
 
 REVISION_LABEL = "istio.io/rev"
+INJECTION_LABEL = "sidecar.istio.io/inject"
+"""On a pod: "false" keeps it without a sidecar, whatever its namespace says."""
 REVISION_ANNOTATION = "meshlab.io/revision"
 """On a pod template: a new revision changes it and so rolls the workload, which a namespace label alone does not."""
 

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .assets import AssetError, Manifest
-from .names import REVISION_ANNOTATION
+from .names import INJECTION_LABEL, REVISION_ANNOTATION
 
 _KINDS: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = MappingProxyType(
     {
@@ -58,12 +58,17 @@ def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
 
 
 def rolled_by_revision(deployment: Manifest, revision: str | None) -> Manifest:
-    """A copy of `deployment` whose pods roll when `revision` changes; without a revision, the pods stay as they are."""
+    """A copy of `deployment` whose pods roll when `revision` changes.
+
+    Without a revision they want no sidecar: what leaves the mesh rolls while its namespace still has the label, which
+    goes after all updates.
+    """
     changed = copy.deepcopy(deployment)
-    if revision is not None:
-        template = changed["spec"]["template"]
-        annotations: dict[str, str] = template.setdefault("metadata", {}).setdefault("annotations", {})
-        annotations[REVISION_ANNOTATION] = revision
+    metadata: dict[str, Any] = changed["spec"]["template"].setdefault("metadata", {})
+    key, name, value = (
+        ("labels", INJECTION_LABEL, "false") if revision is None else ("annotations", REVISION_ANNOTATION, revision)
+    )
+    metadata.setdefault(key, {})[name] = value
     return changed
 
 

@@ -46,7 +46,16 @@ TARGETS = {
     "a sidecar": SIDECAR,
     "another port of the same sidecar": SIDECAR | {"__address__": "127.0.0.5:15021"},
     "its application": SIDECAR | {f"{META}pod_container_name": "httpbin"},
-    "a pod that is not annotated": without(SIDECAR, f"{META}pod_annotationpresent_prometheus_io_scrape")
+    "a pod that does not want to be scraped": SIDECAR
+    | {
+        f"{META}pod_name": "no",
+        "__address__": "127.0.0.7:15090",
+        f"{META}pod_ip": "127.0.0.7",
+        f"{META}pod_annotation_prometheus_io_scrape": "false",
+    },
+    "a pod that is not annotated": without(
+        SIDECAR, f"{META}pod_annotationpresent_prometheus_io_scrape", f"{META}pod_annotation_prometheus_io_scrape"
+    )
     | {f"{META}pod_name": "bare", "__address__": "127.0.0.6:15090", f"{META}pod_ip": "127.0.0.6"},
     "an IPv6 sidecar": SIDECAR | {"__address__": "[::1]:15090", f"{META}pod_ip": "::1", f"{META}pod_name": "httpbin-6"},
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshlab import toolchain
+from meshlab import process, toolchain
 from meshlab.cluster import Cluster
 from meshlab.lab import Config, Outcome, Target, overlaid
 from meshlab.toolchain import ToolsMissingError
@@ -32,8 +32,17 @@ class Lab:
 
     def config(self, **over: Any) -> Config:
         """The stack's config for this cluster, with the sections of `over` laid over it."""
+        return self.config_of(self.stack, **over)
+
+    def config_of(self, stack: str, **over: Any) -> Config:
+        """The config of a stack for this cluster."""
         here = {"charts": {"source": self.charts}, "kiali": {"awaitReady": False}}
-        return overlaid(self.stack, {**here, **over})
+        return overlaid(stack, {**here, **over})
+
+    def helm(self, *args: str) -> None:
+        """Run helm on this cluster, as somebody does it by hand."""
+        program = toolchain.ensure(["helm"])["helm"]
+        process.run([program, *args], timeout=120, env={"KUBECONFIG": str(self.cluster.kubeconfig)})
 
     def say(self, line: str) -> None:
         """Keep a line of output, for what must not stand in it."""

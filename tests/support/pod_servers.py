@@ -36,14 +36,18 @@ SIDECAR = {
 @contextmanager
 def pod_servers(cluster: Cluster, folder: Path) -> Iterator[None]:
     """An istiod on port 15014, an Envoy on 15020 as in sidecars, and the lab's own Envoy on 15000 and 15001."""
-    demo = yaml.safe_load((MANIFESTS / "envoy_demo" / "scenarios" / "base.yaml").read_text())
     with ExitStack() as running:
         running.enter_context(_istiod_relay(cluster))
-        for name, config in {"sidecar": SIDECAR, "demo": demo}.items():
+        for name, config in {"sidecar": SIDECAR, "demo": demo_configuration()}.items():
             running.enter_context(_envoy(config, folder / f"envoy-{name}.yaml"))
         for port in (ISTIOD_METRICS, SIDECAR_METRICS, DEMO_ADMIN):
             eventually(lambda port=port: _listens(port), f"something listens on port {port}")
         yield
+
+
+def demo_configuration() -> dict[str, Any]:
+    """What the lab's own Envoy runs with, in the scenario base."""
+    return yaml.safe_load((MANIFESTS / "envoy_demo" / "scenarios" / "base.yaml").read_text())
 
 
 def envoy_program() -> Path:

@@ -178,6 +178,18 @@ def test_httpbin_and_sleep_roll_when_their_revision_changes_and_envoy_does_not()
     assert before["envoy"] == after["envoy"]
 
 
+def test_workloads_that_leave_the_mesh_want_no_sidecar_while_their_namespace_still_has_its_label() -> None:
+    def pods(mesh: dict[str, Any]) -> dict[str, Any]:
+        recording = record("dev", config={"meshlab:mesh": mesh})
+        return recording.named("envoy-demo-httpbin-deployment").inputs["spec"]["template"]["metadata"]
+
+    inside, outside = pods({"namespaces": {"default": "1-17"}}), pods({})
+    assert "sidecar.istio.io/inject" not in inside["labels"]
+    assert inside["annotations"] == {"meshlab.io/revision": "1-17"}
+    assert outside["labels"]["sidecar.istio.io/inject"] == "false"
+    assert "annotations" not in outside
+
+
 def test_without_a_mesh_no_namespace_is_touched_and_nothing_waits_for_istio() -> None:
     recording = record("dev", config={"meshlab:mesh": {}})
     assert not recording.of_type("kubernetes:core/v1:NamespacePatch")
