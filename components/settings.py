@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -15,6 +15,7 @@ from .rules import AlertThresholds
 from .section import Section
 from .settings_errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
 from .settings_rules import broken_rules
+from .settings_secrets import HIDDEN, secrets_in
 from .sizes import Resources, Storage
 from .versions import OPERATOR_CRDS, parse_version
 
@@ -23,6 +24,8 @@ Namespace = Annotated[str, AfterValidator(check.dns_label)]
 Revision = Annotated[str, AfterValidator(check.revision)]
 Duration = Annotated[str, AfterValidator(check.duration)]
 Digest = Annotated[str, AfterValidator(check.digest)]
+ClusterUid = Annotated[str, AfterValidator(check.object_uid)]
+MinorVersion = Annotated[str, AfterValidator(check.minor_version)]
 Registry = Annotated[str, AfterValidator(check.image_registry)]
 HelmValues = dict[str, Any]
 """Values merged over the program's own, last: the way out for whatever has no setting."""
@@ -33,6 +36,10 @@ class ClusterSettings(Section):
 
     context: str | None = None
     """Context of the kubeconfig in force; without it, the kubeconfig's current context."""
+    cluster_uid: ClusterUid | None = None
+    """UID of namespace kube-system, which tells one cluster from any other: `meshlab` works on no other one then."""
+    kubernetes: MinorVersion | None = None
+    """Kubernetes version of the cluster, such as `1.34`; then every Istio of the stack has to support it."""
     image_registry: Registry | None = None
     """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
     image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
@@ -215,6 +222,15 @@ class KialiSettings(Section):
     """Merged over the Kiali object's spec."""
 
 
+class PolicySettings(Section):
+    """What the policy pack in policy/ asks of the stack, and how strictly."""
+
+    enforcement: Literal["advisory", "mandatory"] = "mandatory"
+    """Whether what breaks a rule is only told, or stops `preview` and `up`."""
+    allow_anonymous: bool = False
+    """Whether Grafana and Kiali may let people look who have not signed in."""
+
+
 class Settings(Section):
     """A whole stack file."""
 
@@ -227,6 +243,7 @@ class Settings(Section):
     monitoring: MonitoringSettings
     mesh_monitors: MeshMonitorsSettings
     kiali: KialiSettings
+    policy: PolicySettings
 
 
 def load_settings() -> Settings:
@@ -242,7 +259,9 @@ def load_settings() -> Settings:
 
 
 def _value(config: pulumi.Config, key: str) -> object:
-    """A section as the engine hands it over: JSON, or plain text where a person set a string."""
+    """A section as the engine hands it over: JSON, or plain text where a person set a string. A secret stays hidden."""
+    if is_config_secret(config.full_key(key)):
+        return HIDDEN
     try:
         return config.get_object(key)
     except pulumi.ConfigTypeError:
@@ -259,6 +278,10 @@ def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Setti
     problems = [Problem((key,), f"one of the keys {known}", UNKNOWN_KEY) for key in raw if key not in models]
     sections: dict[str, Section] = {}
     for key, model in models.items():
+        secrets = list(secrets_in(raw.get(key), (key,)))
+        if secrets:
+            problems += secrets
+            continue
         try:
             sections[key] = model.model_validate(raw.get(key, {}))
         except ValidationError as error:

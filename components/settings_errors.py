@@ -9,6 +9,7 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 
 UNKNOWN_KEY = "an unknown key"
+A_SECRET = "a secret"
 SHOWN_CHARACTERS = 200
 
 _TYPE_NAMES: Mapping[str, str] = {
@@ -111,7 +112,7 @@ def _line(problem: Problem, project: str, stack: str) -> str:
     key = f"{project}:{'.'.join(problem.path)}"
     path = f"--path '{project}:{_config_path(problem.path)}'"
     remedy = f"remove with: pulumi config rm {path}"
-    if problem.got != UNKNOWN_KEY:
+    if problem.got not in (UNKNOWN_KEY, A_SECRET):
         remedy = f"set with: pulumi config set {path} VALUE"
     return f"Pulumi.{stack}.yaml: {key}: expected {problem.expected}, got {problem.got} ({remedy})"
 

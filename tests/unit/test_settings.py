@@ -34,7 +34,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "unknown section",
         {"grafana": {}},
         "meshlab:grafana: expected one of the keys charts, cluster, envoyDemo, istio, kiali, mesh, meshMonitors, "
-        "monitoring, sampleApps, got an unknown key (remove with: pulumi config rm --path 'meshlab:grafana')",
+        "monitoring, policy, sampleApps, got an unknown key (remove with: pulumi config rm --path 'meshlab:grafana')",
     ),
     (
         "unknown key",

@@ -1,0 +1,57 @@
+"""`meshlab scrub`: a log of the engine without the secrets of the stack, for whoever is to read it."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import yaml
+
+from .. import process
+from ..engine import engine_environment, find_cli
+from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
+from ..lab import STATE, write_private
+from ..recorder import ROOT, stack_config
+from ..scrubbing import SHORTEST, scrubbed, secrets_of
+from .up import say
+
+EXPORT_LIMIT_SECONDS = 120.0
+
+
+class ScrubError(Exception):
+    """Nothing was scrubbed; the message is one line."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="log to take the secrets out of, in place")
+    parser.add_argument("--stack", default="dev", help="stack whose secrets they are (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rewrite each file whole or not at all; says how many places there were."""
+    stack_config(args.stack, ROOT)  # one line where there is no such stack
+    secrets = _secrets(args.stack)
+    for file in args.files:
+        try:
+            text, count = scrubbed(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
+        except OSError as error:
+            raise ScrubError(f"{file}: expected a log to read, got: {error.strerror}") from None
+        write_private(file, text)
+        say(f"{file}: {count} places of {len(secrets)} secrets of {args.stack}, of {SHORTEST} characters and more")
+    return 0
+
+
+def _secrets(stack: str) -> set[str]:
+    source = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+    environment = {**engine_environment(STATE), **passphrase_environment(stack, key_service(source), STATE)}
+    words = [find_cli(say).command, "--non-interactive", "stack", "export", "--show-secrets", "--stack", stack]
+    try:
+        done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)
+    except process.ProcessError as error:
+        raise ScrubError(f"{stack}: its secrets cannot be read, so that nothing was scrubbed: {error}") from None
+    passphrases = [os.environ.get(PASSPHRASE, "")]
+    for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
+        passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []
+    return secrets_of(json.loads(done.stdout)) | {one for one in passphrases if len(one) >= SHORTEST}

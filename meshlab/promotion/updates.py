@@ -1,0 +1,78 @@
+"""When a stack was last changed, by what changed it: the state that the engine keeps, or the engineless driver's file.
+
+Neither is a record of our own beside them, which plain `pulumi up` or another machine would not write.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from .. import process
+from ..engine import engine_environment, find_cli
+from ..engineless import state_file
+from ..lab import PROJECT, STATE, Say
+from ..recorder import ROOT
+
+EXPORT_LIMIT_SECONDS = 120.0
+NO_STACK = "no stack named"
+
+
+class UpdatesError(Exception):
+    """What was done to a stack cannot be found out; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """The last change of a stack."""
+
+    at: datetime
+    """When it ended; for one that was broken off, when its state was last written."""
+    interrupted: bool = False
+    """Whether the engine does not know how some operation ended."""
+    removed: bool = False
+    """Whether there is nothing left of the stack."""
+
+
+def last_update(stack: str, say: Say, state: Path = STATE) -> Update | None:
+    """The last change of a stack; None where nothing here knows of any. Raises UpdatesError and EngineMissingError."""
+    found = [one for one in (_by_engine(stack, say, state), _engineless(stack, state)) if one is not None]
+    return max(found, key=lambda one: one.at, default=None)
+
+
+def _by_engine(stack: str, say: Say, state: Path) -> Update | None:
+    environment = engine_environment(state)
+    backend = environment["PULUMI_BACKEND_URL"]
+    own = state / "pulumi"
+    if backend == own.as_uri() and not any((own / ".pulumi" / "stacks" / PROJECT).glob(f"{stack}.json*")):
+        return None  # nothing to ask, so that no CLI need be had
+    pulumi = find_cli(say).command
+    try:
+        # Without --show-secrets nothing is decrypted, and no passphrase is needed.
+        done = process.run(
+            [pulumi, "--non-interactive", "stack", "export", "--stack", stack],
+            timeout=EXPORT_LIMIT_SECONDS,
+            cwd=ROOT,
+            env=environment,
+        )
+    except process.CommandFailedError as error:
+        if NO_STACK in error.completed.stderr:
+            return None
+        raise UpdatesError(f"the state of {stack} in {backend} cannot be read: {error}") from None
+    return _of_state(cast(Mapping[str, Any], json.loads(done.stdout)["deployment"] or {}))
+
+
+def _of_state(deployment: Mapping[str, Any]) -> Update | None:
+    manifest = cast(Mapping[str, Any], deployment.get("manifest") or {})
+    if "time" not in manifest:
+        return None
+    at = datetime.fromisoformat(manifest["time"]).astimezone(UTC)
+    return Update(at, bool(deployment.get("pending_operations")), removed=not deployment.get("resources"))
+
+
+def _engineless(stack: str, state: Path) -> Update | None:
+    # Written as an update begins and as it ends, and gone with the stack.
+    file = state_file(stack, state)
+    return Update(datetime.fromtimestamp(file.stat().st_mtime, UTC)) if file.is_file() else None

@@ -1,0 +1,562 @@
+"""Each subject that doctor looks at: what is a problem, what only a warning, and what mends it."""
+
+import argparse
+import json
+import os
+import platform
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.charts import ChartSource
+from components.settings import Settings
+from components.versions import ISTIO_KUBERNETES, istios_for, supports
+from meshlab import lab, repositories
+from meshlab.commands import doctor as command
+from meshlab.doctor import examination, images, programs
+from meshlab.doctor.api import Api, Reached, UnreachableError
+from meshlab.doctor.cluster import cluster, kubernetes
+from meshlab.doctor.crds import crds
+from meshlab.doctor.examination import Question, examine, stop_at_problems
+from meshlab.doctor.finding import Finding, Level, table, worst
+from meshlab.doctor.identity import refuse_another
+from meshlab.doctor.known import Known, known_of
+from meshlab.doctor.permissions import permissions
+from meshlab.doctor.plan import Kind, Plan, PlannedCrd, plural, reduced
+from meshlab.doctor.releases import releases
+from meshlab.doctor.repositories import repositories as chart_repositories
+from meshlab.doctor.state import state
+from meshlab.lab import LabError, Target
+from meshlab.recorder import ProgramError
+from meshlab.recovery.locks import Lock
+from meshlab.recovery.state import ReleaseKey
+from meshlab.rendering.objects import KubernetesObject
+
+UID, OTHER = "4b576dc5-f983-4873-9afd-36562ba06b92", "00000000-0000-0000-0000-000000000000"
+PROM = ReleaseKey("prometheus", "prom")
+
+
+def settings(**over: Any) -> Settings:
+    return lab.settings_of("dev", lab.overlaid("dev", over))
+
+
+def reached(version: str = "v1.34.4") -> Reached:
+    return Reached("https://127.0.0.1:1", UID, version)
+
+
+class FakeApi(Api):
+    """A cluster that answers from what the test gives it."""
+
+    def __init__(
+        self,
+        allowed: Sequence[Mapping[str, str]] | None = None,
+        releases: Mapping[ReleaseKey, str] | None = None,
+        crds: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._allowed, self._releases, self._crds = allowed, releases or {}, crds or {}
+
+    def review(self, manifests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        if manifests[0]["kind"] == "SelfSubjectReview":
+            return [{"userInfo": {"username": "jo"}}]
+        asked = [one["spec"]["resourceAttributes"] for one in manifests]
+        return [{"allowed": self._allowed is None or one in self._allowed} for one in asked]
+
+    def releases(self) -> dict[ReleaseKey, str]:
+        return dict(self._releases)
+
+    def crds(self) -> dict[str, Mapping[str, Any]]:
+        return dict(self._crds)
+
+
+def only(findings: Iterator[Finding]) -> Finding:
+    (one,) = findings
+    return one
+
+
+# Versions
+
+
+@pytest.mark.parametrize(
+    ("istio", "version", "answer"),
+    [
+        ("1.17.6", "v1.26.15", True),
+        ("1.17.6", "1.27", False),
+        ("1.30.3", "v1.34.4", True),
+        ("1.30.3", "v1.31.9", False),
+        ("1.30.3", "v1.34.4-eks-1234567", True),
+        ("1.99.0", "1.34", False),
+    ],
+)
+def test_which_kubernetes_an_istio_supports_stands_in_the_table(istio: str, version: str, answer: bool) -> None:
+    assert supports(istio, version) is answer
+
+
+def test_the_table_has_every_istio_of_the_stacks_and_no_gap() -> None:
+    minors = [int(one.split(".")[1]) for one in ISTIO_KUBERNETES]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    for stack in ("dev", "staging", "prod"):
+        config = lab.settings_of(stack, lab.overlaid(stack, {}))
+        for revision in config.istio.revisions.values():
+            assert revision.version.rpartition(".")[0] in ISTIO_KUBERNETES
+    assert istios_for("1.34") == ["1.28", "1.29", "1.30"]
+
+
+def test_an_istio_that_does_not_support_the_stacks_kubernetes_is_a_settings_error_with_those_that_do() -> None:
+    with pytest.raises(ProgramError) as caught:
+        settings(cluster={"kubernetes": "1.34"})
+    assert str(caught.value).startswith(
+        "Pulumi.dev.yaml: meshlab:istio.revisions.1-17.version: expected Istio 1.28, 1.29, 1.30 for Kubernetes 1.34 "
+        '(Istio 1.17 supports 1.23 to 1.26), got "1.17.6"'
+    )
+    assert settings(cluster={"kubernetes": "1.26"}).cluster.kubernetes == "1.26"
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ({"kubernetes": "v1.34.4"}, "cluster.kubernetes: expected a minor version such as 1.34"),
+        ({"clusterUid": "x"}, "cluster.clusterUid: expected a UID such as "),
+    ],
+)
+def test_what_says_which_cluster_it_is_has_to_be_well_formed(over: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ProgramError, match=expected):
+        settings(cluster=over)
+
+
+# Cluster
+
+
+def test_a_stack_for_another_cluster_is_a_problem() -> None:
+    finding = only(cluster(settings(cluster={"clusterUid": OTHER}), "context x", reached()))
+    assert finding.level is Level.PROBLEM
+    assert f"UID {UID}; the stack is for the cluster with the UID {OTHER} only" in finding.text
+    assert only(cluster(settings(cluster={"clusterUid": UID}), "context x", reached())).level is Level.OK
+
+
+def test_every_command_refuses_another_cluster_than_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Api, "reach", lambda _: reached())
+    monkeypatch.setattr("meshlab.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
+    target = Target(Path("kubeconfig"), embedded=False, label="context x")
+    refuse_another(settings(), target, print)
+    with pytest.raises(LabError, match=r"the stack is for the cluster with the UID .*; nothing was changed"):
+        refuse_another(settings(cluster={"clusterUid": OTHER}), target, print)
+
+
+def test_kubernetes_that_istio_does_not_support_is_a_warning_in_a_lab_and_a_problem_where_rules_are_mandatory() -> None:
+    warning = only(kubernetes(settings(), reached()))
+    assert warning.level is Level.WARNING
+    assert warning.text == "v1.34.4; Istio 1.17.6 (revision 1-17) supports 1.23 to 1.26"
+    assert warning.fix == "for Kubernetes 1.34: Istio 1.28, 1.29, 1.30"
+    mandatory = settings(policy={"enforcement": "mandatory"})
+    assert only(kubernetes(mandatory, reached())).level is Level.PROBLEM
+    assert only(kubernetes(settings(), reached("v1.26.15"))).level is Level.OK
+
+
+def test_another_kubernetes_than_the_stack_expects_is_a_problem() -> None:
+    findings = list(kubernetes(settings(cluster={"kubernetes": "1.26"}), reached()))
+    assert findings[0].level is Level.PROBLEM
+    assert "the stack expects 1.26 (cluster.kubernetes)" in findings[0].text
+
+
+# Rights
+
+
+PLAN = Plan(
+    kinds=(
+        Kind("", "namespaces", "", patched=True),
+        Kind("apps", "deployments", "default"),
+        Kind("apps", "deployments", "prometheus"),
+        Kind("rbac.authorization.k8s.io", "clusterroles", ""),
+    ),
+    crds=(
+        PlannedCrd("prometheuses.monitoring.coreos.com", "prom-crds", "prometheus", "0.60.1"),
+        PlannedCrd("gateways.networking.istio.io", "istio-base", "istio-system"),
+    ),
+    images=(),
+    releases=(("prometheus", "prom"),),
+)
+
+
+def test_whoever_may_do_everything_is_asked_once() -> None:
+    assert only(permissions(FakeApi(), PLAN)).text == "everything (4 kinds and places in the plan)"
+
+
+def test_what_is_refused_is_one_line_a_kind_with_its_verbs_and_places() -> None:
+    allowed = [
+        *({"resource": "namespaces", "verb": verb} for verb in ("get", "patch")),
+        *(
+            {"group": "rbac.authorization.k8s.io", "resource": "clusterroles", "verb": verb}
+            for verb in ("get", "create", "patch", "delete", "escalate")
+        ),
+        {"group": "apps", "resource": "deployments", "verb": "get", "namespace": "default"},
+        {"group": "apps", "resource": "deployments", "verb": "get", "namespace": "prometheus"},
+    ]
+    finding = only(permissions(FakeApi(allowed), PLAN))
+    assert finding.level is Level.PROBLEM
+    assert finding.text.splitlines() == ["jo may not", "create, patch, delete deployments.apps in default, prometheus"]
+    assert "clusterrolebinding meshlab" in finding.fix
+
+
+def test_no_right_to_escalate_is_a_warning_beside_all_other_rights() -> None:
+    asked = [
+        *({"resource": "namespaces", "verb": verb} for verb in ("get", "patch")),
+        *(
+            {"group": group, "resource": resource, "verb": verb, **({"namespace": place} if place else {})}
+            for group, resource, place in [
+                ("apps", "deployments", "default"),
+                ("apps", "deployments", "prometheus"),
+                ("rbac.authorization.k8s.io", "clusterroles", ""),
+            ]
+            for verb in ("get", "create", "patch", "delete")
+        ),
+    ]
+    findings = list(permissions(FakeApi(asked), PLAN))
+    assert [one.level for one in findings] == [Level.OK, Level.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource"),
+    [
+        ("NetworkPolicy", "networkpolicies"),
+        ("Ingress", "ingresses"),
+        ("Endpoints", "endpoints"),
+        ("Gateway", "gateways"),
+        ("Prometheus", "prometheuses"),
+        ("Deployment", "deployments"),
+    ],
+)
+def test_resources_are_called_as_the_api_calls_them(kind: str, resource: str) -> None:
+    assert plural(kind) == resource
+
+
+def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> None:
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "kialis.kiali.io", "annotations": {"operator.prometheus.io/version": "0.93.1"}},
+        "spec": {"group": "kiali.io", "names": {"kind": "Kiali", "plural": "kialis"}, "scope": "Namespaced"},
+    }
+    pod = {"containers": [{"image": "docker.io/library/a:1"}]}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "namespace": "default"},
+        "spec": {"template": {"spec": pod}},
+    }
+    kiali = {"apiVersion": "kiali.io/v1alpha1", "kind": "Kiali", "metadata": {"name": "k", "namespace": "istio-system"}}
+    objects = [
+        KubernetesObject("c", "release", "crds", crd),
+        KubernetesObject("c", "deployment", "", deployment),
+        KubernetesObject("c", "kiali", "", kiali),
+    ]
+    plan = reduced(objects, {"release": ("kiali-operator", "crds")})
+    assert plan.crds == (PlannedCrd("kialis.kiali.io", "crds", "kiali-operator", "0.93.1"),)
+    assert Kind("kiali.io", "kialis", "istio-system") in plan.kinds
+    assert Kind("", "secrets", "kiali-operator") in plan.kinds
+    assert plan.images == ("docker.io/library/a:1",)
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+# Releases and CRDs
+
+
+def test_an_unfinished_release_of_the_stack_leads_to_recover() -> None:
+    known = Known(exists=True, readable=True, releases=frozenset({PROM}))
+    finding = only(releases(FakeApi(releases={PROM: "pending-upgrade"}), "dev", {PROM}, known))
+    assert finding.level is Level.PROBLEM
+    assert finding.fix == "meshlab recover --stack dev"
+
+
+def test_somebody_elses_unfinished_release_is_only_a_note() -> None:
+    theirs = {ReleaseKey("team", "app"): "pending-install"}
+    findings = list(releases(FakeApi(releases=theirs), "dev", {PROM}, Known(exists=False, readable=True)))
+    assert [one.level for one in findings] == [Level.NOTE, Level.OK]
+
+
+def test_a_release_of_our_name_that_the_state_does_not_know_is_a_problem_where_the_state_can_be_read() -> None:
+    api = FakeApi(releases={PROM: "deployed"})
+    finding = only(releases(api, "dev", {PROM}, Known(exists=False, readable=True)))
+    assert finding.level is Level.PROBLEM
+    assert "release prometheus/prom is there (deployed) and not of this stack" in finding.text
+    assert only(releases(api, "dev", {PROM}, Known(exists=True, readable=False))).level is Level.OK
+
+
+def crd_of(name: str, namespace: str, operator: str = "") -> dict[str, Any]:
+    version = {"operator.prometheus.io/version": operator} if operator else {}
+    return {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace, **version},
+    }
+
+
+def test_crds_that_helm_does_not_know_are_handed_over_by_the_commands_that_doctor_prints() -> None:
+    api = FakeApi(crds={"prometheuses.monitoring.coreos.com": {"annotations": {"a": "b"}}})
+    finding = only(crds(api, PLAN))
+    assert finding.level is Level.PROBLEM
+    assert finding.fix.splitlines()[1:] == [
+        "kubectl label crd prometheuses.monitoring.coreos.com app.kubernetes.io/managed-by=Helm --overwrite",
+        "kubectl annotate crd prometheuses.monitoring.coreos.com meta.helm.sh/release-name=prom-crds "
+        "meta.helm.sh/release-namespace=prometheus --overwrite",
+    ]
+
+
+def test_crds_of_another_release_name_that_release() -> None:
+    finding = only(crds(FakeApi(crds={"gateways.networking.istio.io": crd_of("base", "other")}), PLAN))
+    assert finding.level is Level.PROBLEM
+    assert "belong to release other/base, so istio-system/istio-base may not have them" in finding.text
+
+
+def test_a_crd_newer_than_the_plans_is_a_problem() -> None:
+    live = {"prometheuses.monitoring.coreos.com": crd_of("prom-crds", "prometheus", "0.93.1")}
+    finding = only(crds(FakeApi(crds=live), PLAN))
+    assert finding.level is Level.PROBLEM
+    assert "newer operator" in finding.text
+    live = {"prometheuses.monitoring.coreos.com": crd_of("prom-crds", "prometheus", "0.60.1")}
+    assert only(crds(FakeApi(crds=live), PLAN)).level is Level.OK
+
+
+# State
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_a_stack_that_was_never_brought_up_is_as_it_should_be(own: Path) -> None:
+    finding = only(state("dev", own, "file:///state", known_of("dev", own / "pulumi", own), []))
+    assert finding.level is Level.OK
+    assert "has nothing of this stack yet" in finding.text
+
+
+def test_a_state_whose_passphrase_is_gone_is_a_problem(own: Path) -> None:
+    known = Known(exists=True, readable=True, locked_by="passphrase")
+    finding = only(state("dev", own, "file:///state", known, []))
+    assert (finding.subject, finding.level) == ("passphrase", Level.PROBLEM)
+    (own / "passphrase").write_text("x", encoding="utf-8")
+    assert only(state("dev", own, "file:///state", known, [])).level is Level.OK
+
+
+def test_a_state_elsewhere_without_a_passphrase_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    finding = only(state("dev", own, "s3://bucket", Known(exists=False, readable=False), []))
+    assert (finding.subject, finding.level) == ("passphrase", Level.PROBLEM)
+
+
+def test_too_little_room_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshlab.doctor.state.ROOM_MEGABYTES", 10**9)
+    finding = only(state("dev", own, "file:///state", Known(exists=False, readable=True), []))
+    assert finding.level is Level.PROBLEM
+    assert "MB of room" in finding.text
+
+
+def test_a_lock_is_told_with_who_holds_it_and_what_to_do(own: Path) -> None:
+    now = datetime.now(UTC)
+    nobody = Known(exists=True, readable=True)
+    living = only(state("dev", own, "", nobody, [Lock(own, os.getpid(), "me", platform.node(), now)]))
+    assert (living.level, living.fix) == (Level.PROBLEM, "wait for it")
+    dead = only(state("dev", own, "", nobody, [Lock(own, 0, "", "", None)]))
+    assert (dead.level, dead.fix) == (Level.PROBLEM, "meshlab recover --stack dev")
+    elsewhere = only(state("dev", own, "", nobody, [Lock(own, 1, "me", "elsewhere", now)]))
+    assert "--holder-is-gone" in elsewhere.fix
+
+
+def test_operations_that_never_ended_lead_to_recover(own: Path) -> None:
+    known = Known(exists=True, readable=True, pending=("a", "b", "c", "d"))
+    finding = only(state("dev", own, "", known, []))
+    assert finding.text == "4 operations never ended: a, b, c and others"
+    assert finding.fix == "meshlab recover --stack dev"
+
+
+def test_what_the_state_knows_is_read_without_the_engine(own: Path) -> None:
+    def release(name: str) -> dict[str, Any]:
+        inputs = {"name": name, "namespace": "prometheus"}
+        return {"urn": f"u::{name}", "type": "kubernetes:helm.sh/v3:Release", "inputs": inputs}
+
+    latest = {
+        "resources": [release("prom")],
+        "pending_operations": [{"type": "creating", "resource": release("prom-crds")}],
+        "secrets_providers": {"type": "passphrase"},
+    }
+    file = own / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"checkpoint": {"latest": latest}}), encoding="utf-8")
+    known = known_of("dev", own / "pulumi", own)
+    assert known.releases == {PROM, ReleaseKey("prometheus", "prom-crds")}
+    assert known.pending == ("prom-crds",)
+    assert known.locked_by == "passphrase"
+
+
+# Charts and images
+
+
+def test_silent_upstream_repositories_are_a_warning_and_a_silent_mirror_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    silent = repositories.Answer("https://charts.test/index.yaml", ok=False, reason="no route")
+    monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source, limit: [silent])
+    assert only(chart_repositories(ChartSource())).level is Level.WARNING
+    assert only(chart_repositories(ChartSource("https://mirror.test"))).level is Level.PROBLEM
+    assert only(chart_repositories(ChartSource("/charts"))).level is Level.OK
+
+
+@contextmanager
+def registry() -> Iterator[str]:
+    """A registry on loopback that gives everybody a token, and has one image."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            if self.headers.get("Authorization") != "Bearer for-all":
+                self.send_response(401)
+                realm = f"http://{self.headers['Host']}/token"
+                self.send_header("WWW-Authenticate", f'Bearer realm="{realm}",service="here",scope="pull"')
+            else:
+                self.send_response(200 if self.path == "/v2/library/alpine/manifests/3.22" else 404)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            assert self.path == "/token?service=here&scope=pull"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"token": "for-all"}')
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_image_that_its_registry_has_is_found_by_an_anonymous_token_and_another_is_missed() -> None:
+    with registry() as host:
+        there, missing = f"{host}/library/alpine:3.22", f"{host}/library/alpine:3.99"
+        assert only(images.images((there,))).level is Level.OK
+        finding = only(images.images((there, missing)))
+    assert finding.level is Level.PROBLEM
+    assert finding.text == f"{missing}: not there"
+
+
+def test_a_registry_that_does_not_answer_is_a_problem() -> None:
+    with registry() as host:
+        gone = f"{host}/library/alpine:3.22"
+    assert "no answer" in only(images.images((gone,))).text
+
+
+@pytest.mark.parametrize(
+    ("image", "url"),
+    [
+        ("docker.io/istio/pilot:1.30.3", "https://registry-1.docker.io/v2/istio/pilot/manifests/1.30.3"),
+        ("alpine", "https://registry-1.docker.io/v2/library/alpine/manifests/latest"),
+        ("quay.io/a/b:1@sha256:ab", "https://quay.io/v2/a/b/manifests/sha256:ab"),
+        ("registry.test:5000/m/a/b:1", "https://registry.test:5000/v2/m/a/b/manifests/1"),
+    ],
+)
+def test_an_images_manifest_is_where_container_engines_look_for_it(image: str, url: str) -> None:
+    assert images.Reference.of(image).manifest_url == url
+
+
+# Tools
+
+
+def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("meshlab.toolchain.find", lambda name: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None)
+    found = list(programs.programs())
+    assert [one.level for one in found if "no helm" in one.text] == [Level.PROBLEM]
+    monkeypatch.setattr(programs.shutil, "which", lambda name: "/usr/bin/go" if name == "go" else None)
+    found = list(programs.programs())
+    assert [one.level for one in found if one.text.startswith("helm")] == [Level.NOTE]
+    assert [one.level for one in found if "no pulumi" in one.text] == [Level.WARNING]
+
+
+# The whole
+
+
+@pytest.fixture
+def no_charts_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = repositories.Answer("https://charts.test/index.yaml", ok=True)
+    monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source, limit: [answer])
+
+
+@pytest.mark.usefixtures("no_charts_asked_for")
+def test_a_cluster_that_does_not_answer_is_one_problem_and_the_rest_is_still_looked_at(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_: Api) -> Reached:
+        raise UnreachableError("connection refused")
+
+    monkeypatch.setattr(Api, "reach", silent)
+    monkeypatch.setattr("meshlab.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
+    findings = examine(Question("dev", Target(own / "k", embedded=False, label="context x"), own), print)
+    assert [one.text for one in findings if one.level is Level.PROBLEM] == [
+        "context x does not answer: connection refused"
+    ]
+    assert {"tools", "charts", "state", "cluster"} <= {one.subject for one in findings}
+
+
+@pytest.mark.usefixtures("no_charts_asked_for")
+def test_an_error_of_one_subject_does_not_hide_the_others(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Iterator[Finding]:
+        raise LabError("broken")
+
+    monkeypatch.setattr(examination, "programs", broken)
+    findings = examine(Question("dev", None, own), print)
+    assert [one.subject for one in findings if one.level is Level.PROBLEM] == ["tools"]
+    assert "cluster" in {one.subject for one in findings}
+
+
+def test_up_stops_at_a_problem_and_goes_on_with_a_warning(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
+    warning = Finding("kubernetes", Level.WARNING, "old", "upgrade")
+    monkeypatch.setattr(examination, "examine", lambda question, say: [warning])
+    said: list[str] = []
+    stop_at_problems(Question("dev", None, own), said.append)
+    assert said == ["warning  kubernetes  old", "                     fix: upgrade"]
+    problem = Finding("lock", Level.PROBLEM, "held", "meshlab recover --stack dev")
+    monkeypatch.setattr(examination, "examine", lambda question, say: [warning, problem])
+    with pytest.raises(LabError) as caught:
+        stop_at_problems(Question("dev", None, own), said.append)
+    assert "fix: meshlab recover --stack dev" in str(caught.value)
+    assert "nothing was changed" in str(caught.value)
+
+
+def test_the_table_has_a_row_a_finding_with_its_fix_below_and_lines_of_one_kind_in_one_column() -> None:
+    rows = [Finding("a", Level.OK, "fine"), Finding("longer", Level.PROBLEM, "bad\nreally", "do this\nand that")]
+    assert table(rows) == [
+        "ok       a       fine",
+        "problem  longer  bad",
+        "                 really",
+        "                 fix: do this",
+        "                      and that",
+    ]
+    assert worst(rows) is Level.PROBLEM
+    assert worst([]) is Level.OK
+
+
+@pytest.mark.parametrize(("level", "code"), [(Level.PROBLEM, 1), (Level.WARNING, 0)])
+def test_the_exit_code_says_whether_up_would_go_through(
+    level: Level, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "examine", lambda question, say: [Finding("a", level, "text", "fix")])
+    monkeypatch.setattr(command, "_embedded", lambda: None)
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    args = parser.parse_args(["--json"])
+    assert args.run(args) == code
+    document = json.loads(capsys.readouterr().out)
+    assert document["findings"] == [{"subject": "a", "level": level.name.lower(), "text": "text", "fix": "fix"}]
+    assert document["worst"] == level.name.lower()

@@ -1,0 +1,272 @@
+"""What counts as drift of one object, and what of it is said, without a cluster."""
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from meshlab.drift.api import DRIFT_MANAGER
+from meshlab.drift.comparison import comparable, differences, untouched
+from meshlab.drift.copies import extras
+from meshlab.drift.fields import disowned, managers
+from meshlab.drift.finding import Difference, Finding, What, short
+from meshlab.drift.mending import _order  # type: ignore[reportPrivateUsage]
+from meshlab.drift.noise import RULES, autoscaled, is_noise
+from meshlab.drift.records import records_of, release_findings
+from meshlab.recorder import ROOT
+from meshlab.rendering.objects import KubernetesObject
+from meshlab.rendering.releases import Release
+
+LABELS = {"f:metadata": {"f:labels": {"f:app": {}}}}
+
+
+def manager(name: str, fields: dict[str, Any], operation: str = "Update", subresource: str = "") -> dict[str, Any]:
+    entry = {"manager": name, "operation": operation, "fieldsV1": fields, "time": "2026-01-01T00:00:00Z"}
+    return {**entry, **({"subresource": subresource} if subresource else {})}
+
+
+def deployment(*entries: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    metadata = {"name": "web", "namespace": "shop", "labels": {"app": "web"}, "managedFields": list(entries)}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def found(live: dict[str, Any], applied: dict[str, Any], *, patch: bool = False) -> dict[str, tuple[Any, Any]]:
+    return {one.path: (one.live, one.wanted) for one in differences(live, applied, set(), patch=patch)}
+
+
+def test_an_object_that_is_as_declared_has_no_differences() -> None:
+    live = deployment(manager("helm", {"f:spec": {"f:replicas": {}}}), replicas=1)
+    assert found(live, live) == {}
+
+
+def test_what_the_server_keeps_itself_is_no_difference() -> None:
+    live, applied = deployment(replicas=1), deployment(replicas=1)
+    live["metadata"] |= {"resourceVersion": "7", "generation": 3}
+    live["status"] = {"replicas": 1}
+    assert found(live, applied) == {}
+
+
+def test_a_changed_field_says_who_changed_it_and_when() -> None:
+    fields = {"f:spec": {"f:replicas": {}}}
+    live = deployment(manager("kubectl-edit", fields), replicas=3)
+    (one,) = differences(live, deployment(manager(DRIFT_MANAGER, fields, "Apply"), replicas=1), set(), patch=False)
+    assert one.line == "spec.replicas: 3, expected 1 (by kubectl-edit at 2026-01-01T00:00:00Z)"
+
+
+def test_items_of_a_list_are_told_by_their_names_and_their_order_by_itself() -> None:
+    first, second = {"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}
+    live = deployment(containers=[{**second, "image": "b:2"}, first])
+    names = ["spec.containers[name=b]", "spec.containers[name=a]"]
+    assert found(live, deployment(containers=[first, second])) == {
+        "spec.containers[name=b].image": ("b:2", "b:1"),
+        "spec.containers": (names, names[::-1]),
+    }
+
+
+def test_of_lists_without_names_only_what_one_of_them_has_is_said() -> None:
+    one, other = {"verbs": ["get"]}, {"verbs": ["*"]}
+    assert found(deployment(rules=[one, other]), deployment(rules=[one])) == {"spec.rules": ([other], [])}
+
+
+def test_a_field_that_a_stranger_adds_is_a_difference_though_no_dry_run_shows_it() -> None:
+    live = deployment(manager("kubectl-label", {"f:metadata": {"f:labels": {"f:owner": {}}}}))
+    live["metadata"]["labels"]["owner"] = "me"
+    (one,) = differences(live, live, set(), patch=False)
+    assert (one.path, one.live, one.wanted, one.declared) == ("metadata.labels.owner", "me", None, False)
+    assert one.pointer == "/metadata/labels/owner"
+
+
+def test_an_added_item_is_one_difference_however_many_fields_it_has() -> None:
+    item = {".": {}, "f:name": {}, "f:image": {}}
+    fields = {"f:spec": {"f:containers": {'k:{"name":"debug"}': item}}}
+    live = deployment(manager("kubectl-patch", fields), containers=[{"name": "debug", "image": "x"}])
+    assert list(found(live, live)) == ["spec.containers[name=debug]"]
+
+
+@pytest.mark.parametrize("name", ["kube-controller-manager", "pilot-discovery", "helm", "pulumi-kubernetes-ab12"])
+def test_what_tools_and_controllers_add_is_theirs(name: str) -> None:
+    live = deployment(manager(name, {"f:spec": {"f:paused": {}}}), paused=True)
+    assert found(live, live) == {}
+
+
+def test_a_field_that_the_stack_declares_is_no_addition_whoever_wrote_it() -> None:
+    fields = {"f:spec": {"f:replicas": {}}}
+    live = deployment(manager("kubectl-scale", fields), replicas=1)
+    applied = deployment(manager("kubectl-scale", fields), manager(DRIFT_MANAGER, fields, "Apply"), replicas=1)
+    assert found(live, applied) == {}
+
+
+def test_of_a_patched_object_only_the_patch_is_the_stacks() -> None:
+    live = deployment(manager("kubectl-label", LABELS))
+    assert found(live, live, patch=True) == {}
+    assert found(live, live) != {}
+
+
+def test_an_object_that_is_going_is_a_difference() -> None:
+    live = deployment()
+    live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert list(found(live, live)) == ["metadata.deletionTimestamp"]
+
+
+def test_values_of_a_secret_are_never_in_a_difference() -> None:
+    live = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"password": "aHVudGVy"}}
+    wanted = {**live, "data": {"password": "b3RoZXI="}}
+    (one,) = differences(live, wanted, set(), patch=False)
+    assert (one.path, one.live, one.wanted) == ("data.password", "<secret>", "<secret>")
+
+
+def test_a_manifest_is_compared_as_the_api_server_keeps_it() -> None:
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "s", "creationTimestamp": None, "annotations": {"pulumi.com/skipAwait": "true"}},
+        "stringData": {"user": "admin"},
+        "status": {},
+    }
+    assert comparable(secret) == {
+        "kind": "Secret",
+        "metadata": {"name": "s", "annotations": {}},
+        "data": {"user": base64.b64encode(b"admin").decode()},
+    }
+
+
+def test_a_crd_counts_as_untouched_only_where_no_stranger_wrote_and_all_is_there() -> None:
+    manifest = deployment(replicas=1)
+    del manifest["metadata"]["managedFields"]
+    assert untouched(deployment(manager("helm", LABELS), replicas=1, paused=False), manifest)
+    assert not untouched(deployment(manager("helm", LABELS), replicas=2), manifest)
+    assert not untouched(deployment(manager("kubectl-edit", LABELS), replicas=1), manifest)
+
+
+def test_replicas_are_an_autoscalers_only_where_it_scales_that_very_object() -> None:
+    scaler = {
+        "metadata": {"namespace": "shop"},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+    }
+    live = deployment(replicas=3)
+    assert is_noise(live, "spec.replicas", autoscaled([scaler]))
+    assert not is_noise(live, "spec.replicas", set())
+
+
+def test_every_rule_of_what_is_no_drift_is_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        assert rule.why in text
+
+
+def test_letting_go_of_fields_keeps_every_other_of_theirs() -> None:
+    theirs = {"f:metadata": {"f:labels": {"f:app": {}, "f:owner": {}}}}
+    live = deployment(manager("helm", LABELS), manager("kubectl-edit", theirs), manager("kubectl-label", LABELS))
+    left = disowned(live, {("f:metadata", "f:labels", "f:app")}, lambda one: one.name == "helm")
+    assert [entry["manager"] for entry in left] == ["helm", "kubectl-edit"]
+    (_, edited) = managers({"metadata": {"managedFields": left}})
+    assert edited.fields == {("f:metadata", "f:labels", "f:owner")}
+
+
+def test_of_one_list_later_items_are_removed_first() -> None:
+    pointers = ["/spec/items/2", "/spec/items/10", "/spec/items/10/name"]
+    assert sorted(pointers, key=_order, reverse=True) == ["/spec/items/10/name", "/spec/items/10", "/spec/items/2"]
+
+
+MONITOR = {
+    "apiVersion": "monitoring.coreos.com/v1",
+    "kind": "ServiceMonitor",
+    "metadata": {"name": "istiod", "namespace": "prometheus", "labels": {"release": "prom"}},
+    "spec": {"selector": {"matchLabels": {"app": "istiod"}}},
+}
+
+
+def copies(*others: dict[str, Any]) -> list[str]:
+    known = [KubernetesObject("mesh-monitors", "monitor", "", MONITOR)]
+    components = {("prometheus", "prom"): "monitoring"}
+    return [f"{one.name}: {one.note}" for one in extras(known, [MONITOR, *others], components, {"prometheus"})]
+
+
+def other(name: str, **changes: Any) -> dict[str, Any]:
+    metadata = {**MONITOR["metadata"], "name": name, **changes.pop("metadata", {})}  # type: ignore[dict-item]
+    return {**MONITOR, **changes, "metadata": metadata}
+
+
+def test_an_object_with_the_labels_and_content_of_ours_is_a_copy() -> None:
+    assert copies(other("second")) == ["second: a copy of ServiceMonitor prometheus/istiod"]
+
+
+def test_an_object_of_another_content_or_other_labels_is_somebody_elses() -> None:
+    assert copies(other("second", spec={"selector": {}})) == []
+    assert copies(other("second", metadata={"labels": {"release": "other"}})) == []
+
+
+def test_an_object_that_says_it_is_of_our_release_is_extra_unless_a_controller_or_a_hook_made_it() -> None:
+    marks = {"meta.helm.sh/release-name": "prom", "meta.helm.sh/release-namespace": "prometheus"}
+    assert copies(other("x", spec={}, metadata={"annotations": marks})) == [
+        "x: says it belongs to the release prom, which brings no such object"
+    ]
+    assert copies(other("x", metadata={"annotations": {**marks, "helm.sh/hook": "pre-install"}})) == []
+    assert copies(other("x", metadata={"ownerReferences": [{"name": "owner"}]})) == []
+
+
+def helm_secret(version: int, values: dict[str, Any], status: str = "deployed") -> dict[str, Any]:
+    content = {
+        "info": {"status": status},
+        "chart": {"metadata": {"name": "kube-prometheus-stack", "version": "1.0.0"}},
+        "config": values,
+    }
+    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(content).encode()))).decode()
+    labels = {"name": "prom", "version": str(version), "owner": "helm"}
+    metadata = {"name": f"sh.helm.release.v1.prom.v{version}", "namespace": "prometheus", "labels": labels}
+    return {"type": "helm.sh/release.v1", "metadata": metadata, "data": {"release": packed}}
+
+
+RELEASE = Release(
+    component="monitoring",
+    resource="monitoring-stack",
+    name="prom",
+    namespace="prometheus",
+    chart="kube-prometheus-stack",
+    version="1.0.0",
+    reference="kube-prometheus-stack",
+    repository="",
+    values={"grafana": {"enabled": True}},
+    skip_crds=True,
+)
+
+
+def of_release(*secrets: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    findings = release_findings([RELEASE], records_of(secrets))
+    return [(str(one.what), [each.line for each in one.differences]) for one in findings]
+
+
+def test_a_release_of_the_same_chart_and_values_is_as_it_should_be() -> None:
+    assert of_release(helm_secret(1, {}), helm_secret(2, {"grafana": {"enabled": True}})) == []
+
+
+def test_a_release_is_judged_by_its_newest_revision() -> None:
+    told = of_release(helm_secret(10, {"grafana": {"enabled": False}}), helm_secret(9, {"grafana": {"enabled": True}}))
+    assert told == [("edited", ["values.grafana.enabled: False, expected True"])]
+
+
+def test_a_release_that_did_not_end_well_or_is_gone_is_a_finding() -> None:
+    assert of_release(helm_secret(1, {"grafana": {"enabled": True}}, "failed")) == [
+        ("edited", ["status: failed, expected deployed"])
+    ]
+    assert of_release() == [("deleted", [])]
+
+
+def test_json_has_who_owns_each_object_and_leaves_out_what_says_nothing() -> None:
+    one = Finding(What.EDITED, "v1", "Service", "default", "envoy", "envoy-demo", differences=(Difference("a", 1, 2),))
+    assert one.json() == {
+        "what": "edited",
+        "apiVersion": "v1",
+        "kind": "Service",
+        "namespace": "default",
+        "name": "envoy",
+        "component": "envoy-demo",
+        "owner": "program",
+        "differences": [{"path": "a", "live": 1, "wanted": 2, "by": ""}],
+    }
+
+
+def test_a_long_value_is_cut_and_nothing_is_called_nothing() -> None:
+    assert short(None) == "nothing"
+    assert len(short("x" * 500)) == 80

@@ -1,0 +1,136 @@
+"""What is a stack's and why something stays, without a cluster."""
+
+from typing import Any
+
+import pytest
+
+from meshlab.cli import COMMANDS
+from meshlab.recorder import Recording, record
+from meshlab.removal.crds import described, unkept
+from meshlab.removal.kept import kept_for
+from meshlab.removal.kiali import RemovalError
+from meshlab.removal.left import Left, lines
+from meshlab.removal.ours import Ours
+from meshlab.removal.removal import refuse_protected
+
+
+@pytest.fixture
+def ours(dev: Recording) -> Ours:
+    return Ours.of(dev.resources)
+
+
+def live(kind: str, name: str, namespace: str = "", **content: Any) -> dict[str, Any]:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **content.pop("metadata", {})}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+
+
+def helm_marks(namespace: str, name: str) -> dict[str, Any]:
+    return {"annotations": {"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "mark"),
+    [
+        (live("ClusterRole", "x", metadata=helm_marks("prometheus", "prom")), "helm release prom"),
+        (live("Service", "envoy", "default"), "declared by the program"),
+        (live("Secret", "anything", "istio-system"), "in the stack's namespace istio-system"),
+        (live("ClusterRole", "x", metadata={"labels": {"app.kubernetes.io/instance": "prom"}}), "label"),
+        (live("ClusterRole", "kiali", metadata={"labels": {"app.kubernetes.io/part-of": "kiali"}}), "label of a Kiali"),
+        (live("ConfigMap", "x", "shop", metadata={"labels": {"istio.io/config": "true"}}), "written by istiod"),
+        (
+            live(
+                "MutatingWebhookConfiguration",
+                "x",
+                webhooks=[{"clientConfig": {"service": {"namespace": "istio-system", "name": "istiod"}}}],
+            ),
+            "calls istio-system/istiod",
+        ),
+        (
+            live("ClusterRoleBinding", "x", subjects=[{"namespace": "prometheus", "name": "prom"}]),
+            "gives rights to prometheus/prom",
+        ),
+        (
+            live("PersistentVolume", "x", spec={"claimRef": {"namespace": "prometheus", "name": "db"}}),
+            "was claimed by prometheus/db",
+        ),
+    ],
+)
+def test_an_object_of_the_stack_is_known_by_a_mark(ours: Ours, manifest: dict[str, Any], mark: str) -> None:
+    assert ours.mark(manifest).startswith(mark)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        live("ClusterRole", "x", metadata=helm_marks("elsewhere", "prom")),
+        # Another team's release may be called the same.
+        live(
+            "ClusterRole",
+            "x",
+            metadata={**helm_marks("elsewhere", "prom"), "labels": {"app.kubernetes.io/instance": "prom"}},
+        ),
+        live("Namespace", "default"),
+        live("Service", "theirs", "default"),
+        live("PersistentVolume", "x", spec={"claimRef": {"namespace": "shop", "name": "db"}}),
+        live("ClusterRoleBinding", "x", subjects=[{"kind": "Group", "name": "admins"}]),
+    ],
+)
+def test_an_object_of_others_has_no_mark(ours: Ours, manifest: dict[str, Any]) -> None:
+    assert ours.mark(manifest) == ""
+
+
+def test_what_is_kept_on_purpose_has_a_reason_and_a_command() -> None:
+    for manifest in (live("CustomResourceDefinition", "x"), live("ConfigMap", "istio-ca-root-cert", "shop")):
+        reason = kept_for(manifest)
+        assert reason is not None
+        assert reason.why
+        assert reason.command
+    assert kept_for(live("ConfigMap", "x", "shop")) is None
+
+
+def test_a_volume_is_kept_only_where_its_class_keeps_it() -> None:
+    assert kept_for(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Retain"})) is not None
+    assert kept_for(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Delete"})) is None
+
+
+def test_the_report_groups_what_is_kept_and_names_each_leftover_with_its_command() -> None:
+    manifests = [
+        live("CustomResourceDefinition", "probes.monitoring.coreos.com"),
+        live("CustomResourceDefinition", "prometheuses.monitoring.coreos.com"),
+        live("Secret", "s", "shop"),
+    ]
+    report = list(lines([Left(one, "a mark", kept_for(one)) for one in manifests]))
+    assert report[0].endswith("to remove: meshlab destroy --purge-crds")
+    assert report[1:] == [
+        "  monitoring.coreos.com: probes, prometheuses",
+        "left over: Secret shop/s (a mark); to remove: kubectl delete secret s --namespace shop",
+        "2 objects kept on purpose, 1 left over",
+    ]
+
+
+def test_crds_that_helm_would_delete_are_those_without_the_policy() -> None:
+    keep = {"annotations": {"helm.sh/resource-policy": "keep"}}
+    manifests = [
+        live("CustomResourceDefinition", "kept", metadata=keep),
+        live("CustomResourceDefinition", "gone"),
+        live("Service", "s"),
+    ]
+    assert unkept(manifests) == ["gone"]
+
+
+def test_objects_are_counted_by_kind_and_some_are_named() -> None:
+    monitors = [live("ServiceMonitor", f"m{number}", "shop") for number in range(4)]
+    assert described(monitors) == "4 ServiceMonitor (shop/m0, shop/m1, shop/m2 and 1 more)"
+
+
+def test_a_stack_whose_namespaces_are_protected_is_refused_before_anything_goes(dev: Recording) -> None:
+    with pytest.raises(RemovalError, match=r"istio-system, .* are protected from removal \(set meshlab:cluster"):
+        refuse_protected("prod", record("prod").resources)
+    refuse_protected("dev", dev.resources)
+
+
+def test_destroy_and_down_are_the_same() -> None:
+    assert {"down", "destroy"} <= set(COMMANDS)
+    from meshlab.commands import destroy, down
+
+    assert (destroy.run, destroy.configure) == (down.run, down.configure)

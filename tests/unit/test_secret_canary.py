@@ -1,0 +1,280 @@
+"""A known secret goes through every place that the program has for one, and is found nowhere in clear.
+
+Here: stack files, recordings, golden dumps, the engineless driver and what commands print. Rendered files and diffs are
+in tests/render, verify's reports in tests/verify, the engine's state, outputs and logs in tests/engine.
+"""
+
+import argparse
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import MockResourceArgs
+
+from components.settings import Settings, parse_settings
+from components.settings_errors import SettingsError
+from meshlab import engine_secrets, engineless, process, recorder
+from meshlab.commands import up
+from meshlab.graph import picture_of
+from meshlab.graph_drawing import svg_of
+from meshlab.lab import LabError, Outcome, Step, Target, overlaid
+from meshlab.recorder import ProgramError, record, stack_config
+from tests.golden.test_golden import dump
+from tests.support.canary import CANARY, files_below, forms, sightings
+
+STACKS = ("dev", "staging", "prod")
+SECURE = {"secure": CANARY}
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The random provider gives the canary, as the secret that its answer is."""
+
+    def new_resource(self: Any, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        state: dict[str, Any] = dict(args.inputs)
+        if args.typ == engineless.PASSWORD:
+            state["result"] = pulumi.Output.secret(CANARY)
+        return f"{args.name}-id", state
+
+    monkeypatch.setattr(recorder._Echo, "new_resource", new_resource)
+
+
+def test_every_form_of_the_canary_would_be_seen() -> None:
+    long = f"admin:{CANARY}, and more"
+    for shift in range(3):
+        text = base64.b64encode(b"x" * shift + long.encode()).decode()
+        assert [seen for seen in sightings(CANARY, {"x": text}) if "base64" in seen]
+    assert sightings(CANARY, {"x": json.dumps({"a": CANARY})}) == ["x: JSON"]
+    assert "x: JSON within JSON" in sightings(CANARY, {"x": json.dumps(json.dumps({"a": CANARY}))})
+    assert sightings(CANARY, {"x": f"a {CANARY} b"})[0] == "x: clear"
+    assert all(len(form) > 20 for form in forms(CANARY).values())
+
+
+# A secret in a stack file
+
+
+def places(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if isinstance(value, dict) and value:
+        return [path, *(place for key, entry in value.items() for place in places(entry, (*path, key)))]
+    return [path]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_secret_anywhere_in_a_stack_file_is_refused_by_its_place_and_not_shown(stack: str) -> None:
+    raw = {key.removeprefix("meshlab:"): value for key, value in stack_config(stack).items()}
+    raw |= {name: {} for name in ("charts", "mesh", "meshMonitors", "cluster", "sampleApps") if name not in raw}
+    tried = 0
+    for section, content in raw.items():
+        for path in places(content):
+            changed = _with(content, path, SECURE)
+            with pytest.raises(SettingsError) as caught:
+                parse_settings({**raw, section: changed}, project="meshlab", stack=stack)
+            key = ".".join(("meshlab:" + section, *path))
+            line = next(line for line in str(caught.value).splitlines() if f"{key}: expected plain values" in line)
+            assert line.endswith(")")
+            assert "got a secret (remove with: pulumi config rm --path '" in line
+            assert sightings(CANARY, {"error": str(caught.value)}) == []
+            tried += 1
+    assert tried > len(Settings.model_fields)
+
+
+def _with(value: Any, path: tuple[str, ...], put: Any) -> Any:
+    return {**value, path[0]: _with(value[path[0]], path[1:], put)} if path else put
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("meshlab:monitoring", {"values": {"alertmanager": {"config": {"receivers": [SECURE]}}}}),
+        ("meshlab:kiali", {"spec": {"external_services": {"grafana": {"auth": {"password": SECURE}}}}}),
+        ("meshlab:istio", {"revisions": {"1-30": {"version": "1.30.3", "values": {"pilot": {"env": {"X": SECURE}}}}}}),
+    ],
+)
+def test_a_secret_in_the_values_that_charts_get_is_refused_where_it_stands(key: str, values: Mapping[str, Any]) -> None:
+    config = {**overlaid("staging", {}), key: {**stack_config("staging")[key], **values}}
+    with pytest.raises(ProgramError) as caught:
+        record("staging", config=config)
+    assert f"Pulumi.staging.yaml: {key}." in str(caught.value)
+    assert "got a secret" in str(caught.value)
+    assert sightings(CANARY, {"error": str(caught.value)}) == []
+
+
+def test_a_section_that_the_engine_hands_over_decrypted_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The engine says that `meshlab:kiali` holds a secret, and hands all of it over in clear.
+    setting = recorder.set_all_config
+    monkeypatch.setattr(recorder, "set_all_config", lambda config: setting(config, ["meshlab:kiali"]))
+    with pytest.raises(ProgramError) as caught:
+        record("dev", config={"meshlab:kiali": {"version": CANARY, "spec": {"x": CANARY}}})
+    assert str(caught.value) == (
+        "Pulumi.dev.yaml: meshlab:kiali: expected plain values (a secret goes into a Secret of the cluster, which the "
+        "values name: docs/secrets.md), got a secret (remove with: pulumi config rm --path 'meshlab:kiali')"
+    )
+
+
+def test_values_with_a_key_called_secure_beside_others_are_no_secret() -> None:
+    raw = {key.removeprefix("meshlab:"): value for key, value in stack_config("dev").items()}
+    raw["kiali"] = {**raw["kiali"], "spec": {"server": {"secure": "yes", "port": 1}, "tls": {"secure": True}}}
+    parse_settings(raw, project="meshlab", stack="dev")
+
+
+# Grafana's password
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_generated_password_is_in_no_recording_no_golden_dump_no_output_and_no_picture(stack: str) -> None:
+    plain, masked = record(stack), record(stack, generated="<made by up>", masked=True)
+    # It did go through: into the Secret that Grafana reads, and into the stack's output.
+    assert plain.named("monitoring-grafana-admin").inputs["stringData"] in (
+        recorder.SECRET,
+        {
+            "admin-user": "admin",
+            "admin-password": recorder.SECRET,
+        },
+    )
+    assert plain.outputs["grafanaPassword"] == recorder.SECRET
+    seen = {
+        "recording": repr(plain),
+        "masked recording": repr(masked),
+        "golden dump": dump(plain),
+        "golden dump of what is masked": dump(masked),
+        "outputs": repr((plain.outputs, masked.outputs)),
+        "picture": svg_of(picture_of(plain.resources)),
+    }
+    assert sightings(CANARY, seen) == []
+
+
+@pytest.mark.usefixtures("known")
+def test_the_canary_is_what_would_be_seen_without_masking() -> None:
+    assert sightings(CANARY, {"recording": repr(record("dev", generated="x"))})
+
+
+def test_up_tells_where_things_are_and_not_the_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {"grafana": "http://x", "grafanaPassword": CANARY}
+    outcome = Outcome((Step("monitoring-grafana-admin", "create", 1.0),), outputs)
+    session = SimpleNamespace(
+        driver=SimpleNamespace(up=lambda: outcome),
+        target=Target(Path("kubeconfig"), embedded=False, label="context x"),
+        announcements=(),
+    )
+    monkeypatch.setattr(up, "open_session", lambda args, say: session)
+    for check in ("stop_at_problems", "refuse_strangers"):
+        monkeypatch.setattr(up, check, lambda asked, say: None)
+    assert up.run(argparse.Namespace(stack="dev", charts=None)) == 0
+    said = capsys.readouterr()
+    assert "http://x" in said.out
+    assert sightings(CANARY, {"stdout": said.out, "stderr": said.err}) == []
+
+
+class Machine:
+    """Where helm and kubectl would run: keeps each command line and what went in, and answers nothing."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, ...]] = []
+        self.inputs: list[str] = []
+
+    def run(self, words: list[Any], stdin: str = "", **rest: Any) -> process.Completed:
+        self.commands.append(tuple(map(str, words)))
+        self.inputs.append(stdin)
+        return process.Completed(self.commands[-1], 0, "", "", 0.0)
+
+
+def test_without_an_engine_the_password_is_in_the_cluster_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, said = Machine(), list[str]()
+    monkeypatch.setattr(process, "run", machine.run)
+    monkeypatch.setattr(engineless.toolchain, "ensure", lambda names, say: {name: Path(name) for name in names})
+    target = Target(tmp_path / "kubeconfig", embedded=True, label="test")
+    config = overlaid("dev", {"monitoring": {"values": {"alertmanager": {"token": CANARY}}}})
+
+    def driver() -> engineless.EnginelessDriver:
+        return engineless.EnginelessDriver(target, "dev", config, said.append, tmp_path)
+
+    outcome = driver().up()
+    password = outcome.outputs["grafanaPassword"]
+    assert len(password) == 24
+    # The Secret went in by stdin, where no list of processes shows it.
+    assert [text for text in machine.inputs if password in text]
+    files = files_below(tmp_path)
+    assert str(engineless.state_file("dev", tmp_path)) in files
+    seen = {**files, "command lines": repr(machine.commands), "said": "\n".join(said), "steps": repr(outcome.steps)}
+    assert sightings(password, seen) == []
+    assert sightings(CANARY, seen) == []
+    # The next run knows it all the same, and the removal needs none of it.
+    assert driver().up().outputs["grafanaPassword"] == password
+    driver().down()
+    assert any(command[:2] == ("helm", "uninstall") for command in machine.commands)
+    assert any(command[:2] == ("kubectl", "delete") for command in machine.commands)
+    assert sightings(password, {"command lines": repr(machine.commands), **files_below(tmp_path)}) == []
+
+
+def test_the_passphrase_is_in_one_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    path = engineless.passphrase_file(tmp_path)
+    secret = path.read_text(encoding="utf-8")
+    assert len(secret) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert engineless.passphrase_file(tmp_path).read_text(encoding="utf-8") == secret
+    assert sightings(secret, {name: text for name, text in files_below(tmp_path).items() if name != str(path)}) == []
+
+
+# What locks the state
+
+
+def environment(stack_file: Mapping[str, Any], state: Path) -> dict[str, str]:
+    service = engine_secrets.key_service(stack_file)
+    return engine_secrets.passphrase_environment("prod", service, state)
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in (engine_secrets.PASSPHRASE, engine_secrets.PASSPHRASE_FILE, engine_secrets.BACKEND):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("variables")
+def test_a_state_of_our_own_has_a_passphrase_of_our_own(tmp_path: Path) -> None:
+    assert environment({}, tmp_path) == {engine_secrets.PASSPHRASE_FILE: str(tmp_path / "passphrase")}
+
+
+@pytest.mark.parametrize("name", [engine_secrets.PASSPHRASE, engine_secrets.PASSPHRASE_FILE])
+def test_a_passphrase_that_is_given_is_used_and_none_is_made(
+    variables: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    variables.setenv(name, CANARY)
+    assert environment({}, tmp_path) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_passphrase_is_refused_since_it_locks_nothing(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variables.setenv(engine_secrets.PASSPHRASE, "")
+    with pytest.raises(LabError, match=r"^PULUMI_CONFIG_PASSPHRASE: expected a passphrase .* got an empty one \("):
+        environment({}, tmp_path)
+
+
+def test_a_passphrase_is_not_made_up_for_a_state_that_others_share(
+    variables: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variables.setenv(engine_secrets.BACKEND, "s3://state")
+    with pytest.raises(
+        LabError, match=r"^PULUMI_CONFIG_PASSPHRASE: expected the passphrase of prod, whose state is in"
+    ):
+        environment({}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_key_service_locks_the_state_no_passphrase_is_asked_for(
+    variables: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variables.setenv(engine_secrets.BACKEND, "s3://state")
+    variables.setenv(engine_secrets.PASSPHRASE, "")
+    assert environment({"secretsprovider": "awskms://alias/meshlab"}, tmp_path) == {}
+    assert engine_secrets.key_service({"secretsprovider": "passphrase"}) is None
