@@ -51,6 +51,16 @@ class Cli:
             timeout=int(inputs["timeout"]) + APPLY_LIMIT_SECONDS,
         )
 
+    def roll_back(self, name: str, namespace: str, revision: int) -> None:
+        """Have helm apply a revision of a release again, and wait for it; hooks do not run."""
+        self._run(
+            [
+                *(self._helm, "rollback", name, str(revision), "--namespace", namespace),
+                *("--no-hooks", "--wait", "--timeout", f"{ROLLOUT_LIMIT_SECONDS:g}s"),
+            ],
+            timeout=ROLLOUT_LIMIT_SECONDS + APPLY_LIMIT_SECONDS,
+        )
+
     def apply(self, resource: Recorded) -> bool:
         """Apply an object server-side and wait as the provider would; false where nothing changed."""
         manifest = manifest_of(resource)
@@ -115,8 +125,10 @@ class Cli:
             )
 
     def _resource_version(self, manifest: Mapping[str, Any]) -> str | None:
+        # For what it reads from a file, kubectl answers with the object or with a list of it, by its version.
+        version = "{.items[*].metadata.resourceVersion}{.metadata.resourceVersion}"
         found = self._run(
-            [self._kubectl, "get", "-f", "-", "--ignore-not-found", "-o", "jsonpath={.metadata.resourceVersion}"],
+            [self._kubectl, "get", "-f", "-", "--ignore-not-found", "-o", f"jsonpath={version}"],
             timeout=APPLY_LIMIT_SECONDS,
             stdin=json.dumps(manifest),
         )
