@@ -22,10 +22,13 @@ KEPT_GROUPS = (".istio.io", ".kiali.io", ".monitoring.coreos.com")
 class Lab:
     """A running embedded cluster, as it was before anything was installed, and the charts to install."""
 
-    def __init__(self, cluster: Cluster, folder: Path, stack: str) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, stack: str, over: Config | None = None) -> None:
+        """`over` has the sections that a test will lay over the stack's own later: their charts are wanted too."""
         self.cluster, self.folder, self.stack = cluster, folder, stack
         self.target = Target(cluster.kubeconfig, embedded=True, label="test")
         self.charts = str(chart_folder(stack))
+        if over:
+            chart_folder(stack, over)
         self.lines: list[str] = []
         self.before = inventory(cluster)
         self.default_labels = self.labels_of_default()
@@ -83,7 +86,7 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder: Path, name: str, stack: str = "dev") -> Iterator[Lab]:
+def running_lab(folder: Path, name: str, stack: str = "dev", over: Config | None = None) -> Iterator[Lab]:
     """A lab on a cluster of its own; skips the test where the cluster's programs cannot be had."""
     try:
         # Before anything waits for a sidecar: on a machine that has to build it, that takes minutes.
@@ -92,7 +95,7 @@ def running_lab(folder: Path, name: str, stack: str = "dev") -> Iterator[Lab]:
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster:
-        yield Lab(cluster, folder, stack)
+        yield Lab(cluster, folder, stack, over)
 
 
 def documented(name: str) -> bool:
