@@ -6,11 +6,11 @@ RUN := $(VENV)/bin/python -m meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup up preview down test test-fast lint dashboards golden
+.PHONY: help setup up preview doctor recover down drift verify test test-fast lint dashboards golden
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt policy/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement requirements-dev.txt
 	@touch $@
@@ -23,8 +23,20 @@ up: setup ## Bring the stack up (CLUSTER=<context>, STACK=dev, CHARTS=<folder>)
 preview: setup ## Show what `make up` would change
 	@$(RUN) preview $(OPTIONS)
 
-down: setup ## Remove the stack, and the embedded cluster if it was there
+doctor: setup ## Say what is not as it should be before anything is changed, each with its fix
+	@$(RUN) doctor $(OPTIONS)
+
+recover: setup ## After a run that was killed: put right what it left, so that the next `make up` converges
+	@$(RUN) recover --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
+
+drift: setup ## Say what other hands have changed of the stack in its cluster (FIX=1 puts it back)
+	@$(RUN) drift $(OPTIONS) $(if $(FIX),--fix)
+
+down: setup ## Remove the stack, say what is left of it, and end the embedded cluster if it was there
 	@$(RUN) down $(OPTIONS)
+
+verify: setup ## Show on the cluster, check by check, that the lab works (CLUSTER=<context>, STACK=dev)
+	@$(RUN) verify --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
 test: setup lint ## Every tier that this machine can run, and a table of what was skipped and why
 	@$(VENV)/bin/python -m tests.tiers

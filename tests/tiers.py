@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # From quick to slow: what is quick to fail fails first.
-TIERS = ("unit", "golden", "proxy", "charts", "rules", "dashboards", "policy", "cluster", "engine")
+TIERS = ("unit", "golden", "proxy", "charts", "render", "rules", "dashboards", "policy", "verify", "cluster", "engine")
 
 
 @dataclass
