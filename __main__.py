@@ -20,6 +20,8 @@ charts = settings.charts.chart_source
 cluster = k8s.Provider(
     "cluster",
     context=settings.cluster.context,
+    # Where it is set: another address of the same cluster is no other cluster, in which everything would be made anew.
+    cluster_identifier=settings.cluster.cluster_uid,
     # A changed dashboard is an update; the default replaces ConfigMaps, and there would be a moment with none.
     enable_config_map_mutable=True,
     enable_secret_mutable=True,

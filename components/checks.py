@@ -11,6 +11,7 @@ _DURATION = re.compile(r"((\d+)y)?((\d+)w)?((\d+)d)?((\d+)h)?((\d+)m)?((\d+)s)?(
 # Kubernetes' quantities, without the exponent form that nobody writes by hand.
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 _REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9][a-z0-9._-]*)*")
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 HELM_RELEASE_LIMIT = 53
@@ -78,6 +79,20 @@ def image_registry(value: str) -> str:
     host = value.partition("/")[0]
     if not _REGISTRY.fullmatch(value) or not ("." in host or ":" in host or host == "localhost"):
         raise ValueError("expected a registry such as registry.example:5000/mirror, without https:// and final slash")
+    return value
+
+
+def minor_version(value: str) -> str:
+    """A minor version, as Kubernetes' releases are called."""
+    if not re.fullmatch(r"\d+\.\d+", value):
+        raise ValueError("expected a minor version such as 1.34")
+    return value
+
+
+def object_uid(value: str) -> str:
+    """The UID that the API server gives an object."""
+    if not _UID.fullmatch(value):
+        raise ValueError("expected a UID such as 74825f05-292d-4822-aca3-da46fb635f91")
     return value
 
 

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, cast
 from .charts import ChartSource, package_name
 from .names import ISTIO_NAMESPACE
 from .settings_errors import Problem, shown
-from .versions import OPERATOR_CRDS
+from .versions import ISTIO_KUBERNETES, OPERATOR_CRDS, istios_for, minor, supports
 
 if TYPE_CHECKING:
-    from .settings import ChartsSettings, IstioSettings, KialiSettings, MeshSettings, MonitoringSettings, Section
+    from .settings import (
+        ChartsSettings,
+        ClusterSettings,
+        IstioSettings,
+        KialiSettings,
+        MeshSettings,
+        MonitoringSettings,
+        Section,
+    )
 
 Sections = Mapping[str, "Section"]
 """Valid sections by their key in the stack file; one that is wrong by itself is not there."""
@@ -97,6 +105,22 @@ def _crds_are_known(sections: Sections) -> Iterator[Problem]:
         )
 
 
+def _istio_supports_the_clusters_kubernetes(sections: Sections) -> Iterator[Problem]:
+    cluster = cast("ClusterSettings | None", sections.get("cluster"))
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    if cluster is None or cluster.kubernetes is None or istio is None:
+        return
+    fitting = istios_for(cluster.kubernetes)
+    wanted = f"Istio {', '.join(fitting)}" if fitting else "an Istio that components/versions.py does not know yet"
+    for name, revision in istio.revisions.items():
+        if not supports(revision.version, cluster.kubernetes):
+            path = ("istio", "revisions", name, "version")
+            supported = ISTIO_KUBERNETES.get(minor(revision.version))
+            known = f"supports {supported[0]} to {supported[1]}" if supported else "is not in components/versions.py"
+            expected = f"{wanted} for Kubernetes {cluster.kubernetes} (Istio {minor(revision.version)} {known})"
+            yield Problem(path, expected, shown(revision.version))
+
+
 def _chart_folder_is_complete(sections: Sections) -> Iterator[Problem]:
     charts = cast("ChartsSettings | None", sections.get("charts"))
     folder = ChartSource(charts.source).folder if charts is not None else None
@@ -137,5 +161,6 @@ _RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
     _meshed_namespaces_have_their_revision,
     _namespaces_of_the_lab_stay_out_of_the_mesh,
     _crds_are_known,
+    _istio_supports_the_clusters_kubernetes,
     _chart_folder_is_complete,
 )

@@ -1,14 +1,14 @@
 """Versions that must move together, as data.
 
-The stack files choose versions; this table says which of them fit each other. To extend it, add one line for each new
-chart version: the operator's version stands as `appVersion` in the Chart.yaml of both charts of the same repository,
-and a pair fits when it is the same.
+The stack files choose versions; these tables say which of them fit each other, each with the rule for extending it.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 # kube-prometheus-stack -> prometheus-operator-crds: the CRD chart that carries the very operator version of the stack.
+# To extend it, add one line for each new chart version: the operator's version stands as `appVersion` in the Chart.yaml
+# of both charts of the same repository, and a pair fits when it is the same.
 OPERATOR_CRDS: Mapping[str, str] = MappingProxyType(
     {
         "42.2.1": "0.1.0",  # operator 0.60.1
@@ -16,6 +16,50 @@ OPERATOR_CRDS: Mapping[str, str] = MappingProxyType(
         "88.5.3": "31.0.1",  # operator 0.93.1
     }
 )
+
+# Istio's minor version -> the first and the last minor version of Kubernetes that it supports. To extend it, add one
+# line for each new minor version of Istio: its release announcement, and the table "Support status of Istio releases"
+# on istio.io, say which versions it is officially supported on. What is tested, but not supported, does not count.
+ISTIO_KUBERNETES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "1.17": ("1.23", "1.26"),
+        "1.18": ("1.24", "1.27"),
+        "1.19": ("1.25", "1.28"),
+        "1.20": ("1.25", "1.29"),
+        "1.21": ("1.26", "1.29"),
+        "1.22": ("1.27", "1.30"),
+        "1.23": ("1.27", "1.30"),
+        "1.24": ("1.28", "1.31"),
+        "1.25": ("1.29", "1.32"),
+        "1.26": ("1.29", "1.33"),
+        "1.27": ("1.29", "1.33"),
+        "1.28": ("1.30", "1.34"),
+        "1.29": ("1.31", "1.35"),
+        "1.30": ("1.32", "1.36"),
+    }
+)
+
+
+def minor(version: str) -> str:
+    """The minor version that an exact one belongs to: `1.17` of `1.17.6`, or of `v1.17.6+build`."""
+    major, minor_number, *_ = version.removeprefix("v").split(".")
+    return f"{major}.{minor_number.rstrip('+')}"
+
+
+def supports(istio: str, kubernetes: str) -> bool:
+    """Whether the table has an Istio version that supports a Kubernetes version, both exact or minor."""
+    bounds = ISTIO_KUBERNETES.get(minor(istio))
+    return bounds is not None and _order(bounds[0]) <= _order(kubernetes) <= _order(bounds[1])
+
+
+def istios_for(kubernetes: str) -> list[str]:
+    """The minor versions of Istio that support a Kubernetes version, the oldest first."""
+    return [istio for istio in ISTIO_KUBERNETES if supports(istio, kubernetes)]
+
+
+def _order(version: str) -> tuple[int, int]:
+    major, minor_number = minor(version).split(".")
+    return int(major), int(minor_number)
 
 
 def parse_version(version: str) -> tuple[int, int, int]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pulumi import automation as auto
 from pulumi.automation import events
@@ -165,7 +164,7 @@ def _program(pid: int) -> str:
         return ""
 
 
-def filled(folder: Path) -> Any:
+def filled(folder: Path) -> Path:
     """A file that takes all the room that a file system has left; whoever removes it gives the room back."""
     ballast = folder / "ballast"
     block = b"\0" * 65536

@@ -19,6 +19,7 @@ from components.settings import Settings
 from components.versions import ISTIO_KUBERNETES, istios_for, supports
 from meshlab import lab, repositories
 from meshlab.commands import doctor as command
+from meshlab.commands import up as up_command
 from meshlab.doctor import examination, images, programs
 from meshlab.doctor.api import Api, Reached, UnreachableError
 from meshlab.doctor.cluster import cluster, kubernetes
@@ -32,11 +33,12 @@ from meshlab.doctor.plan import Kind, Plan, PlannedCrd, plural, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
-from meshlab.lab import LabError, Target
+from meshlab.lab import LabError, Outcome, Target
 from meshlab.recorder import ProgramError
 from meshlab.recovery.locks import Lock
 from meshlab.recovery.state import ReleaseKey
 from meshlab.rendering.objects import KubernetesObject
+from meshlab.session import Session
 
 UID, OTHER = "4b576dc5-f983-4873-9afd-36562ba06b92", "00000000-0000-0000-0000-000000000000"
 PROM = ReleaseKey("prometheus", "prom")
@@ -532,6 +534,32 @@ def test_up_stops_at_a_problem_and_goes_on_with_a_warning(monkeypatch: pytest.Mo
         stop_at_problems(Question("dev", None, own), said.append)
     assert "fix: meshlab recover --stack dev" in str(caught.value)
     assert "nothing was changed" in str(caught.value)
+
+
+class Untouched:
+    """A driver that nobody may use."""
+
+    def up(self) -> Outcome:
+        raise AssertionError("up began")
+
+    preview = down = up
+
+
+def test_up_does_not_begin_where_doctor_has_a_problem(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
+    target = Target(own / "kubeconfig", embedded=True, label="embedded")
+    session = Session(target, Untouched(), (), {})
+    monkeypatch.setattr(up_command, "open_session", lambda args, say: session)
+    asked: list[Question] = []
+
+    def examined(question: Question, say: Any) -> list[Finding]:
+        asked.append(question)
+        return [Finding("lock", Level.PROBLEM, "held", "wait")]
+
+    monkeypatch.setattr(examination, "examine", examined)
+    with pytest.raises(LabError, match="nothing was changed"):
+        up_command.run(argparse.Namespace(stack="dev", charts=None))
+    (question,) = asked
+    assert question.quick
 
 
 def test_the_table_has_a_row_a_finding_with_its_fix_below_and_lines_of_one_kind_in_one_column() -> None:

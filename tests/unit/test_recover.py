@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.automation import CommandError, CommandResult
 
 from meshlab.commands.recover import RecoverError, _ask
+from meshlab.engine import _Watch
 from meshlab.lab import LabError
 from meshlab.process import ProcessId
 from meshlab.recovery import helm as helm_module
@@ -309,6 +311,13 @@ def test_a_lock_that_was_only_half_written_is_of_a_dead_process(tmp_path: Path) 
     assert locks_of(tmp_path, "dev") == []
 
 
+def test_the_draft_of_a_lock_that_a_full_disk_kept_from_being_written_counts_as_one(tmp_path: Path) -> None:
+    file = lock_file(tmp_path)
+    file.rename(file.with_name("1.json.18eaea30b6e354ac.tmp")).write_text("", encoding="utf-8")
+    (lock,) = locks_of(tmp_path, "dev")
+    assert lock.holder() is Holder.DEAD
+
+
 def test_locks_of_other_stacks_do_not_count(tmp_path: Path) -> None:
     lock_file(tmp_path)
     assert locks_of(tmp_path, "prod") == []
@@ -443,6 +452,17 @@ def test_uninstalling_never_deletes_a_crd(manifest: str, expected: list[str], mo
     Helm(Path("helm"), Path("kubectl"), Path("kubeconfig")).uninstall(PROM)
     assert ran == expected
     assert not any("CustomResourceDefinition" in text for text in deleted)
+
+
+def test_a_run_that_found_a_lock_says_so_in_the_engines_own_words_alone() -> None:
+    said = "error: the stack is currently locked by 1 lock(s)\n  file:///x.json: created by me@here (pid 7)"
+    with pytest.raises(LabError) as caught, _Watch(None).failures("up"):
+        raise CommandError(CommandResult("", said, 255))
+    assert str(caught.value).splitlines() == [
+        "the stack is currently locked by 1 lock(s)",
+        "file:///x.json: created by me@here (pid 7)",
+        "pulumi up stopped; what was done so far is kept",
+    ]
 
 
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:

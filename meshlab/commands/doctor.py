@@ -1,0 +1,68 @@
+"""`meshlab doctor`: what is not as it should be before anything is changed, each with its fix."""
+
+import argparse
+import json
+import time
+
+from .. import cluster
+from ..doctor.examination import Question, examine
+from ..doctor.finding import Finding, Level, table, worst
+from ..lab import EMBEDDED, STATE, LabError, Target, named_target
+from .up import say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
+    parser.add_argument("--images", action="store_true", help="ask the registries whether they have every image")
+    parser.add_argument("--json", action="store_true", help="write the findings as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table: 0 where `up` would go through, 1 where there is a problem. Changes nothing."""
+    started = time.monotonic()
+    findings: list[Finding] = []
+    try:
+        target = _embedded() if args.cluster is None else named_target(args.cluster, _quiet)
+    except LabError as error:
+        findings.append(
+            Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
+        )
+        target = None
+    question = Question(args.stack, target, STATE, args.charts, args.images)
+    examined = examine(question, _quiet)
+    # Where no cluster could be named, that none runs is no news.
+    findings += [one for one in examined if not (findings and one.subject == "cluster")]
+    bad = worst(findings)
+    seconds = time.monotonic() - started
+    if args.json:
+        document = {
+            "stack": args.stack,
+            "worst": bad.name.lower(),
+            "seconds": round(seconds, 1),
+            "findings": [one.as_json() for one in findings],
+        }
+        print(json.dumps(document, indent=1))
+    else:
+        for line in table(findings):
+            say(line)
+        counts = {level: sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING)}
+        say(f"{counts[Level.PROBLEM]} problems, {counts[Level.WARNING]} warnings ({seconds:.1f} s)")
+    return 1 if bad is Level.PROBLEM else 0
+
+
+def _embedded() -> Target | None:
+    """The embedded cluster, if it runs."""
+    for one in cluster.status(STATE):
+        if one.name == EMBEDDED and one.running:
+            return Target(one.kubeconfig, embedded=True, label=f"embedded cluster {one.name}")
+    return None
+
+
+def _quiet(line: str) -> None:
+    """Nothing but the table is told."""

@@ -1,0 +1,127 @@
+"""`meshlab recover`: after a run that was killed, put right what it left, so that the next `up` converges."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from .. import cluster, toolchain
+from ..doctor.identity import refuse_another
+from ..engine import find_cli
+from ..engineless import RELEASE, state_file
+from ..lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
+from ..recorder import stack_config
+from ..recovery.backend import Backend
+from ..recovery.carry_out import carry_out
+from ..recovery.helm import Helm
+from ..recovery.live import Live
+from ..recovery.plan import finish_all
+from ..recovery.recovery import Recovery, look
+from ..recovery.state import ReleaseKey
+from .up import say
+
+Agree = Callable[[], bool]
+
+
+class RecoverError(Exception):
+    """Recovery cannot go on as asked; the message is one line for the person who asked."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--yes", action="store_true", help="do it without asking")
+    parser.add_argument(
+        "--holder-is-gone",
+        action="store_true",
+        help="also remove a lock that was taken on another machine, which is known to be gone",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Say what is to be done, ask, and do it: 0 where there is nothing to do or it is done, 1 where it was declined."""
+    if args.cluster is None and EMBEDDED not in [one.name for one in cluster.status(STATE)]:
+        say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
+        return 0
+    target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
+    refuse_another(settings_of(args.stack, stack_config(args.stack)), target, say)
+    agree = (lambda: True) if args.yes else _ask
+    return 0 if recover(Options(args.stack, target, STATE, args.holder_is_gone), agree, say) else 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which stack to recover, and where."""
+
+    stack: str
+    target: Target
+    state: Path
+    holder_is_gone: bool = False
+
+
+def recover(options: Options, agree: Agree, say: Say) -> bool:
+    """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
+    tools = toolchain.ensure(["helm", "kubectl"], say)
+    helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
+    backend = _backend(options, say)
+
+    def find() -> Recovery:
+        if backend is None:
+            return _applied_with_helm(options, helm)
+        return look(backend, helm, Live(tools["kubectl"], options.target.kubeconfig), options.holder_is_gone)
+
+    found = find()
+    if not found.steps:
+        _tell_others(found, options, say)
+        say(f"nothing to recover: stack {options.stack} has no lock, no pending operation and no unfinished release")
+        return True
+    while found.steps:
+        _tell_others(found, options, say)
+        say(f"To recover stack {options.stack} on the {options.target.label}:")
+        for step in found.steps:
+            say(f"  {step.told()}")
+        if not agree():
+            say("nothing was changed")
+            return False
+        say("Doing it:")
+        carry_out(found.steps, helm, backend, found.state, say)
+        if found.complete:
+            break
+        found = find()
+    say(f"Next: make up STACK={options.stack}")
+    return True
+
+
+def _tell_others(found: Recovery, options: Options, say: Say) -> None:
+    for other in found.others:
+        say(f"left alone: release {other.key} ({other.status}) is not of stack {options.stack}")
+
+
+def _backend(options: Options, say: Say) -> Backend | None:
+    """The engine's backend; None where the engine never ran this stack from here."""
+    where = (options.stack, options.state, options.target.kubeconfig)
+    if not Backend("", *where).exists():
+        return None
+    return Backend(find_cli(say).command, *where)
+
+
+def _applied_with_helm(options: Options, helm: Helm) -> Recovery:
+    """The plan for a stack that was applied without the engine, by the file that says what was begun."""
+    file = state_file(options.stack, options.state)
+    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    applied = cast(Mapping[str, dict[str, Any]], kept.get("applied", {})).values()
+    keys = [ReleaseKey.of(entry["inputs"]) for entry in applied if entry["type"] == RELEASE]
+    return Recovery(tuple(finish_all(keys, helm.releases() if keys else {}, helm.last_good)), None)
+
+
+def _ask() -> bool:
+    if not sys.stdin.isatty():
+        raise RecoverError("nobody to ask: nothing was changed (to do it without asking: meshlab recover --yes)")
+    return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

@@ -1,0 +1,88 @@
+"""CRDs that the plan's releases bring and that somebody else has already: helm refuses those, and says little."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from .api import Api
+from .finding import Finding, Level
+from .plan import OPERATOR_VERSION, Plan, PlannedCrd
+
+RELEASE_NAME, RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+SHOWN = 3
+
+Owner = tuple[str, str]
+"""Namespace and name of a release; both empty where helm knows of none."""
+
+
+def crds(api: Api, plan: Plan) -> Iterator[Finding]:
+    """Whose the CRDs are, and whether one is newer than what the plan has."""
+    wanted = {one.name for one in plan.crds}
+    live = {name: metadata for name, metadata in api.crds().items() if name in wanted} if wanted else {}
+    foreign: dict[tuple[Owner, Owner], list[str]] = {}
+    newer: dict[Owner, list[str]] = {}
+    for one in plan.crds:
+        if one.name not in live:
+            continue
+        ours, owner = (one.namespace, one.release), _owner(live[one.name])
+        if owner != ours:
+            foreign.setdefault((owner, ours), []).append(one.name)
+        if _older(one, live[one.name]):
+            newer.setdefault(ours, []).append(one.name)
+    for (owner, ours), names in foreign.items():
+        yield _foreign(owner, ours, names)
+    for (namespace, name), names in newer.items():
+        yield Finding(
+            "crds",
+            Level.PROBLEM,
+            f"{_some(names)} in the cluster belong to a newer operator than release {namespace}/{name} would bring",
+            "take the newer version into the stack: an older CRD drops fields, and objects that use them",
+        )
+    if not foreign and not newer:
+        yield Finding(
+            "crds", Level.OK, f"{len(live)} of {len(plan.crds)} there, all as this stack's releases have them"
+        )
+
+
+def _foreign(owner: Owner, ours: Owner, names: list[str]) -> Finding:
+    crd_list = " ".join(names)
+    namespace, name = ours
+    hand_over = "\n".join(
+        [
+            f"kubectl label crd {crd_list} {MANAGED_BY}=Helm --overwrite",
+            f"kubectl annotate crd {crd_list} {RELEASE_NAME}={name} {RELEASE_NAMESPACE}={namespace} --overwrite",
+        ]
+    )
+    if not any(owner):
+        text = f"{_some(names)} belong to no helm release, so {namespace}/{name} may not have them"
+        return Finding("crds", Level.PROBLEM, text, f"hand them over; no object of theirs is touched:\n{hand_over}")
+    text = f"{_some(names)} belong to release {owner[0]}/{owner[1]}, so {namespace}/{name} may not have them"
+    fix = f"if that release is nobody's any more, hand them over; else leave them and use another cluster:\n{hand_over}"
+    return Finding("crds", Level.PROBLEM, text, fix)
+
+
+def _owner(metadata: Mapping[str, Any]) -> Owner:
+    annotations = _texts(metadata, "annotations")
+    if _texts(metadata, "labels").get(MANAGED_BY) != "Helm":
+        return "", ""
+    return annotations.get(RELEASE_NAMESPACE, ""), annotations.get(RELEASE_NAME, "")
+
+
+def _older(planned: PlannedCrd, live: Mapping[str, Any]) -> bool:
+    there = _texts(live, "annotations").get(OPERATOR_VERSION, "")
+    if not there:
+        return False
+    # Operators before 0.66 did not write their version down.
+    return not planned.operator or _numbers(planned.operator) < _numbers(there)
+
+
+def _texts(metadata: Mapping[str, Any], field: str) -> Mapping[str, str]:
+    return cast(Mapping[str, str], metadata.get(field) or {})
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split("-")[0].split(".")]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} other CRDs" if len(names) > SHOWN else "")

@@ -1,0 +1,140 @@
+"""Runs the checks of every subject, those that wait for others side by side, and returns the findings in one order."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.settings import Settings
+
+from .. import toolchain
+from ..lab import LabError, Say, Target, overlaid, settings_of
+from ..recorder import stack_config
+from ..recovery.backend import Backend
+from ..recovery.state import ReleaseKey
+from .api import Api, Reached, UnreachableError
+from .cluster import cluster, kubernetes
+from .crds import crds
+from .finding import Finding, Level, table
+from .images import images
+from .known import Known, known_of
+from .permissions import permissions
+from .plan import planned
+from .programs import programs
+from .releases import releases
+from .repositories import repositories
+from .state import state
+
+NOBODYS_ERRORS = ("meshlab.", "components.")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to examine."""
+
+    stack: str
+    target: Target | None
+    """The cluster; None where there is none yet, and `up` is going to make one."""
+    folder: Path
+    """Where our own files lie."""
+    charts: str | None = None
+    """The folder of charts that the user named."""
+    ask_registries: bool = False
+    quick: bool = False
+    """Only what is seen within a second: for `up` on an embedded cluster, where the rest is as we made it."""
+
+
+def examine(question: Question, say: Say) -> list[Finding]:
+    """Every finding. Raises ProgramError where the stack's settings are wrong: there is nothing to examine then."""
+    overlay = {"charts": {"source": str(Path(question.charts).expanduser().resolve())}} if question.charts else {}
+    settings = settings_of(
+        question.stack, overlaid(question.stack, overlay) if overlay else stack_config(question.stack)
+    )
+    examination = _Examination(question, settings, say)
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(_told, subject, check) for subject, check in examination.checks()]
+        return [finding for future in running for finding in future.result()]
+
+
+def stop_at_problems(question: Question, say: Say) -> None:
+    """For `up`: tell warnings, and raise LabError where there is a problem, before anything is changed."""
+    findings = examine(question, say)
+    for line in table(one for one in findings if one.level is Level.WARNING):
+        say(line)
+    problems = [one for one in findings if one.level is Level.PROBLEM]
+    if problems:
+        asked = f"meshlab doctor --stack {question.stack}"
+        raise LabError("\n".join([*table(problems), f"nothing was changed ({asked} looks at everything)"]))
+
+
+class _Examination:
+    """The checks of one question."""
+
+    def __init__(self, question: Question, settings: Settings, say: Say) -> None:
+        self._question, self._settings, self._say = question, settings, say
+        kubeconfig = question.target.kubeconfig if question.target else Path()
+        self._backend = Backend("", question.stack, question.folder, kubeconfig)
+
+    def checks(self) -> list[tuple[str, Callable[[], Iterable[Finding]]]]:
+        """Subjects and their checks, in the order of the table. Those of the cluster share a look at it."""
+        quick = self._question.quick
+        found: list[tuple[str, Callable[[], Iterable[Finding]]]] = []
+        if not quick:
+            found += [("tools", programs), ("charts", lambda: repositories(self._settings.charts.chart_source))]
+        return [*found, ("state", self._state), ("cluster", self._cluster)]
+
+    def _known(self) -> Known:
+        return known_of(self._question.stack, self._backend.files, self._question.folder)
+
+    def _state(self) -> Iterator[Finding]:
+        locks = self._backend.locks()
+        yield from state(self._question.stack, self._question.folder, self._backend.url, self._known(), locks)
+
+    def _cluster(self) -> Iterator[Finding]:
+        target = self._question.target
+        if target is None:
+            yield Finding("cluster", Level.NOTE, "the embedded cluster does not run; `up` starts it")
+            return
+        api = Api(toolchain.ensure(["kubectl"], self._say)["kubectl"], target.kubeconfig)
+        try:
+            reached = api.reach()
+        except UnreachableError as error:
+            fix = "name a cluster that answers: --cluster CONTEXT (kubectl config get-contexts lists them)"
+            yield Finding("cluster", Level.PROBLEM, f"{target.label} does not answer: {error}", fix)
+            return
+        yield from cluster(self._settings, target.label, reached)
+        yield from kubernetes(self._settings, reached)
+        if self._question.quick:
+            yield from releases(api, self._question.stack, set(), self._known())
+        else:
+            yield from self._planned(api, reached)
+
+    def _planned(self, api: Api, reached: Reached) -> Iterator[Finding]:
+        question = self._question
+        plan = planned(question.stack, reached.kubernetes, question.charts, question.folder / "doctor", self._say)
+        wanted = {ReleaseKey(namespace, name) for namespace, name in plan.releases}
+        with ThreadPoolExecutor(4) as pool:
+            checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
+                ("rights", lambda: permissions(api, plan)),
+                ("releases", lambda: releases(api, question.stack, wanted, self._known())),
+                ("crds", lambda: crds(api, plan)),
+            ]
+            if question.ask_registries:
+                checks.append(("images", lambda: images(plan.images)))
+            running = [pool.submit(_told, subject, check) for subject, check in checks]
+            for future in running:
+                yield from future.result()
+        if not question.ask_registries:
+            yield Finding(
+                "images", Level.NOTE, f"{len(plan.images)} images, not asked for (--images asks their registries)"
+            )
+
+
+def _told(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """The findings of a check; an error that is meant for the user becomes one, so that the others still show."""
+    try:
+        return list(check())
+    except Exception as error:
+        if not type(error).__module__.startswith(NOBODYS_ERRORS):
+            raise
+        return [Finding(subject, Level.PROBLEM, str(error), "mend that first: the rest could not be looked at")]

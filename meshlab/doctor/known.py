@@ -1,0 +1,56 @@
+"""What the state of a stack knows, read straight from the file backend; nothing is started and nothing locked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ..engineless import RELEASE, state_file
+from ..lab import PROJECT
+from ..recovery.state import ReleaseKey, State
+
+
+@dataclass(frozen=True)
+class Known:
+    """A stack's state, as far as a look from outside shows it."""
+
+    exists: bool
+    """Whether the stack was brought up before."""
+    readable: bool
+    """False for a backend elsewhere, of which nothing is known then."""
+    releases: frozenset[ReleaseKey] = frozenset()
+    """Helm releases that are the stack's, pending ones included."""
+    pending: tuple[str, ...] = ()
+    """Resources whose operation never ended."""
+    locked_by: str = ""
+    """What locks the state's secrets: `passphrase`, or the kind of a key service."""
+
+
+def known_of(stack: str, backend: Path | None, state: Path) -> Known:
+    """Read the state of a stack. `backend` is the folder of a file backend; None for another one."""
+    applied = _applied(stack, state)
+    if backend is None:
+        return Known(exists=bool(applied), readable=False, releases=applied)
+    file = backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+    if not file.is_file():
+        return Known(exists=bool(applied), readable=True, releases=applied)
+    document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
+    latest = cast(dict[str, Any], document["checkpoint"].get("latest") or {})
+    read = State({"deployment": latest})
+    begun = {ReleaseKey.of(one.inputs) for one in read.operations if one.type == RELEASE}
+    return Known(
+        exists=True,
+        readable=True,
+        releases=frozenset({*read.releases(), *begun, *applied}),
+        pending=tuple(one.name for one in read.operations),
+        locked_by=str(cast(dict[str, Any], latest.get("secrets_providers") or {}).get("type") or ""),
+    )
+
+
+def _applied(stack: str, state: Path) -> frozenset[ReleaseKey]:
+    file = state_file(stack, state)
+    if not file.is_file():
+        return frozenset()
+    entries = cast(Mapping[str, Mapping[str, Any]], json.loads(file.read_text(encoding="utf-8"))["applied"])
+    return frozenset(ReleaseKey.of(entry["inputs"]) for entry in entries.values() if entry["type"] == RELEASE)

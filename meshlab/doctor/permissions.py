@@ -1,0 +1,83 @@
+"""Whether the user may do to every kind of the plan what `up` and `down` do to it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .api import Api, UnreachableError
+from .finding import Finding, Level
+from .plan import Kind, Plan
+
+VERBS = ("get", "create", "patch", "delete")
+PATCH_VERBS = ("get", "patch")
+SHOWN = 8
+RBAC = "rbac.authorization.k8s.io"
+
+Attributes = Mapping[str, str]
+
+
+def permissions(api: Api, plan: Plan) -> Iterator[Finding]:
+    """One question for everything first: whoever may do all needs no more of them."""
+    if _allowed(api, [{"group": "*", "resource": "*", "verb": "*"}])[0]:
+        yield Finding("rights", Level.OK, f"everything ({len(plan.kinds)} kinds and places in the plan)")
+        return
+    asked = [attributes for kind in plan.kinds for attributes in _needs(kind)]
+    refused = [one for one, allowed in zip(asked, _allowed(api, asked), strict=True) if not allowed]
+    if refused:
+        lines = _grouped(refused)
+        more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+        who = user(api)
+        lab = f"kubectl create clusterrolebinding meshlab --clusterrole cluster-admin --user '{who}'"
+        text = "\n".join([f"{who} may not", *lines[:SHOWN], *more])
+        yield Finding("rights", Level.PROBLEM, text, f"ask for these rights; for a lab: {lab}")
+    else:
+        yield Finding("rights", Level.OK, f"all {len(asked)} that the plan needs")
+    roles = any(kind.group == RBAC for kind in plan.kinds)
+    if roles and not all(_allowed(api, [{"group": RBAC, "resource": "clusterroles", "verb": "escalate"}])):
+        yield Finding(
+            "rights",
+            Level.WARNING,
+            "the charts' cluster roles can only be created with rights that you hold yourself (no `escalate`)",
+            "hold what they hold, or the verb escalate on clusterroles",
+        )
+
+
+def user(api: Api) -> str:
+    """Who the API server takes us for; before Kubernetes 1.28 it does not say."""
+    try:
+        (status,) = api.review([{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}])
+    except UnreachableError:
+        return "this user"
+    return str(status["userInfo"]["username"])
+
+
+def _needs(kind: Kind) -> Iterator[dict[str, str]]:
+    for verb in PATCH_VERBS if kind.patched else VERBS:
+        attributes = {"group": kind.group, "resource": kind.resource, "verb": verb, "namespace": kind.namespace}
+        yield {key: value for key, value in attributes.items() if value}
+
+
+def _allowed(api: Api, questions: list[dict[str, str]]) -> list[bool]:
+    reviews: list[dict[str, Any]] = [
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        for attributes in questions
+    ]
+    return [bool(status.get("allowed")) for status in api.review(reviews)]
+
+
+def _grouped(refused: list[dict[str, str]]) -> list[str]:
+    """Refusals as lines: the verbs of each kind, and the places."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for one in refused:
+        resource = f"{one['resource']}.{one['group']}" if one.get("group") else one["resource"]
+        verbs.setdefault((resource, one.get("namespace", "")), []).append(one["verb"])
+    places: dict[tuple[str, str], list[str]] = {}
+    for (resource, namespace), list_ in verbs.items():
+        places.setdefault((", ".join(list_), resource), []).append(namespace)
+    return [
+        f"{which} {resource} " + (f"in {', '.join(sorted(where))}" if all(where) else "in the whole cluster")
+        for (which, resource), where in sorted(places.items(), key=lambda item: item[0][1])
+    ]

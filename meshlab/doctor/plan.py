@@ -1,0 +1,156 @@
+"""What a stack would put into the cluster, reduced to what doctor asks about; rendered once and kept while it holds."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from components.charts import ChartSource
+
+from .. import toolchain
+from ..compare.images import images
+from ..lab import Say, write_private
+from ..recorder import ROOT, record, stack_config
+from ..render import Renderer
+from ..rendering.charts import Charts
+from ..rendering.helm import Helm, Target
+from ..rendering.masking import GENERATED
+from ..rendering.objects import KubernetesObject, crds
+from ..rendering.recording import chartless
+from ..rendering.releases import releases_of
+
+PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
+GLOBS = ("components/*.py", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt")
+"""The files that the program consists of, beside those."""
+OPERATOR_VERSION = "operator.prometheus.io/version"
+VERSIONS_KEPT = 8
+"""How many plans stay in the folder, of one stack or several."""
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    """A kind of object in one namespace."""
+
+    group: str
+    resource: str
+    namespace: str
+    """Empty outside of namespaces."""
+    patched: bool = False
+    """True where the object is somebody else's, and only fields of it are ours."""
+
+
+@dataclass(frozen=True)
+class PlannedCrd:
+    """A CRD that a release brings."""
+
+    name: str
+    release: str
+    namespace: str
+    """Of the release."""
+    operator: str = ""
+    """The version of the Prometheus operator that it belongs to, where it says so."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the stack's objects ask of a cluster."""
+
+    kinds: tuple[Kind, ...]
+    crds: tuple[PlannedCrd, ...]
+    images: tuple[str, ...]
+    releases: tuple[tuple[str, str], ...]
+    """Namespace and name of each helm release."""
+
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """The plan that `to_json` wrote."""
+        data = cast(dict[str, list[Any]], json.loads(text))
+        return cls(
+            tuple(Kind(**entry) for entry in data["kinds"]),
+            tuple(PlannedCrd(**entry) for entry in data["crds"]),
+            tuple(data["images"]),
+            tuple((entry[0], entry[1]) for entry in data["releases"]),
+        )
+
+    def to_json(self) -> str:
+        """The plan as a file has it."""
+        return json.dumps(asdict(self))
+
+
+def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: Say) -> Plan:
+    """The plan of a stack for a Kubernetes version; `charts` is the folder that the user named, if any.
+
+    Raises what recording and rendering raise: each one line for the user.
+    """
+    over, source = chartless(stack_config(stack))
+    file = folder / f"{stack}-{_digest(stack, kubernetes, charts or source)}.json"
+    if file.is_file():
+        return Plan.from_json(file.read_text(encoding="utf-8"))
+    resources = record(stack, config=over, generated=GENERATED, masked=True).resources
+    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
+    rendered = Renderer(Charts(charts, say), helm, Target(kubernetes)).recorded(stack, resources, source)
+    releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
+    plan = reduced(rendered.objects, releases)
+    write_private(file, plan.to_json())
+    for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
+        old.unlink()
+    return plan
+
+
+def reduced(objects: Iterable[KubernetesObject], releases: Mapping[str, tuple[str, str]]) -> Plan:
+    """What rendered objects ask of a cluster; `releases` has namespace and name by resource."""
+    listed = list(objects)
+    plurals = {
+        (str(one.manifest["spec"]["group"]), str(one.manifest["spec"]["names"]["kind"])): str(
+            one.manifest["spec"]["names"]["plural"]
+        )
+        for one in crds(listed)
+        if "names" in one.manifest["spec"]
+    }
+    kinds = {
+        Kind(one.group, plurals.get((one.group, one.kind)) or plural(one.kind), one.namespace, one.patch)
+        for one in listed
+    }
+    # helm keeps its record of each release there.
+    kinds |= {Kind("", "secrets", namespace) for namespace, _ in releases.values()}
+    brought = [
+        PlannedCrd(one.name, name, namespace, _operator(one))
+        for one in crds(listed)
+        if one.resource in releases
+        for namespace, name in [releases[one.resource]]
+    ]
+    found = {image for one in listed for _, image in images(one)}
+    return Plan(tuple(sorted(kinds)), tuple(brought), tuple(sorted(found)), tuple(sorted(releases.values())))
+
+
+def plural(kind: str) -> str:
+    """The resource name of one of Kubernetes' own kinds."""
+    name = kind.lower()
+    if name.endswith("endpoints"):
+        return name
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("s", "x", "ch")) else f"{name}s"
+
+
+def _operator(crd: KubernetesObject) -> str:
+    annotations = cast(Mapping[str, Any], crd.manifest["metadata"].get("annotations") or {})
+    return str(annotations.get(OPERATOR_VERSION, ""))
+
+
+def _digest(stack: str, kubernetes: str, source: str | None) -> str:
+    """What a plan follows from: the program with its data, the stack's settings, the cluster's version, the charts."""
+    digest = hashlib.sha256(json.dumps([kubernetes, source]).encode())
+    for file in sorted([*PROGRAM, ROOT / f"Pulumi.{stack}.yaml", *(one for glob in GLOBS for one in ROOT.glob(glob))]):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    folder = ChartSource(source).folder
+    if folder is not None and folder.is_dir():
+        digest.update(repr(sorted(map(_stamp, folder.glob("*.tgz")))).encode())
+    return digest.hexdigest()[:20]
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    stat = file.stat()
+    return file.name, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,40 @@
+"""Helm releases that would be in the way: unfinished ones of ours, and others under our names."""
+
+from collections.abc import Iterator
+
+from ..recovery.state import ReleaseKey
+from .api import Api
+from .finding import Finding, Level
+from .known import Known
+
+UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback")
+
+
+def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known) -> Iterator[Finding]:
+    """`wanted` are the releases of the program; `known` says which of them the state has."""
+    ours = wanted | known.releases
+    found = api.releases()
+    unfinished = {key: status for key, status in found.items() if status in UNFINISHED}
+    trouble = False
+    for key, status in sorted(unfinished.items(), key=lambda item: str(item[0])):
+        if key in known.releases:
+            trouble = True
+            text = f"release {key} was left {status}; helm refuses to touch it"
+            yield Finding("releases", Level.PROBLEM, text, f"meshlab recover --stack {stack}")
+        elif key not in ours:
+            yield Finding(
+                "releases", Level.NOTE, f"release {key} is {status}; it is somebody else's and not in the way"
+            )
+    strangers = sorted(key for key in wanted if key in found and known.readable and key not in known.releases)
+    for key in strangers:
+        trouble = True
+        yield Finding(
+            "releases",
+            Level.PROBLEM,
+            f"release {key} is there ({found[key]}) and not of this stack: helm refuses a name that is in use",
+            f"see whose it is: helm history {key.name} --namespace {key.namespace}; then work on another cluster, or "
+            f"if nobody wants it: helm uninstall {key.name} --namespace {key.namespace}",
+        )
+    if not trouble:
+        there = f"{sum(key in found for key in wanted)} of {len(wanted)} there, " if wanted else ""
+        yield Finding("releases", Level.OK, f"{there}none of this stack's unfinished")

@@ -1,0 +1,43 @@
+"""Carries a plan out, in the order that is safe to be killed in again: the dead run's lock goes last but one."""
+
+from collections.abc import Sequence
+
+from ..lab import Say
+from .backend import Backend
+from .helm import Helm
+from .state import State
+from .steps import Adopt, Drop, EndOrphan, Forget, Mend, RollBack, Step, Uninstall, Unlock
+
+
+def carry_out(steps: Sequence[Step], helm: Helm, backend: Backend | None, state: State | None, say: Say) -> None:
+    """Do what `steps` say. While the cluster is put right, the dead run's lock keeps every other run out.
+
+    Each step can be repeated, so a recovery that was itself interrupted is finished by the next one.
+    """
+    for step in steps:
+        match step:
+            case EndOrphan(orphan):
+                orphan.end()
+            case Mend(file):
+                file.unlink(missing_ok=True)
+            case Uninstall(key):
+                helm.uninstall(key)
+            case RollBack(key, _, revision):
+                helm.rollback(key, revision)
+            case Adopt(operation, resource) if state is not None:
+                state.adopt(resource)
+                state.forget(operation)
+            case Forget(operation) if state is not None:
+                state.forget(operation)
+            case Drop(urn) if state is not None:
+                state.drop(urn)
+            case _:
+                continue
+        say(f"  {step.told()}")
+    for step in steps:
+        if isinstance(step, Unlock):
+            step.lock.remove()
+            say(f"  {step.told()}")
+    if state is not None and state.edited and backend is not None:
+        # The import takes the lock itself, so the dead one had to go before it.
+        backend.import_(state.document)

@@ -1,0 +1,110 @@
+"""Helm's own record of releases, and the two ways out of one that was left half done."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from .. import process
+from .state import ReleaseKey
+
+DEPLOYED = "deployed"
+UNFINISHED_INSTALL = ("pending-install",)
+UNFINISHED_CHANGE = ("pending-upgrade", "pending-rollback")
+GOOD = ("deployed", "superseded")
+"""Statuses of revisions that once stood."""
+LOOK_LIMIT_SECONDS = 60.0
+ACT_LIMIT_SECONDS = 300.0
+
+_SEPARATOR = re.compile(r"^---.*$", re.MULTILINE)
+_CRD = re.compile(r"^kind:\s*CustomResourceDefinition\s*$", re.MULTILINE)
+_KEPT = re.compile(r"^\s+[\"']?helm\.sh/resource-policy[\"']?:\s*[\"']?keep[\"']?\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class HelmRelease:
+    """The last revision of a release, as helm has it."""
+
+    key: ReleaseKey
+    status: str
+    revision: int
+    chart: str
+    """Name and version, `prometheus-operator-crds-0.1.0`."""
+    updated: datetime
+
+
+class Helm:
+    """helm, and kubectl for what helm would not do, on one cluster."""
+
+    def __init__(self, helm: Path, kubectl: Path, kubeconfig: Path) -> None:
+        self._helm, self._kubectl = helm, kubectl
+        self._env = {"KUBECONFIG": str(kubeconfig)}
+
+    def releases(self) -> dict[ReleaseKey, HelmRelease]:
+        """Every release of the cluster."""
+        listed = self._run([self._helm, "list", "--all", "--all-namespaces", "--max", "0", "-o", "json"])
+        found = [_release(entry) for entry in cast(list[Mapping[str, str]], json.loads(listed.stdout or "[]"))]
+        return {one.key: one for one in found}
+
+    def values(self, key: ReleaseKey) -> dict[str, Any]:
+        """The values that a release was given."""
+        got = self._run([self._helm, "get", "values", key.name, "--namespace", key.namespace, "-o", "json"])
+        return cast(dict[str, Any], json.loads(got.stdout or "null") or {})
+
+    def last_good(self, key: ReleaseKey) -> int | None:
+        """The last revision that once stood; None where none ever did."""
+        got = self._run([self._helm, "history", key.name, "--namespace", key.namespace, "-o", "json"])
+        revisions = [one for one in cast(list[Mapping[str, Any]], json.loads(got.stdout)) if one["status"] in GOOD]
+        return max((int(one["revision"]) for one in revisions), default=None)
+
+    def uninstall(self, key: ReleaseKey) -> None:
+        """Remove what a release brought, hooks included, but for CRDs: their objects, anybody's, would go with them."""
+        where = ("--namespace", key.namespace)
+        manifest = self._run([self._helm, "get", "manifest", key.name, *where]).stdout
+        hooks = self._run([self._helm, "get", "hooks", key.name, *where]).stdout
+        if any(_CRD.search(part) and not _KEPT.search(part) for part in _parts(manifest)):
+            # helm would delete these. Without helm's record, the next install takes them over as they are.
+            self._delete(_without_crds(manifest), key.namespace)
+            self._forget(key)
+        else:
+            limit = f"{ACT_LIMIT_SECONDS:g}s"
+            self._run([self._helm, "uninstall", key.name, *where, "--wait", "--ignore-not-found", "--timeout", limit])
+        self._delete(_without_crds(hooks), key.namespace)
+
+    def rollback(self, key: ReleaseKey, revision: int) -> None:
+        """Put a release back to a revision. Not awaited: the next `up` changes it again and waits then."""
+        self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
+
+    def _forget(self, key: ReleaseKey) -> None:
+        selector = ("--selector", f"owner=helm,name={key.name}")
+        self._run([self._kubectl, "delete", "secrets", *selector, "--namespace", key.namespace])
+
+    def _delete(self, manifests: str, namespace: str) -> None:
+        if manifests.strip():
+            command = [self._kubectl, "delete", "--namespace", namespace, "--ignore-not-found", "--wait", "-f", "-"]
+            self._run(command, stdin=manifests)
+
+    def _run(self, args: list[Any], stdin: str = "") -> process.Completed:
+        return process.run(args, timeout=ACT_LIMIT_SECONDS + LOOK_LIMIT_SECONDS, env=self._env, stdin=stdin)
+
+
+def _release(entry: Mapping[str, str]) -> HelmRelease:
+    key = ReleaseKey(entry["namespace"], entry["name"])
+    return HelmRelease(key, entry["status"], int(entry["revision"]), entry["chart"], _time(entry["updated"]))
+
+
+def _time(text: str) -> datetime:
+    """Go's print of a time: `2026-11-24 06:17:25.928439803 +0000 UTC`."""
+    date, clock, zone = text.split()[:3]
+    return datetime.fromisoformat(f"{date}T{clock.partition('.')[0]}{zone[:3]}:{zone[3:]}")
+
+
+def _parts(manifest: str) -> list[str]:
+    return [part for part in _SEPARATOR.split(manifest) if re.search(r"^kind:", part, re.MULTILINE)]
+
+
+def _without_crds(manifest: str) -> str:
+    return "\n---\n".join(part for part in _parts(manifest) if not _CRD.search(part))

@@ -1,0 +1,325 @@
+"""Runs that are interrupted, on the real engine and a real API server. The tests are one story, in file order."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshlab.cluster import Cluster
+from meshlab.commands.recover import Options, recover
+from meshlab.engine import EngineDriver, find_command
+from meshlab.lab import LabError, Target
+from meshlab.recorder import Recording
+from meshlab.toolchain import ToolsMissingError
+from tests.support.charts import chart_folder
+from tests.support.interruption import Progress, Wire, command_of, filled, kill_engine, up_with
+from tests.support.inventory import inventory, objects
+from tests.support.lab import Lab, changed
+
+NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}"),
+    pytest.mark.timeout(1800),
+]
+
+# No injector runs here, so no pods may wait for one; a namespace without pods shows what becomes of the label.
+MESHED = "team"
+HERE: dict[str, Any] = {"mesh": {"namespaces": {MESHED: "1-17"}}}
+UPGRADED: dict[str, Any] = {
+    "istio": {
+        "revisions": {"1-17": {"version": "1.17.6"}, "1-30": {"version": "1.30.3"}},
+        "defaultRevision": "1-30",
+    },
+    "monitoring": {"version": "88.5.3"},
+    "kiali": {"version": "2.29.0", "awaitReady": False},
+    "mesh": {"namespaces": {MESHED: "1-30"}},
+}
+# Istio gave its in-cluster operator up between the two versions, and its chart takes the CRD away.
+GONE_BY_THEN = ("istiooperators.install.istio.io",)
+FIRST_KILLS, UPGRADE_KILLS = 10, 5
+DELAYS = (0.0, 1.0, 0.4)
+"""Seconds between the begin of a resource and every second kill, in turn; the others wait for a pending release."""
+CUT_SECONDS = 20.0
+STATE_MEGABYTES = 64
+MADE_BY_CONTROLLERS = ("Pod ", "ReplicaSet ", "EndpointSlice ", "IPAddress ", "ControllerRevision ", "Job ")
+
+
+@dataclass
+class Story:
+    """The lab, the engine's state beside it, and what the tests know of each other."""
+
+    lab: Lab
+    wire: Wire
+    """What every run reaches the API server by: another address would be another cluster to the provider."""
+    state: Path
+    small: bool
+    """Whether the state is on a small file system of its own."""
+    uninterrupted: list[str] = field(default_factory=list[str])
+    """What an uninterrupted `up` makes."""
+    told: list[str] = field(default_factory=list[str])
+
+    def driver(self, **over: Any) -> EngineDriver:
+        say = self.lab.say
+        config = self.lab.config(**{**HERE, **over})
+        return EngineDriver(find_command(say), self.lab.target, "dev", config, say, state=self.state)
+
+    def recover(self) -> list[str]:
+        """Recover, and return what was told; then once more, which has to find nothing."""
+        options = Options("dev", self.lab.target, self.state)
+        self.told.clear()
+        assert recover(options, lambda: True, self.told.append)
+        told = list(self.told)
+        self.told.clear()
+        assert recover(options, lambda: True, self.told.append)
+        assert self.told == [HEALTHY]
+        assert self.unfinished() == []
+        return told
+
+    def unfinished(self) -> list[str]:
+        releases = helm_releases(self.lab.cluster)
+        return [name for name, status in releases.items() if status != "deployed"]
+
+    def state_file(self) -> Path:
+        return self.state / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+
+
+HEALTHY = "nothing to recover: stack dev has no lock, no pending operation and no unfinished release"
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("recover")
+    state = folder / "state"
+    state.mkdir()
+    with ExitStack() as ending:
+        own = ending.enter_context(pytest.MonkeyPatch.context())
+        own.delenv("PULUMI_BACKEND_URL", raising=False)
+        small = ending.enter_context(small_file_system(state))
+        try:
+            cluster = ending.enter_context(Cluster.up("recover", state_dir=folder))
+        except ToolsMissingError as missing:
+            pytest.skip(str(missing))
+        cluster.kubectl("create", "namespace", MESHED)
+        lab = Lab(cluster, folder, "dev")
+        chart_folder("dev", UPGRADED)
+        wire, lab.target = wired(lab)
+        ending.callback(wire.close)
+        yield Story(lab, wire, state, small)
+
+
+@contextmanager
+def small_file_system(folder: Path) -> Iterator[bool]:
+    """A file system of a few megabytes at `folder`; false where this user may not mount one."""
+    options = f"size={STATE_MEGABYTES}m"
+    mounted = os.geteuid() == 0 and (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False).returncode == 0
+    )
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def helm_releases(cluster: Cluster) -> dict[str, str]:
+    """Status of each release's last revision, by name. As a table, which is quick: the records are megabytes."""
+    columns = ("--label-columns", "name,status,version", "--no-headers")
+    listed = cluster.kubectl("get", "secrets", "-A", "-l", "owner=helm", *columns).stdout
+    rows = sorted((line.split()[-3:] for line in listed.splitlines()), key=lambda row: int(row[2]))
+    return {name: status for name, status, _ in rows}
+
+
+def declared(cluster: Cluster) -> list[str]:
+    """Every object but those that controllers make of others, and helm's records, which tell of the way."""
+    found = [name for name in inventory(cluster) if not name.startswith(MADE_BY_CONTROLLERS)]
+    return sorted(name for name in found if "sh.helm.release" not in name)
+
+
+def interrupt(story: Story, progress: Progress, total: int, number: int, kills: int, **over: Any) -> bool:
+    """One `up`, killed once `number` of `kills` parts of its resources have begun; false where it ended first."""
+    wanted = total * number // kills
+    killed: list[int] = []
+
+    def kill() -> None:
+        # Parallel work may have begun more than wanted by the last kill; then anything new will do.
+        if progress.wait(lambda begun, now: now > 0 and len(begun) >= wanted):
+            if number % 2:
+                # In the middle of helm's work, if it does any more.
+                while not story.unfinished() and not progress.ended:
+                    time.sleep(0.05)
+            else:
+                time.sleep(DELAYS[number // 2 % len(DELAYS)])
+            killed.extend(kill_engine(whole=number % 3 != 2))
+
+    failed = up_with(story.driver(**over), progress, kill)
+    assert bool(killed) == bool(failed), f"a run failed by itself after kill {number}: {failed}"
+    return bool(killed)
+
+
+def test_recovering_a_healthy_stack_changes_nothing_and_says_so(story: Story) -> None:
+    story.driver().up()
+    story.uninterrupted = declared(story.lab.cluster)
+    before, state = inventory(story.lab.cluster), story.state_file().read_bytes()
+    assert recover(Options("dev", story.lab.target, story.state), lambda: pytest.fail("asked"), story.told.append)
+    assert story.told == [HEALTHY]
+    assert inventory(story.lab.cluster) == before
+    assert story.state_file().read_bytes() == state
+
+
+def test_a_run_that_goes_on_is_not_disturbed(story: Story) -> None:
+    refused: list[LabError] = []
+    ended = threading.Event()
+
+    def meddle() -> None:
+        while not ended.is_set() and not refused:
+            if any((story.state / "pulumi" / ".pulumi" / "locks").rglob("*.json")):
+                try:
+                    recover(Options("dev", story.lab.target, story.state), lambda: True, story.told.append)
+                except LabError as error:
+                    refused.append(error)
+            time.sleep(0.1)
+
+    meddler = threading.Thread(target=meddle)
+    meddler.start()
+    try:
+        story.driver().down()
+    finally:
+        ended.set()
+        meddler.join()
+    (error,) = refused
+    assert "a run is going on: the lock of process " in str(error)
+    assert "nothing was changed" in str(error)
+
+
+def test_ten_kills_of_a_first_up_are_each_recovered_from(story: Story, dev: Recording) -> None:
+    progress, survived = Progress(), 0
+    while survived < FIRST_KILLS:
+        if interrupt(story, progress, len(dev.resources), survived, FIRST_KILLS):
+            told = story.recover()
+            survived += 1
+            print(f"kill {survived} with {len(progress.begun)} resources begun", *told, sep="\n")
+        else:
+            # It was through before the next moment came.
+            story.driver().down()
+            progress.begun.clear()
+    story.driver().up()
+    story.driver().stack.preview(expect_no_changes=True)
+    assert declared(story.lab.cluster) == story.uninterrupted
+    assert story.lab.unavailable_deployments() == []
+
+
+def test_five_kills_of_an_upgrade_are_each_recovered_from(story: Story) -> None:
+    before = story.lab.crds()
+    changes = [name for name, action in actions(story, **UPGRADED).items() if action != "same"]
+    progress, survived = Progress(), 0
+    while survived < UPGRADE_KILLS:
+        assert interrupt(story, progress, len(changes), survived, UPGRADE_KILLS, **UPGRADED)
+        told = story.recover()
+        survived += 1
+        print(f"kill {survived} with {len(progress.begun)} of {len(changes)} changes begun", *told, sep="\n")
+    story.driver(**UPGRADED).up()
+    story.driver(**UPGRADED).stack.preview(expect_no_changes=True)
+    now = story.lab.crds()
+    assert {name: now.get(name) for name in before if name not in GONE_BY_THEN} == {
+        name: uid for name, uid in before.items() if name not in GONE_BY_THEN
+    }
+    (prometheus,) = objects(story.lab.cluster, "crd", "prometheuses.monitoring.coreos.com")
+    assert prometheus["metadata"]["annotations"]["operator.prometheus.io/version"] == "0.93.1"
+    assert story.lab.unavailable_deployments() == []
+
+
+def actions(story: Story, **over: Any) -> dict[str, str]:
+    return {step.name: step.action for step in story.driver(**over).preview().steps}
+
+
+def test_a_network_that_is_gone_for_a_while_costs_an_up_at_most(story: Story) -> None:
+    over = {**UPGRADED, "monitoring": {"version": "88.5.3", "retention": "11d"}}
+    progress = Progress()
+
+    def cut() -> None:
+        if progress.wait(lambda begun, _: "monitoring-stack" in begun):
+            time.sleep(0.5)
+            story.wire.cut(CUT_SECONDS)
+
+    failed = up_with(story.driver(**over), progress, cut)
+    assert "monitoring-stack" in progress.begun
+    print(f"failed with {failed}" if failed else "went on")
+    converges(story, **over)
+
+
+def test_an_api_server_that_is_started_anew_costs_an_up_at_most(story: Story) -> None:
+    over = {**UPGRADED, "monitoring": {"version": "88.5.3", "retention": "12d"}}
+    progress = Progress()
+
+    def restart() -> None:
+        if progress.wait(lambda begun, _: "monitoring-stack" in begun):
+            time.sleep(0.5)
+            restart_api_server(story.lab.cluster)
+
+    failed = up_with(story.driver(**over), progress, restart)
+    assert "monitoring-stack" in progress.begun
+    print(f"failed with {failed}" if failed else "went on")
+    story.lab.cluster.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
+    converges(story, **over)
+
+
+def converges(story: Story, **over: Any) -> None:
+    options = Options("dev", story.lab.target, story.state)
+    assert recover(options, lambda: True, story.told.append)
+    story.driver(**over).up()
+    story.driver(**over).stack.preview(expect_no_changes=True)
+    assert story.unfinished() == []
+    assert story.lab.unavailable_deployments() == []
+
+
+def wired(lab: Lab) -> tuple[Wire, Target]:
+    """The lab's cluster by way of a wire that can be cut."""
+    config = yaml.safe_load(lab.cluster.kubeconfig.read_text(encoding="utf-8"))
+    server = config["clusters"][0]["cluster"]
+    wire = Wire(int(server["server"].rpartition(":")[2]))
+    server["server"] = f"https://127.0.0.1:{wire.port}"
+    kubeconfig = lab.folder / "wired"
+    kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return wire, Target(kubeconfig, embedded=True, label="test")
+
+
+def restart_api_server(cluster: Cluster) -> None:
+    """kill -9 the API server of the test's own cluster, and start it again as it was."""
+    servers = [pid for pid in cluster._record.processes() if command_of(pid)[0][0].endswith("/kube-apiserver")]
+    (server,) = servers
+    words, environment, folder = command_of(server)
+    os.kill(server, 9)
+    time.sleep(2.0)
+    with (cluster.kubeconfig.parent / "kube-apiserver-again.log").open("wb") as log:
+        # It carries the cluster's mark, and ends with the cluster.
+        subprocess.Popen(words, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+
+
+def test_a_full_disk_is_told_clearly_and_leaves_the_old_state_as_it_was(story: Story) -> None:
+    if not story.small:
+        pytest.skip("needs a small file system, which only root may mount")
+    over = {**UPGRADED, "monitoring": {"version": "88.5.3", "retention": "13d"}}
+    driver = story.driver(**over)
+    before = story.state_file().read_bytes()
+    ballast = filled(story.state)
+    try:
+        with pytest.raises(LabError) as caught:
+            driver.up()
+        assert "no space left on device" in str(caught.value)
+        assert len(str(caught.value).splitlines()) <= 6
+        assert json.loads(story.state_file().read_bytes()) == json.loads(before)
+    finally:
+        ballast.unlink()
+    converges(story, **over)
+    assert not changed(story.driver(**over).up())
