@@ -61,7 +61,8 @@ class KialiOperator(pulumi.ComponentResource):
             f"{name}-crd",
             metadata=manifest["metadata"],
             spec=manifest["spec"],
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            # After the namespace: where that is another stack's, the CRD is too, and is left as it is.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[own], retain_on_delete=True),
         )
         operator = release(
             f"{name}-release",

@@ -10,11 +10,24 @@ COMMANDS = MappingProxyType(
     {
         "up": "bring a stack up, on the embedded cluster or on the cluster of a named context",
         "preview": "say what `up` would change",
-        "down": "remove a stack, and the embedded cluster if it was there",
+        "doctor": "look at tools, cluster, rights and state before anything is changed, and say what to mend",
+        "recover": "after a run that was killed, put right what it left, so that the next `up` converges",
+        "down": "remove a stack, say what is left of it, and end the embedded cluster if it was there",
+        "drift": "say what other hands have changed of a stack in its cluster, and put it back",
+        "destroy": "the same as down",
         "cluster": "start, list or end the embedded cluster without the lab on it",
         "render": "write every Kubernetes object that a stack stands for as files; needs no cluster",
         "diff": "compare the rendered objects of this tree with another revision's, as text or for a pull request",
+        "policy": "check whole stacks against the rules of policy/, what their charts bring among it",
+        "images": "list every image that a stack pulls, and where its mirror has it",
+        "charts": "fetch a stack's charts for a mirror, and hold charts to the digests of charts.lock",
         "graph": "draw docs/architecture.svg from the program",
+        "promote": "take the pins of one stack into the next, once it has shown that they work",
+        "goback": "say how to go back to the commit that last worked in a stack",
+        "scrub": "take the secrets of a stack out of a log of the engine",
+        "comment": "write what earlier jobs found as comments on a pull request",
+        "nightly": "look for drift in a stack, and tell of it in one issue",
+        "verify": "show on a live cluster, check by check, that the lab works as its handbook says",
     }
 )
 
@@ -48,4 +61,4 @@ def main(argv: Sequence[str]) -> int:
 def _is_for_the_user(error: Exception) -> bool:
     """Whether the message says all there is to say: an error type of ours, or of the engine, which has printed more."""
     module = type(error).__module__
-    return module.startswith(("meshlab.", "components.", "pulumi.automation"))
+    return module.startswith(("meshlab.", "components.", "policy.", "pulumi.automation"))

@@ -2,11 +2,10 @@
 
 import os
 import re
-import secrets
 import shutil
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +15,16 @@ from pulumi import automation as auto
 from pulumi.automation import events
 from semver import VersionInfo
 
+from policy.pack.settings import PROJECT, SECTION, settings_of
+
 from . import process, toolchain
+from .engine_secrets import BACKEND, key_service, passphrase_environment
 from .lab import STATE, LabError, Outcome, Say, Step, Target, write_private
 from .recorder import ROOT
 
 PULUMI_VERSION = "3.260.0"  # renovate: datasource=github-releases depName=pulumi/pulumi
 PROVIDERS = ("kubernetes", "random")
+POLICY_PACKS = [str(ROOT / "policy")]
 DOWNLOAD_LIMIT_SECONDS = 600.0
 _NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")
@@ -32,25 +35,45 @@ class EngineMissingError(Exception):
 
 
 def find_command(say: Say) -> auto.PulumiCommand:
+    """The Pulumi CLI with the program's providers.
+
+    Raises EngineMissingError where one of them is neither there nor to be downloaded.
+    """
+    command = find_cli(say)
+    for provider in PROVIDERS:
+        _ensure_provider(command, provider, pulumi_home())
+    return command
+
+
+def find_cli(say: Say) -> auto.PulumiCommand:
     """The Pulumi CLI: from PATH, else downloaded once by the Automation API's installer at a pinned version.
 
-    Raises EngineMissingError where there is neither, or where its providers are neither there nor to be downloaded.
+    Raises EngineMissingError where there is neither.
     """
-    home = pulumi_home()
     try:
-        command = auto.PulumiCommand(skip_version_check=True)
+        return auto.PulumiCommand(skip_version_check=True)
     except Exception:  # the SDK raises whatever its first run of the CLI raises
         say(f"engine: no pulumi on PATH; downloading {PULUMI_VERSION}")
-        try:
-            command = auto.PulumiCommand.install(
-                root=str(home / "versions" / PULUMI_VERSION), version=VersionInfo.parse(PULUMI_VERSION)
-            )
-        except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            raise EngineMissingError(f"no pulumi on PATH, and its download failed ({reason})") from None
-    for provider in PROVIDERS:
-        _ensure_provider(command, provider, home)
-    return command
+    try:
+        return auto.PulumiCommand.install(
+            root=str(pulumi_home() / "versions" / PULUMI_VERSION), version=VersionInfo.parse(PULUMI_VERSION)
+        )
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise EngineMissingError(f"no pulumi on PATH, and its download failed ({reason})") from None
+
+
+def engine_environment(state: Path) -> dict[str, str]:
+    """Where the engine keeps state and plugins. A backend that the caller's environment names goes before our own."""
+    backend = state / "pulumi"
+    backend.mkdir(parents=True, exist_ok=True)
+    return {
+        BACKEND: os.environ.get(BACKEND) or backend.as_uri(),
+        "PULUMI_HOME": str(pulumi_home()),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # A machine that has not run the stack before, as each of CI's, takes the salt or the key from the state.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+    }
 
 
 def pulumi_home() -> Path:
@@ -85,45 +108,74 @@ class EngineDriver:
     ) -> None:
         self._say = say
         self._folder = state / "stacks" / stack
-        self._write_project(stack, config)
-        backend = state / "pulumi"
-        backend.mkdir(parents=True, exist_ok=True)
-        env = {
-            "PULUMI_BACKEND_URL": backend.as_uri(),
-            "PULUMI_HOME": str(pulumi_home()),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "KUBECONFIG": str(target.kubeconfig),
-        }
-        if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and "PULUMI_CONFIG_PASSPHRASE_FILE" not in os.environ:
-            env["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(state))
-        workspace = auto.LocalWorkspace(work_dir=str(self._folder), pulumi_command=command, env_vars=env)
+        source = self._write_project(stack, config)
+        env = {**engine_environment(state), "KUBECONFIG": str(target.kubeconfig)}
+        service = key_service(source)
+        env |= passphrase_environment(stack, service, state)
+        workspace = auto.LocalWorkspace(
+            work_dir=str(self._folder), pulumi_command=command, env_vars=env, secrets_provider=service
+        )
         self.stack = auto.Stack.create_or_select(stack, workspace)
+        self._strict = settings_of(config.get(f"{PROJECT}:{SECTION}")).enforcement == "mandatory"
 
     def up(self) -> Outcome:
         """Run `pulumi up`. Raises LabError with what the engine reported where it fails."""
+        if self._strict:
+            # A broken rule that only `up` meets would stop it half-way.
+            check = _Watch(None)
+            with check.failures("preview"):
+                self.stack.preview(on_event=check.see, color="never", policy_packs=POLICY_PACKS)
         watch = _Watch(self._say)
         with watch.failures("up"):
-            result = self.stack.up(on_event=watch.see, color="never")
+            result = self.stack.up(on_event=watch.see, color="never", policy_packs=POLICY_PACKS)
         return Outcome(watch.steps(), {name: output.value for name, output in result.outputs.items()})
 
     def preview(self) -> Outcome:
         """Run `pulumi preview`, with what changes inside each resource where there is something to compare with."""
         watch = _Watch(None)
         with watch.failures("preview"):
-            result = self.stack.preview(on_event=watch.see, color="never", diff=bool(self.stack.outputs()))
+            result = self.stack.preview(
+                on_event=watch.see, color="never", diff=bool(self.stack.outputs()), policy_packs=POLICY_PACKS
+            )
         self._say(result.stdout)
         return Outcome(watch.steps(), {})
 
     def down(self) -> Outcome:
         """Run `pulumi destroy` and forget the stack, whose state is empty then."""
+        self._refuse_protected()
         watch = _Watch(self._say)
         with watch.failures("destroy"):
             self.stack.destroy(on_event=watch.see, color="never")
         self.stack.workspace.remove_stack(self.stack.name)
         return Outcome(watch.steps(), {})
 
-    def _write_project(self, stack: str, config: Mapping[str, Any]) -> None:
-        """A project folder that leads back to the program, so that the committed stack file is never written to."""
+    def restore(self, names: Collection[str]) -> Outcome:
+        """Put resources back, by their logical names, that other hands have changed or deleted in the cluster."""
+        watch = _Watch(self._say)
+        with watch.failures("up"):
+            self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
+        return Outcome(watch.steps(), {})
+
+    def _refuse_protected(self) -> None:
+        """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
+        protected = [one["urn"].rsplit("::", 1)[-1] for one in self._resources() if one.get("protect")]
+        if protected:
+            raise LabError(
+                f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed "
+                "(to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again)"
+            )
+
+    def _resources(self) -> list[dict[str, Any]]:
+        return cast(list[dict[str, Any]], (self.stack.export_stack().deployment or {}).get("resources") or [])
+
+    def _urns(self, names: Collection[str]) -> list[str]:
+        return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
+
+    def _write_project(self, stack: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A project folder that leads back to the program, so that the committed stack file is never written to.
+
+        Returns what the committed file says.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         program = self._folder / "program"
         if not program.is_symlink():
@@ -137,13 +189,13 @@ class EngineDriver:
         before = cast(dict[str, Any], yaml.safe_load(own.read_text(encoding="utf-8"))) if own.is_file() else {}
         source = cast(dict[str, Any], yaml.safe_load((ROOT / own.name).read_text(encoding="utf-8")))
         write_private(own, yaml.safe_dump({**before, **source, "config": dict(config)}, sort_keys=False))
+        return source
 
 
-def _passphrase_file(state: Path) -> Path:
-    path = state / "passphrase"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(32))
-    return path
+def _lines_of(error: auto.CommandError) -> list[str]:
+    """What the CLI wrote as its reason, where the engine did not come so far as to report any: a lock, a full disk."""
+    reason = str(error).partition("\n stderr: ")[2] or str(error)
+    return [line.strip().removeprefix("error: ") for line in reason.splitlines() if line.strip()]
 
 
 class _Watch:
@@ -154,6 +206,7 @@ class _Watch:
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
         self._errors: list[str] = []
+        self._advice: list[str] = []
         self._lock = threading.Lock()
 
     def see(self, event: events.EngineEvent) -> None:
@@ -166,6 +219,8 @@ class _Watch:
             diagnostic = event.diagnostic_event
             if diagnostic is not None and diagnostic.severity == "error":
                 self._errors.append(_COLOURS.sub("", diagnostic.message).strip())
+            if event.policy_event is not None:
+                self._broken(event.policy_event)
 
     def steps(self) -> tuple[Step, ...]:
         """Every resource that the operation has dealt with, in the order of completion."""
@@ -179,10 +234,19 @@ class _Watch:
             yield
         except auto.CommandError as error:
             with self._lock:
-                told = list(dict.fromkeys(self._errors)) or [str(error)]
+                told = list(dict.fromkeys(self._errors)) or _lines_of(error)
             # The engine's own closing lines say only that there was an error.
             told = [line for line in told if not line.startswith(_NOTHING_SAID)] or told
             raise LabError("\n".join([*told, f"pulumi {operation} stopped; what was done so far is kept"])) from None
+
+    def _broken(self, violation: events.PolicyEvent) -> None:
+        # The message begins with the policy's description; what is wrong is its last line.
+        line = f"{violation.policy_name}: {_COLOURS.sub('', violation.message).strip().splitlines()[-1].strip()}"
+        if violation.enforcement_level == "mandatory":
+            self._errors.append(line)
+        elif self._say is not None and line not in self._advice:
+            self._advice.append(line)
+            self._say(f"  policy (advisory) {line}")
 
     def _finished(self, metadata: events.StepEventMetadata) -> None:
         name, action = metadata.urn.rsplit("::", 1)[-1], str(metadata.op.value)

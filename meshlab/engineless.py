@@ -4,8 +4,10 @@ Same objects, same order, same waits as the program has them; no diff, no drift,
 a file, so that a later run removes what the program no longer has.
 """
 
+import base64
+import hashlib
+import hmac
 import json
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,11 +17,14 @@ from typing import Any, cast
 
 from . import toolchain
 from .helm_kubectl import Cli
-from .lab import STATE, Outcome, Say, Step, Target, write_private
+from .lab import PROJECT, STATE, Outcome, Say, Step, Target, passphrase_file, write_private
 from .recorder import Recorded, record
 
 WORKERS = 8
 RELEASE = "kubernetes:helm.sh/v3:Release"
+PASSWORD_LENGTH = 24
+CONTENTS = ("data", "stringData", "values")
+"""Inputs that are not kept: a Secret's content, and what goes with it."""
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
@@ -29,23 +34,21 @@ class EnginelessDriver:
     def __init__(self, target: Target, stack: str, config: Mapping[str, Any], say: Say, state: Path = STATE) -> None:
         tools = toolchain.ensure(["helm", "kubectl"], say)
         self._cli = Cli(tools["helm"], tools["kubectl"], target.kubeconfig)
-        self._stack, self._config, self._say = stack, config, say
-        self._file = state / "engineless" / f"{stack}.json"
+        self._stack, self._config, self._say, self._state = stack, config, say, state
+        self._file = state_file(stack, state)
 
     def up(self) -> Outcome:
         """Apply everything, then remove what an earlier run applied and the program no longer has."""
-        before = self._load()
-        password = cast(str, before.get("generated")) or secrets.token_urlsafe(18)
-        recording = record(self._stack, config=self._config, generated=password)
+        recording = record(self._stack, config=self._config, generated=self.password())
         resources = {resource.urn: resource for resource in recording.resources}
-        known = cast(Mapping[str, Any], before.get("applied", {}))
+        known = cast(Mapping[str, Any], self._load().get("applied", {}))
         wanted = {_identity(resource): _entry(resource) for resource in recording.resources if _applies(resource)}
         # What was begun counts as applied: an interrupted run must not forget it.
-        self._save(password, {**known, **wanted})
+        self._save({**known, **wanted})
         steps = _in_order(resources, lambda resource: resource.depends_on, self._apply)
         gone = [_resource(entry) for identity, entry in known.items() if identity not in wanted]
         removed = [self._remove(resource) for resource in reversed(gone)]
-        self._save(password, wanted)
+        self._save(wanted)
         return Outcome((*steps, *(step for step in removed if step)), recording.outputs)
 
     def preview(self) -> Outcome:
@@ -93,8 +96,22 @@ class EnginelessDriver:
     def _load(self) -> dict[str, Any]:
         return cast(dict[str, Any], json.loads(self._file.read_text(encoding="utf-8"))) if self._file.is_file() else {}
 
-    def _save(self, generated: str, applied: Mapping[str, Any]) -> None:
-        write_private(self._file, json.dumps({"generated": generated, "applied": applied}, indent=1))
+    def _save(self, applied: Mapping[str, Any]) -> None:
+        write_private(self._file, json.dumps({"applied": applied}, indent=1))
+
+    def password(self) -> str:
+        """What stands in for generated passwords: the same at every run, and kept nowhere but in the cluster.
+
+        It follows from the passphrase that also locks the engine's secrets.
+        """
+        key = passphrase_file(self._state).read_bytes()
+        digest = hmac.new(key, f"{PROJECT}/{self._stack}/generated".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode()[:PASSWORD_LENGTH]
+
+
+def state_file(stack: str, state: Path = STATE) -> Path:
+    """Where the driver keeps what it applied: written as an update begins and as it ends, gone with the stack."""
+    return state / "engineless" / f"{stack}.json"
 
 
 def _applies(resource: Recorded) -> bool:
@@ -109,7 +126,9 @@ def _identity(resource: Recorded) -> str:
 
 
 def _entry(resource: Recorded) -> dict[str, Any]:
-    return {key: getattr(resource, key) for key in Recorded.__dataclass_fields__}
+    """What removing the resource later takes: which it is, and none of what a Secret or a chart's values hold."""
+    entry = {key: getattr(resource, key) for key in Recorded.__dataclass_fields__}
+    return {**entry, "inputs": {key: value for key, value in resource.inputs.items() if key not in CONTENTS}}
 
 
 def _resource(entry: Mapping[str, Any]) -> Recorded:

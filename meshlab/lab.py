@@ -1,5 +1,6 @@
 """What `up`, `preview` and `down` share: which cluster, which charts, and what brings the resources up on it."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from components.settings_rules import needed_charts
 
 from . import cluster, process, repositories, toolchain
 from .charts import announce, pack_stand_ins
+from .mirror.lock import check_folder, flat
 from .recorder import ROOT, ProgramError, stack_config
 
 PROJECT = "meshlab"
@@ -114,6 +116,14 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+def passphrase_file(state: Path = STATE) -> Path:
+    """The passphrase that locks the secrets of a state of our own; made once, and only its owner can read it."""
+    path = state / "passphrase"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32))
+    return path
+
+
 def overlaid(stack: str, overlay: Config) -> dict[str, Any]:
     """The stack file's config with the sections of `overlay` laid over it, key by key."""
     config = stack_config(stack)
@@ -146,14 +156,15 @@ def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, A
     """Where charts come from: the overlay for the settings, and what there is to announce.
 
     A folder that was asked for comes first, then what the stack says, then upstream; where that does not answer, the
-    stand-in charts.
+    stand-in charts. Raises LockError where a folder has a chart that is not the one of charts.lock.
     """
     settings = settings_of(stack, stack_config(stack))
     if folder is not None:
         overlay = {"charts": {"source": str(Path(folder).expanduser().resolve())}}
-        settings_of(stack, overlaid(stack, overlay))
+        _hold_to_lock(settings_of(stack, overlaid(stack, overlay)))
         return overlay, []
     if settings.charts.source is not None:
+        _hold_to_lock(settings)
         return {}, []
     silent = [answer for answer in repositories.probe(settings.charts.chart_source) if not answer.ok]
     if not silent:
@@ -163,3 +174,9 @@ def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, A
     told = ", ".join(f"{answer.url}: {answer.reason}" for answer in silent)
     reason = f"Charts: not every repository answers ({told}); using stand-ins:"
     return {"charts": {"source": str(packed)}}, [reason, *announce(packed, wanted)]
+
+
+def _hold_to_lock(settings: Settings) -> None:
+    folder = settings.charts.chart_source.folder
+    if folder is not None:
+        check_folder(folder, flat(wanted_charts(settings)))

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import cluster
+from .doctor.identity import refuse_another
 from .engine import EngineDriver, EngineMissingError, find_command
 from .engineless import EnginelessDriver
 from .lab import (
     EMBEDDED,
     STATE,
+    Config,
     Driver,
     Say,
     Target,
@@ -17,6 +19,7 @@ from .lab import (
     embedded_target,
     named_target,
     overlaid,
+    settings_of,
 )
 
 
@@ -27,6 +30,8 @@ class Session:
     target: Target
     driver: Driver
     announcements: tuple[str, ...]
+    config: Config
+    """The stack's config as it is in force here: with the charts that were chosen, and what the cluster cannot do."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +71,10 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
         # No operator runs there to report Kiali as ready.
         overlay["kiali"] = {"awaitReady": False}
     config = overlaid(args.stack, overlay)
+    refuse_another(settings_of(args.stack, config), target, say)
     driver: Driver
     if command is not None:
         driver = EngineDriver(command, target, args.stack, config, say)
     else:
         driver = EnginelessDriver(target, args.stack, config, say)
-    return Session(target, driver, tuple(announcements))
+    return Session(target, driver, tuple(announcements), config)

@@ -1,32 +1,53 @@
-"""`meshlab down`: remove a stack, then the embedded cluster if that is where it was."""
+"""`meshlab down`: remove a stack, say what is left of it, then end the embedded cluster if that is where it was."""
 
 import argparse
+import sys
 import time
 
 from .. import cluster
 from ..lab import EMBEDDED, STATE
+from ..removal.left import lines
+from ..removal.removal import Approve, Removal
 from ..session import add_options, embedded_cluster_runs, open_session
 from .up import say
+
+LEFTOVERS = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
+    parser.add_argument("--purge-crds", action="store_true", help="also remove the CRDs with all their objects")
+    parser.add_argument("--yes", action="store_true", help="with --purge-crds: do it without asking")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Destroy the stack; on the embedded cluster, end that too."""
+    """Remove the stack: 0 where nothing is left but what is kept on purpose, 2 where something is."""
     if args.cluster is None and not embedded_cluster_runs():
         say("nothing to remove: the embedded cluster is not running (name another one with CLUSTER=<context>)")
         return 0
     session = open_session(args, say)
     started = time.monotonic()
-    outcome = session.driver.down()
-    say(f"removed {len(outcome.steps)} resources in {time.monotonic() - started:.1f} s")
+    removal = Removal(session.driver, args.stack, session.config, session.target.kubeconfig, say)
+    removed = removal.run(purge_crds=_approval(yes=args.yes) if args.purge_crds else None)
+    say(f"removed {len(removed.outcome.steps)} resources in {time.monotonic() - started:.1f} s")
+    for line in lines(removed.left):
+        say(line)
     if session.target.embedded:
         cluster.down(STATE, EMBEDDED)
-        say("the embedded cluster is gone")
-    else:
-        say("kept, since other teams' objects would go with them: the CRDs of Istio, Kiali and the Prometheus operator")
-    return 0
+        say("the embedded cluster is gone, and all that was kept with it")
+    return LEFTOVERS if removed.leftovers else 0
+
+
+def _approval(*, yes: bool) -> Approve:
+    def agrees(loss: str) -> bool:
+        say(loss)
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            say("nobody is there to ask: --yes agrees to it")
+            return False
+        return input("Remove the CRDs? [y/N] ").strip().lower() in ("y", "yes")
+
+    return agrees

@@ -2,6 +2,7 @@
 
 import argparse
 
+from ..ownership import refuse_strangers
 from ..session import add_options, open_session
 from .up import say
 
@@ -15,6 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the preview; changes nothing."""
     session = open_session(args, say)
+    refuse_strangers(session, args.stack)
     outcome = session.driver.preview()
     say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")
     for line in session.announcements:

@@ -5,6 +5,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..doctor.examination import Question, stop_at_problems
+from ..lab import STATE
+from ..ownership import refuse_strangers
 from ..session import Session, add_options, open_session
 
 SHOWN_STEPS = 8
@@ -19,6 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Bring the stack up; prints what exists, how long each step took, and what to do next."""
     session = open_session(args, say)
+    stop_at_problems(Question(args.stack, session.target, STATE, args.charts, quick=session.target.embedded), say)
+    refuse_strangers(session, args.stack)
     started = time.monotonic()
     outcome = session.driver.up()
     seconds = time.monotonic() - started

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.charts import package_name
 from meshlab import process, toolchain
 from meshlab.cluster import Cluster
+from meshlab.lab import settings_of, wanted_charts
 
 from .inventory import objects
+from .lab import Lab
 
 PROM = "prom-kube-prometheus-stack"
 
@@ -228,3 +231,9 @@ HAND_EDITS = (
         "ConfigMap default/prom-grafana",
     ),
 )
+
+
+def all_edits(lab: Lab) -> list[HandEdit]:
+    """Every hand edit, on this lab."""
+    (version,) = wanted_charts(settings_of(lab.stack, lab.config()))["base"]
+    return [*HAND_EDITS, upgraded(Path(lab.charts) / package_name("base", version))]

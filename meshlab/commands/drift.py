@@ -1,0 +1,81 @@
+"""`meshlab drift`: what of a stack has been changed in the cluster by other hands, and put it back."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TextIO
+
+from ..drift import report
+from ..drift.finding import Finding, What
+from ..drift.inspection import Inspection
+from ..drift.look import Seen
+from ..lab import Say
+from ..session import add_options, embedded_cluster_runs, open_session
+
+DRIFT = 2
+
+
+class DriftError(Exception):
+    """There is nothing to compare; the message is one line for the person who asked."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_options(parser)
+    parser.add_argument("--json", action="store_true", help="write the report as JSON to stdout, progress to stderr")
+    parser.add_argument("--fix", action="store_true", help="put back what differs, by the tools that own it")
+    parser.add_argument("--yes", action="store_true", help="with --fix: delete extra objects without asking")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, and put back where asked to: 0 where nothing differs (any more), 2 where something does."""
+    say: Say = partial(_say, sys.stderr if args.json else sys.stdout)
+    if args.cluster is None and not embedded_cluster_runs():
+        raise DriftError(
+            "expected the embedded cluster to run, or a context of your kubeconfig, got neither "
+            "(start the one: make up; name the other: meshlab drift --cluster CONTEXT)"
+        )
+    started = time.monotonic()
+    session = open_session(args, say)
+    inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
+    before = seen = inspection.look()
+    hooks = inspection.expected.hooks
+    if all(one.what is What.DELETED for one in seen.findings) and len(seen.findings) >= seen.compared > 0:
+        raise DriftError(f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: make up)")
+    if args.fix and seen.findings:
+        for line in report.lines(seen, args.stack, hooks, time.monotonic() - started):
+            say(line)
+        seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
+    _tell(args, before, seen, hooks, time.monotonic() - started, say)
+    return DRIFT if seen.findings else 0
+
+
+def _tell(args: argparse.Namespace, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:
+    left = {(one.what, one.label) for one in seen.findings}
+    fixed = [one for one in before.findings if (one.what, one.label) not in left]
+    if args.json:
+        print(report.document(seen, args.stack, seconds, fixed))
+        return
+    for line in report.lines(seen, args.stack, hooks, seconds):
+        say(line)
+    if fixed:
+        say(f"put back: {report.counted(fixed)}")
+    elif seen.findings and not args.fix:
+        say("put it back: meshlab drift --fix")
+
+
+def _approve(copies: Sequence[Finding], *, yes: bool, say: Say) -> bool:
+    """Whether extra objects may be deleted: with --yes, or by an answer where somebody can give one."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        say(f"{len(copies)} extra objects are left: --yes deletes them")
+        return False
+    return input(f"Delete {', '.join(one.label for one in copies)}? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _say(out: TextIO, line: str) -> None:
+    print(line.rstrip("\n"), file=out, flush=True)

@@ -1,0 +1,83 @@
+"""The objects that the cluster should have: the stack as rendered, in the form in which its tools have applied it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import toolchain
+from ..lab import Config, Say
+from ..recorder import Recorded, record
+from ..render import RenderedStack, Renderer
+from ..rendering.charts import Charts
+from ..rendering.helm import Helm, Target
+from ..rendering.masking import GENERATED
+from ..rendering.objects import KubernetesObject
+from ..rendering.releases import Release
+from ..verify.access import mapping
+from .comparison import comparable
+from .copies import HELM_NAME, HELM_NAMESPACE
+
+CHARTS = "meshlab:charts"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the stack stands for."""
+
+    objects: tuple[KubernetesObject, ...]
+    """Without helm's hooks, which come and go; secrets in clear."""
+    releases: tuple[Release, ...]
+    hooks: int
+    """How many hooks were left out."""
+    notes: tuple[str, ...]
+    """What has to be said of the charts."""
+    resources: Mapping[str, Recorded]
+    """What the program registers, by logical name."""
+
+
+def expected(stack: str, config: Config, target: Target, generated: str | None, say: Say) -> Expected:
+    """Record and render the stack with `config`, for the cluster that `target` describes.
+
+    `generated` is the password that the stack generated, None where it is not known: then what hangs on it is not
+    compared. Raises what recording and rendering raise.
+    """
+    recording = record(stack, config=config, generated=generated or GENERATED)
+    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
+    renderer = Renderer(Charts(None, say), helm, target, show=_in_clear)
+    rendered = renderer.recorded(stack, recording.resources, mapping(config.get(CHARTS)).get("source"))
+    standing = [one for one in rendered.objects if not one.hooks]
+    resources = {resource.name: resource for resource in recording.resources}
+    return Expected(
+        tuple(_as_applied(one, rendered, generated) for one in standing),
+        rendered.releases,
+        len(rendered.objects) - len(standing),
+        rendered.charts.notes,
+        resources,
+    )
+
+
+def _in_clear(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    return dict(manifest), b""
+
+
+def _as_applied(one: KubernetesObject, rendered: RenderedStack, generated: str | None) -> KubernetesObject:
+    manifest = comparable(one.manifest)
+    if one.release:
+        manifest = _with_helms_marks(manifest, _release(rendered.releases, one))
+    elif generated is None and manifest["kind"] == "Secret":
+        manifest.pop("data", None)
+    return replace(one, manifest=manifest)
+
+
+def _release(releases: Sequence[Release], one: KubernetesObject) -> Release:
+    return next(release for release in releases if release.resource == one.resource)
+
+
+def _with_helms_marks(manifest: dict[str, Any], release: Release) -> dict[str, Any]:
+    """A manifest with what helm adds to all that it installs, and takes for nobody's where it is missing."""
+    metadata = dict(manifest["metadata"])
+    metadata["labels"] = {**mapping(metadata.get("labels")), MANAGED_BY: "Helm"}
+    marks = {HELM_NAME: release.name, HELM_NAMESPACE: release.namespace}
+    metadata["annotations"] = {**mapping(metadata.get("annotations")), **marks}
+    return {**manifest, "metadata": metadata}

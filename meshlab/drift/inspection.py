@@ -1,0 +1,52 @@
+"""One stack on one cluster, ready to be looked at and put back: what the command and the tests share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .. import toolchain
+from ..engine import EngineDriver
+from ..engineless import EnginelessDriver
+from ..helm_kubectl import Cli
+from ..lab import Config, Driver, Say
+from ..rendering.helm import Target
+from .api import Kinds, LiveCluster
+from .expected import Expected, expected
+from .look import Seen, look
+from .mending import Approve, Mender
+
+PASSWORD = "grafanaPassword"
+"""The stack's output that has the generated password."""
+
+
+class Inspection:
+    """What a stack stands for, and the cluster that should have it."""
+
+    def __init__(self, driver: Driver, stack: str, config: Config, kubeconfig: Path, say: Say) -> None:
+        """Record and render the stack for this cluster. Raises what that raises, and AccessError."""
+        self._driver, self._kubeconfig, self._say = driver, kubeconfig, say
+        self.cluster = LiveCluster(kubeconfig)
+        with ThreadPoolExecutor() as pool:
+            # The engine takes its time to tell.
+            password = pool.submit(_password, driver)
+            version, kinds = pool.submit(self.cluster.version), pool.submit(self.cluster.kinds)
+            self.kinds: Kinds = kinds.result()
+            target = Target(version.result().removeprefix("v"), self.kinds.versions)
+            self.expected: Expected = expected(stack, config, target, password.result(), say)
+
+    def look(self) -> Seen:
+        """Compare the cluster with the stack. Raises AccessError."""
+        return look(self.cluster, self.kinds, self.expected)
+
+    def mend(self, seen: Seen, approve: Approve) -> Seen:
+        """Put back what was `seen` and look again; see `Mender.mend`."""
+        tools = toolchain.ensure(["helm", "kubectl"], self._say)
+        cli = Cli(tools["helm"], tools["kubectl"], self._kubeconfig)
+        return Mender(self.cluster, self.kinds, self.expected, self._driver, cli).mend(seen, self._say, approve)
+
+
+def _password(driver: Driver) -> str | None:
+    """The password that the stack generated; None where no state has it."""
+    if isinstance(driver, EnginelessDriver):
+        return driver.password()
+    output = driver.stack.outputs().get(PASSWORD) if isinstance(driver, EngineDriver) else None
+    return str(output.value) if output is not None else None

@@ -1,0 +1,110 @@
+"""Looks at a cluster once: every object of the stack, every release, and what is there once too often."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from ..rendering.objects import KubernetesObject
+from ..verify.access import Manifest, RefusedError
+from ..verify.objects import differences as declared_differences
+from ..verify.objects import name_of
+from .api import WORKERS, Kind, Kinds, LiveCluster
+from .comparison import declared, differences, untouched
+from .copies import extras
+from .expected import Expected
+from .finding import Difference, Finding, What
+from .noise import Scaled, autoscaled
+from .records import Record, records_of, release_findings
+
+AUTOSCALERS = ("autoscaling/v2", "HorizontalPodAutoscaler")
+SECRETS = ("v1", "Secret")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a look."""
+
+    findings: tuple[Finding, ...]
+    compared: int
+    """Objects that were compared, those that are missing included."""
+    records: Mapping[tuple[str, str], Record]
+    """Helm's records by namespace and name of the release."""
+
+
+def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
+    """Compare the cluster with the stack. Raises AccessError where the cluster cannot be asked."""
+    by_kind: dict[tuple[str, str], list[KubernetesObject]] = defaultdict(list)
+    for one in expected.objects:
+        by_kind[str(one.manifest["apiVersion"]), one.kind].append(one)
+    served = {key: kind for key in by_kind if (kind := kinds.of(*key)) is not None}
+    beside = [kind for key in (AUTOSCALERS, SECRETS) if (kind := kinds.of(*key)) is not None]
+    live = cluster.everything(dict.fromkeys([*served.values(), *beside]))
+    scaled = autoscaled(_of(live, kinds, AUTOSCALERS))
+    records = records_of(_of(live, kinds, SECRETS))
+    findings = list(release_findings(expected.releases, records))
+    work: list[tuple[KubernetesObject, Kind, Manifest]] = []
+    for key, wanted in by_kind.items():
+        there = {_place(manifest): manifest for manifest in live[served[key]]} if key in served else {}
+        for one in wanted:
+            manifest = there.get((one.namespace, one.name))
+            if manifest is None:
+                findings.append(_finding(What.DELETED, one))
+            else:
+                work.append((one, served[key], manifest))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        started = [pool.submit(_compared, cluster, one, kind, manifest, scaled) for one, kind, manifest in work]
+        findings += [found for future in started if (found := future.result()) is not None]
+    findings += _extras(expected, by_kind, served, live)
+    return Seen(tuple(sorted(findings, key=_order)), len(expected.objects), records)
+
+
+def _compared(
+    cluster: LiveCluster, one: KubernetesObject, kind: Kind, live: Manifest, scaled: Collection[Scaled]
+) -> Finding | None:
+    # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
+    if one.kind == "CustomResourceDefinition" and untouched(live, one.manifest):
+        return None
+    finding = _finding(What.EDITED, one, live)
+    try:
+        applied = cluster.dry_run(kind.resource, one.manifest)
+        found = differences(live, applied, scaled, patch=one.patch)
+        finding = replace(finding, declared=declared(applied))
+    except RefusedError as error:
+        # A selector that nobody may change, so the object was made anew; or two items of a list that now collide.
+        told = list(declared_differences(one.manifest, live))
+        if not told:
+            raise
+        found = [Difference(line.partition(": ")[0], line.partition(", got ")[2], "as rendered") for line in told]
+        finding = replace(finding, refused=True, note=f"cannot be applied over: {error.reason}")
+    return replace(finding, differences=tuple(found)) if found else None
+
+
+def _extras(
+    expected: Expected,
+    by_kind: Mapping[tuple[str, str], list[KubernetesObject]],
+    served: Mapping[tuple[str, str], Kind],
+    live: Mapping[Kind, list[Manifest]],
+) -> Iterable[Finding]:
+    components = {(release.namespace, release.name): release.component for release in expected.releases}
+    own = {one.name for one in expected.objects if one.kind == "Namespace" and not one.patch}
+    for key, kind in served.items():
+        yield from extras(by_kind[key], live[kind], components, own)
+
+
+def _of(live: Mapping[Kind, list[Manifest]], kinds: Kinds, key: tuple[str, str]) -> list[Manifest]:
+    kind = kinds.of(*key)
+    return live[kind] if kind is not None else []
+
+
+def _place(manifest: Manifest) -> tuple[str, str]:
+    return str(manifest["metadata"].get("namespace") or ""), name_of(manifest)
+
+
+def _finding(what: What, one: KubernetesObject, live: Manifest | None = None) -> Finding:
+    api = str(one.manifest["apiVersion"])
+    return Finding(what, api, one.kind, one.namespace, one.name, one.component, one.release, one.resource, live=live)
+
+
+def _order(finding: Finding) -> tuple[str, ...]:
+    return finding.component, finding.owner, finding.what, finding.kind, finding.namespace, finding.name

@@ -1,0 +1,1 @@
+"""Taking a stack away, and showing that it is gone: the parts of `meshlab down` and `meshlab destroy`."""
