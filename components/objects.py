@@ -72,6 +72,17 @@ def rolled_by_revision(deployment: Manifest, revision: str | None) -> Manifest:
     return changed
 
 
+def not_awaited(service: Manifest) -> Manifest:
+    """A copy of a Service that the provider does not wait for.
+
+    It would hold it for ten seconds more once endpoints are there, and one of the few places for resources that are
+    dealt with at a time as long. The Deployment behind it is awaited, which says the same.
+    """
+    changed = copy.deepcopy(service)
+    changed["metadata"].setdefault("annotations", {})["pulumi.com/skipAwait"] = "true"
+    return changed
+
+
 def with_labels(manifest: Manifest, labels: Mapping[str, str]) -> Manifest:
     """A copy of `manifest` with `labels` set over its own."""
     changed = copy.deepcopy(manifest)

@@ -6,7 +6,7 @@ import pulumi
 
 from .assets import Manifest
 from .images import Images
-from .objects import create, in_namespace, logical_name, rolled_by_revision
+from .objects import create, in_namespace, logical_name, not_awaited, rolled_by_revision
 
 
 def workload(
@@ -23,16 +23,22 @@ def workload(
     """Register `manifests` in `namespace` as children of `component`, whose logical name is `name`.
 
     Containers pull from `images`. Everything waits for `after`. Pods wait for `pods_after` and their ServiceAccount as
-    well: one that starts before the injector is ready comes up without its sidecar. They do not wait for their Service,
-    which waits for them.
+    well: one that starts before the injector is ready comes up without its sidecar.
     """
     accounts: list[pulumi.Resource] = []
     for manifest in sorted(manifests, key=lambda manifest: manifest["kind"] != "ServiceAccount"):
-        pods = manifest["kind"] == "Deployment"
+        needed = (*after, *pods_after, *accounts) if manifest["kind"] == "Deployment" else after
         resource = create(
             logical_name(name, manifest),
-            in_namespace(images.within(rolled_by_revision(manifest, revision)) if pods else manifest, namespace),
-            pulumi.ResourceOptions(parent=component, depends_on=[*after, *((*pods_after, *accounts) if pods else ())]),
+            in_namespace(_changed(manifest, revision, images), namespace),
+            pulumi.ResourceOptions(parent=component, depends_on=needed),
         )
         if manifest["kind"] == "ServiceAccount":
             accounts.append(resource)
+
+
+def _changed(manifest: Manifest, revision: str | None, images: Images) -> Manifest:
+    """What the program makes of a manifest of its kind."""
+    if manifest["kind"] == "Deployment":
+        return images.within(rolled_by_revision(manifest, revision))
+    return not_awaited(manifest) if manifest["kind"] == "Service" else manifest

@@ -150,6 +150,16 @@ def test_the_alias_service_follows_the_default_revision_and_is_not_awaited(dev: 
     assert alias["spec"]["selector"] == {"app": "istiod", "istio.io/rev": "1-17"}
 
 
+def test_only_what_says_that_a_workload_is_there_is_awaited(dev: Recording) -> None:
+    skipping = "pulumi.com/skipAwait"
+    services = dev.of_type("kubernetes:core/v1:Service")
+    assert len(services) >= 8
+    for service in services:
+        assert service.inputs["metadata"]["annotations"] == {skipping: "true"}, service.name
+    for deployment in dev.of_type("kubernetes:apps/v1:Deployment"):
+        assert skipping not in deployment.inputs["metadata"].get("annotations", {}), deployment.name
+
+
 def test_changing_the_scenario_renames_envoys_config_and_rolls_envoy() -> None:
     seen: dict[str, tuple[str, str]] = {}
     for scenario in ("base", "timeout", "retry"):
