@@ -159,6 +159,8 @@ class MonitoringSettings(Section):
     """Version of the chart kube-prometheus-stack, exact."""
     crds_version: Version | None = None
     """Version of the chart prometheus-operator-crds; else the one that components/versions.py pairs with `version`."""
+    allow_crd_downgrade: bool = False
+    """Whether the operator's CRDs may become older than the cluster's: fields that only the newer have are lost."""
     namespace: Namespace = "prometheus"
     """Namespace of the stack; created by the program, never in the mesh."""
     release: Annotated[str, AfterValidator(check.stack_release)] = "prom"

@@ -15,8 +15,8 @@ Owner = tuple[str, str]
 """Namespace and name of a release; both empty where helm knows of none."""
 
 
-def crds(api: Api, plan: Plan) -> Iterator[Finding]:
-    """Whose the CRDs are, and whether one is newer than what the plan has."""
+def crds(api: Api, plan: Plan, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
+    """Whose the CRDs are, and whether one is newer than what the plan has: a warning where the stack allows that."""
     wanted = {one.name for one in plan.crds}
     live = {name: metadata for name, metadata in api.crds().items() if name in wanted} if wanted else {}
     foreign: dict[tuple[Owner, Owner], list[str]] = {}
@@ -34,9 +34,10 @@ def crds(api: Api, plan: Plan) -> Iterator[Finding]:
     for (namespace, name), names in newer.items():
         yield Finding(
             "crds",
-            Level.PROBLEM,
+            Level.WARNING if downgrade_allowed else Level.PROBLEM,
             f"{_some(names)} in the cluster belong to a newer operator than release {namespace}/{name} would bring",
-            "take the newer version into the stack: an older CRD drops fields, and objects that use them",
+            "take the newer version into the stack: an older CRD drops fields, and objects that use them "
+            "(to have it all the same: monitoring.allowCrdDowngrade)",
         )
     if not foreign and not newer:
         yield Finding(

@@ -117,7 +117,7 @@ class _Examination:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
                 ("rights", lambda: permissions(api, plan)),
                 ("releases", lambda: releases(api, question.stack, wanted, self._known())),
-                ("crds", lambda: crds(api, plan)),
+                ("crds", lambda: crds(api, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
             ]
             if question.ask_registries:
                 checks.append(("images", lambda: images(plan.images)))

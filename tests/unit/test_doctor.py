@@ -319,6 +319,7 @@ def test_a_crd_newer_than_the_plans_is_a_problem() -> None:
     finding = only(crds(FakeApi(crds=live), PLAN))
     assert finding.level is Level.PROBLEM
     assert "newer operator" in finding.text
+    assert only(crds(FakeApi(crds=live), PLAN, downgrade_allowed=True)).level is Level.WARNING
     live = {"prometheuses.monitoring.coreos.com": crd_of("prom-crds", "prometheus", "0.60.1")}
     assert only(crds(FakeApi(crds=live), PLAN)).level is Level.OK
 
