@@ -82,13 +82,13 @@ class _Connection(socketserver.StreamRequestHandler):
         with there:
             there.settimeout(None)
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=_pass_on, args=(there, self.connection), daemon=True)
+            back = threading.Thread(target=pass_on, args=(there, self.connection), daemon=True)
             back.start()
-            _pass_on(self.connection, there)
+            pass_on(self.connection, there)
             back.join()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+def pass_on(source: socket.socket, sink: socket.socket) -> None:
     """Copies until the source ends, and ends the sink then, so that the other direction ends as well."""
     with suppress(OSError):
         while data := source.recv(1 << 16):

@@ -1,7 +1,6 @@
 """The whole life of the dev stack on the real engine and a real API server. The tests are one story, in file order."""
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +12,6 @@ from meshlab.lab import LabError, Outcome
 from meshlab.recorder import Recording
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, running_lab
-
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Drift under the real engine: put back by Pulumi and helm, so that a preview after it has no changes."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +9,6 @@ from meshlab.drift.inspection import Inspection
 from meshlab.engine import EngineDriver, find_command
 from tests.support.hand_edits import all_edits
 from tests.support.lab import Lab, changed, running_lab
-
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
 
 
 @pytest.fixture(scope="module")

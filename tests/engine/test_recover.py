@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -26,12 +25,7 @@ from tests.support.interruption import Progress, Wire, command_of, filled, kill_
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed
 
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}"),
-    pytest.mark.timeout(1800),
-]
+pytestmark = pytest.mark.timeout(1800)
 
 # No injector runs here, so no pods may wait for one; a namespace without pods shows what becomes of the label.
 MESHED = "team"

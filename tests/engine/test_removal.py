@@ -1,6 +1,5 @@
 """Removal under the real engine, and a second stack beside the first. The tests are one story, in file order."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +16,6 @@ from tests.support.hand_edits import patch
 from tests.support.inventory import inventory, objects
 from tests.support.kiali_operator import stand_in_operator
 from tests.support.lab import Lab, documented, running_lab
-
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ are one story, in file order.
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -29,10 +28,6 @@ from meshlab.toolchain import ToolsMissingError
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.inventory import objects
 from tests.support.lab import Lab
-
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
 
 LOGGED: dict[str, Any] = {"log_verbosity": 9, "log_to_std_err": True, "log_flow": True, "debug": True, "color": "never"}
 # What the password passes through, from where it is made to the Secret and the stack's output.

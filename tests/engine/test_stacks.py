@@ -1,6 +1,5 @@
 """Staging and prod on the real engine and a real API server: what each promises beyond dev, and how each goes."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,6 @@ from meshlab.lab import LabError
 from meshlab.recorder import record
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, running_lab
-
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 LEVELS = ("privileged", "baseline", "restricted")

@@ -4,7 +4,6 @@ It begins on a cluster in which somebody had the Prometheus operator's CRDs befo
 """
 
 import shlex
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +16,6 @@ from meshlab.engine import EngineDriver, find_command
 from meshlab.lab import LabError, Outcome
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, documented, running_lab
-
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not on PATH: {', '.join(MISSING)}")
 
 NEW = {
     "istio": {

@@ -8,7 +8,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +101,9 @@ class _Connection(socketserver.BaseRequestHandler):
             there.sendall(f"CONNECT {address}:{port} HTTP/1.1\r\n\r\n".encode())
             if b" 200 " not in _head(there):
                 return
-            back = threading.Thread(target=_pass_on, args=(there, self.request), daemon=True)
+            back = threading.Thread(target=egress.pass_on, args=(there, self.request), daemon=True)
             back.start()
-            _pass_on(self.request, there)
+            egress.pass_on(self.request, there)
             back.join()
 
 
@@ -113,14 +113,6 @@ def _head(there: socket.socket) -> bytes:
     while not head.endswith(b"\r\n\r\n") and (byte := there.recv(1)):
         head += byte
     return head
-
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
 
 
 def _listens(port: int) -> bool:
