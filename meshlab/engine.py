@@ -19,6 +19,7 @@ from policy.pack.settings import PROJECT, SECTION, settings_of
 
 from . import process, toolchain
 from .engine_secrets import BACKEND, key_service, passphrase_environment
+from .event_log import EventLog, log_file
 from .lab import STATE, LabError, Outcome, Say, Step, Target, write_private
 from .recorder import ROOT
 
@@ -108,6 +109,7 @@ class EngineDriver:
     ) -> None:
         self._say = say
         self._folder = state / "stacks" / stack
+        self._log = log_file(stack, state)
         source = self._write_project(stack, config)
         env = {**engine_environment(state), "KUBECONFIG": str(target.kubeconfig)}
         service = key_service(source)
@@ -119,15 +121,19 @@ class EngineDriver:
         self._strict = settings_of(config.get(f"{PROJECT}:{SECTION}")).enforcement == "mandatory"
 
     def up(self) -> Outcome:
-        """Run `pulumi up`. Raises LabError with what the engine reported where it fails."""
+        """Run `pulumi up`, and keep when each resource was begun and done.
+
+        Raises LabError with what the engine reported where it fails.
+        """
         if self._strict:
             # A broken rule that only `up` meets would stop it half-way.
             check = _Watch(None)
             with check.failures("preview"):
                 self.stack.preview(on_event=check.see, color="never", policy_packs=POLICY_PACKS)
-        watch = _Watch(self._say)
-        with watch.failures("up"):
-            result = self.stack.up(on_event=watch.see, color="never", policy_packs=POLICY_PACKS)
+        with EventLog(self._log) as log:
+            watch = _Watch(self._say, log)
+            with watch.failures("up"):
+                result = self.stack.up(on_event=watch.see, color="never", policy_packs=POLICY_PACKS)
         return Outcome(watch.steps(), {name: output.value for name, output in result.outputs.items()})
 
     def preview(self) -> Outcome:
@@ -198,11 +204,21 @@ def _lines_of(error: auto.CommandError) -> list[str]:
     return [line.strip().removeprefix("error: ") for line in reason.splitlines() if line.strip()]
 
 
+def _note(log: EventLog, event: events.EngineEvent) -> None:
+    """Keep of an event what times need: never the inputs and outputs that it carries."""
+    if event.resource_pre_event is not None:
+        log.begun(event.resource_pre_event.metadata.urn, event.resource_pre_event.metadata.op.value)
+    if event.res_outputs_event is not None:
+        log.done(event.res_outputs_event.metadata.urn, event.res_outputs_event.metadata.op.value)
+    if event.res_op_failed_event is not None:
+        log.failed(event.res_op_failed_event.metadata.urn, event.res_op_failed_event.metadata.op.value)
+
+
 class _Watch:
     """Follows an operation by the engine's events: times each resource, tells of it, keeps what went wrong."""
 
-    def __init__(self, say: Say | None) -> None:
-        self._say = say
+    def __init__(self, say: Say | None, log: EventLog | None = None) -> None:
+        self._say, self._log = say, log
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
         self._errors: list[str] = []
@@ -212,6 +228,8 @@ class _Watch:
     def see(self, event: events.EngineEvent) -> None:
         """Take in one event; called from the SDK's own thread."""
         with self._lock:
+            if self._log is not None:
+                _note(self._log, event)
             if event.resource_pre_event is not None:
                 self._started.setdefault(event.resource_pre_event.metadata.urn, time.monotonic())
             if event.res_outputs_event is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .needs import needs_of, parts_of, reduced
 from .recorder import Recorded
 from .rendering.releases import RELEASE, component_of, releases_of
 
@@ -40,8 +41,7 @@ def picture_of(resources: Iterable[Recorded]) -> Picture:
     """The picture of recorded resources. The provider, which everything needs, is not in it."""
     listed = list(resources)
     by_urn = {resource.urn: resource for resource in listed}
-    parts = {one.urn: one for one in listed if one.custom and not one.type.startswith("pulumi:providers:")}
-    waits = {urn: _needed(one, parts, listed) for urn, one in parts.items()}
+    parts, waits = parts_of(listed), needs_of(listed)
     groups = _alike({urn: (component_of(one, by_urn), _kind(one)) for urn, one in parts.items()}, waits)
     charts = {release.resource: release.chart for release in releases_of(listed)}
     members: dict[int, list[str]] = {}
@@ -52,21 +52,15 @@ def picture_of(resources: Iterable[Recorded]) -> Picture:
         component, kind = component_of(parts[urns[0]], by_urn), _kind(parts[urns[0]])
         rows = sorted((_name(parts[urn], component), charts.get(parts[urn].name, "")) for urn in urns)
         cards[group] = Card(component, kind, tuple(rows))
-    arrows = {(groups[urn], groups[needed]) for urn, others in waits.items() for needed in others}
+    arrows: dict[int, set[int]] = {}
+    for urn, others in waits.items():
+        arrows.setdefault(groups[urn], set()).update(groups[needed] for needed in others)
     order = sorted(cards.values(), key=lambda card: (card.component, card.kind, card.rows))
     drawn = sorted(
-        ((cards[waiting], cards[needed]) for waiting, needed in _reduced(arrows)),
+        ((cards[waiting], cards[needed]) for waiting, others in reduced(arrows).items() for needed in others),
         key=lambda arrow: (order.index(arrow[0]), order.index(arrow[1])),
     )
     return Picture(tuple(order), tuple(drawn))
-
-
-def _needed(one: Recorded, parts: Mapping[str, Recorded], listed: Iterable[Recorded]) -> set[str]:
-    """What a resource waits for; a component stands for the resources in it."""
-    needed = set(one.depends_on)
-    for component in (other for other in listed if not other.custom and other.urn in needed):
-        needed |= {urn for urn, part in parts.items() if part.parent == component.urn}
-    return needed & parts.keys()
 
 
 def _alike(first: Mapping[str, tuple[str, str]], waits: Mapping[str, set[str]]) -> dict[str, int]:
@@ -95,29 +89,6 @@ def _alike(first: Mapping[str, tuple[str, str]], waits: Mapping[str, set[str]]) 
 def _numbered(marks: Mapping[str, tuple[object, ...]]) -> dict[str, int]:
     numbers: dict[tuple[object, ...], int] = {}
     return {urn: numbers.setdefault(mark, len(numbers)) for urn, mark in sorted(marks.items())}
-
-
-def _reduced(arrows: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """The arrows without those that follow from others (transitive reduction; resources wait in no circle)."""
-    needed: dict[int, set[int]] = {}
-    for waiting, other in arrows:
-        needed.setdefault(waiting, set()).add(other)
-
-    def reach(start: int) -> set[int]:
-        found: set[int] = set()
-        ahead = list(needed.get(start, ()))
-        while ahead:
-            here = ahead.pop()
-            if here not in found:
-                found.add(here)
-                ahead += needed.get(here, ())
-        return found
-
-    return {
-        (waiting, other)
-        for waiting, other in arrows
-        if not any(other in reach(between) for between in needed[waiting] if between != other)
-    }
 
 
 def _kind(one: Recorded) -> str:

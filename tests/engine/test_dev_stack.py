@@ -3,12 +3,18 @@
 import json
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meshlab import process
+from meshlab.critical_path import chain_of
 from meshlab.engine import EngineDriver, find_command
+from meshlab.event_log import log_file, read
 from meshlab.lab import LabError, Outcome
+from meshlab.needs import needs_of
 from meshlab.recorder import Recording
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, running_lab
@@ -42,6 +48,29 @@ def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab
     assert lab.unavailable_deployments() == []
 
 
+def test_the_chain_that_decided_the_up_begins_without_needs_and_ends_with_the_last(lab: Lab, dev: Recording) -> None:
+    run, needs = read(log_file(lab.stack, lab.folder)), needs_of(dev.resources)
+    assert run.spans.keys() >= needs.keys()
+    assert {run.spans[urn].how for urn in needs} == {""}
+    chain = chain_of(run, needs)
+    first, *_, last = chain.links
+    assert needs[first.span.urn] == set()
+    assert last.span.ended == max(run.spans[urn].ended for urn in needs)
+    for before, after in pairwise(chain.links):
+        assert before.span.urn in needs[after.span.urn]
+    assert min(link.gap for link in chain.links) >= 0
+    assert chain.own + chain.gaps == pytest.approx(last.span.ended)
+    assert last.span.ended <= chain.seconds
+    assert chain.own > chain.seconds / 4
+
+
+def test_of_what_the_engine_tells_the_log_keeps_names_and_times_alone(lab: Lab) -> None:
+    lines = [json.loads(line) for line in log_file(lab.stack, lab.folder).read_text(encoding="utf-8").splitlines()]
+    contents = [value for line in lines for key, value in line.items() if key != "timestamp"]
+    assert {key for content in contents for key in content} == {"metadata"}
+    assert {key for content in contents for key in content.get("metadata", {})} == {"op", "urn"}
+
+
 def test_workloads_of_default_are_in_the_mesh_and_envoy_is_not(lab: Lab) -> None:
     containers = lab.containers_in_default()
     assert "istio-proxy" in containers["httpbin"]
@@ -55,6 +84,21 @@ def test_a_second_run_changes_nothing(lab: Lab) -> None:
     before = inventory(lab.cluster)
     assert not changed(driver(lab).up())
     assert inventory(lab.cluster) == before
+
+
+def test_the_log_of_a_pulumi_up_by_hand_has_a_chain_too(lab: Lab, dev: Recording, tmp_path: Path) -> None:
+    workspace = driver(lab).stack.workspace
+    process.run(
+        ["pulumi", "up", "--yes", "--non-interactive", "--stack", lab.stack, "--event-log", tmp_path / "events"],
+        timeout=300,
+        cwd=Path(workspace.work_dir),
+        env={**workspace.env_vars, "PULUMI_DEBUG_COMMANDS": "true"},
+    )
+    run, needs = read(tmp_path / "events"), needs_of(dev.resources)
+    assert run.spans.keys() >= needs.keys()
+    chain = chain_of(run, needs)
+    assert needs[chain.links[0].span.urn] == set()
+    assert chain.own + chain.gaps <= chain.seconds
 
 
 def test_changing_the_scenario_rolls_envoy_without_a_moment_without_one(lab: Lab) -> None:

@@ -1,0 +1,36 @@
+"""What a preview that changes nothing costs under the real engine: chart loads and API requests, exact."""
+
+from pathlib import Path
+
+import pytest
+
+from meshlab.engine import EngineDriver, find_command
+from meshlab.recorder import Recording
+from meshlab.rendering.releases import RELEASE
+from tests.support.charts import chart_folder
+from tests.support.counts import DISCOVERY, counted_charts, counted_requests, hold
+from tests.support.lab import running_lab
+
+
+def test_a_preview_that_changes_nothing_loads_and_asks_as_often_as_committed(
+    tmp_path: Path, dev: Recording, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM_CACHE_HOME", str(tmp_path / "helm-cache"))
+    with (
+        running_lab(tmp_path, "counts") as lab,
+        counted_requests(lab.cluster, tmp_path) as requests,
+        counted_charts(chart_folder(lab.stack), tmp_path) as repository,
+    ):
+        config = lab.config(charts={"source": repository.address})
+        driver = EngineDriver(find_command(lab.say), requests.target, lab.stack, config, lab.say, state=lab.folder)
+        driver.up()
+        assert requests.count()["POST"] > 0
+        repository.count()
+        driver.stack.preview(expect_no_changes=True)
+        loads, asked = repository.count(), requests.count()
+        # Version and schema, and both lists of groups where a custom object's kind is in no chart as the provider
+        # looks for it: so with the stand-ins, and not with the real charts.
+        assert asked.pop(DISCOVERY) <= 4
+        counted = {"chart loads": loads, "requests for objects": asked}
+        assert sum(loads.values()) >= len(dev.of_type(RELEASE))
+        hold("a preview under the engine that changes nothing", counted, request, "make counts")
