@@ -10,6 +10,7 @@ from components.kiali_operator import KialiOperator
 from components.kiali_spec import pod_security
 from components.kube_prometheus_stack import KubePrometheusStack
 from components.mesh_monitors import MeshMonitors
+from components.mesh_rollout import MeshRollout
 from components.outputs import next_steps
 from components.sample_apps import SampleApps
 from components.settings import load_settings
@@ -68,6 +69,11 @@ if settings.envoy_demo.enabled:
     EnvoyDemo("envoy-demo", {"settings": settings.envoy_demo, "cluster": settings.cluster, "istio": istio}, opts)
 if settings.sample_apps.enabled:
     SampleApps("sample-apps", {"settings": settings.sample_apps, "cluster": settings.cluster, "istio": istio}, opts)
+MeshRollout(
+    "mesh-rollout",
+    {"settings": settings.mesh, "istio_settings": settings.istio, "cluster": settings.cluster, "istio": istio},
+    opts,
+)
 
 for output, value in next_steps(istio, monitoring).items():
     pulumi.export(output, value)

@@ -41,9 +41,8 @@ class EnvoyDemo(pulumi.ComponentResource):
                 name,
                 load_manifests("envoy_demo", file),
                 namespace=NAMESPACE,
-                revision=istio.revision(NAMESPACE),
+                istio=istio,
                 images=images,
-                pods_after=istio.injection(NAMESPACE),
             )
 
         envoy_yaml = load_text("envoy_demo", "scenarios", f"{args['settings'].scenario}.yaml")
@@ -56,7 +55,7 @@ class EnvoyDemo(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         envoy = [_mounting(manifest, config_name) for manifest in load_manifests("envoy_demo", "envoy.yaml")]
-        workload(self, name, envoy, namespace=NAMESPACE, revision=None, images=images, pods_after=[self.config])
+        workload(self, name, envoy, namespace=NAMESPACE, istio=None, images=images, pods_after=[self.config])
         self.register_outputs({"scenario": args["settings"].scenario})
 
 

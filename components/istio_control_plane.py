@@ -5,15 +5,15 @@ from typing import TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from .assets import load_manifests
 from .charts import ChartSource
 from .istiod_values import istiod_values
 from .names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 from .namespaces import PodSecurity, namespace, network_policies
-from .objects import create, in_namespace, merged
+from .objects import create, merged
 from .releases import release
 from .revision_tags import revision_tag
 from .settings import ClusterSettings, IstioSettings, MeshSettings, RevisionSettings
+from .turns import Turns
 
 
 class IstioControlPlaneArgs(TypedDict):
@@ -34,26 +34,29 @@ class IstioControlPlaneArgs(TypedDict):
 
 
 class IstioControlPlane(pulumi.ComponentResource):
-    """The base chart with its CRDs, one istiod release a revision, tags, the Service `istiod`, labels of namespaces."""
+    """The base chart with its CRDs, one istiod release a revision, tags, labels of namespaces."""
 
     namespace: k8s.core.v1.Namespace
     """The control plane's namespace."""
     base: k8s.helm.v3.Release
-    """The release that brings Istio's CRDs and the validation webhook of the default revision."""
+    """The release that brings Istio's CRDs."""
     revisions: dict[str, k8s.helm.v3.Release]
     """The istiod release of each revision; what needs its injector depends on it."""
     tags: dict[str, pulumi.CustomResource]
     """The injector of each tag."""
     namespace_labels: dict[str, k8s.core.v1.NamespacePatch]
     """The label on each meshed namespace that the program does not own."""
+    turns: Turns
+    """The order in which the program's own workloads of the mesh roll."""
     default_revision: str
-    """The revision that the Service `istiod` and the validation webhook point at."""
+    """The revision that the Service `istiod` and the validation webhook point at, once all workloads are there."""
 
     def __init__(self, name: str, args: IstioControlPlaneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:IstioControlPlane", name, None, opts)
         self._name, self._args = name, args
         settings = args["settings"]
         self.default_revision = settings.default
+        self.turns = Turns(args["mesh"].roll_at_once)
 
         self.namespace = namespace(
             f"{name}-namespace",
@@ -69,13 +72,13 @@ class IstioControlPlane(pulumi.ComponentResource):
             namespace=ISTIO_NAMESPACE,
             chart=args["charts"].ref("base", settings.base_version),
             # CRDs as templates are upgraded by helm and owned by the release; from crds/ they would be neither.
-            values={"defaultRevision": settings.default, "base": {"enableCRDTemplates": True}},
+            # The default revision is DefaultRevision's, since it moves last and this chart comes first.
+            values={"defaultRevision": "", "base": {"enableCRDTemplates": True}},
             timeout_seconds=settings.timeout_seconds,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
         self.revisions = {key: self._revision(key, revision) for key, revision in settings.revisions.items()}
         self.tags = {tag: self._tag(tag, revision) for tag, revision in settings.tags.items()}
-        self._alias_service()
         self.namespace_labels = {
             key: self._namespace_label(key) for key in args["mesh"].namespaces if key not in args["owned_namespaces"]
         }
@@ -88,12 +91,20 @@ class IstioControlPlane(pulumi.ComponentResource):
     def revision(self, namespace_name: str) -> str | None:
         """The revision that injects into a namespace, by itself or by its tag; None outside the mesh."""
         label = self.label(namespace_name)
-        return None if label is None else self._args["settings"].tags.get(label, label)
+        return None if label is None else self._args["settings"].leads_to[label]
 
-    def injection(self, namespace_name: str) -> list[pulumi.Resource]:
-        """What must be in place before a pod of a namespace gets its sidecar; nothing outside the mesh."""
+    def pods_after(self, namespace_name: str) -> list[pulumi.Resource]:
+        """What a pod of a namespace waits for to get its sidecar, and for its turn; nothing outside the mesh."""
+        if self.label(namespace_name) is None:
+            return []
         labelled = self.namespace_labels.get(namespace_name)
-        return [*self._injector(namespace_name), *([labelled] if labelled is not None else [])]
+        labels = [labelled] if labelled is not None else []
+        return [*self._injector(namespace_name), *labels, *self.turns.before()]
+
+    def rolls(self, namespace_name: str, deployment: pulumi.Resource) -> None:
+        """Take note of a Deployment of ours that waits for `pods_after`; of none outside the mesh."""
+        if self.label(namespace_name) is not None:
+            self.turns.take(deployment)
 
     def _injector(self, namespace_name: str) -> list[pulumi.Resource]:
         """The release of a namespace's revision, and the tag if the namespace follows one."""
@@ -121,13 +132,6 @@ class IstioControlPlane(pulumi.ComponentResource):
             revision_tag(tag, revision),
             pulumi.ResourceOptions(parent=self, depends_on=[self.revisions[revision]]),
         )
-
-    def _alias_service(self) -> None:
-        """The Service `istiod`, for clients that know no revision. Not awaited: its endpoints come with a release."""
-        (manifest,) = load_manifests("istio_control_plane", "istiod-alias-service.yaml")
-        service = in_namespace(manifest, ISTIO_NAMESPACE)
-        service["spec"]["selector"][REVISION_LABEL] = self.default_revision
-        create(f"{self._name}-alias", service, pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]))
 
     def _namespace_label(self, namespace_name: str) -> k8s.core.v1.NamespacePatch:
         """The label on a namespace of somebody else, and nothing but that label."""

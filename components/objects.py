@@ -19,6 +19,9 @@ _KINDS: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = Mapping
         ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"): (
             k8s.admissionregistration.v1.MutatingWebhookConfiguration
         ),
+        ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"): (
+            k8s.admissionregistration.v1.ValidatingWebhookConfiguration
+        ),
         ("apps/v1", "Deployment"): k8s.apps.v1.Deployment,
         ("monitoring.coreos.com/v1", "PodMonitor"): k8s.apiextensions.CustomResource,
         ("monitoring.coreos.com/v1", "PrometheusRule"): k8s.apiextensions.CustomResource,

@@ -54,9 +54,8 @@ class SampleApps(pulumi.ComponentResource):
                 name,
                 load_manifests("sample_apps", file),
                 namespace=NAMESPACE,
-                revision=istio.revision(NAMESPACE),
+                istio=istio,
                 images=cluster.images,
                 after=[self.namespace],
-                pods_after=istio.injection(NAMESPACE),
             )
         self.register_outputs({"namespace": NAMESPACE})

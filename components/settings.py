@@ -96,6 +96,11 @@ class IstioSettings(Section):
         return self.default_revision or next(iter(self.revisions))
 
     @property
+    def leads_to(self) -> dict[str, str]:
+        """Revision by the label that a namespace of the mesh may carry: each revision itself, and each tag."""
+        return {**{revision: revision for revision in self.revisions}, **self.tags}
+
+    @property
     def base_version(self) -> str:
         """Version of the base chart: the newest revision's, since CRDs must be as new as any control plane."""
         return max((revision.version for revision in self.revisions.values()), key=parse_version)
@@ -106,6 +111,10 @@ class MeshSettings(Section):
 
     namespaces: dict[Namespace, str] = Field(default_factory=dict[str, str])
     """Revision or tag by namespace. A namespace that is not listed is left alone."""
+    roll_at_once: Annotated[int, Field(ge=1)] | None = None
+    """How many workloads roll at a time when their revision changes; without it, owners of namespaces roll theirs."""
+    roll_timeout_seconds: Annotated[int, Field(ge=30)] = 600
+    """Seconds that one workload of a namespace's owner may take to roll."""
 
 
 class EnvoyDemoSettings(Section):

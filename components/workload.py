@@ -6,6 +6,7 @@ import pulumi
 
 from .assets import Manifest
 from .images import Images
+from .istio_control_plane import IstioControlPlane
 from .objects import create, in_namespace, logical_name, not_awaited, rolled_by_revision
 
 
@@ -15,7 +16,7 @@ def workload(
     manifests: Sequence[Manifest],
     *,
     namespace: str,
-    revision: str | None,
+    istio: IstioControlPlane | None,
     images: Images,
     after: Sequence[pulumi.Resource] = (),
     pods_after: Sequence[pulumi.Resource] = (),
@@ -23,16 +24,22 @@ def workload(
     """Register `manifests` in `namespace` as children of `component`, whose logical name is `name`.
 
     Containers pull from `images`. Everything waits for `after`. Pods wait for `pods_after` and their ServiceAccount as
-    well: one that starts before the injector is ready comes up without its sidecar.
+    well. Where `istio` has the namespace in its mesh, they also wait for their injector, without which they would come
+    up with no sidecar, and for their turn. Without `istio` they stay outside.
     """
     accounts: list[pulumi.Resource] = []
     for manifest in sorted(manifests, key=lambda manifest: manifest["kind"] != "ServiceAccount"):
-        needed = (*after, *pods_after, *accounts) if manifest["kind"] == "Deployment" else after
+        pods = manifest["kind"] == "Deployment"
+        injection = istio.pods_after(namespace) if pods and istio is not None else []
         resource = create(
             logical_name(name, manifest),
-            in_namespace(_changed(manifest, revision, images), namespace),
-            pulumi.ResourceOptions(parent=component, depends_on=needed),
+            in_namespace(_changed(manifest, istio.revision(namespace) if istio else None, images), namespace),
+            pulumi.ResourceOptions(
+                parent=component, depends_on=[*after, *pods_after, *accounts, *injection] if pods else after
+            ),
         )
+        if pods and istio is not None:
+            istio.rolls(namespace, resource)
         if manifest["kind"] == "ServiceAccount":
             accounts.append(resource)
 

@@ -21,12 +21,13 @@ COMMANDS = MappingProxyType(
         "policy": "check whole stacks against the rules of policy/, what their charts bring among it",
         "images": "list every image that a stack pulls, and where its mirror has it",
         "charts": "fetch a stack's charts for a mirror, and hold charts to the digests of charts.lock",
-        "graph": "draw docs/architecture.svg from the program",
+        "graph": "draw docs/architecture.svg from the program, or list what decided how long the last `up` took",
         "promote": "take the pins of one stack into the next, once it has shown that they work",
         "goback": "say how to go back to the commit that last worked in a stack",
         "scrub": "take the secrets of a stack out of a log of the engine",
         "comment": "write what earlier jobs found as comments on a pull request",
         "nightly": "look for drift in a stack, and tell of it in one issue",
+        "canary": "say which proxies are on which revision of Istio, and which workloads still must roll",
         "verify": "show on a live cluster, check by check, that the lab works as its handbook says",
     }
 )

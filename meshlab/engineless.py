@@ -15,7 +15,12 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, cast
 
+from components import rollout
+from components.cluster_api import ClusterApi
+from components.mesh_workloads import ROLLOUT
+
 from . import toolchain
+from .event_log import EventLog, log_file
 from .helm_kubectl import Cli
 from .lab import PROJECT, STATE, Outcome, Say, Step, Target, passphrase_file, write_private
 from .recorder import Recorded, record
@@ -33,6 +38,7 @@ class EnginelessDriver:
 
     def __init__(self, target: Target, stack: str, config: Mapping[str, Any], say: Say, state: Path = STATE) -> None:
         tools = toolchain.ensure(["helm", "kubectl"], say)
+        self._kubeconfig = target.kubeconfig
         self._cli = Cli(tools["helm"], tools["kubectl"], target.kubeconfig)
         self._stack, self._config, self._say, self._state = stack, config, say, state
         self._file = state_file(stack, state)
@@ -43,11 +49,17 @@ class EnginelessDriver:
         resources = {resource.urn: resource for resource in recording.resources}
         known = cast(Mapping[str, Any], self._load().get("applied", {}))
         wanted = {_identity(resource): _entry(resource) for resource in recording.resources if _applies(resource)}
-        # What was begun counts as applied: an interrupted run must not forget it.
-        self._save({**known, **wanted})
-        steps = _in_order(resources, lambda resource: resource.depends_on, self._apply)
-        gone = [_resource(entry) for identity, entry in known.items() if identity not in wanted]
-        removed = [self._remove(resource) for resource in reversed(gone)]
+        # What was begun counts as applied: an interrupted run must not forget it, nor how it was before.
+        self._save({**wanted, **known})
+
+        def apply(one: Recorded) -> Step | None:
+            before = cast(Mapping[str, Any], known.get(_identity(one), {}) if _applies(one) else {})
+            return self._apply(one, log, cast(Mapping[str, Any], before.get("inputs", {})))
+
+        with EventLog(log_file(self._stack, self._state)) as log:
+            steps = _in_order(resources, lambda resource: resource.depends_on, apply)
+            gone = [_resource(entry) for identity, entry in known.items() if identity not in wanted]
+            removed = [self._remove(resource) for resource in reversed(gone)]
         self._save(wanted)
         return Outcome((*steps, *(step for step in removed if step)), recording.outputs)
 
@@ -71,12 +83,26 @@ class EnginelessDriver:
         self._file.unlink(missing_ok=True)
         return Outcome(tuple(steps), {})
 
-    def _apply(self, resource: Recorded) -> Step | None:
+    def _apply(self, resource: Recorded, log: EventLog, before: Mapping[str, Any]) -> Step | None:
+        """`before`: inputs of the same thing as an earlier run applied it, if one did."""
         if not _applies(resource):
             return None
         started = time.monotonic()
-        changed = self._cli.install(resource) if resource.type == RELEASE else self._cli.apply(resource)
-        return self._step(resource, "update" if changed else "same", started)
+        # Whether it changes anything shows only afterwards.
+        log.begun(resource.urn, "update")
+        try:
+            changed = self._changed(resource, before)
+        except Exception:
+            log.failed(resource.urn, "update")
+            raise
+        action = "update" if changed else "same"
+        log.done(resource.urn, action)
+        return self._step(resource, action, started)
+
+    def _changed(self, resource: Recorded, before: Mapping[str, Any]) -> bool:
+        if resource.type == ROLLOUT:
+            return rollout.follow(ClusterApi(self._kubeconfig), before, resource.inputs) > 0
+        return self._cli.install(resource) if resource.type == RELEASE else self._cli.apply(resource)
 
     def _remove(self, resource: Recorded) -> Step | None:
         if not _applies(resource) or resource.options.get("retainOnDelete"):
@@ -84,7 +110,7 @@ class EnginelessDriver:
         started = time.monotonic()
         if resource.type == RELEASE:
             self._cli.uninstall(resource)
-        else:
+        elif resource.type != ROLLOUT:
             self._cli.delete(resource)
         return self._step(resource, "delete", started)
 
@@ -116,11 +142,13 @@ def state_file(stack: str, state: Path = STATE) -> Path:
 
 def _applies(resource: Recorded) -> bool:
     """Whether the resource is something in the cluster: not a component, a provider or a generated value."""
-    return resource.custom and resource.type.startswith("kubernetes:")
+    return resource.custom and (resource.type.startswith("kubernetes:") or resource.type == ROLLOUT)
 
 
 def _identity(resource: Recorded) -> str:
     """What makes it the same thing in the cluster: another name or namespace is another object."""
+    if resource.type == ROLLOUT:
+        return ROLLOUT
     metadata = cast(Mapping[str, Any], resource.inputs.get("metadata") or resource.inputs)
     return f"{resource.type} {metadata.get('namespace', '')}/{metadata['name']}"
 

@@ -27,6 +27,8 @@ UNKNOWN = "<known after up>"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a special value in Pulumi's wire format (sdk rpc.py)
 
+_DYNAMIC = "__provider"  # how the engine finds a provider that is a class of the program: no input of ours
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -195,6 +197,7 @@ class _RecordingMonitor(MockMonitor):
         return cast(Any, super()).RegisterResourceOutputs(request)
 
     def _recorded(self, request: Any, urn: str) -> Recorded:
+        inputs: dict[str, Any] = self._plain(json_format.MessageToDict(request.object))
         options: dict[str, Any] = {}
         if request.retainOnDelete:
             options["retainOnDelete"] = True
@@ -214,7 +217,7 @@ class _RecordingMonitor(MockMonitor):
             name=request.name,
             parent="" if "pulumi:pulumi:Stack::" in request.parent else request.parent,
             custom=request.custom,
-            inputs=self._plain(json_format.MessageToDict(request.object)),
+            inputs={key: value for key, value in inputs.items() if key != _DYNAMIC},
             depends_on=tuple(sorted(set(request.dependencies))),
             provider=request.provider,
             options=options,

@@ -2,6 +2,11 @@
 
 import argparse
 
+from components.cluster_api import ClusterApi
+
+from ..canary.leaving import refuse_stranding
+from ..canary.plan import roll_plan
+from ..lab import settings_of
 from ..ownership import refuse_strangers
 from ..session import add_options, open_session
 from .up import say
@@ -17,8 +22,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the preview; changes nothing."""
     session = open_session(args, say)
     refuse_strangers(session, args.stack)
+    settings, cluster = settings_of(args.stack, session.config), ClusterApi(session.target.kubeconfig)
+    refuse_stranding(cluster, settings)
     outcome = session.driver.preview()
     say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")
+    for line in roll_plan(cluster, settings):
+        say(line)
     for line in session.announcements:
         say(line)
     return 0

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.cluster_api import ClusterApi
 from components.settings import Settings
 
 from .. import toolchain
@@ -23,6 +24,7 @@ from .plan import planned
 from .programs import programs
 from .releases import releases
 from .repositories import repositories
+from .revisions import revisions
 from .state import state
 
 NOBODYS_ERRORS = ("meshlab.", "components.")
@@ -104,6 +106,7 @@ class _Examination:
             return
         yield from cluster(self._settings, target.label, reached)
         yield from kubernetes(self._settings, reached)
+        yield from revisions(self._settings, ClusterApi(target.kubeconfig))
         if self._question.quick:
             yield from releases(api, self._question.stack, set(), self._known())
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from components.charts import ChartSource
+from components.mesh_workloads import KINDS, ROLLOUT
 
 from .. import toolchain
 from ..compare.images import images
@@ -92,15 +93,20 @@ def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: 
     helm = Helm(toolchain.ensure(["helm"], say)["helm"])
     rendered = Renderer(Charts(charts, say), helm, Target(kubernetes)).recorded(stack, resources, source)
     releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
-    plan = reduced(rendered.objects, releases)
+    plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
     write_private(file, plan.to_json())
     for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
         old.unlink()
     return plan
 
 
-def reduced(objects: Iterable[KubernetesObject], releases: Mapping[str, tuple[str, str]]) -> Plan:
-    """What rendered objects ask of a cluster; `releases` has namespace and name by resource."""
+def reduced(
+    objects: Iterable[KubernetesObject], releases: Mapping[str, tuple[str, str]], *, rolls: bool = False
+) -> Plan:
+    """What rendered objects ask of a cluster; `releases` has namespace and name by resource.
+
+    `rolls`: the workloads of others are restarted too.
+    """
     listed = list(objects)
     plurals = {
         (str(one.manifest["spec"]["group"]), str(one.manifest["spec"]["names"]["kind"])): str(
@@ -115,6 +121,8 @@ def reduced(objects: Iterable[KubernetesObject], releases: Mapping[str, tuple[st
     }
     # helm keeps its record of each release there.
     kinds |= {Kind("", "secrets", namespace) for namespace, _ in releases.values()}
+    if rolls:
+        kinds |= {Kind(resource.api.partition("/")[0], resource.plural, "", patched=True) for resource in KINDS}
     brought = [
         PlannedCrd(one.name, name, namespace, _operator(one))
         for one in crds(listed)

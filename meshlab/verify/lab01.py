@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from components.assets import load_manifests, load_text
 from components.envoy_demo import NAMESPACE
 from components.settings import Settings
+from components.sidecars import PROXY
 
 from .access import Manifest, entries, mapping
 from .envoy_calls import base, retry, timeout
@@ -14,7 +15,6 @@ from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .reach import Caller
 from .workloads import workload
 
-SIDECAR = "istio-proxy"
 CALLS: Mapping[str, tuple[Callable[[Context], Seen], str]] = {
     "base": (base, "no timeout: httpbin is told 15000 ms"),
     "timeout": (timeout, "timeout 1s: httpbin is told 1000 ms; /delay/5 answers 504 after about 1 s"),
@@ -84,7 +84,7 @@ def _sleep(context: Context) -> Seen:
 def _envoy(context: Context) -> Seen:
     seen = workload(context, load_manifests("envoy_demo", "envoy.yaml"), NAMESPACE)
     for pod in _pods(context):
-        if SIDECAR in container_names(pod):
+        if PROXY in container_names(pod):
             raise Failed(f"pod {name_of(pod)} has a sidecar, whose ports are its own")
     return seen
 

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from components import envoy_demo, sample_apps
 from components.assets import load_manifests
-from components.names import REVISION_LABEL
+from components.names import INJECTION_LABEL, REVISION_LABEL
 from components.settings import Settings
+from components.sidecars import PROXY, injected_by
 
 from . import istiod
 from .access import Manifest
@@ -17,9 +18,6 @@ from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .reach import Caller
 from .workloads import workload
 
-SIDECAR = "istio-proxy"
-OPT_OUT = "sidecar.istio.io/inject"
-STATUS_ANNOTATION = "sidecar.istio.io/status"
 CHAIN = ("web-api", "recommendation", "purchase-history-v1")
 """The names that the sample applications answer with, from the first to the last."""
 HTTPBIN = "httpbin"
@@ -42,7 +40,7 @@ def checks(settings: Settings) -> list[Check]:
             Check(
                 f"lab02.sidecar-{app}",
                 f"{app} runs with its sidecar",
-                f"each pod has the container {SIDECAR}, of the revision that {revision or '(none)'} stands for",
+                f"each pod has the container {PROXY}, of the revision that {revision or '(none)'} stands for",
                 _if_meshed(demo, partial(_sidecar, app)),
             )
         )
@@ -52,7 +50,7 @@ def checks(settings: Settings) -> list[Check]:
                 Check(
                     f"lab02.sidecars-{namespace}",
                     f"everything in namespace {namespace} runs with its sidecar",
-                    f"each pod that does not opt out has the container {SIDECAR}, of the namespace's revision",
+                    f"each pod that does not opt out has the container {PROXY}, of the namespace's revision",
                     partial(_sidecars, namespace),
                 )
             )
@@ -116,7 +114,7 @@ def _sidecars(namespace: str, context: Context) -> Seen:
     pods = [
         pod
         for pod in ready_pods(context.cluster, namespace, {})
-        if "false" not in (labels_of(pod).get(OPT_OUT), annotations_of(pod).get(OPT_OUT))
+        if "false" not in (labels_of(pod).get(INJECTION_LABEL), annotations_of(pod).get(INJECTION_LABEL))
     ]
     if not pods:
         raise Failed(f"no ready pod in namespace {namespace}")
@@ -125,8 +123,8 @@ def _sidecars(namespace: str, context: Context) -> Seen:
 
 def _injected(pods: Sequence[Manifest], wanted: str) -> Seen:
     for pod in pods:
-        if SIDECAR not in container_names(pod):
-            raise Failed(f"pod {name_of(pod)} has no container {SIDECAR}: {', '.join(container_names(pod))}")
+        if PROXY not in container_names(pod):
+            raise Failed(f"pod {name_of(pod)} has no container {PROXY}: {', '.join(container_names(pod))}")
         if (revision := injected_by(pod)) != wanted:
             raise Failed(f"pod {name_of(pod)} has a sidecar of revision {revision or '(unknown)'}, not {wanted}")
     return Seen(f"{len(pods)} of {len(pods)} pods: {', '.join(container_names(pods[0]))}, revision {wanted}")
@@ -135,14 +133,6 @@ def _injected(pods: Sequence[Manifest], wanted: str) -> Seen:
 def revision_of(context: Context, namespace: str) -> str:
     """The revision of a namespace that is in the mesh; its label may be a tag."""
     return str(context.program.revision(context.settings.mesh.namespaces[namespace]))
-
-
-def injected_by(pod: Manifest) -> str:
-    """The revision that injected a pod's sidecar, as its injector wrote it; empty where none did."""
-    try:
-        return str(json.loads(annotations_of(pod).get(STATUS_ANNOTATION, "{}")).get("revision", ""))
-    except (ValueError, AttributeError):
-        return ""
 
 
 def _in_sync(context: Context) -> Seen:

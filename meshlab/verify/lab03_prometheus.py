@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from components import envoy_demo, sample_apps
 from components.names import ISTIO_NAMESPACE
 from components.settings import Settings
+from components.sidecars import PROXY
 
 from .access import Manifest
-from .lab02_mesh import SIDECAR
 from .lab03_monitors import declared_rules
 from .objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
 from .outcome import Check, Context, Failed, NotApplicable, Seen
@@ -82,7 +82,7 @@ def is_scraped_sidecar(pod: Manifest) -> bool:
     """Whether a pod has a sidecar that the mesh's PodMonitor is to find."""
     return (
         is_ready(pod)
-        and SIDECAR in container_names(pod)
+        and PROXY in container_names(pod)
         and annotations_of(pod).get("prometheus.io/scrape") == "true"
         and "istio-prometheus-ignore" not in labels_of(pod)
     )

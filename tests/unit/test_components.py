@@ -16,6 +16,7 @@ COMPONENTS = {
     "KialiOperator": "kiali",
     "EnvoyDemo": "envoy-demo",
     "SampleApps": "sample-apps",
+    "MeshRollout": "mesh-rollout",
 }
 # The picture in design: who waits for what of whom. Pairs of (component, what of another component it waits for).
 CROSS_EDGES = {
@@ -26,6 +27,11 @@ CROSS_EDGES = {
     ("kiali", "istio-istiod-1-17"),
     ("envoy-demo", "istio-istiod-1-17"),
     ("envoy-demo", "istio-mesh-default"),
+    ("mesh-rollout", "istio-base"),
+    ("mesh-rollout", "istio-istiod-1-17"),
+    ("mesh-rollout", "istio-namespace"),
+    ("mesh-rollout", "envoy-demo-httpbin-deployment"),
+    ("mesh-rollout", "envoy-demo-sleep-deployment"),
 }
 
 
@@ -81,8 +87,15 @@ def depends_on(recording: Recording, name: str) -> set[str]:
     [
         ("istio-base", {"istio-namespace"}),
         ("istio-istiod-1-17", {"istio-base"}),
-        ("istio-alias", {"istio-namespace"}),
         ("istio-mesh-default", {"istio-istiod-1-17"}),
+        (
+            "mesh-rollout-default-validator",
+            {"istio-base", "istio-istiod-1-17", "envoy-demo-httpbin-deployment", "envoy-demo-sleep-deployment"},
+        ),
+        (
+            "mesh-rollout-istiod",
+            {"istio-namespace", "envoy-demo-httpbin-deployment", "envoy-demo-sleep-deployment"},
+        ),
         ("monitoring-crds", {"monitoring-namespace"}),
         ("monitoring-stack", {"monitoring-crds", "monitoring-grafana-admin"}),
         ("mesh-monitors-istio-component-monitor", {"monitoring-crds"}),
@@ -143,11 +156,30 @@ def test_grafanas_password_is_in_a_secret_and_in_no_release(dev: Recording) -> N
 
 
 def test_the_alias_service_follows_the_default_revision_and_is_not_awaited(dev: Recording) -> None:
-    alias = dev.named("istio-alias").inputs
+    alias = dev.named("mesh-rollout-istiod").inputs
     assert alias["metadata"]["name"] == "istiod"
     assert alias["metadata"]["namespace"] == ISTIO_NAMESPACE
     assert alias["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
     assert alias["spec"]["selector"] == {"app": "istiod", "istio.io/rev": "1-17"}
+
+
+def test_the_service_istiod_that_came_from_the_control_plane_keeps_its_place(dev: Recording) -> None:
+    istio = dev.named("istio")
+    aliases = dev.named("mesh-rollout-istiod").options["aliases"]
+    assert aliases == [{"spec": {"name": "istio-alias", "parentUrn": istio.urn}}]
+
+
+def test_the_webhook_that_validates_is_of_the_default_revision_and_not_the_base_charts(dev: Recording) -> None:
+    assert dev.named("istio-base").inputs["values"]["defaultRevision"] == ""
+    moved = record("dev", config={"meshlab:istio": {**TAGGED["meshlab:istio"], "defaultRevision": "1-30"}})
+    for recording, revision in ((dev, "1-17"), (moved, "1-30")):
+        validator = recording.named("mesh-rollout-default-validator").inputs
+        assert validator["metadata"]["name"] == "istiod-default-validator"
+        assert validator["metadata"]["labels"]["istio.io/rev"] == revision
+        (webhook,) = validator["webhooks"]
+        assert webhook["clientConfig"]["service"]["name"] == f"istiod-{revision}"
+        # istiod owns it: whoever sets it too is in conflict with istiod at the next change.
+        assert "failurePolicy" not in webhook
 
 
 def test_only_what_says_that_a_workload_is_there_is_awaited(dev: Recording) -> None:
@@ -263,6 +295,44 @@ def test_moving_a_tag_rolls_the_workloads_on_it_and_no_others_and_changes_no_nam
     assert changed == {"istio-tag-stable", "envoy-demo-httpbin-deployment", "envoy-demo-sleep-deployment"}
 
 
+ROLLED = {**TAGGED, "meshlab:mesh": {"namespaces": {"default": "stable", "istioinaction": "stable"}, "rollAtOnce": 2}}
+MESHED = (
+    "envoy-demo-httpbin-deployment",
+    "envoy-demo-sleep-deployment",
+    "sample-apps-web-api-deployment",
+    "sample-apps-recommendation-deployment",
+    "sample-apps-purchase-history-v1-deployment",
+    "sample-apps-sleep-deployment",
+)
+
+
+def test_our_workloads_roll_in_as_many_lanes_as_may_roll_at_a_time() -> None:
+    def waits(config: dict[str, Any]) -> dict[str, set[str]]:
+        recording = record("dev", config=config)
+        return {name: depends_on(recording, name) & set(MESHED) for name in MESHED}
+
+    assert waits(ROLLED) == {name: set() if index < 2 else {MESHED[index - 2]} for index, name in enumerate(MESHED)}
+    without = {**ROLLED, "meshlab:mesh": {"namespaces": {"default": "stable", "istioinaction": "stable"}}}
+    assert waits(without) == {name: set() for name in MESHED}
+
+
+def test_workloads_of_others_roll_after_ours_and_the_default_revision_follows_them() -> None:
+    recording = record("dev", config=ROLLED)
+    rollout = recording.named("mesh-rollout-workloads")
+    assert rollout.inputs["leadsTo"] == {"1-17": "1-17", "1-30": "1-30", "stable": "1-17", "next": "1-30"}
+    assert rollout.inputs["installed"] == ["1-17", "1-30"]
+    assert rollout.inputs["atOnce"] == 2
+    needs = {"istio-istiod-1-17", "istio-istiod-1-30", "istio-tag-stable", "istio-tag-next", "istio-mesh-default"}
+    assert depends_on(recording, rollout.name) == needs | set(MESHED)
+    for last in ("mesh-rollout-default-validator", "mesh-rollout-istiod"):
+        assert rollout.name in depends_on(recording, last)
+
+
+def test_without_a_limit_owners_roll_their_own_workloads() -> None:
+    recording = record("dev", config=TAGGED)
+    assert not [one for one in recording.resources if one.type.startswith("pulumi-python:")]
+
+
 def test_namespaces_of_ours_have_the_strictest_pod_security_that_their_pods_allow(dev: Recording) -> None:
     level = "pod-security.kubernetes.io/enforce"
     levels = {
@@ -357,7 +427,6 @@ def test_kiali_reads_the_names_of_the_default_revision_and_of_the_release() -> N
     }
     assert services["prometheus"]["url"] == "http://obs-kube-prometheus-stack-prometheus.watch:9090"
     assert recording.named("istio-base").inputs["version"] == "1.30.3"
-    assert recording.named("istio-base").inputs["values"]["defaultRevision"] == "1-30"
     monitor = recording.named("mesh-monitors-istio-component-monitor").inputs["metadata"]
     assert (monitor["labels"]["release"], monitor["namespace"]) == ("obs", "watch")
 

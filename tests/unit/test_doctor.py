@@ -263,6 +263,10 @@ def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> 
     assert Kind("", "secrets", "kiali-operator") in plan.kinds
     assert plan.images == ("docker.io/library/a:1",)
     assert Plan.from_json(plan.to_json()) == plan
+    rolling = reduced(objects, {"release": ("kiali-operator", "crds")}, rolls=True)
+    assert {one for one in rolling.kinds if one not in plan.kinds} == {
+        Kind("apps", plural, "", patched=True) for plural in ("daemonsets", "deployments", "statefulsets")
+    }
 
 
 # Releases and CRDs

@@ -1,0 +1,135 @@
+"""Rolling the workloads of meshed namespaces to the revision that their namespace leads to: which, in which order.
+
+A label or a tag that moves changes no running pod. What rolls here is what owners of namespaces have deployed; the
+program's own workloads carry their revision and roll by themselves.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from . import mesh_workloads
+from .api_objects import Manifest, Resource
+from .mesh_workloads import Workload, behind, stranded
+from .workload_status import done, failure
+
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+"""What `kubectl rollout restart` sets on a pod template, and what tools that compare manifests know to leave alone."""
+MANAGER = "meshlab"
+POLL_SECONDS = 0.5
+SHOWN = 5
+
+
+class RolloutError(Exception):
+    """The workloads are not all where they belong; the message is one line: which, why, and what is left to do."""
+
+
+class Cluster(mesh_workloads.Cluster, Protocol):
+    """What rolling asks of a cluster. Everything raises AccessError."""
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Manifest:
+        """One object."""
+        ...
+
+    def merge_patch(
+        self, resource: Resource, name: str, namespace: str, patch: Mapping[str, Any], manager: str
+    ) -> Manifest:
+        """The object after a patch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be where."""
+
+    leads_to: Mapping[str, str]
+    """Revision by the label that namespaces carry: each tag, and each revision itself."""
+    at_once: int
+    timeout_seconds: float
+    """How long one workload may take."""
+
+
+def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Roll what is behind, no more than `plan.at_once` workloads at a time, and return how many have rolled.
+
+    A workload that does not come up stops what has not begun; a later run goes on from there.
+    Raises RolloutError, and AccessError.
+    """
+    todo = deque(behind(cluster, plan.leads_to))
+    all_of_them, rolling = list(todo), dict[Workload, float]()
+    while todo or rolling:
+        for workload in list(rolling):
+            now = _read(cluster, workload)
+            if done(workload.resource.kind, now):
+                del rolling[workload]
+            elif reason := failure(now) or _late(rolling[workload], plan.timeout_seconds):
+                raise RolloutError(
+                    f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of "
+                    f"{len(all_of_them)} workloads were left as they were (mend it, or move the tag back; the next "
+                    "`pulumi up` goes on from here)"
+                )
+        while todo and len(rolling) < plan.at_once:
+            workload = todo.popleft()
+            if not workload.begun or done(workload.resource.kind, _read(cluster, workload)):
+                _restart(cluster, workload)
+            rolling[workload] = time.monotonic() + plan.timeout_seconds
+        if rolling:
+            sleep(POLL_SECONDS)
+    _hold_to_plan(all_of_them, behind(cluster, plan.leads_to))
+    return len(all_of_them)
+
+
+def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) -> int:
+    """Roll by the resource's inputs, as they were and as they are to be; returns how many workloads have rolled.
+
+    Raises RolloutError where workloads do not come up, or have proxies of a revision that is about to go.
+    """
+    plan = Plan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]))
+    rolled = roll(cluster, plan)
+    leaving = set(before.get("installed", ())) - set(now["installed"])
+    for revision, pods in sorted(stranded(cluster, leaving).items()):
+        raise RolloutError(still_used(revision, pods))
+    return rolled
+
+
+def still_used(revision: str, pods: Sequence[str]) -> str:
+    """Why a revision may not go, in one line."""
+    return (
+        f"revision {revision} is no more in the stack, and {len(pods)} proxies still use it: {shown(pods)}; it was not "
+        "removed (move them first: meshlab canary --status says where they belong; or take the revision back)"
+    )
+
+
+def shown(names: Iterable[str]) -> str:
+    """The first of some names, and how many there are beside them."""
+    listed = sorted(names)
+    return ", ".join(listed[:SHOWN]) + (f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else "")
+
+
+def _read(cluster: Cluster, workload: Workload) -> Manifest:
+    return cluster.get(workload.resource, workload.name, workload.namespace)
+
+
+def _restart(cluster: Cluster, workload: Workload) -> None:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: moment}}}}}
+    cluster.merge_patch(workload.resource, workload.name, workload.namespace, patch, MANAGER)
+
+
+def _late(deadline: float, limit: float) -> str:
+    return f"still rolling after {limit:g} s" if time.monotonic() > deadline else ""
+
+
+def _hold_to_plan(rolled: Sequence[Workload], still: Sequence[Workload]) -> None:
+    """What had a sidecar, has rolled, and is still not of its revision, got it from a webhook that should not be."""
+    had_one = {(one.resource.kind, str(one)) for one in rolled if any(one.found)}
+    wrong = [one for one in still if (one.resource.kind, str(one)) in had_one]
+    if wrong:
+        first = wrong[0]
+        raise RolloutError(
+            f"{shown(map(str, wrong))}: rolled, and not with revision {first.wanted} (found: "
+            f"{', '.join(revision or 'no sidecar' for revision in first.found)}); look at the webhooks for namespace "
+            f"{first.namespace}: meshlab canary --status"
+        )

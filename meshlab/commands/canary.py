@@ -1,0 +1,44 @@
+"""`meshlab canary`: where the proxies of the mesh are, while it moves from one revision of Istio to another."""
+
+import argparse
+from pathlib import Path
+
+from components.cluster_api import ClusterApi
+
+from .. import cluster
+from ..canary import report
+from ..canary.status import look
+from ..lab import EMBEDDED, STATE, LabError
+from .up import say
+
+BEHIND = 2
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--status", action="store_true", required=True, help="proxies by revision and version, and who still must roll"
+    )
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--json", action="store_true", help="write it as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status: 0 where every workload is where it belongs, 2 where one must roll or has lost its istiod."""
+    status = look(ClusterApi(context=args.cluster) if args.cluster else ClusterApi(_embedded()))
+    for line in [report.document(status)] if args.json else report.lines(status):
+        say(line)
+    return BEHIND if status.behind or status.orphans else 0
+
+
+def _embedded() -> Path:
+    for one in cluster.status(STATE):
+        if one.name == EMBEDDED and one.running:
+            return one.kubeconfig
+    raise LabError(
+        "expected the embedded cluster to run, or a context of your kubeconfig, got neither "
+        "(start the one: make up; name the other: meshlab canary --status --cluster CONTEXT)"
+    )

@@ -1,0 +1,16 @@
+"""Whether a control plane would go that live proxies still use."""
+
+from collections.abc import Iterator
+
+from components.mesh_workloads import Cluster
+from components.settings import Settings
+
+from ..canary.leaving import in_use
+from .finding import Finding, Level
+
+
+def revisions(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
+    """A problem for each such revision; nothing where none would go, which is nearly always."""
+    for line in in_use(cluster, settings):
+        fix = "move its namespaces and tags first, bring the stack up, and take the revision out of it after"
+        yield Finding("revisions", Level.PROBLEM, line, fix)

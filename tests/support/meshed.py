@@ -1,0 +1,132 @@
+"""What must hold of the mesh at every step of a canary, as assertions over a live cluster."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.cluster_api import ClusterApi
+from meshlab.canary.status import Status, look
+from meshlab.cluster import Cluster
+
+from .inventory import objects
+
+MONITOR = "istio-component-monitor"
+
+
+def namespace(name: str, label: str = "") -> dict[str, Any]:
+    """A namespace, of an owner who labels it or does not."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"istio.io/rev": label} if label else {}},
+    }
+
+
+def deployment(namespace: str, name: str, replicas: int = 1) -> dict[str, Any]:
+    """A workload of an owner."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "app", "image": "registry.example/app:1"}]},
+            },
+        },
+    }
+
+
+def pods_by_workload(cluster: Cluster, namespaces: set[str]) -> dict[str, set[str]]:
+    """UIDs of the pods of each `namespace/app`: others after a roll."""
+    found: dict[str, set[str]] = {}
+    for pod in objects(cluster, "pods", "-A"):
+        metadata = pod["metadata"]
+        if metadata["namespace"] in namespaces and "deletionTimestamp" not in metadata:
+            found.setdefault(f"{metadata['namespace']}/{metadata['labels']['app']}", set()).add(metadata["uid"])
+    return found
+
+
+def status(cluster: Cluster) -> Status:
+    """What `meshlab canary --status` rests on."""
+    return look(ClusterApi(cluster.kubeconfig))
+
+
+def every_namespace_has_its_injector(cluster: Cluster, namespaces: set[str]) -> None:
+    """The label of each namespace is one that a webhook looks for whose istiod is ready, and no two do."""
+    ready = {
+        one["metadata"]["name"]
+        for one in objects(cluster, "deployments", "-n", "istio-system", "-l", "app=istiod")
+        if one["status"].get("availableReplicas", 0) >= 1
+    }
+    leads: dict[str, list[str]] = {}
+    for webhook in _webhooks(cluster):
+        for term in webhook["namespaceSelector"]["matchExpressions"]:
+            if term["key"] == "istio.io/rev" and term["operator"] == "In":
+                service = webhook["clientConfig"]["service"]["name"]
+                assert webhook["clientConfig"].get("caBundle"), webhook
+                for label in term["values"]:
+                    leads.setdefault(label, []).append(service)
+    for one in objects(cluster, "namespaces"):
+        name = one["metadata"]["name"]
+        if name in namespaces:
+            (service,) = leads[one["metadata"]["labels"]["istio.io/rev"]]
+            assert service in ready, f"{name}: {service} is not ready"
+
+
+def each_istiod_is_seen_once(cluster: Cluster) -> None:
+    """The monitor of the control planes selects exactly one Service that leads to each istiod pod.
+
+    That Prometheus reads the monitor so, the cluster tier shows with a real one.
+    """
+    (monitor,) = (
+        one for one in objects(cluster, "servicemonitors", "-n", "prometheus") if one["metadata"]["name"] == MONITOR
+    )
+    selector = monitor["spec"]["selector"]
+    pods = [
+        pod
+        for pod in objects(cluster, "pods", "-n", "istio-system")
+        if pod["metadata"]["labels"].get("app") == "istiod"
+    ]
+    services = [
+        one["spec"]["selector"]
+        for one in objects(cluster, "services", "-n", "istio-system")
+        if _selects(selector, one["metadata"].get("labels", {}))
+    ]
+    assert pods
+    for pod in pods:
+        leading = [one for one in services if one.items() <= pod["metadata"]["labels"].items()]
+        assert len(leading) == 1, f"{pod['metadata']['name']}: {leading}"
+
+
+def the_default_revision_is(cluster: Cluster, revision: str) -> None:
+    """Validation, the Service `istiod` and Kiali's spec are all of one revision."""
+    (validator,) = objects(cluster, "validatingwebhookconfigurations", "istiod-default-validator")
+    assert validator["metadata"]["labels"]["istio.io/rev"] == revision
+    assert [one["clientConfig"]["service"]["name"] for one in validator["webhooks"]] == [f"istiod-{revision}"]
+    assert all(one["clientConfig"].get("caBundle") for one in validator["webhooks"])
+    (alias,) = objects(cluster, "service", "istiod", "-n", "istio-system")
+    assert alias["spec"]["selector"]["istio.io/rev"] == revision
+    (kiali,) = objects(cluster, "kialis", "-n", "istio-system")
+    istio = kiali["spec"]["external_services"]["istio"]
+    assert istio["istiod_deployment_name"] == f"istiod-{revision}"
+    assert istio["config_map_name"] == f"istio-{revision}"
+
+
+def _webhooks(cluster: Cluster) -> Iterator[Mapping[str, Any]]:
+    for configuration in objects(cluster, "mutatingwebhookconfigurations"):
+        if configuration["metadata"].get("labels", {}).get("app") == "sidecar-injector":
+            yield from configuration["webhooks"]
+
+
+def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    for term in selector.get("matchExpressions", []):
+        there = term["key"] in labels
+        if {
+            "Exists": not there,
+            "DoesNotExist": there,
+            "In": labels.get(term["key"]) not in term.get("values", []),
+        }[term["operator"]]:
+            return False
+    return selector.get("matchLabels", {}).items() <= labels.items()
