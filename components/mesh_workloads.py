@@ -71,6 +71,12 @@ def behind(
     return sorted(found, key=lambda one: (not one.begun, one.namespace, one.name, one.resource.kind))
 
 
+def still_behind(cluster: Cluster, workload: Workload) -> bool:
+    """Whether a workload that was behind is so still, or again. Raises AccessError."""
+    now = _behind_in(cluster, workload.namespace, workload.label, workload.wanted)
+    return (workload.resource, workload.name) in {(one.resource, one.name) for one in now}
+
+
 def stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
     """`namespace/pod` of the live proxies of revisions that are about to go, by revision. Raises AccessError."""
     gone, found = set(leaving), dict[str, list[str]]()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from . import mesh_workloads
 from .api_objects import Manifest, Resource
-from .mesh_workloads import Workload, behind, stranded
+from .mesh_workloads import Workload, behind, still_behind, stranded
 from .workload_status import done, failure
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -54,28 +54,33 @@ class Plan:
 def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> int:
     """Roll what is behind, no more than `plan.at_once` workloads at a time, and return how many have rolled.
 
-    A workload that does not come up stops what has not begun; a later run goes on from there.
-    Raises RolloutError, and AccessError.
+    What rolls already is awaited, and only rolled again if that did not move it. A workload that does not come up stops
+    what has not begun; a later run goes on from there. Raises RolloutError, and AccessError.
     """
     todo = deque(behind(cluster, plan.leads_to))
-    all_of_them, rolling = list(todo), dict[Workload, float]()
-    while todo or rolling:
-        for workload in list(rolling):
+    all_of_them, deadlines, restarted = list(todo), dict[Workload, float](), set[Workload]()
+    while todo or deadlines:
+        for workload, deadline in list(deadlines.items()):
             now = _read(cluster, workload)
             if done(workload.resource.kind, now):
-                del rolling[workload]
-            elif reason := failure(now) or _late(rolling[workload], plan.timeout_seconds):
+                if workload in restarted or not still_behind(cluster, workload):
+                    del deadlines[workload]
+                else:
+                    _restart(cluster, workload)
+                    restarted.add(workload)
+            elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
                 raise RolloutError(
                     f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of "
                     f"{len(all_of_them)} workloads were left as they were (mend it, or move the tag back; the next "
                     "`pulumi up` goes on from here)"
                 )
-        while todo and len(rolling) < plan.at_once:
+        while todo and len(deadlines) < plan.at_once:
             workload = todo.popleft()
-            if not workload.begun or done(workload.resource.kind, _read(cluster, workload)):
+            if done(workload.resource.kind, _read(cluster, workload)):
                 _restart(cluster, workload)
-            rolling[workload] = time.monotonic() + plan.timeout_seconds
-        if rolling:
+                restarted.add(workload)
+            deadlines[workload] = time.monotonic() + plan.timeout_seconds
+        if deadlines:
             sleep(POLL_SECONDS)
     _hold_to_plan(all_of_them, behind(cluster, plan.leads_to))
     return len(all_of_them)

@@ -9,7 +9,13 @@ import pytest
 from meshlab.engine_secrets import BACKEND, PASSPHRASE, PASSPHRASE_FILE
 
 HERE = Path(__file__).parent
-NEEDED = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "pulumi-resource-random")
+NEEDED = (
+    "pulumi",
+    "pulumi-language-python",
+    "pulumi-resource-pulumi-python",
+    "pulumi-resource-kubernetes",
+    "pulumi-resource-random",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -106,6 +106,22 @@ def test_what_a_cut_off_run_has_begun_is_awaited_and_not_begun_again() -> None:
     assert begun.revisions == [NEW, NEW]
 
 
+def test_what_its_owner_rolls_meanwhile_is_awaited_and_rolled_again_only_if_that_did_not_move_it() -> None:
+    moved, stayed = Rolling("a", "moved", [OLD], rolling=True), Rolling("a", "stayed", [OLD], rolling=True)
+    here = cluster(moved, stayed)
+
+    def owner(seconds: float) -> None:
+        if stayed.rolling and not stayed.restarts:
+            # Its pods came up before the tag was moved.
+            stayed.rolling = False
+        else:
+            here.tick(seconds)
+
+    roll(here, plan(at_once=2), owner)
+    assert (moved.restarts, stayed.restarts) == (0, 1)
+    assert (moved.revisions, stayed.revisions) == ([NEW], [NEW])
+
+
 def test_a_workload_that_does_not_come_up_stops_the_rest_and_says_how_much_is_left() -> None:
     here = cluster(Rolling("a", "bad", [OLD], stuck="image not found"), *many("b", 5))
     with pytest.raises(RolloutError) as refused:

@@ -1,0 +1,86 @@
+"""Four hundred workloads follow a tag on the real engine: planned in one preview, interrupted once. In file order."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from meshlab.commands.recover import Options, recover
+from meshlab.engine import EngineDriver, find_command
+from tests.support import many_workloads as many
+from tests.support import meshed
+from tests.support.interruption import kill_engine
+from tests.support.lab import Lab, changed, running_lab
+from tests.support.rolling_record import RollingRecord
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(1800)
+
+KILLED_AFTER = 60
+"""Workloads that have begun to roll when the engine is killed."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("rolling"), "rolling", over=many.stack(many.OLD)) as lab:
+        many.create_namespaces(lab.cluster)
+        driver(lab, many.OLD).up()
+        many.create_workloads(lab)
+        yield lab
+
+
+def driver(lab: Lab, tag: str) -> EngineDriver:
+    config = lab.config(**many.stack(tag))
+    return EngineDriver(find_command(lab.say), lab.target, lab.stack, config, lab.say, state=lab.folder)
+
+
+def test_moving_the_tag_is_two_changes_in_one_preview(lab: Lab) -> None:
+    assert changed(driver(lab, many.NEW).preview()) - {"default"} == {"istio-tag-stable", "mesh-rollout-workloads"}
+
+
+def test_a_killed_move_goes_on_where_it_stopped_and_stays_within_the_limit(lab: Lab) -> None:
+    with RollingRecord(lab.cluster, set(many.TEAMS)) as record:
+        failed: list[Exception] = []
+
+        def up() -> None:
+            try:
+                driver(lab, many.NEW).up()
+            except Exception as error:
+                failed.append(error)
+
+        running = threading.Thread(target=up)
+        running.start()
+        eventually(lambda: len(record.order) >= KILLED_AFTER or not running.is_alive(), "workloads roll", limit=300)
+        assert kill_engine(whole=True)
+        running.join()
+        begun = len(record.order)
+        assert failed
+        told: list[str] = []
+        assert recover(Options(lab.stack, lab.target, lab.folder), lambda: True, told.append)
+        assert told
+        outcome = driver(lab, many.NEW).up()
+
+    print(f"{begun} begun when it was killed, {record.most_at_once} at a time; recover: {told}")
+    assert "mesh-rollout-workloads" in changed(outcome)
+    assert meshed.status(lab.cluster).behind == ()
+    assert set(many.generations(lab.cluster).values()) == {2}, "each rolled once"
+    assert KILLED_AFTER <= begun < 400
+    assert many.LIMIT / 2 < record.most_at_once <= many.LIMIT
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    driver(lab, many.NEW).stack.preview(expect_no_changes=True)
+
+
+def test_going_back_rolls_them_again(lab: Lab) -> None:
+    with RollingRecord(lab.cluster, set(many.TEAMS)) as record:
+        outcome: Any = driver(lab, many.OLD).up()
+    seconds = {step.name: step.seconds for step in outcome.steps}["mesh-rollout-workloads"]
+    print(f"{len(record.order)} rolled, {record.most_at_once} at a time, in {seconds:.1f} s")
+    assert len(record.order) == 400
+    assert record.most_at_once <= many.LIMIT
+    assert {one.revision: sum(one.proxies.values()) for one in meshed.status(lab.cluster).control_planes} == {
+        many.OLD: 400,
+        many.NEW: 0,
+    }
