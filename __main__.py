@@ -29,6 +29,10 @@ cluster = k8s.Provider(
 )
 opts = pulumi.ResourceOptions(providers=[cluster])
 
+# First, since it takes longest: what is registered first is begun first.
+monitoring = KubePrometheusStack(
+    "monitoring", {"settings": settings.monitoring, "cluster": settings.cluster, "charts": charts}, opts
+)
 istio = IstioControlPlane(
     "istio",
     {
@@ -40,9 +44,6 @@ istio = IstioControlPlane(
         "owned_namespaces": frozenset({sample_apps.NAMESPACE} if settings.sample_apps.enabled else ()),
     },
     opts,
-)
-monitoring = KubePrometheusStack(
-    "monitoring", {"settings": settings.monitoring, "cluster": settings.cluster, "charts": charts}, opts
 )
 MeshMonitors(
     "mesh-monitors",

@@ -4,10 +4,10 @@ import hashlib
 from typing import TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .assets import Manifest, load_manifests, load_text
 from .istio_control_plane import IstioControlPlane
+from .objects import create
 from .settings import ClusterSettings, EnvoyDemoSettings
 from .workload import workload
 
@@ -29,7 +29,7 @@ class EnvoyDemoArgs(TypedDict):
 class EnvoyDemo(pulumi.ComponentResource):
     """httpbin and sleep, which follow the namespace's revision, and Envoy, which stays outside the mesh."""
 
-    config: k8s.core.v1.ConfigMap
+    config: pulumi.CustomResource
     """Envoy's configuration, named by its content."""
 
     def __init__(self, name: str, args: EnvoyDemoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -48,11 +48,15 @@ class EnvoyDemo(pulumi.ComponentResource):
         envoy_yaml = load_text("envoy_demo", "scenarios", f"{args['settings'].scenario}.yaml")
         config_name = f"envoy-{hashlib.sha256(envoy_yaml.encode()).hexdigest()[:10]}"
         # Another content is another name: the Deployment rolls to the new one, and only then the old one goes.
-        self.config = k8s.core.v1.ConfigMap(
+        self.config = create(
             f"{name}-envoy-config",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=config_name, namespace=NAMESPACE, labels={"app": "envoy"}),
-            data={"envoy.yaml": envoy_yaml},
-            opts=pulumi.ResourceOptions(parent=self),
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": config_name, "namespace": NAMESPACE, "labels": {"app": "envoy"}},
+                "data": {"envoy.yaml": envoy_yaml},
+            },
+            pulumi.ResourceOptions(parent=self),
         )
         envoy = [_mounting(manifest, config_name) for manifest in load_manifests("envoy_demo", "envoy.yaml")]
         workload(self, name, envoy, namespace=NAMESPACE, istio=None, images=images, pods_after=[self.config])

@@ -3,7 +3,6 @@
 from typing import TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .charts import ChartSource
 from .istiod_values import istiod_values
@@ -36,15 +35,15 @@ class IstioControlPlaneArgs(TypedDict):
 class IstioControlPlane(pulumi.ComponentResource):
     """The base chart with its CRDs, one istiod release a revision, tags, labels of namespaces."""
 
-    namespace: k8s.core.v1.Namespace
+    namespace: pulumi.CustomResource
     """The control plane's namespace."""
-    base: k8s.helm.v3.Release
+    base: pulumi.CustomResource
     """The release that brings Istio's CRDs."""
-    revisions: dict[str, k8s.helm.v3.Release]
+    revisions: dict[str, pulumi.CustomResource]
     """The istiod release of each revision; what needs its injector depends on it."""
     tags: dict[str, pulumi.CustomResource]
     """The injector of each tag."""
-    namespace_labels: dict[str, k8s.core.v1.NamespacePatch]
+    namespace_labels: dict[str, pulumi.CustomResource]
     """The label on each meshed namespace that the program does not own."""
     turns: Turns
     """The order in which the program's own workloads of the mesh roll."""
@@ -113,7 +112,7 @@ class IstioControlPlane(pulumi.ComponentResource):
             return []
         return [self.revisions[revision], *([self.tags[label]] if label in self.tags else [])]
 
-    def _revision(self, revision: str, settings: RevisionSettings) -> k8s.helm.v3.Release:
+    def _revision(self, revision: str, settings: RevisionSettings) -> pulumi.CustomResource:
         names = RevisionNames(revision)
         return release(
             f"{self._name}-{names.istiod}",
@@ -133,12 +132,12 @@ class IstioControlPlane(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[self.revisions[revision]]),
         )
 
-    def _namespace_label(self, namespace_name: str) -> k8s.core.v1.NamespacePatch:
+    def _namespace_label(self, namespace_name: str) -> pulumi.CustomResource:
         """The label on a namespace of somebody else, and nothing but that label."""
-        return k8s.core.v1.NamespacePatch(
+        metadata = {"name": namespace_name, "labels": {REVISION_LABEL: self.label(namespace_name) or ""}}
+        return create(
             f"{self._name}-mesh-{namespace_name}",
-            metadata=k8s.meta.v1.ObjectMetaPatchArgs(
-                name=namespace_name, labels={REVISION_LABEL: self.label(namespace_name) or ""}
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self._injector(namespace_name)),
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata},
+            pulumi.ResourceOptions(parent=self, depends_on=self._injector(namespace_name)),
+            patch=True,
         )

@@ -1,9 +1,8 @@
 """Lab 03: the Kiali operator, its CRD, and the Kiali it installs."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .assets import load_manifests
 from .charts import ChartSource
@@ -12,7 +11,7 @@ from .kiali_spec import kiali_spec, operator_values
 from .kube_prometheus_stack import KubePrometheusStack
 from .names import ISTIO_NAMESPACE
 from .namespaces import namespace, network_policies
-from .objects import merged
+from .objects import create, merged
 from .releases import release
 from .settings import ClusterSettings, KialiSettings
 
@@ -32,13 +31,13 @@ class KialiOperatorArgs(TypedDict):
     istio: IstioControlPlane
     """The control plane that Kiali shows: the names of its default revision, and its namespace."""
     monitoring: KubePrometheusStack
-    """The Prometheus that Kiali reads."""
+    """Where Prometheus is going to be: Kiali starts without it, and reads it once it is there."""
 
 
 class KialiOperator(pulumi.ComponentResource):
     """The CRD, the operator's release, and one Kiali for the default revision."""
 
-    kiali: k8s.apiextensions.CustomResource
+    kiali: pulumi.CustomResource
     """The Kiali object."""
 
     def __init__(self, name: str, args: KialiOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -57,12 +56,12 @@ class KialiOperator(pulumi.ComponentResource):
         (manifest,) = load_manifests("kiali_operator", "crd.yaml")
         # Kept on destroy: without its CRD every other team's Kiali would go too. So a later `up` finds it, and only a
         # Patch resource joins what exists; where it does not exist, it creates it.
-        crd = k8s.apiextensions.v1.CustomResourceDefinitionPatch(
+        crd = create(
             f"{name}-crd",
-            metadata=manifest["metadata"],
-            spec=manifest["spec"],
+            manifest,
             # After the namespace: where that is another stack's, the CRD is too, and is left as it is.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[own], retain_on_delete=True),
+            pulumi.ResourceOptions(parent=self, depends_on=[own], retain_on_delete=True),
+            patch=True,
         )
         operator = release(
             f"{name}-release",
@@ -74,30 +73,28 @@ class KialiOperator(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[own, crd]),
         )
         timeout = f"{settings.ready_timeout_seconds}s"
-        self.kiali = k8s.apiextensions.CustomResource(
+        metadata: dict[str, Any] = {"name": "kiali", "namespace": ISTIO_NAMESPACE}
+        if settings.await_ready:
+            metadata["annotations"] = {"pulumi.com/waitFor": READY_CONDITION}
+        spec = kiali_spec(
+            settings,
+            istio.default_revision,
+            args["monitoring"].names,
+            images,
+            grafana_is_open=args["monitoring"].grafana_is_open,
+        )
+        self.kiali = create(
             f"{name}-kiali",
-            api_version="kiali.io/v1alpha1",
-            kind="Kiali",
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name="kiali",
-                namespace=ISTIO_NAMESPACE,
-                # None and not {}: the server drops an empty mapping, and every preview would show it anew.
-                annotations={"pulumi.com/waitFor": READY_CONDITION} if settings.await_ready else None,
-            ),
-            spec=merged(
-                kiali_spec(
-                    settings,
-                    istio.default_revision,
-                    args["monitoring"].names,
-                    images,
-                    grafana_is_open=args["monitoring"].grafana_is_open,
-                ),
-                settings.spec,
-            ),
+            {
+                "apiVersion": "kiali.io/v1alpha1",
+                "kind": "Kiali",
+                "metadata": metadata,
+                "spec": merged(spec, settings.spec),
+            },
             # The operator's finalizer: the object must be gone before the operator is.
-            opts=pulumi.ResourceOptions(
+            pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[operator, args["monitoring"].stack, istio.revisions[istio.default_revision]],
+                depends_on=[operator, istio.revisions[istio.default_revision]],
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout, delete=timeout),
             ),
         )

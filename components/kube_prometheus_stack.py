@@ -3,13 +3,12 @@
 from typing import TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from .charts import ChartSource
 from .names import STACK_CHART, StackNames
 from .namespaces import namespace, network_policies
-from .objects import merged
+from .objects import create, merged
 from .releases import release
 from .settings import ClusterSettings, MonitoringSettings
 from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, stack_values
@@ -31,11 +30,11 @@ class KubePrometheusStack(pulumi.ComponentResource):
 
     names: StackNames
     """Names that the chart derives from the release."""
-    namespace: k8s.core.v1.Namespace
+    namespace: pulumi.CustomResource
     """The stack's namespace."""
-    crds: k8s.helm.v3.Release
+    crds: pulumi.CustomResource
     """The release of the operator's CRDs: all that monitors and rules need."""
-    stack: k8s.helm.v3.Release
+    stack: pulumi.CustomResource
     """The release of the stack itself."""
     grafana_is_open: bool
     """Whether Grafana shows dashboards to people who have not signed in."""
@@ -70,11 +69,15 @@ class KubePrometheusStack(pulumi.ComponentResource):
         password = random.RandomPassword(
             f"{name}-grafana-password", length=24, special=False, opts=pulumi.ResourceOptions(parent=self)
         )
-        admin = k8s.core.v1.Secret(
+        admin = create(
             f"{name}-grafana-admin",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=self.names.grafana_admin_secret, namespace=settings.namespace),
-            string_data={ADMIN_USER_KEY: "admin", ADMIN_PASSWORD_KEY: password.result},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": self.names.grafana_admin_secret, "namespace": settings.namespace},
+                "stringData": {ADMIN_USER_KEY: "admin", ADMIN_PASSWORD_KEY: password.result},
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
         self.stack = release(
             f"{name}-stack",

@@ -3,7 +3,6 @@
 from typing import Any, TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .assets import Manifest, load_dashboards, load_manifests
 from .istio_control_plane import IstioControlPlane
@@ -70,16 +69,20 @@ class MeshMonitors(pulumi.ComponentResource):
             )
         for dashboard, text in load_dashboards().items():
             # One ConfigMap each: together they pass what client-side apply allows, and near the API's own limit.
-            k8s.core.v1.ConfigMap(
+            create(
                 f"{name}-dashboard-{dashboard}",
-                metadata=k8s.meta.v1.ObjectMetaArgs(
-                    name=f"dashboard-{dashboard}",
-                    namespace=monitoring.names.namespace,
-                    labels={"grafana_dashboard": "1"},
-                    annotations={GRAFANA_FOLDER_ANNOTATION: GRAFANA_FOLDER},
-                ),
-                data={f"{dashboard}.json": text},
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[monitoring.namespace]),
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {
+                        "name": f"dashboard-{dashboard}",
+                        "namespace": monitoring.names.namespace,
+                        "labels": {"grafana_dashboard": "1"},
+                        "annotations": {GRAFANA_FOLDER_ANNOTATION: GRAFANA_FOLDER},
+                    },
+                    "data": {f"{dashboard}.json": text},
+                },
+                pulumi.ResourceOptions(parent=self, depends_on=[monitoring.namespace]),
             )
         self.register_outputs({"folder": GRAFANA_FOLDER})
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .assets import load_manifests
 from .names import OWNER_ANNOTATION
@@ -22,22 +21,19 @@ def namespace(
     protect: bool,
     opts: pulumi.ResourceOptions,
     labels: Mapping[str, str] | None = None,
-) -> k8s.core.v1.Namespace:
+) -> pulumi.CustomResource:
     """Register a namespace of ours under the logical name `name`.
 
     Pods over the level `pod_security` are refused; who calls says why no stricter one will do. `protect` makes destroy
     refuse it.
     """
     opts.protect = protect or None
-    return k8s.core.v1.Namespace(
-        name,
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=namespace_name,
-            labels={"pod-security.kubernetes.io/enforce": pod_security, **(labels or {})},
-            annotations={OWNER_ANNOTATION: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
-        ),
-        opts=opts,
-    )
+    metadata = {
+        "name": namespace_name,
+        "labels": {"pod-security.kubernetes.io/enforce": pod_security, **(labels or {})},
+        "annotations": {OWNER_ANNOTATION: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
+    }
+    return create(name, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, opts)
 
 
 def network_policies(

@@ -1,51 +1,56 @@
-"""From a plain manifest to the Pulumi resource of its kind, and the few changes the program makes to manifests."""
+"""From a plain manifest to the Pulumi resource of its kind, and the few changes the program makes to manifests.
+
+Resources are registered by their type token and not by the SDK's class for each kind: to import those takes more than
+half the time of the whole program, for classes that would only hand over what stands in a manifest already.
+"""
 
 import copy
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .assets import AssetError, Manifest
 from .names import INJECTION_LABEL, REVISION_ANNOTATION
 
-_KINDS: Mapping[tuple[str, str], Callable[..., pulumi.CustomResource]] = MappingProxyType(
+_KINDS = frozenset(
     {
-        ("v1", "ConfigMap"): k8s.core.v1.ConfigMap,
-        ("v1", "Service"): k8s.core.v1.Service,
-        ("v1", "ServiceAccount"): k8s.core.v1.ServiceAccount,
-        ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"): (
-            k8s.admissionregistration.v1.MutatingWebhookConfiguration
-        ),
-        ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"): (
-            k8s.admissionregistration.v1.ValidatingWebhookConfiguration
-        ),
-        ("apps/v1", "Deployment"): k8s.apps.v1.Deployment,
-        ("monitoring.coreos.com/v1", "PodMonitor"): k8s.apiextensions.CustomResource,
-        ("monitoring.coreos.com/v1", "PrometheusRule"): k8s.apiextensions.CustomResource,
-        ("monitoring.coreos.com/v1", "ServiceMonitor"): k8s.apiextensions.CustomResource,
-        ("networking.k8s.io/v1", "NetworkPolicy"): k8s.networking.v1.NetworkPolicy,
+        ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        ("apps/v1", "Deployment"),
+        ("kiali.io/v1alpha1", "Kiali"),
+        ("monitoring.coreos.com/v1", "PodMonitor"),
+        ("monitoring.coreos.com/v1", "PrometheusRule"),
+        ("monitoring.coreos.com/v1", "ServiceMonitor"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        ("v1", "ConfigMap"),
+        ("v1", "Namespace"),
+        ("v1", "Secret"),
+        ("v1", "Service"),
+        ("v1", "ServiceAccount"),
     }
 )
-_FIELDS = MappingProxyType({"automountServiceAccountToken": "automount_service_account_token"})
+_SECRET_FIELDS = ("data", "stringData")
 
 
-def create(name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+def create(
+    name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions, *, patch: bool = False
+) -> pulumi.CustomResource:
     """Register the object of `manifest` under the logical name `name`.
 
-    Raises AssetError for a kind that this table does not list, so that a new kind is a decision.
+    `patch`: the object is somebody else's, and only what the manifest has of it is ours. Raises AssetError for a kind
+    that this file does not list, so that a new kind is a decision.
     """
-    key = (str(manifest["apiVersion"]), str(manifest["kind"]))
-    if key not in _KINDS:
-        raise AssetError(f"{name}: expected a kind listed in components/objects.py, got {' '.join(key)}")
-    constructor = _KINDS[key]
-    fields: dict[str, Any] = {_FIELDS.get(field, field): value for field, value in manifest.items()}
-    api_version, kind = fields.pop("apiVersion"), fields.pop("kind")
-    if constructor is k8s.apiextensions.CustomResource:
-        fields |= {"api_version": api_version, "kind": kind}
-    return constructor(name, opts=opts, **fields)
+    api_version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
+    if (api_version, kind) not in _KINDS:
+        raise AssetError(f"{name}: expected a kind listed in components/objects.py, got {api_version} {kind}")
+    fields = dict(manifest)
+    if kind == "Secret":
+        fields |= {field: pulumi.Output.secret(fields[field]) for field in _SECRET_FIELDS if field in fields}
+        opts.additional_secret_outputs = list(_SECRET_FIELDS)
+    group = "core/v1" if api_version == "v1" else api_version
+    return pulumi.CustomResource(f"kubernetes:{group}:{kind}{'Patch' if patch else ''}", name, fields, opts)
 
 
 def logical_name(component: str, manifest: Manifest) -> str:

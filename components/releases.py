@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .charts import ChartRef
 
@@ -18,22 +17,24 @@ def release(
     values: Mapping[str, Any],
     timeout_seconds: int,
     opts: pulumi.ResourceOptions,
-) -> k8s.helm.v3.Release:
+) -> pulumi.CustomResource:
     """Register a Helm release under the logical name `name`.
 
     Every input must be known at preview: one unknown value, and preview cannot tell which kinds the chart brings.
     CRDs are skipped everywhere, since helm installs what lies in a chart's crds/ once and never upgrades it.
     """
-    repository = chart.get("repositoryOpts")
-    return k8s.helm.v3.Release(
+    return pulumi.CustomResource(
+        "kubernetes:helm.sh/v3:Release",
         name,
-        name=release_name,
-        namespace=namespace,
-        chart=chart["chart"],
-        version=chart["version"],
-        repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=repository["repo"]) if repository else None,
-        values=values,
-        timeout=timeout_seconds,
-        skip_crds=True,
-        opts=opts,
+        {
+            **chart,
+            "name": release_name,
+            "namespace": namespace,
+            "values": values,
+            "timeout": timeout_seconds,
+            "skipCrds": True,
+            # The provider tells releases of this shape by it.
+            "compat": "true",
+        },
+        opts,
     )

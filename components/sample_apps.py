@@ -3,7 +3,6 @@
 from typing import TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from .assets import load_manifests
 from .istio_control_plane import IstioControlPlane
@@ -32,7 +31,7 @@ class SampleAppsArgs(TypedDict):
 class SampleApps(pulumi.ComponentResource):
     """The namespace and the four applications in it."""
 
-    namespace: k8s.core.v1.Namespace
+    namespace: pulumi.CustomResource
     """The applications' namespace."""
 
     def __init__(self, name: str, args: SampleAppsArgs, opts: pulumi.ResourceOptions | None = None) -> None:

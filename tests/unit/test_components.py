@@ -23,7 +23,6 @@ CROSS_EDGES = {
     ("mesh-monitors", "monitoring-crds"),
     ("mesh-monitors", "monitoring-namespace"),
     ("mesh-monitors", "istio-namespace"),
-    ("kiali", "monitoring-stack"),
     ("kiali", "istio-istiod-1-17"),
     ("envoy-demo", "istio-istiod-1-17"),
     ("envoy-demo", "istio-mesh-default"),
@@ -102,7 +101,7 @@ def depends_on(recording: Recording, name: str) -> set[str]:
         ("mesh-monitors-envoy-stats-monitor", {"monitoring-crds"}),
         ("mesh-monitors-envoy-demo-monitor", {"monitoring-crds"}),
         ("kiali-release", {"kiali-namespace", "kiali-crd"}),
-        ("kiali-kiali", {"kiali-release", "monitoring-stack", "istio-istiod-1-17"}),
+        ("kiali-kiali", {"kiali-release", "istio-istiod-1-17"}),
         (
             "envoy-demo-httpbin-deployment",
             {"envoy-demo-httpbin-serviceaccount", "istio-istiod-1-17", "istio-mesh-default"},
