@@ -21,11 +21,11 @@ class AssetError(Exception):
     """A data file of the program is missing or broken; the message names the file and what is wrong with it."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """SafeLoader that also reads a bare `=`, which stands in an enum of the operator's CRDs."""
 
 
-def _value(loader: yaml.SafeLoader, node: yaml.Node) -> str:
+def _value(loader: yaml.CSafeLoader, node: yaml.Node) -> str:
     return loader.construct_scalar(cast(yaml.ScalarNode, node))
 
 

@@ -1,5 +1,6 @@
 """Lab 03: Prometheus, Alertmanager and Grafana by the Prometheus operator."""
 
+import base64
 from typing import TypedDict
 
 import pulumi
@@ -75,7 +76,8 @@ class KubePrometheusStack(pulumi.ComponentResource):
                 "apiVersion": "v1",
                 "kind": "Secret",
                 "metadata": {"name": self.names.grafana_admin_secret, "namespace": settings.namespace},
-                "stringData": {ADMIN_USER_KEY: "admin", ADMIN_PASSWORD_KEY: password.result},
+                # Not as stringData, which the server keeps as data: a saved plan would not hold.
+                "data": {ADMIN_USER_KEY: _encoded("admin"), ADMIN_PASSWORD_KEY: password.result.apply(_encoded)},
             },
             pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
@@ -90,3 +92,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
         )
         self.grafana_password = pulumi.Output.secret(password.result)
         self.register_outputs({"prometheus_url": self.names.prometheus_url, "grafana_url": self.names.grafana_url})
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -5,6 +5,7 @@ which the resources can also be created.
 """
 
 import asyncio
+import base64
 import json
 import logging
 import runpy
@@ -241,11 +242,16 @@ class _RecordingMonitor(MockMonitor):
     def _secret(self, value: Any) -> Any:
         if self.generated is None:
             return SECRET
-        if not self.masked or value == self.generated:
+        if not self.masked or value in (self.generated, encoded(self.generated)):
             return value
         if isinstance(value, Mapping):
             return {key: self._secret(entry) for key, entry in cast(Mapping[str, Any], value).items()}
         return SECRET
+
+
+def encoded(text: str) -> str:
+    """A text as the `data` of a Secret has it."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def contains(value: Any, needle: str) -> bool:

@@ -213,3 +213,18 @@ def test_who_ends_a_measurement_ends_what_is_measured(tmp_path: Path) -> None:
     watcher.terminate()
     assert watcher.wait(20) == 128 + signal.SIGTERM
     assert not psutil.pid_exists(int(number.read_text()))
+
+
+def test_growth_is_called_linear_flat_or_neither_by_its_points() -> None:
+    def said(seconds: list[float]) -> str:
+        points = [
+            {"dimension": "monitors", "value": value, "resources": 1, "program_seconds": [one]}
+            for value, one in zip((10, 100, 1000), seconds, strict=True)
+        ]
+        machine = {"date": "", "cores": 1, "processor": "", "memory_bytes": 1, "system": "", "python": ""}
+        part = {"machine": {**machine, "load_before": 0.0}, "charts": "real", "repetitions": 1, "engine": False}
+        return page.page_of({"growth": {**part, "points": points}})
+
+    assert "Linear (R² of 0.95 or more): program (s)." in said([1.0, 10.0, 100.0])
+    assert "ardly growing (less than 20% from first to last): program (s)." in said([1.0, 1.02, 1.01])
+    assert "either, in these runs: program (s)." in said([1.0, 9.0, 5.0])

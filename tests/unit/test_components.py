@@ -7,7 +7,7 @@ import pytest
 
 from components.assets import load_dashboards
 from components.names import ISTIO_NAMESPACE
-from meshlab.recorder import Recorded, Recording, record
+from meshlab.recorder import Recorded, Recording, encoded, record
 
 COMPONENTS = {
     "IstioControlPlane": "istio",
@@ -145,12 +145,12 @@ def test_crds_stay_when_the_stack_goes(dev: Recording) -> None:
 
 def test_grafanas_password_is_in_a_secret_and_in_no_release(dev: Recording) -> None:
     clear = record("dev", generated="canary-password")
-    holders = {resource.name for resource in clear.resources if "canary-password" in str(resource.inputs)}
+    holders = {resource.name for resource in clear.resources if encoded("canary-password") in str(resource.inputs)}
     assert holders == {"monitoring-grafana-admin"}
     admin = clear.named("monitoring-stack").inputs["values"]["grafana"]["admin"]
     secret = clear.named("monitoring-grafana-admin").inputs
     assert admin["existingSecret"] == secret["metadata"]["name"]
-    assert {admin["userKey"], admin["passwordKey"]} == set(secret["stringData"])
+    assert {admin["userKey"], admin["passwordKey"]} == set(secret["data"])
     assert dev.outputs["grafanaPassword"] in ("<secret>", "<known after up>")
 
 

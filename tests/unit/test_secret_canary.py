@@ -23,7 +23,7 @@ from meshlab.commands import up
 from meshlab.graph import picture_of
 from meshlab.graph_drawing import svg_of
 from meshlab.lab import LabError, Outcome, Step, Target, overlaid
-from meshlab.recorder import ProgramError, record, stack_config
+from meshlab.recorder import ProgramError, encoded, record, stack_config
 from tests.golden.test_golden import dump
 from tests.support.canary import CANARY, files_below, forms, sightings
 
@@ -130,10 +130,10 @@ def test_values_with_a_key_called_secure_beside_others_are_no_secret() -> None:
 def test_a_generated_password_is_in_no_recording_no_golden_dump_no_output_and_no_picture(stack: str) -> None:
     plain, masked = record(stack), record(stack, generated="<made by up>", masked=True)
     # It did go through: into the Secret that Grafana reads, and into the stack's output.
-    assert plain.named("monitoring-grafana-admin").inputs["stringData"] in (
+    assert plain.named("monitoring-grafana-admin").inputs["data"] in (
         recorder.SECRET,
         {
-            "admin-user": "admin",
+            "admin-user": encoded("admin"),
             "admin-password": recorder.SECRET,
         },
     )
@@ -202,7 +202,7 @@ def test_without_an_engine_the_password_is_in_the_cluster_and_nowhere_else(
     password = outcome.outputs["grafanaPassword"]
     assert len(password) == 24
     # The Secret went in by stdin, where no list of processes shows it.
-    assert [text for text in machine.inputs if password in text]
+    assert [text for text in machine.inputs if encoded(password) in text]
     files = files_below(tmp_path)
     assert str(engineless.state_file("dev", tmp_path)) in files
     seen = {**files, "command lines": repr(machine.commands), "said": "\n".join(said), "steps": repr(outcome.steps)}
