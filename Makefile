@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python -m meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup up preview doctor recover down drift verify test test-fast lint dashboards golden
+.PHONY: help setup up preview doctor recover down drift verify test test-fast lint dashboards golden counts bench bench-growth
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -49,8 +49,20 @@ lint: setup ## ruff and pyright
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/pyright --warnings
 
-golden: setup ## Write the golden dumps anew
+golden: setup ## Write the golden dumps anew, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden
+
+counts: setup ## Count the API requests and chart loads of runs that change nothing anew (an engine for the second)
+	@$(VENV)/bin/pytest -q tests/cluster/test_requests.py tests/engine/test_requests.py --update-golden
 
 dashboards: setup ## Build dashboards/*.json from dashboards/src
 	@$(VENV)/bin/python -m dashboards.src
+
+# Where a Pulumi engine or one of the other tools cannot be had, what needs it is left out, and said so.
+BENCH = $(VENV)/bin/python -m bench --repeat $(or $(REPEAT),3) $(if $(CHARTS),--charts '$(CHARTS)')
+
+bench: setup ## Measure the program beside other tools, and write docs/performance.* (CHARTS=<folder>, REPEAT=3)
+	@$(BENCH) program comparison
+
+bench-growth: setup ## Measure what a larger lab costs, and write docs/performance.*
+	@$(BENCH) growth

@@ -1,0 +1,41 @@
+"""Where a tool works: a fresh cluster, an empty folder, and the charts that all tools share."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from meshlab.cluster import Cluster
+from meshlab.lab import Say, Target, overlaid
+
+from . import course
+
+
+@dataclass(frozen=True)
+class Field:
+    """One tool's cluster and folder."""
+
+    cluster: Cluster
+    folder: Path
+    charts: Path
+    say: Say
+
+    @property
+    def target(self) -> Target:
+        """The cluster as the program's drivers know it."""
+        return Target(self.cluster.kubeconfig, embedded=True, label="bench")
+
+    def config(self, phase: str) -> dict[str, Any]:
+        """The stack's config as it is in a phase."""
+        return overlaid(course.STACK, {**course.overlay(phase), "charts": {"source": str(self.charts)}})
+
+
+@contextmanager
+def fresh_field(charts: Path, say: Say) -> Generator[Field]:
+    """A cluster with nothing on it, gone after. Raises ToolsError or ClusterError."""
+    with TemporaryDirectory(prefix="meshlab-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with Cluster.up("bench", state_dir=folder, injection=True, progress=say) as cluster:
+            yield Field(cluster, folder, charts, say)

@@ -1,0 +1,169 @@
+"""docs/performance.md, from the results alone."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from meshlab.recorder import ROOT
+
+from .charts import STAND_IN
+from .course import PHASES
+from .figures import Line, Spread
+from .larger import DIMENSIONS, Dimension
+from .program import MEASURES
+from .targets import MEGABYTE, Target, of_comparison, of_program, spreads
+from .tools import TOOLS
+
+FILE = ROOT / "docs" / "performance.md"
+_TEMPLATE = "performance.md.j2"
+LINEAR, FLAT = 0.95, 0.2
+"""From which R² on growth counts as linear, and up to which share of the smallest size it counts as none."""
+_GROWING = {
+    "program_seconds": ("program (s)", 1.0, 2),
+    "program_memory_bytes": ("program (MB)", MEGABYTE, 1),
+    "preview_seconds": ("no-op preview (s)", 1.0, 2),
+    "preview_memory_bytes": ("memory of its tree (MB)", MEGABYTE, 1),
+    "state_bytes": ("state (kB)", 1e3, 1),
+}
+"""What is shown of a point of growth: its title, what a unit of that is, and its decimals."""
+
+
+def page_of(results: dict[str, Any]) -> str:
+    """The page; of a part that was never measured it says so."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    comparison, program, growth = (results.get(part) for part in ("comparison", "program", "growth"))
+    return environment.get_template(_TEMPLATE).render(
+        comparison=comparison,
+        program=program,
+        growth=growth,
+        machines={part: machine_of(found) for part, found in results.items()},
+        targets=_targets(
+            [*(of_comparison(comparison) if comparison else []), *(of_program(program) if program else [])]
+        ),
+        phases=PHASES,
+        tools=TOOLS,
+        tables=_comparison_tables(comparison) if comparison else {},
+        program_table=_program_table(program) if program else "",
+        growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
+        minutes=_minutes(comparison) if comparison else None,
+        failures=[run for run in comparison["runs"] if "failed" in run] if comparison else [],
+    )
+
+
+def machine_of(part: dict[str, Any]) -> str:
+    """One sentence on where, when, how often and with which charts a part was measured."""
+    machine = part["machine"]
+    charts = "stand-in charts, which say little of the real ones" if part["charts"] == STAND_IN else "the real charts"
+    charts += f" ({', '.join(part['packages'])})" if "packages" in part else ""
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(part.get("versions", {}).items()))
+    times = "once" if part["repetitions"] == 1 else f"{part['repetitions']} times"
+    return (
+        f"Measured {times} on {machine['date']}: {machine['cores']} cores ({machine['processor']}), "
+        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}, Python {machine['python']}"
+        f"{', ' + versions if versions else ''}; {charts}. Load before it began: {machine['load_before']:.2f}."
+    )
+
+
+def _minutes(comparison: dict[str, Any]) -> str:
+    """How long the phases of all tools take, once each."""
+    seconds = sum(spread.median for spread in spreads(comparison, "seconds").values())
+    return f"{seconds / 60:.0f}"
+
+
+def _targets(targets: Iterable[Target]) -> str:
+    rows = [
+        [one.what, f"{one.limit:g} {one.unit}", f"{one.found:.2f} {one.unit}", "met" if one.met else "**not met**"]
+        for one in targets
+    ]
+    return _table(["target", "at most", "median", ""], rows)
+
+
+def _comparison_tables(comparison: dict[str, Any]) -> dict[str, str]:
+    contents = cast(dict[str, dict[str, int]], comparison["contents"])
+    kinds = list(next(iter(contents.values()))) if contents else []
+    return {
+        "seconds": _by_phase(comparison, "seconds", _spread),
+        "cpu": _by_phase(comparison, "cpu_seconds", lambda spread: f"{spread.median:.1f}"),
+        "memory": _by_phase(comparison, "memory_bytes", lambda spread: f"{spread.median / MEGABYTE:.0f}"),
+        "contents": _table(
+            ["brought by `up`", *(TOOLS[tool].label for tool in contents)],
+            [[kind, *(str(counts[kind]) for counts in contents.values())] for kind in kinds],
+        ),
+    }
+
+
+def _by_phase(comparison: dict[str, Any], field: str, shown: Callable[[Spread], str]) -> str:
+    found = spreads(comparison, field)
+    tools = [name for name in TOOLS if any(tool == name for tool, _ in found)]
+    rows = [
+        [TOOLS[name].label, *(shown(found[name, phase]) if (name, phase) in found else "" for phase in PHASES)]
+        for name in tools
+    ]
+    return _table(["", *PHASES], rows)
+
+
+def _program_table(program: dict[str, Any]) -> str:
+    rows: list[list[str]] = []
+    for name, what in MEASURES.items():
+        runs = [run for run in program["runs"] if run["measure"] == name]
+        seconds, cpu, memory = (
+            Spread.of([run[field] for run in runs]) for field in ("seconds", "cpu_seconds", "memory_bytes")
+        )
+        rows.append([what, _spread(seconds, 2), f"{cpu.median:.2f}", f"{memory.median / MEGABYTE:.0f}"])
+    return _table(["", "seconds", "CPU seconds", "memory, MB"], rows)
+
+
+def _growth_table(dimension: Dimension, growth: dict[str, Any]) -> str:
+    """One row a size, with medians; then the slope for each unit, and how well a line fits."""
+    points = [point for point in growth["points"] if point["dimension"] == dimension.name]
+    fields = [field for field in _GROWING if points and all(field in point for point in points)]
+    columns = {field: [_median(point[field]) / _GROWING[field][1] for point in points] for field in fields}
+    rows = [
+        [str(point["value"]), str(point["resources"]), *(f"{columns[f][at]:.{_GROWING[f][2]}f}" for f in fields)]
+        for at, point in enumerate(points)
+    ]
+    x = [float(point["value"]) for point in points]
+    verdict = ""
+    if len(set(x)) > 1:
+        lines = {field: Line.through(x, columns[field]) for field in fields}
+        verdict = _verdict({_GROWING[f][0]: _kind(lines[f], x, columns[f]) for f in fields})
+        rows.append(["**for each one more**", "", *(f"**{lines[field].slope:.4f}**" for field in fields)])
+        rows.append(["R²", "", *(f"{lines[field].r_squared:.3f}" for field in fields)])
+    table = _table(["number", "resources", *(_GROWING[field][0] for field in fields)], rows)
+    return f"{table}\n\n{verdict}".rstrip()
+
+
+def _kind(line: Line, x: Sequence[float], y: Sequence[float]) -> str:
+    """What the points show: `flat`, `linear`, or `unclear`."""
+    if abs(line.slope) * (max(x) - min(x)) < FLAT * min(y):
+        return "flat"
+    return "linear" if line.r_squared >= LINEAR else "unclear"
+
+
+def _verdict(kinds: dict[str, str]) -> str:
+    """The columns by what they show, in one line."""
+    told = {
+        "linear": f"Linear (R² of {LINEAR} or more)",
+        "flat": f"hardly growing (less than {FLAT:.0%} from first to last)",
+        "unclear": "neither, in these runs",
+    }
+    parts = {what: [column for column, kind in kinds.items() if kind == what] for what in told}
+    text = "; ".join(f"{told[what]}: {', '.join(columns)}" for what, columns in parts.items() if columns)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _median(value: Any) -> float:
+    return Spread.of(cast(list[float], value)).median if isinstance(value, list) else float(value)
+
+
+def _spread(spread: Spread, decimals: int = 1) -> str:
+    return f"{spread.low:.{decimals}f} / **{spread.median:.{decimals}f}** / {spread.high:.{decimals}f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

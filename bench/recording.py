@@ -1,0 +1,39 @@
+"""Records a program and says what that took: `python -P recording.py RECORDER PROJECT STACK`, settings on stdin.
+
+By itself, as a file: all that is imported is the program's and the recorder's, which is loaded from its file.
+"""
+
+import importlib.util
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+
+def main(recorder_file: str, project: str, stack: str) -> None:
+    """Print one JSON object: seconds, cpu_seconds, memory_bytes, resources."""
+    over = json.load(sys.stdin)
+    started = time.perf_counter()
+    spec = importlib.util.spec_from_file_location("meshlab_recorder", recorder_file)
+    assert spec and spec.loader
+    recorder = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = recorder  # dataclasses look their module up there
+    spec.loader.exec_module(recorder)
+    recording = recorder.record(stack, project_dir=Path(project), config=over)
+    seconds = time.perf_counter() - started
+    # The interpreter's own start is in this one; it is a hundredth of a second.
+    cpu_seconds = time.process_time()
+    used = {"seconds": seconds, "cpu_seconds": cpu_seconds, "memory_bytes": _peak()}
+    print(json.dumps({**used, "resources": len(recording.resources)}))
+
+
+def _peak() -> int:
+    # Not getrusage: what that calls the peak has the parent's memory of before the program began in it.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

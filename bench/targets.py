@@ -1,0 +1,80 @@
+"""What the figures should come to, each held to what was measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .figures import Spread
+from .tools import TOOLS
+from .tools.empty import Empty
+from .tools.helm import HelmInARow, HelmSideBySide
+from .tools.program import Lab, Pulumi
+
+FIRST_DESTROY_SECONDS = 19.9
+"""What `destroy` took with the first wiring of the program, median of three, on a machine of two cores."""
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Target:
+    """A limit, and the median that was measured."""
+
+    what: str
+    limit: float
+    found: float
+    unit: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the median keeps to the limit."""
+        return self.found <= self.limit
+
+
+def medians(comparison: dict[str, Any], field: str = "seconds") -> dict[tuple[str, str], float]:
+    """The median of a field by tool and phase, over the repetitions that did not fail."""
+    return {key: spread.median for key, spread in spreads(comparison, field).items()}
+
+
+def spreads(comparison: dict[str, Any], field: str = "seconds") -> dict[tuple[str, str], Spread]:
+    """The spread of a field by tool and phase, over the repetitions that did not fail."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for run in comparison["runs"]:
+        if "failed" not in run:
+            values.setdefault((run["tool"], run["phase"]), []).append(run[field])
+    return {key: Spread.of(found) for key, found in values.items()}
+
+
+def of_comparison(comparison: dict[str, Any]) -> list[Target]:
+    """Targets that are about one tool beside another; those of a tool that was left out are left out too."""
+    return list(_against_others(medians(comparison)))
+
+
+def _against_others(seconds: dict[tuple[str, str], float]) -> Iterator[Target]:
+    for ours in (Lab.name, Pulumi.name):
+        for phase, other, limit in (
+            ("up", HelmInARow.name, 0.75),
+            ("up", HelmSideBySide.name, 1.0),
+            ("no-op", Empty.name, 1.4),
+        ):
+            mine, theirs = seconds.get((ours, phase)), seconds.get((other, phase))
+            if mine is not None and theirs is not None:
+                what = f"{phase}: {TOOLS[ours].label} beside {TOOLS[other].label}"
+                yield Target(what, limit, mine / theirs, "x")
+        destroyed = seconds.get((ours, "destroy"))
+        if destroyed is not None:
+            what = f"destroy: {TOOLS[ours].label} beside the first wiring's {FIRST_DESTROY_SECONDS} s"
+            yield Target(what, 0.7, destroyed / FIRST_DESTROY_SECONDS, "x")
+
+
+def of_program(program: dict[str, Any]) -> list[Target]:
+    """Targets of the program and of the command line by themselves."""
+
+    def median(measure: str, field: str) -> float:
+        return Spread.of([run[field] for run in program["runs"] if run["measure"] == measure]).median
+
+    return [
+        Target("import and registration of the whole program", 0.7, median("program", "seconds"), "s"),
+        Target("memory of that", 90.0, median("program", "memory_bytes") / MEGABYTE, "MB"),
+        Target("`meshlab --help`", 0.25, median("help", "seconds"), "s"),
+        Target("`meshlab render` of dev", 3.0, median("render", "seconds"), "s"),
+    ]

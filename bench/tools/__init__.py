@@ -1,0 +1,16 @@
+"""The tools that are compared. Each does the phases of `bench.course` on a field of its own."""
+
+from collections.abc import Mapping
+
+from .empty import Empty
+from .helm import HelmInARow, HelmSideBySide
+from .helmfile import Helmfile
+from .program import Lab, Plan, Pulumi
+from .tool import MissingError, Tool
+
+TOOLS: Mapping[str, type[Tool]] = {
+    tool.name: tool for tool in (Lab, Pulumi, Plan, HelmInARow, HelmSideBySide, Helmfile, Empty)
+}
+"""In the order in which they are shown, by the name that results are kept under."""
+
+__all__ = ["TOOLS", "MissingError", "Tool"]

@@ -1,0 +1,99 @@
+"""This program on the Pulumi engine: as the lab runs it, by pulumi alone, and held to a plan."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from meshlab.engine import EngineDriver, find_command
+from meshlab.recorder import ROOT
+
+from .. import course
+from ..field import Field
+from .engine import COMMON, ensure_engine, line_for
+from .tool import Script, Tool
+
+
+class Lab(Tool):
+    """What `make up`, `make preview` and `make down` run once their cluster is there."""
+
+    name, label = "lab", "this program"
+    note = (
+        "What `make up`, `make preview` and `make down` do with the engine, from the start of Python on: the stack is "
+        "made, and the policy pack looks at every resource."
+    )
+
+    @classmethod
+    def ensure(cls) -> dict[str, str]:
+        return ensure_engine()
+
+    def __init__(self, field: Field) -> None:
+        self._field = field
+
+    def script(self, phase: str) -> Script:
+        return Script([_drive(self._field, phase)], cwd=ROOT)
+
+
+class Pulumi(Tool):
+    """The same program by pulumi alone."""
+
+    name, label = "pulumi", "pulumi alone"
+    note = "The same program, state and charts by the pulumi command itself, without the policy pack."
+
+    @classmethod
+    def ensure(cls) -> dict[str, str]:
+        return ensure_engine()
+
+    def __init__(self, field: Field) -> None:
+        self._field, self._command = field, find_command(field.say)
+
+    def script(self, phase: str) -> Script:
+        return self._script(phase, self.lines(phase))
+
+    def lines(self, phase: str) -> list[str]:
+        """The command lines of a phase."""
+        return [line_for(phase, self._command.command, course.STACK)]
+
+    def _script(self, phase: str, lines: list[str]) -> Script:
+        # The driver writes the project folder with the phase's settings, and makes the stack at the first time.
+        driver = EngineDriver(
+            self._command,
+            self._field.target,
+            course.STACK,
+            self._field.config(phase),
+            self._field.say,
+            state=self._field.folder,
+        )
+        workspace = driver.stack.workspace
+        return Script(lines, env={**workspace.env_vars, "PULUMI_EXPERIMENTAL": "true"}, cwd=Path(workspace.work_dir))
+
+
+class Plan(Pulumi):
+    """A preview that keeps what it proposes, and an update that may do nothing else."""
+
+    name, label = "plan", "with a plan"
+    note = (
+        "A preview that saves a plan, then an update that is held to it; the no-op saves a plan as well. The engine "
+        "has no plan for a destroy, so that is the same as by pulumi alone. Where an update breaks its plan, the next "
+        "phase begins after one without."
+    )
+
+    def lines(self, phase: str) -> list[str]:
+        if phase == "destroy":
+            return super().lines(phase)
+        command, file = self._command.command, str(self._field.folder / f"{phase}.plan")
+        preview = [command, "preview", "--save-plan", file, "--stack", course.STACK, *COMMON]
+        if phase == "no-op":
+            return [shlex.join([*preview, "--expect-no-changes"])]
+        return [shlex.join(preview), f"{line_for(phase, command, course.STACK)} --plan {shlex.quote(file)}"]
+
+    def mend(self, phase: str) -> Script:
+        return self._script(phase, super().lines(phase))
+
+
+def _drive(field: Field, phase: str) -> str:
+    task = field.folder / f"{phase}.json"
+    what = {"kubeconfig": str(field.target.kubeconfig), "stack": course.STACK, "state": str(field.folder)}
+    task.write_text(json.dumps({**what, "config": field.config(phase)}), encoding="utf-8")
+    method = {"no-op": "preview", "destroy": "down"}.get(phase, "up")
+    return shlex.join([sys.executable, "-m", "bench.drive", method, str(task)])

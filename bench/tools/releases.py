@@ -1,0 +1,62 @@
+"""The Helm releases of the lab as somebody without this program installs them: the values are the program's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshlab.recorder import record
+from meshlab.rendering.releases import releases_of
+
+from .. import course
+from ..field import Field
+
+CRD_CHART = "prometheus-operator-crds"
+"""A release of the program alone: without it, kube-prometheus-stack installs those CRDs itself, once and for good."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release, and the file of its values."""
+
+    name: str
+    namespace: str
+    chart: str
+    """Path of the packed chart."""
+    version: str
+    values: Path
+    crds_as_templates: bool
+    """The chart's CRDs are among its templates, so what it has in crds/ stays out."""
+    needs: tuple[str, ...]
+    """Names of releases that must be there before."""
+
+
+def releases(field: Field, phase: str) -> list[Release]:
+    """The releases in the order of installation, with the values of a phase written into the field's folder."""
+    config = field.config(phase)
+    listed = releases_of(record(course.STACK, config=config, generated="x" * 24).resources)
+    base = next(one.name for one in listed if one.chart == "base")
+    found: list[Release] = []
+    for one in listed:
+        if one.chart == CRD_CHART:
+            continue
+        file = field.folder / f"{phase}-{one.name}.yaml"
+        file.write_text(yaml.safe_dump(_by_hand(one.chart, one.values)), encoding="utf-8")
+        needs = (base,) if one.chart == "istiod" else ()
+        found.append(Release(one.name, one.namespace, one.reference, one.version, file, one.chart == "base", needs))
+    return found
+
+
+def namespaces(wanted: list[Release]) -> list[str]:
+    """The namespaces that have to be there, in order."""
+    return list(dict.fromkeys(one.namespace for one in wanted))
+
+
+def _by_hand(chart: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A chart's values without what only the program makes: the Secret with Grafana's password."""
+    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(values)))
+    if chart == "kube-prometheus-stack":
+        plain["grafana"].pop("admin", None)
+    return plain
