@@ -1,5 +1,6 @@
 """The real Pulumi engine, by its Automation API: found or downloaded, with a local backend that needs no account."""
 
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ PULUMI_VERSION = "3.260.0"  # renovate: datasource=github-releases depName=pulum
 PROVIDERS = ("kubernetes", "random")
 POLICY_PACKS = [str(ROOT / "policy")]
 DOWNLOAD_LIMIT_SECONDS = 600.0
+STATE_LIMIT_SECONDS = 60.0
+"""How long the backend may take to answer."""
 _NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")
 
@@ -141,7 +144,7 @@ class EngineDriver:
         watch = _Watch(None)
         with watch.failures("preview"):
             result = self.stack.preview(
-                on_event=watch.see, color="never", diff=bool(self.stack.outputs()), policy_packs=POLICY_PACKS
+                on_event=watch.see, color="never", diff=self._was_up(), policy_packs=POLICY_PACKS
             )
         self._say(result.stdout)
         return Outcome(watch.steps(), {})
@@ -161,6 +164,13 @@ class EngineDriver:
         with watch.failures("up"):
             self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
         return Outcome(watch.steps(), {})
+
+    def _was_up(self) -> bool:
+        """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
+        workspace = self.stack.workspace
+        asked = [workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self.stack.name]
+        answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=Path(workspace.work_dir), env=workspace.env_vars)
+        return bool(json.loads(answer.stdout))
 
     def _refuse_protected(self) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
