@@ -62,7 +62,7 @@ dashboards: setup ## Build dashboards/*.json from dashboards/src
 BENCH = $(VENV)/bin/python -m bench --repeat $(or $(REPEAT),3) $(if $(CHARTS),--charts '$(CHARTS)')
 
 bench: setup ## Measure the program beside other tools, and write docs/performance.* (CHARTS=<folder>, REPEAT=3)
-	@$(BENCH) program comparison
+	@$(BENCH) program comparison where
 
 bench-growth: setup ## Measure what a larger lab costs, and write docs/performance.*
 	@$(BENCH) growth

@@ -1,4 +1,4 @@
-"""`python -m bench [comparison|program|growth|page ...]`: measure, keep the results, and write the page from them."""
+"""`python -m bench [comparison|where|program|growth|page ...]`: measure, keep the results, write the page from them."""
 
 import argparse
 import os
@@ -11,14 +11,14 @@ from meshlab.charts import ChartError
 from meshlab.engine_secrets import BACKEND, PASSPHRASE, PASSPHRASE_FILE
 from meshlab.toolchain import ToolsError
 
-from . import charts, growth, machine, page, picture, program, results
+from . import charts, growth, machine, page, picture, program, results, where
 from .compare import compare
 from .larger import DIMENSIONS
 from .tools import TOOLS, MissingError
 from .tools.engine import ensure_engine
 
 PARTS = (*results.PARTS, "page")
-DEFAULT = ("program", "comparison")
+DEFAULT = ("program", "comparison", "where")
 CHARTS = "MESHLAB_CHARTS"
 
 
@@ -51,6 +51,8 @@ def _measure(part: str, args: argparse.Namespace, folder: Any) -> dict[str, Any]
         return program.measure(folder, args.repeat, say)
     if part == "growth":
         return growth.measure(folder, args.repeat, args.dimensions, _engine_there(), say)
+    if part == "where":
+        return where.measure(folder, say) if _engine_there() else {"repetitions": 0}
     return asdict(compare(folder, args.repeat, args.tools, say))
 
 
@@ -58,7 +60,7 @@ def _engine_there() -> bool:
     try:
         ensure_engine()
     except MissingError as reason:
-        say(f"no engine, so the program alone: {reason}")
+        say(f"no engine, so without what needs one: {reason}")
         return False
     return True
 

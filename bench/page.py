@@ -47,6 +47,8 @@ def page_of(results: dict[str, Any]) -> str:
         phases=PHASES,
         tools=TOOLS,
         tables=_comparison_tables(comparison) if comparison else {},
+        where=results.get("where") or {"repetitions": 0},
+        chain_table=_chain_table(results.get("where")),
         program_table=_program_table(program) if program else "",
         growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
         minutes=_minutes(comparison) if comparison else None,
@@ -115,6 +117,15 @@ def _program_table(program: dict[str, Any]) -> str:
         )
         rows.append([what, _spread(seconds, 2), f"{cpu.median:.2f}", f"{memory.median / MEGABYTE:.0f}"])
     return _table(["", "seconds", "CPU seconds", "memory, MB"], rows)
+
+
+def _chain_table(where: dict[str, Any] | None) -> str:
+    """The chain of resources that decided an `up`, in the order of time."""
+    if not where or not where["repetitions"]:
+        return ""
+    links = cast(list[dict[str, Any]], where["chain"])
+    rows = [[one["resource"], f"{one['gap']:.1f}", f"{one['own']:.1f}", f"{one['ended']:.1f}"] for one in links]
+    return _table(["resource", "before it, s", "itself, s", "done after, s"], rows)
 
 
 def _growth_table(dimension: Dimension, growth: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from meshlab.recorder import ROOT
 
 FILE = ROOT / "docs" / "performance.json"
-PARTS = ("comparison", "program", "growth")
+PARTS = ("comparison", "where", "program", "growth")
 
 
 def load() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from components.mesh_workloads import Cluster, stranded
 from components.names import ISTIO_NAMESPACE, REVISION_LABEL
-from components.rollout import still_used
+from components.rollout import shown, still_used
 from components.settings import Settings
 
 from ..lab import LabError
@@ -28,3 +28,12 @@ def refuse_stranding(cluster: Cluster, settings: Settings) -> None:
     lines = in_use(cluster, settings)
     if lines:
         raise LabError("\n".join(lines))
+
+
+def orphaned(cluster: Cluster, settings: Settings) -> list[str]:
+    """One line for each revision of a stack that has been removed and left sidecars behind. Raises AccessError."""
+    return [
+        f"{len(pods)} pods of others keep a sidecar of revision {revision}, whose istiod is gone: {shown(pods)}; to "
+        "remove it: kubectl rollout restart of their workloads"
+        for revision, pods in sorted(stranded(cluster, settings.istio.revisions).items())
+    ]

@@ -4,8 +4,11 @@ import argparse
 import sys
 import time
 
+from components.cluster_api import ClusterApi
+
 from .. import cluster
-from ..lab import EMBEDDED, STATE
+from ..canary.leaving import orphaned
+from ..lab import EMBEDDED, STATE, settings_of
 from ..removal.left import lines
 from ..removal.removal import Approve, Removal
 from ..session import add_options, embedded_cluster_runs, open_session
@@ -33,6 +36,9 @@ def run(args: argparse.Namespace) -> int:
     removed = removal.run(purge_crds=_approval(yes=args.yes) if args.purge_crds else None)
     say(f"removed {len(removed.outcome.steps)} resources in {time.monotonic() - started:.1f} s")
     for line in lines(removed.left):
+        say(line)
+    settings = settings_of(args.stack, session.config)
+    for line in orphaned(ClusterApi(session.target.kubeconfig), settings):
         say(line)
     if session.target.embedded:
         cluster.down(STATE, EMBEDDED)

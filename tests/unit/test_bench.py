@@ -11,7 +11,7 @@ import psutil
 import pytest
 import yaml
 
-from bench import course, larger, page, picture, results, targets
+from bench import course, larger, page, picture, results, targets, where
 from bench.compare import shell
 from bench.figures import Line, Spread
 from bench.measure import MeasuredError, measured
@@ -213,6 +213,33 @@ def test_who_ends_a_measurement_ends_what_is_measured(tmp_path: Path) -> None:
     watcher.terminate()
     assert watcher.wait(20) == 128 + signal.SIGTERM
     assert not psutil.pid_exists(int(number.read_text()))
+
+
+def test_the_cpu_time_of_what_some_work_starts_is_told_by_kind_of_process() -> None:
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+
+    def work() -> None:
+        subprocess.run([*python(busy), "pulumi-resource-kubernetes"], check=True)
+        subprocess.run(python(busy), check=True)
+
+    used = where.cpu_by_process(work)
+    assert set(used) == {"kubernetes provider", "other"}
+    assert all(0.3 < seconds < 2.0 for seconds in used.values())
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (["/opt/pulumi", "preview"], "engine"),
+        (["pulumi-language-python", "-root=x"], "the engine's host for Python"),
+        (["python", "/opt/pulumi-language-python-exec", "--project", "meshlab"], "the program"),
+        (["python", "-m", "pip", "list"], "pip, which the engine asks what is installed"),
+        (["pulumi-resource-random", "x"], "other providers"),
+        (["sleep", "1"], "other"),
+    ],
+)
+def test_a_process_is_known_by_its_command_line(command: list[str], kind: str) -> None:
+    assert where.kind_of(command) == kind
 
 
 def test_growth_is_called_linear_flat_or_neither_by_its_points() -> None:

@@ -9,7 +9,7 @@ import pytest
 from components.api_objects import Manifest, Resource
 from components.settings import Settings
 from meshlab.canary import report
-from meshlab.canary.leaving import in_use, refuse_stranding
+from meshlab.canary.leaving import in_use, orphaned, refuse_stranding
 from meshlab.canary.plan import roll_plan
 from meshlab.canary.status import look
 from meshlab.cli import main
@@ -125,6 +125,14 @@ def test_a_revision_goes_only_without_proxies() -> None:
         refuse_stranding(here, settings(NEW))
     here.deployments.clear()
     refuse_stranding(here, settings(NEW))
+
+
+def test_what_a_removed_stack_leaves_in_the_pods_of_others_is_told() -> None:
+    here = cluster()
+    here.bare = [pod("b", "api", OLD), pod("c", "app", "somebody-elses")]
+    (line,) = orphaned(here, settings(OLD, NEW))
+    assert line.startswith("1 pods of others keep a sidecar of revision 1-17, whose istiod is gone: b/api; to remove it")
+    assert orphaned(cluster(), settings(OLD)) == []
 
 
 def test_a_preview_says_what_would_roll_by_the_labels_and_tags_that_are_to_be() -> None:
