@@ -131,7 +131,9 @@ def test_what_a_removed_stack_leaves_in_the_pods_of_others_is_told() -> None:
     here = cluster()
     here.bare = [pod("b", "api", OLD), pod("c", "app", "somebody-elses")]
     (line,) = orphaned(here, settings(OLD, NEW))
-    assert line.startswith("1 pods of others keep a sidecar of revision 1-17, whose istiod is gone: b/api; to remove it")
+    assert line.startswith(
+        "1 pods of others keep a sidecar of revision 1-17, whose istiod is gone: b/api; to remove it"
+    )
     assert orphaned(cluster(), settings(OLD)) == []
 
 
