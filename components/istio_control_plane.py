@@ -12,7 +12,6 @@ from .objects import create, merged
 from .releases import release
 from .revision_tags import revision_tag
 from .settings import ClusterSettings, IstioSettings, MeshSettings, RevisionSettings
-from .turns import Turns
 
 
 class IstioControlPlaneArgs(TypedDict):
@@ -45,8 +44,8 @@ class IstioControlPlane(pulumi.ComponentResource):
     """The injector of each tag."""
     namespace_labels: dict[str, pulumi.CustomResource]
     """The label on each meshed namespace that the program does not own."""
-    turns: Turns
-    """The order in which the program's own workloads of the mesh roll."""
+    workloads: list[pulumi.Resource]
+    """The program's own Deployments in the mesh, as far as they have been registered."""
     default_revision: str
     """The revision that the Service `istiod` and the validation webhook point at, once all workloads are there."""
 
@@ -55,7 +54,7 @@ class IstioControlPlane(pulumi.ComponentResource):
         self._name, self._args = name, args
         settings = args["settings"]
         self.default_revision = settings.default
-        self.turns = Turns(args["mesh"].roll_at_once)
+        self.workloads = []
 
         self.namespace = namespace(
             f"{name}-namespace",
@@ -92,18 +91,15 @@ class IstioControlPlane(pulumi.ComponentResource):
         label = self.label(namespace_name)
         return None if label is None else self._args["settings"].leads_to[label]
 
-    def pods_after(self, namespace_name: str) -> list[pulumi.Resource]:
-        """What a pod of a namespace waits for to get its sidecar, and for its turn; nothing outside the mesh."""
-        if self.label(namespace_name) is None:
-            return []
-        labelled = self.namespace_labels.get(namespace_name)
-        labels = [labelled] if labelled is not None else []
-        return [*self._injector(namespace_name), *labels, *self.turns.before()]
+    @property
+    def rolls_workloads(self) -> bool:
+        """Whether MeshRollout rolls all workloads of the mesh, so many at a time: else each of ours rolls by itself."""
+        return self._args["mesh"].roll_at_once is not None
 
-    def rolls(self, namespace_name: str, deployment: pulumi.Resource) -> None:
-        """Take note of a Deployment of ours that waits for `pods_after`; of none outside the mesh."""
-        if self.label(namespace_name) is not None:
-            self.turns.take(deployment)
+    def injection(self, namespace_name: str) -> list[pulumi.Resource]:
+        """What must be in place before a pod of a namespace gets its sidecar; nothing outside the mesh."""
+        labelled = self.namespace_labels.get(namespace_name)
+        return [*self._injector(namespace_name), *([labelled] if labelled is not None else [])]
 
     def _injector(self, namespace_name: str) -> list[pulumi.Resource]:
         """The release of a namespace's revision, and the tag if the namespace follows one."""

@@ -25,13 +25,13 @@ class MeshRolloutArgs(TypedDict):
 
 
 class MeshRollout(pulumi.ComponentResource):
-    """The workloads of namespaces' owners, the validation webhook of the default revision, and the Service `istiod`."""
+    """All workloads of the mesh, the validation webhook of the default revision, and the Service `istiod`."""
 
     def __init__(self, name: str, args: MeshRolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:MeshRollout", name, None, opts)
         istio = args["istio"]
         self._name, self._istio = name, istio
-        workloads = [*istio.turns.taken, *self._others_workloads(args)]
+        workloads = self._rolled(args)
         default = istio.revisions[istio.default_revision]
         create(
             f"{name}-default-validator",
@@ -50,11 +50,11 @@ class MeshRollout(pulumi.ComponentResource):
         )
         self.register_outputs({"default_revision": istio.default_revision})
 
-    def _others_workloads(self, args: MeshRolloutArgs) -> list[pulumi.Resource]:
-        """What rolls the workloads that the program does not own; nothing where their owners do."""
+    def _rolled(self, args: MeshRolloutArgs) -> list[pulumi.Resource]:
+        """What is done once all workloads that the program rolls are on their revision."""
         settings, istio = args["settings"], self._istio
         if settings.roll_at_once is None:
-            return []
+            return istio.workloads
         # Dynamic providers and what they are written down with take time to import that most programs need not spend.
         from .rollout_provider import Rollout
 
@@ -75,7 +75,7 @@ class MeshRollout(pulumi.ComponentResource):
                     *istio.revisions.values(),
                     *istio.tags.values(),
                     *istio.namespace_labels.values(),
-                    *istio.turns.taken,
+                    *istio.workloads,
                 ],
             ),
         )

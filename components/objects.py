@@ -65,18 +65,23 @@ def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
     return changed
 
 
-def rolled_by_revision(deployment: Manifest, revision: str | None) -> Manifest:
-    """A copy of `deployment` whose pods roll when `revision` changes.
+def rolled_by_revision(deployment: Manifest, revision: str) -> Manifest:
+    """A copy of `deployment` whose pods roll when `revision` changes."""
+    return _on_pods(deployment, "annotations", REVISION_ANNOTATION, revision)
 
-    Without a revision they want no sidecar: what leaves the mesh rolls while its namespace still has the label, which
-    goes after all updates.
+
+def without_sidecar(deployment: Manifest) -> Manifest:
+    """A copy of `deployment` whose pods want no sidecar.
+
+    What leaves the mesh rolls while its namespace still has the label, which goes after all updates.
     """
+    return _on_pods(deployment, "labels", INJECTION_LABEL, "false")
+
+
+def _on_pods(deployment: Manifest, field: str, key: str, value: str) -> Manifest:
     changed = copy.deepcopy(deployment)
     metadata: dict[str, Any] = changed["spec"]["template"].setdefault("metadata", {})
-    key, name, value = (
-        ("labels", INJECTION_LABEL, "false") if revision is None else ("annotations", REVISION_ANNOTATION, revision)
-    )
-    metadata.setdefault(key, {})[name] = value
+    metadata.setdefault(field, {})[key] = value
     return changed
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from . import mesh_workloads
-from .api_objects import Manifest, Resource
+from .api_objects import Manifest, MissingError, Resource
 from .mesh_workloads import Workload, behind, still_behind, stranded
 from .workload_status import done, failure
 
@@ -51,43 +51,61 @@ class Plan:
     """How long one workload may take."""
 
 
-def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Roll what is behind, no more than `plan.at_once` workloads at a time, and return how many have rolled.
+@dataclass(frozen=True)
+class Rolled:
+    """What came of it."""
 
-    What rolls already is awaited, and only rolled again if that did not move it. A workload that does not come up stops
-    what has not begun; a later run goes on from there. Raises RolloutError, and AccessError.
+    count: int
+    """How many workloads have rolled."""
+    left: tuple[str, ...]
+    """Workloads that were stuck before, with the reason: nobody is helped by rolling them, nor by waiting for them."""
+
+
+def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> Rolled:
+    """Roll what is behind, no more than `plan.at_once` workloads at a time.
+
+    What rolls already is awaited, and only rolled again if that did not move it; what was stuck before is left to its
+    owner. A workload that does not come up stops what has not begun; a later run goes on from there.
+    Raises RolloutError, and AccessError.
     """
     todo = deque(behind(cluster, plan.leads_to))
-    all_of_them, deadlines, restarted = list(todo), dict[Workload, float](), set[Workload]()
+    began, left = list(todo), list[str]()
+    deadlines, restarted = dict[Workload, float](), set[Workload]()
     while todo or deadlines:
         for workload, deadline in list(deadlines.items()):
             now = _read(cluster, workload)
-            if done(workload.resource.kind, now):
-                if workload in restarted or not still_behind(cluster, workload):
+            if now is None or done(workload.resource.kind, now):
+                if now is None or workload in restarted or not still_behind(cluster, workload):
                     del deadlines[workload]
                 else:
                     _restart(cluster, workload)
                     restarted.add(workload)
             elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
                 raise RolloutError(
-                    f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of "
-                    f"{len(all_of_them)} workloads were left as they were (mend it, or move the tag back; the next "
-                    "`pulumi up` goes on from here)"
+                    f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of {len(began)} "
+                    "workloads were left as they were (mend it, or move the tag back; the next `pulumi up` goes on "
+                    "from here)"
                 )
         while todo and len(deadlines) < plan.at_once:
             workload = todo.popleft()
-            if done(workload.resource.kind, _read(cluster, workload)):
+            now = _read(cluster, workload)
+            if now is None:
+                continue
+            if reason := failure(now):
+                left.append(f"{workload}: {reason}")
+                continue
+            if done(workload.resource.kind, now):
                 _restart(cluster, workload)
                 restarted.add(workload)
             deadlines[workload] = time.monotonic() + plan.timeout_seconds
         if deadlines:
             sleep(POLL_SECONDS)
-    _hold_to_plan(all_of_them, behind(cluster, plan.leads_to))
-    return len(all_of_them)
+    _hold_to_plan(restarted, behind(cluster, plan.leads_to))
+    return Rolled(len(began) - len(left), tuple(left))
 
 
-def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) -> int:
-    """Roll by the resource's inputs, as they were and as they are to be; returns how many workloads have rolled.
+def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) -> Rolled:
+    """Roll by the resource's inputs, as they were and as they are to be.
 
     Raises RolloutError where workloads do not come up, or have proxies of a revision that is about to go.
     """
@@ -113,8 +131,12 @@ def shown(names: Iterable[str]) -> str:
     return ", ".join(listed[:SHOWN]) + (f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else "")
 
 
-def _read(cluster: Cluster, workload: Workload) -> Manifest:
-    return cluster.get(workload.resource, workload.name, workload.namespace)
+def _read(cluster: Cluster, workload: Workload) -> Manifest | None:
+    """The workload as it is now; None where its owner has removed it meanwhile."""
+    try:
+        return cluster.get(workload.resource, workload.name, workload.namespace)
+    except MissingError:
+        return None
 
 
 def _restart(cluster: Cluster, workload: Workload) -> None:
@@ -127,7 +149,7 @@ def _late(deadline: float, limit: float) -> str:
     return f"still rolling after {limit:g} s" if time.monotonic() > deadline else ""
 
 
-def _hold_to_plan(rolled: Sequence[Workload], still: Sequence[Workload]) -> None:
+def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload]) -> None:
     """What had a sidecar, has rolled, and is still not of its revision, got it from a webhook that should not be."""
     had_one = {(one.resource.kind, str(one)) for one in rolled if any(one.found)}
     wrong = [one for one in still if (one.resource.kind, str(one)) in had_one]

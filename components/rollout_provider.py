@@ -29,11 +29,11 @@ class RolloutProvider(dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         """Bring all workloads to where they belong. Raises RolloutError and AccessError."""
-        return dynamic.CreateResult(IDENTITY, {**props, "rolled": _rolled({}, props)})
+        return dynamic.CreateResult(IDENTITY, {**props, **_rolled({}, props)})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
         """The same as create: what is where it belongs already is left alone."""
-        return dynamic.UpdateResult({**_news, "rolled": _rolled(_olds, _news)})
+        return dynamic.UpdateResult({**_news, **_rolled(_olds, _news)})
 
 
 class Rollout(dynamic.Resource, module="meshlab", name="Rollout"):
@@ -41,15 +41,18 @@ class Rollout(dynamic.Resource, module="meshlab", name="Rollout"):
 
     rolled: pulumi.Output[int]
     """How many workloads the last update has rolled."""
+    left: pulumi.Output[list[str]]
+    """Which it has left to their owners, with the reason: they were stuck before."""
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
-        super().__init__(RolloutProvider(), name, {**props, "rolled": None}, opts)
+        super().__init__(RolloutProvider(), name, {**props, "rolled": None, "left": None}, opts)
 
 
-def _rolled(before: Mapping[str, Any], now: Mapping[str, Any]) -> int:
+def _rolled(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     # The language's host prints what an error has as its traceback; for these, the message says all there is to say.
     sys.tracebacklimit = 0
     # Only the process that rolls needs a client.
     from .cluster_api import ClusterApi
 
-    return rollout.follow(ClusterApi(context=now.get("context")), before, now)
+    rolled = rollout.follow(ClusterApi(context=now.get("context")), before, now)
+    return {"rolled": rolled.count, "left": list(rolled.left)}

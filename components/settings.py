@@ -112,9 +112,9 @@ class MeshSettings(Section):
     namespaces: dict[Namespace, str] = Field(default_factory=dict[str, str])
     """Revision or tag by namespace. A namespace that is not listed is left alone."""
     roll_at_once: Annotated[int, Field(ge=1)] | None = None
-    """How many workloads roll at a time when their revision changes; without it, owners of namespaces roll theirs."""
+    """How many workloads, ours and others, roll at a time to another revision; without it, others are left alone."""
     roll_timeout_seconds: Annotated[int, Field(ge=30)] = 600
-    """Seconds that one workload of a namespace's owner may take to roll."""
+    """Seconds that one workload may take to roll."""
 
 
 class EnvoyDemoSettings(Section):

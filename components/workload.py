@@ -7,7 +7,7 @@ import pulumi
 from .assets import Manifest
 from .images import Images
 from .istio_control_plane import IstioControlPlane
-from .objects import create, in_namespace, logical_name, not_awaited, rolled_by_revision
+from .objects import create, in_namespace, logical_name, not_awaited, rolled_by_revision, without_sidecar
 
 
 def workload(
@@ -24,28 +24,38 @@ def workload(
     """Register `manifests` in `namespace` as children of `component`, whose logical name is `name`.
 
     Containers pull from `images`. Everything waits for `after`. Pods wait for `pods_after` and their ServiceAccount as
-    well. Where `istio` has the namespace in its mesh, they also wait for their injector, without which they would come
-    up with no sidecar, and for their turn. Without `istio` they stay outside.
+    well, and where `istio` has the namespace in its mesh, for their injector: without it they would come up with no
+    sidecar. Without `istio` they stay outside.
     """
+    meshed = istio if istio is not None and istio.label(namespace) is not None else None
     accounts: list[pulumi.Resource] = []
     for manifest in sorted(manifests, key=lambda manifest: manifest["kind"] != "ServiceAccount"):
         pods = manifest["kind"] == "Deployment"
-        injection = istio.pods_after(namespace) if pods and istio is not None else []
+        injection = meshed.injection(namespace) if meshed is not None else []
         resource = create(
             logical_name(name, manifest),
-            in_namespace(_changed(manifest, istio.revision(namespace) if istio else None, images), namespace),
+            in_namespace(_changed(manifest, meshed, namespace, images), namespace),
             pulumi.ResourceOptions(
                 parent=component, depends_on=[*after, *pods_after, *accounts, *injection] if pods else after
             ),
         )
-        if pods and istio is not None:
-            istio.rolls(namespace, resource)
+        if pods and meshed is not None:
+            meshed.workloads.append(resource)
         if manifest["kind"] == "ServiceAccount":
             accounts.append(resource)
 
 
-def _changed(manifest: Manifest, revision: str | None, images: Images) -> Manifest:
-    """What the program makes of a manifest of its kind."""
-    if manifest["kind"] == "Deployment":
-        return images.within(rolled_by_revision(manifest, revision))
-    return not_awaited(manifest) if manifest["kind"] == "Service" else manifest
+def _changed(manifest: Manifest, istio: IstioControlPlane | None, namespace: str, images: Images) -> Manifest:
+    """What the program makes of a manifest of its kind, in the mesh of `istio` or outside of any."""
+    if manifest["kind"] == "Service":
+        return not_awaited(manifest)
+    if manifest["kind"] != "Deployment":
+        return manifest
+    if istio is None:
+        return images.within(without_sidecar(manifest))
+    revision = istio.revision(namespace)
+    # What MeshRollout rolls must not roll by itself as well: the provider would not keep to the limit, since it takes
+    # a Deployment for done while its old pods are still there.
+    return images.within(
+        manifest if revision is None or istio.rolls_workloads else rolled_by_revision(manifest, revision)
+    )

@@ -101,7 +101,10 @@ class EnginelessDriver:
 
     def _changed(self, resource: Recorded, before: Mapping[str, Any]) -> bool:
         if resource.type == ROLLOUT:
-            return rollout.follow(ClusterApi(self._kubeconfig), before, resource.inputs) > 0
+            rolled = rollout.follow(ClusterApi(self._kubeconfig), before, resource.inputs)
+            for line in rolled.left:
+                self._say(f"  left to its owner: {line}")
+            return rolled.count > 0
         return self._cli.install(resource) if resource.type == RELEASE else self._cli.apply(resource)
 
     def _remove(self, resource: Recorded) -> Step | None:

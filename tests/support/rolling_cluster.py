@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.api_objects import Manifest, Resource
+from components.api_objects import Manifest, MissingError, Resource
 from components.rollout import RESTARTED
 
 STATUS = "sidecar.istio.io/status"
@@ -110,5 +110,7 @@ class RollingCluster:
                 return
 
     def _named(self, namespace: str, name: str) -> Rolling:
-        (found,) = [one for one in self.deployments if (one.namespace, one.name) == (namespace, name)]
-        return found
+        for one in self.deployments:
+            if (one.namespace, one.name) == (namespace, name):
+                return one
+        raise MissingError(f"{namespace}/{name} is not there")

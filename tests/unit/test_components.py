@@ -305,14 +305,16 @@ MESHED = (
 )
 
 
-def test_our_workloads_roll_in_as_many_lanes_as_may_roll_at_a_time() -> None:
-    def waits(config: dict[str, Any]) -> dict[str, set[str]]:
-        recording = record("dev", config=config)
-        return {name: depends_on(recording, name) & set(MESHED) for name in MESHED}
-
-    assert waits(ROLLED) == {name: set() if index < 2 else {MESHED[index - 2]} for index, name in enumerate(MESHED)}
-    without = {**ROLLED, "meshlab:mesh": {"namespaces": {"default": "stable", "istioinaction": "stable"}}}
-    assert waits(without) == {name: set() for name in MESHED}
+def test_where_so_many_may_roll_at_a_time_ours_roll_with_the_others_and_not_by_themselves() -> None:
+    moved = {**ROLLED, "meshlab:istio": tags_moved_to("1-30")["meshlab:istio"]}
+    before, after = record("dev", config=ROLLED), record("dev", config=moved)
+    changed = {one.name for one in before.resources if one.inputs != after.named(one.name).inputs}
+    assert changed == {"istio-tag-stable", "mesh-rollout-workloads"}
+    for name in MESHED:
+        pods = after.named(name).inputs["spec"]["template"]["metadata"]
+        assert "annotations" not in pods
+        assert "sidecar.istio.io/inject" not in pods["labels"]
+        assert not depends_on(after, name) & set(MESHED)
 
 
 def test_workloads_of_others_roll_after_ours_and_the_default_revision_follows_them() -> None:

@@ -30,7 +30,7 @@ def many(namespace: str, count: int, revision: str = OLD) -> list[Rolling]:
 
 def test_a_moved_tag_rolls_exactly_the_workloads_of_namespaces_on_it() -> None:
     here = cluster(*many("a", 2), *many("b", 1), *many("c", 2), *many("elsewhere", 1))
-    assert roll(here, plan(), here.tick) == 3
+    assert roll(here, plan(), here.tick).count == 3
     assert sorted(here.order) == ["a/app-0", "a/app-1", "b/app-0"]
     assert [one.revisions[0] for one in here.deployments] == [NEW, NEW, NEW, OLD, OLD, OLD]
 
@@ -44,13 +44,13 @@ def test_they_roll_by_namespace_and_name() -> None:
 @pytest.mark.parametrize("limit", [1, 3, 20])
 def test_no_more_than_the_limit_roll_at_a_time_and_as_many_do(limit: int) -> None:
     here = cluster(*many("a", 7), *many("b", 6))
-    assert roll(here, plan(at_once=limit), here.tick) == 13
+    assert roll(here, plan(at_once=limit), here.tick).count == 13
     assert here.most_at_once == min(limit, 13)
 
 
 def test_what_is_where_it_belongs_is_left_alone() -> None:
     here = cluster(*many("a", 3, NEW), Rolling("a", "scaled-to-none", []))
-    assert roll(here, plan(), here.tick) == 0
+    assert roll(here, plan(), here.tick).count == 0
     assert here.order == []
 
 
@@ -58,7 +58,7 @@ def test_going_back_is_the_same() -> None:
     here = cluster(*many("a", 3))
     roll(here, plan(), here.tick)
     here.injects = back = {**MOVED, "stable": OLD}
-    assert roll(here, plan(leads_to=back), here.tick) == 3
+    assert roll(here, plan(leads_to=back), here.tick).count == 3
     assert {one.revisions[0] for one in here.deployments} == {OLD}
 
 
@@ -134,6 +134,26 @@ def test_a_workload_that_does_not_come_up_stops_the_rest_and_says_how_much_is_le
     assert all(one.restarts == 0 for one in here.deployments[1:])
 
 
+def test_what_was_stuck_before_is_left_to_its_owner_and_holds_nobody_up() -> None:
+    stuck = Rolling("a", "stuck", [OLD], rolling=True, stuck="image not found")
+    here = cluster(stuck, *many("b", 2))
+    rolled = roll(here, plan(), here.tick)
+    assert (rolled.count, rolled.left) == (2, ("a/stuck: image not found",))
+    assert stuck.restarts == 0
+
+
+def test_a_workload_that_its_owner_removes_meanwhile_is_no_error() -> None:
+    here = cluster(*many("a", 3))
+
+    def owner(seconds: float) -> None:
+        if len(here.deployments) == 3:
+            here.deployments = [one for one in here.deployments if one.name not in ("app-0", "app-2")]
+        here.tick(seconds)
+
+    roll(here, plan(at_once=1), owner)
+    assert here.order == ["a/app-0", "a/app-1"]
+
+
 def test_a_workload_that_takes_too_long_says_how_long_it_had() -> None:
     here = cluster(Rolling("a", "slow", [OLD]))
     with pytest.raises(RolloutError, match=r"a/slow: .* still rolling after 0.01 s"):
@@ -151,14 +171,14 @@ def test_a_revision_does_not_go_while_proxies_use_it() -> None:
     here = cluster(*many("a", 1, NEW), outside="none")
     here.bare = [pod("outside", f"job-{index}", OLD) for index in range(7)]
     both: dict[str, Any] = {"leadsTo": MOVED, "installed": [OLD, NEW], "atOnce": 2.0, "timeoutSeconds": 60.0}
-    assert follow(here, {}, both) == 0
+    assert follow(here, {}, both).count == 0
     one = {**both, "leadsTo": {NEW: NEW, "stable": NEW}, "installed": [NEW]}
     with pytest.raises(RolloutError) as refused:
         follow(here, both, one)
     assert "revision 1-17 is no more in the stack, and 7 proxies still use it: outside/job-0" in str(refused.value)
     assert "and 2 more" in str(refused.value)
     here.bare = []
-    assert follow(here, both, one) == 0
+    assert follow(here, both, one).count == 0
 
 
 def test_proxies_of_control_planes_that_are_not_ours_do_not_matter() -> None:
