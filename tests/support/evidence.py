@@ -93,7 +93,7 @@ class Evidence:
     behind: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Revisions of the istiods behind a Service, by the Service's name."""
     rendered_validators: dict[str, Object] = field(default_factory=dict[str, Object])
-    """The base chart's validator as the program has it, and without its default revision, after istiod saw both."""
+    """The program's validator, and the base chart's without a default revision, after istiod saw both."""
     with_sidecars_of_its_own: list[Object] = field(default_factory=list[Object])
     """Pods of the standalone Envoy in the mesh, without its label that keeps it out."""
     moved: list[Object] = field(default_factory=list[Object])
@@ -339,7 +339,7 @@ class _Run:
         del envoy["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"]
         for key in ("serviceAccountName", "serviceAccount"):  # there is none of that name here
             del envoy["spec"]["template"]["spec"][key]
-        self._apply(alias, envoy, *self._validators_by_helm())
+        self._apply(alias, envoy, *self._other_validators())
         self.evidence.behind = settled(
             lambda: {name: self._behind(name) for name in ("istiod", "mutant-alias")}, _has_endpoints
         )
@@ -362,17 +362,16 @@ class _Run:
             for one in self._get(kind, name, "-n", namespace)
         ]
 
-    def _validators_by_helm(self) -> list[dict[str, Any]]:
-        """The validator of the default revision, as the program's values have it and without a default revision."""
-        base = record("dev", config=self._config(default=OLD)).named("istio-base").inputs
+    def _other_validators(self) -> list[dict[str, Any]]:
+        """The program's validator once more, and the base chart's where nobody asks it for a revision."""
+        dev = record("dev", config=self._config(default=OLD))
+        base = dev.named("istio-base").inputs
         without = {key: value for key, value in base["values"].items() if key != "defaultRevision"}
-        rendered = {"copied-validator": base["values"], "mutant-validator": without}
-        found: list[dict[str, Any]] = []
-        for name, values in rendered.items():
-            (one,) = templated(base, values, "ValidatingWebhookConfiguration")
-            one["metadata"]["name"] = name
-            found.append(one)
-        return found
+        (mutant,) = templated(base, without, "ValidatingWebhookConfiguration")
+        copied = dict(dev.named("mesh-rollout-default-validator").inputs)
+        copied["metadata"] = {**copied["metadata"], "name": "copied-validator"}
+        mutant["metadata"]["name"] = "mutant-validator"
+        return [copied, mutant]
 
     def _behind(self, service: str) -> list[str]:
         slices = self._get("endpointslices", "-n", "istio-system", "-l", f"kubernetes.io/service-name={service}")

@@ -18,7 +18,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 
 def the_alias_is_not_scraped(program: Recording) -> None:
     """The monitor of istiods selects Services by the label that this one lacks."""
-    assert "istio.io/rev" not in program.named("istio-alias").inputs["metadata"]["labels"]
+    assert "istio.io/rev" not in program.named("mesh-rollout-istiod").inputs["metadata"]["labels"]
 
 
 def istios_crds_are_upgraded_by_helm(program: Recording) -> None:
@@ -27,13 +27,15 @@ def istios_crds_are_upgraded_by_helm(program: Recording) -> None:
 
 
 def the_validator_has_an_installed_revision(program: Recording) -> None:
-    """Without one, no istiod feels responsible for it, and it lets everything pass."""
+    """Without one, no istiod feels responsible for it, and it lets everything pass; so the chart brings none."""
     installed = {
         release.inputs["values"]["revision"]
         for release in program.of_type(RELEASE)
         if release.inputs["chart"].rpartition("/")[2].startswith("istiod")
     }
-    assert program.named("istio-base").inputs["values"]["defaultRevision"] in installed
+    validator = program.named("mesh-rollout-default-validator").inputs
+    assert validator["metadata"]["labels"]["istio.io/rev"] in installed
+    assert program.named("istio-base").inputs["values"]["defaultRevision"] == ""
 
 
 def sidecars_merge_metrics_and_capture_dns(program: Recording) -> None:

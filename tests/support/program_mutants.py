@@ -89,14 +89,14 @@ def _drop(*path: str) -> Edit:
 SKIP_AWAIT = ("metadata", "annotations", "pulumi.com/skipAwait")
 
 MUTANTS = (
-    Mutant("the alias spreads over all revisions", "istio-alias", _drop("spec", "selector", "istio.io/rev")),
-    Mutant("the alias is waited for", "istio-alias", _drop(*SKIP_AWAIT)),
+    Mutant("the alias spreads over all revisions", "mesh-rollout-istiod", _drop("spec", "selector", "istio.io/rev")),
+    Mutant("the alias is waited for", "mesh-rollout-istiod", _drop(*SKIP_AWAIT)),
     Mutant(
         "the alias looks like a revision's Service",
-        "istio-alias",
+        "mesh-rollout-istiod",
         _set("metadata", "labels", "istio.io/rev", to="1-17"),
     ),
-    Mutant("no default revision", "istio-base", _drop("values", "defaultRevision")),
+    Mutant("the base chart's validator", "istio-base", _drop("values", "defaultRevision")),
     Mutant("Istio's CRDs from its crds folder", "istio-base", _drop("values", "base")),
     Mutant("metrics are not merged", "istio-istiod-1-17", _drop("values", "meshConfig", "enablePrometheusMerge")),
     Mutant("DNS is not captured", "istio-istiod-1-17", _drop("values", "meshConfig", "defaultConfig", "proxyMetadata")),
@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant("Kiali's chart by a range", "kiali-release", _set("version", to="1.59")),
     Mutant("Kiali before its operator", "kiali-kiali", waits_no_more_for="kiali-release"),
     Mutant("Kiali before its CRD", "kiali-release", waits_no_more_for="kiali-crd"),
-    Mutant("Kiali before Prometheus", "kiali-kiali", waits_no_more_for="monitoring-stack"),
+    Mutant("Kiali waits for the stack", "kiali-kiali", waits_for="monitoring-stack"),
     Mutant("Kiali before istiod", "kiali-kiali", waits_no_more_for="istio-istiod-1-17"),
     Mutant(
         "Kiali 2 with a field of Kiali 1",
