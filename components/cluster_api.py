@@ -17,9 +17,10 @@ from .api_objects import AccessError, Manifest, MissingError, RefusedError, Reso
 client, config = cast(Any, _client), cast(Any, _config)
 
 REQUEST_LIMIT = 20.0
-# A connection that was kept may have been closed meanwhile, which only shows in its use. Whether a server that is not
-# there, or refuses, is worth another try is for a caller to say.
-ONCE_MORE = Retry(total=1, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=["GET"])
+# A connection that was kept may have been closed meanwhile, which only shows in its use. A server that asks for some
+# patience (429 with Retry-After: a CRD's storage is just being set up) gets it. Whether one that is not there, or
+# refuses, is worth another try is for a caller to say.
+ONCE_MORE = Retry(total=10, connect=0, read=1, redirect=0, status=10, other=0, allowed_methods=["GET"])
 MERGE_PATCH = "application/merge-patch+json"
 
 

@@ -19,6 +19,7 @@ GOOD = ("deployed", "superseded")
 LOOK_LIMIT_SECONDS = 60.0
 ACT_LIMIT_SECONDS = 300.0
 
+_STILL_THERE = re.compile(r"no \S+ with the name \S+ found")
 _SEPARATOR = re.compile(r"^---.*$", re.MULTILINE)
 _CRD = re.compile(r"^kind:\s*CustomResourceDefinition\s*$", re.MULTILINE)
 _KEPT = re.compile(r"^\s+[\"']?helm\.sh/resource-policy[\"']?:\s*[\"']?keep[\"']?\s*$", re.MULTILINE)
@@ -76,11 +77,24 @@ class Helm:
 
     def rollback(self, key: ReleaseKey, revision: int) -> None:
         """Put a release back to a revision. Not awaited: the next `up` changes it again and waits then."""
-        self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
+        try:
+            self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
+        except process.CommandFailedError as error:
+            if not _STILL_THERE.search(str(error)):
+                raise
+            # The upgrade was to take an object away and had not come to it: helm rolls back over none of those. Without
+            # the records of what was begun, the next upgrade starts from the revision and takes over what it finds.
+            self._forget(key, after=revision)
 
-    def _forget(self, key: ReleaseKey) -> None:
-        selector = ("--selector", f"owner=helm,name={key.name}")
-        self._run([self._kubectl, "delete", "secrets", *selector, "--namespace", key.namespace])
+    def _forget(self, key: ReleaseKey, after: int | None = None) -> None:
+        """Delete helm's records of a release, or of its revisions after one; no object that it has brought."""
+        where = ("--namespace", key.namespace)
+        selector = f"owner=helm,name={key.name}"
+        if after is not None:
+            history = self._run([self._helm, "history", key.name, *where, "-o", "json"]).stdout
+            revisions = [int(one["revision"]) for one in cast(list[Mapping[str, Any]], json.loads(history))]
+            selector += f",version in ({','.join(str(one) for one in revisions if one > after)})"
+        self._run([self._kubectl, "delete", "secrets", "--selector", selector, *where])
 
     def _delete(self, manifests: str, namespace: str) -> None:
         if manifests.strip():

@@ -1,0 +1,63 @@
+"""A release whose upgrade was killed before it had taken away what the new version no longer has."""
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshlab import process, toolchain
+from meshlab.cluster import Cluster
+from meshlab.recovery.helm import Helm
+from meshlab.recovery.state import ReleaseKey
+
+ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: leaving}\n"
+STAYS, COMES = (f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming"))
+
+
+def half_upgraded(secret: dict[str, Any]) -> dict[str, Any]:
+    """helm's record of a second revision without the account, begun and never ended, made from that of the first."""
+    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+    release = json.loads(gzip.decompress(packed))
+    release["version"], release["info"]["status"] = 2, "pending-upgrade"
+    release["manifest"] = f"{STAYS}---\n{COMES}"
+    packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
+    labels = {**secret["metadata"]["labels"], "version": "2", "status": "pending-upgrade"}
+    return {
+        **secret,
+        "metadata": {"name": "sh.helm.release.v1.app.v2", "namespace": "default", "labels": labels},
+        "data": {"release": base64.b64encode(packed).decode()},
+    }
+
+
+def test_what_helm_will_not_roll_back_over_is_left_to_the_next_upgrade(tmp_path: Path) -> None:
+    try:
+        tools = toolchain.ensure(["helm", "kubectl"])
+        cluster = Cluster.up("unfinished", state_dir=tmp_path)
+    except toolchain.ToolsMissingError as missing:
+        pytest.skip(str(missing))
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: app\nversion: 0.1.0\n")
+    template = chart / "templates" / "all.yaml"
+    template.write_text(f"{ACCOUNT}---\n{STAYS}")
+    with cluster:
+
+        def helm(*words: str) -> process.Completed:
+            return process.run([tools["helm"], *words], timeout=60, env={"KUBECONFIG": str(cluster.kubeconfig)})
+
+        helm("install", "app", str(chart))
+        first = json.loads(cluster.kubectl("get", "secret", "sh.helm.release.v1.app.v1", "-o", "json").stdout)
+        cluster.kubectl("create", "-f", "-", stdin=json.dumps(half_upgraded(first)))
+
+        ours, key = Helm(tools["helm"], tools["kubectl"], cluster.kubeconfig), ReleaseKey("default", "app")
+        ours.rollback(key, 1)
+        assert (ours.releases()[key].revision, ours.releases()[key].status) == (1, "deployed")
+
+        template.write_text(f"{STAYS}---\n{COMES}")
+        helm("upgrade", "app", str(chart))
+        names = cluster.kubectl("get", "serviceaccounts,configmaps", "-n", "default", "-o", "name").stdout.split()
+        assert {"configmap/staying", "configmap/coming"} <= set(names)
+        assert "serviceaccount/leaving" not in names
