@@ -58,19 +58,26 @@ class Run:
 class EventLog:
     """Writes the log of one `up`, line by line: whatever ends the run, the file is good as far as it came.
 
-    It never fails: a run does not stop because its log has no room.
+    It never fails: a run does not stop because its log has no room. The log of the run before stays until this one has
+    its first line: on a full disk, the room that it takes is none for the engine to begin something in.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._sink: TextIO | None = None
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            self._sink = path.open("w", encoding="utf-8")
         # Not the wall clock itself, which may be set while the run is on.
         self._zero = time.time() - time.monotonic()
-        self._write(_START, {})
+        self._sink: TextIO | None = None
+        draft = path.with_suffix(".new")
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.touch(mode=0o600)
+            self._sink = draft.open("w", encoding="utf-8")
+            self._write(_START, {})
+        with suppress(OSError):
+            if self._sink is not None:
+                draft.replace(path)
+            else:
+                draft.unlink(missing_ok=True)
 
     def begun(self, urn: str, action: str) -> None:
         """A resource is dealt with from now on. May be called from any thread, as the others."""
@@ -97,11 +104,17 @@ class EventLog:
                 sink.close()
 
     def _write(self, event: str, content: Mapping[str, Any]) -> None:
-        with self._lock, suppress(OSError):
-            if self._sink is not None:
+        with self._lock:
+            if self._sink is None:
+                return
+            try:
                 stamp = round(self._zero + time.monotonic(), 3)
                 self._sink.write(json.dumps({"timestamp": stamp, event: content}) + "\n")
                 self._sink.flush()
+            except OSError:
+                sink, self._sink = self._sink, None
+                with suppress(OSError):
+                    sink.close()
 
 
 def log_file(stack: str, state: Path) -> Path:

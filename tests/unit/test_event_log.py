@@ -77,10 +77,25 @@ def test_events_that_come_after_the_end_are_no_error(log: Path) -> None:
 
 def test_a_run_does_not_stop_because_its_log_has_no_room_or_no_place(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for place in (Path("/dev/full"), tmp_path / "file" / "events"):
+    for place in (on_a_full_disk(tmp_path), tmp_path / "file" / "events"):
         with EventLog(place) as events:
             events.begun("a", "create")
             events.done("a", "create")
+
+
+def test_where_there_is_no_room_the_log_of_the_run_before_stays(tmp_path: Path) -> None:
+    place = on_a_full_disk(tmp_path)
+    place.write_text("of the run before\n")
+    with EventLog(place) as events:
+        events.begun("a", "create")
+    assert place.read_text() == "of the run before\n"
+    assert [one.name for one in tmp_path.iterdir()] == [place.name]
+
+
+def on_a_full_disk(folder: Path) -> Path:
+    """A log's place, at which what is begun for it has no room."""
+    (folder / "dev.new").symlink_to("/dev/full")
+    return folder / "dev.jsonl"
 
 
 def test_the_engines_own_log_is_read_and_what_it_previewed_first_is_not(log: Path) -> None:
