@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from components.charts import package_name
+from components.names import STACK_CHART
 from meshlab import process, toolchain
 from meshlab.critical_path import chain_of
 from meshlab.engine import EngineDriver, find_command
@@ -24,7 +25,6 @@ from .field import Field, fresh_field
 from .tools.releases import CRD_CHART, releases
 
 LOOK_SECONDS = 0.05
-STACK_CHART = "kube-prometheus-stack"
 INSTALL_SECONDS = 300.0
 # What a process is, by the first of these that stands in its command line.
 KINDS: Mapping[str, str] = {

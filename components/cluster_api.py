@@ -20,7 +20,7 @@ REQUEST_LIMIT = 20.0
 # A connection that was kept may have been closed meanwhile, which only shows in its use. A server that asks for some
 # patience (429 with Retry-After: a CRD's storage is just being set up) gets it. Whether one that is not there, or
 # refuses, is worth another try is for a caller to say.
-ONCE_MORE = Retry(total=10, connect=0, read=1, redirect=0, status=10, other=0, allowed_methods=["GET"])
+RETRIES = Retry(total=10, connect=0, read=1, redirect=0, status=10, other=0, allowed_methods=["GET"])
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -30,7 +30,7 @@ class ClusterApi:
     def __init__(self, kubeconfig: Path | None = None, context: str | None = None) -> None:
         """`kubeconfig` stands for the user's own files, `context` for the current one."""
         self._configuration = client.Configuration()
-        self._configuration.retries = ONCE_MORE
+        self._configuration.retries = RETRIES
         file = str(kubeconfig) if kubeconfig is not None else None
         try:
             if context is not None:

@@ -95,11 +95,11 @@ def _behind_in(cluster: Cluster, namespace: str, label: str, wanted: str) -> Ite
         for one in cluster.list(resource, namespace):
             name = one["metadata"]["name"]
             found = sidecars.get((resource.kind, name), set())
-            if found - {wanted} and wants_sidecar(one) and restartable(one):
+            if found - {wanted} and _wants_sidecar(one) and restartable(one):
                 yield Workload(resource, namespace, name, label, wanted, tuple(sorted(found)))
 
 
-def wants_sidecar(workload: Manifest) -> bool:
+def _wants_sidecar(workload: Manifest) -> bool:
     """Whether an injector would put one into the workload's pods: they do not say no, nor use the node's network."""
     template = mapping(workload["spec"]["template"])
     metadata = mapping(template.get("metadata"))

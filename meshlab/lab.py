@@ -86,6 +86,19 @@ def embedded_target(say: Say, state: Path = STATE) -> Target:
     return Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name} ({running.server})")
 
 
+def running_embedded(state: Path = STATE) -> cluster.ClusterStatus | None:
+    """The embedded cluster, if it runs."""
+    return next((one for one in cluster.status(state) if one.name == EMBEDDED and one.running), None)
+
+
+def no_cluster(command: str) -> str:
+    """What to say where `meshlab <command>` was given no context, and the embedded cluster does not run either."""
+    return (
+        "expected the embedded cluster to run, or a context of your kubeconfig, got neither "
+        f"(start the one: make up; name the other: meshlab {command} --cluster CONTEXT)"
+    )
+
+
 def named_target(context: str, say: Say, state: Path = STATE) -> Target:
     """The cluster of a context of the user's kubeconfig, copied so that nothing else can become current meanwhile."""
     kubectl = toolchain.ensure(["kubectl"], say)["kubectl"]

@@ -4,13 +4,10 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from . import cluster
 from .doctor.identity import refuse_another
 from .engine import EngineDriver, EngineMissingError, find_command
 from .engineless import EnginelessDriver
 from .lab import (
-    EMBEDDED,
-    STATE,
     Config,
     Driver,
     Say,
@@ -19,6 +16,7 @@ from .lab import (
     embedded_target,
     named_target,
     overlaid,
+    running_embedded,
     settings_of,
 )
 
@@ -46,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def embedded_cluster_runs() -> bool:
     """Whether the embedded cluster is there."""
-    return any(one.name == EMBEDDED and one.running for one in cluster.status(STATE))
+    return running_embedded() is not None
 
 
 def open_session(args: argparse.Namespace, say: Say) -> Session:

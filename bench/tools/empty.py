@@ -5,8 +5,8 @@ from meshlab.engine import engine_environment, find_command
 from meshlab.recorder import ROOT
 
 from ..field import Field
-from .engine import COMMON, ensure_engine, line_for
-from .tool import Script, Tool
+from .engine import COMMON, EngineTool, line_for
+from .tool import Script
 
 _PHASES = ("up", "no-op", "destroy")
 _STACK = "empty"
@@ -18,15 +18,11 @@ runtime:
 """
 
 
-class Empty(Tool):
+class Empty(EngineTool):
     """The floor under every figure of the engine."""
 
     name, label = "empty", "empty program"
     note = "A program that imports pulumi and declares nothing, by the pulumi command: the engine's own share."
-
-    @classmethod
-    def ensure(cls) -> dict[str, str]:
-        return ensure_engine()
 
     def __init__(self, field: Field) -> None:
         self._command = find_command(field.say).command

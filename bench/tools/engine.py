@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from meshlab import process
 from meshlab.engine import EngineMissingError, find_command
 
-from .tool import MissingError
+from .tool import MissingError, Tool
 
 COMMON = ("--non-interactive", "--color", "never")
 _PHASES: dict[str, Sequence[str]] = {
@@ -26,6 +26,14 @@ def ensure_engine() -> dict[str, str]:
     except EngineMissingError as error:
         raise MissingError(str(error)) from None
     return {"pulumi": process.run([command.command, "version"], timeout=60).stdout.strip().removeprefix("v")}
+
+
+class EngineTool(Tool):
+    """A tool that is there where the engine is."""
+
+    @classmethod
+    def ensure(cls) -> dict[str, str]:
+        return ensure_engine()
 
 
 def line_for(phase: str, command: str, stack: str) -> str:

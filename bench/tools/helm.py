@@ -4,6 +4,7 @@ import shlex
 from abc import abstractmethod
 from collections.abc import Callable
 
+from components.names import STACK_CHART
 from meshlab import process, toolchain
 from meshlab.cluster.embedded import CLUSTER_TOOLS
 
@@ -50,7 +51,7 @@ class Helm(Tool):
             lines = self.order(wanted, lambda one: f"{self._install(one)} --dry-run=server")
         elif phase == "change":
             # Whoever does this by hand knows which release the value belongs to.
-            lines = [self._install(one) for one in wanted if "kube-prometheus-stack" in one.chart]
+            lines = [self._install(one) for one in wanted if STACK_CHART in one.chart]
         elif phase == "upgrade":
             lines = self.order(wanted, self._install)
         else:

@@ -10,11 +10,11 @@ from meshlab.recorder import ROOT
 
 from .. import course
 from ..field import Field
-from .engine import COMMON, ensure_engine, line_for
-from .tool import Script, Tool
+from .engine import COMMON, EngineTool, line_for
+from .tool import Script
 
 
-class Lab(Tool):
+class Lab(EngineTool):
     """What `make up`, `make preview` and `make down` run once their cluster is there."""
 
     name, label = "lab", "this program"
@@ -23,10 +23,6 @@ class Lab(Tool):
         "made, and the policy pack looks at every resource."
     )
 
-    @classmethod
-    def ensure(cls) -> dict[str, str]:
-        return ensure_engine()
-
     def __init__(self, field: Field) -> None:
         self._field = field
 
@@ -34,15 +30,11 @@ class Lab(Tool):
         return Script([_drive(self._field, phase)], cwd=ROOT)
 
 
-class Pulumi(Tool):
+class Pulumi(EngineTool):
     """The same program by pulumi alone."""
 
     name, label = "pulumi", "pulumi alone"
     note = "The same program, state and charts by the pulumi command itself, without the policy pack."
-
-    @classmethod
-    def ensure(cls) -> dict[str, str]:
-        return ensure_engine()
 
     def __init__(self, field: Field) -> None:
         self._field, self._command = field, find_command(field.say)

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from components.names import STACK_CHART
 from meshlab.recorder import record
 from meshlab.rendering.releases import releases_of
 
@@ -57,6 +58,6 @@ def namespaces(wanted: list[Release]) -> list[str]:
 def _by_hand(chart: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """A chart's values without what only the program makes: the Secret with Grafana's password."""
     plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(values)))
-    if chart == "kube-prometheus-stack":
+    if chart == STACK_CHART:
         plain["grafana"].pop("admin", None)
     return plain

@@ -1,7 +1,7 @@
 """The status of a canary as lines of text, and as JSON."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from components.mesh_workloads import Workload
@@ -32,7 +32,7 @@ def lines(status: Status) -> list[str]:
     ]
 
 
-def planned(workloads: tuple[Workload, ...] | list[Workload]) -> Iterator[str]:
+def planned(workloads: Sequence[Workload]) -> Iterator[str]:
     """Where each of the first workloads is, and where it belongs."""
     for one in workloads[:SHOWN]:
         found = ", ".join(revision or "no sidecar" for revision in one.found)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from components.cluster_api import ClusterApi
 
-from .. import cluster
 from ..canary import report
 from ..canary.status import look
-from ..lab import EMBEDDED, STATE, LabError
+from ..lab import LabError, no_cluster, running_embedded
 from .up import say
 
 BEHIND = 2
@@ -35,10 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _embedded() -> Path:
-    for one in cluster.status(STATE):
-        if one.name == EMBEDDED and one.running:
-            return one.kubeconfig
-    raise LabError(
-        "expected the embedded cluster to run, or a context of your kubeconfig, got neither "
-        "(start the one: make up; name the other: meshlab canary --status --cluster CONTEXT)"
-    )
+    running = running_embedded()
+    if running is None:
+        raise LabError(no_cluster("canary --status"))
+    return running.kubeconfig

@@ -4,10 +4,9 @@ import argparse
 import json
 import time
 
-from .. import cluster
 from ..doctor.examination import Question, examine
 from ..doctor.finding import Finding, Level, table, worst
-from ..lab import EMBEDDED, STATE, LabError, Target, named_target
+from ..lab import STATE, LabError, Target, named_target, running_embedded
 from .up import say
 
 
@@ -58,10 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _embedded() -> Target | None:
     """The embedded cluster, if it runs."""
-    for one in cluster.status(STATE):
-        if one.name == EMBEDDED and one.running:
-            return Target(one.kubeconfig, embedded=True, label=f"embedded cluster {one.name}")
-    return None
+    running = running_embedded()
+    return running and Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name}")
 
 
 def _quiet(line: str) -> None:

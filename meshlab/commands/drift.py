@@ -11,7 +11,7 @@ from ..drift import report
 from ..drift.finding import Finding, What
 from ..drift.inspection import Inspection
 from ..drift.look import Seen
-from ..lab import Say
+from ..lab import Say, no_cluster
 from ..session import add_options, embedded_cluster_runs, open_session
 
 DRIFT = 2
@@ -34,10 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Compare, and put back where asked to: 0 where nothing differs (any more), 2 where something does."""
     say: Say = partial(_say, sys.stderr if args.json else sys.stdout)
     if args.cluster is None and not embedded_cluster_runs():
-        raise DriftError(
-            "expected the embedded cluster to run, or a context of your kubeconfig, got neither "
-            "(start the one: make up; name the other: meshlab drift --cluster CONTEXT)"
-        )
+        raise DriftError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)
     inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)

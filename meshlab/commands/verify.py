@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from .. import cluster
-from ..lab import EMBEDDED, STATE, settings_of
+from ..lab import STATE, no_cluster, running_embedded, settings_of
 from ..recorder import ROOT, stack_config
 from ..verify import html, report
 from ..verify.access import AccessError
@@ -106,10 +105,7 @@ def _cluster(context: str | None) -> tuple[KubeCluster, str]:
     if context is not None:
         live = KubeCluster(context=context)
         return live, f"context {context} ({live.server})"
-    running = [one for one in cluster.status(STATE) if one.name == EMBEDDED and one.running]
-    if not running:
-        raise VerifyError(
-            "expected the embedded cluster to run, or a context of your kubeconfig, got neither "
-            "(start the one: make up; name the other: meshlab verify --cluster CONTEXT)"
-        )
-    return KubeCluster(running[0].kubeconfig), f"embedded cluster {EMBEDDED} ({running[0].server})"
+    running = running_embedded()
+    if running is None:
+        raise VerifyError(no_cluster("verify"))
+    return KubeCluster(running.kubeconfig), f"embedded cluster {running.name} ({running.server})"

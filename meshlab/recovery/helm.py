@@ -57,9 +57,12 @@ class Helm:
 
     def last_good(self, key: ReleaseKey) -> int | None:
         """The last revision that once stood; None where none ever did."""
+        return max((number for number, status in self._history(key).items() if status in GOOD), default=None)
+
+    def _history(self, key: ReleaseKey) -> dict[int, str]:
+        """Status of each revision that helm remembers."""
         got = self._run([self._helm, "history", key.name, "--namespace", key.namespace, "-o", "json"])
-        revisions = [one for one in cast(list[Mapping[str, Any]], json.loads(got.stdout)) if one["status"] in GOOD]
-        return max((int(one["revision"]) for one in revisions), default=None)
+        return {int(one["revision"]): one["status"] for one in cast(list[Mapping[str, Any]], json.loads(got.stdout))}
 
     def uninstall(self, key: ReleaseKey) -> None:
         """Remove what a release brought, hooks included, but for CRDs: their objects, anybody's, would go with them."""
@@ -91,9 +94,7 @@ class Helm:
         where = ("--namespace", key.namespace)
         selector = f"owner=helm,name={key.name}"
         if after is not None:
-            history = self._run([self._helm, "history", key.name, *where, "-o", "json"]).stdout
-            revisions = [int(one["revision"]) for one in cast(list[Mapping[str, Any]], json.loads(history))]
-            selector += f",version in ({','.join(str(one) for one in revisions if one > after)})"
+            selector += f",version in ({','.join(str(number) for number in self._history(key) if number > after)})"
         self._run([self._kubectl, "delete", "secrets", "--selector", selector, *where])
 
     def _delete(self, manifests: str, namespace: str) -> None:

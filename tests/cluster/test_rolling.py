@@ -14,20 +14,13 @@ from meshlab.lab import settings_of
 from meshlab.recorder import ROOT
 from tests.support import many_workloads as many
 from tests.support import meshed
-from tests.support.lab import Lab, changed, running_lab
+from tests.support.lab import Lab, changed
 from tests.support.rolling_record import RollingRecord
-from tests.support.waiting import eventually
-
-KILLED_AFTER = 60
-"""Workloads that have begun to roll when the run is killed."""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("rolling"), "rolling", over=many.stack(many.OLD)) as lab:
-        many.create_namespaces(lab.cluster)
-        driver(lab, many.OLD).up()
-        many.create_workloads(lab)
+    with many.running_many(tmp_path_factory.mktemp("rolling"), driver) as lab:
         yield lab
 
 
@@ -49,7 +42,7 @@ def killed_up(lab: Lab, tag: str, record: RollingRecord) -> None:
     assert running.stdin is not None
     running.stdin.write(given)
     running.stdin.close()
-    eventually(lambda: len(record.order) >= KILLED_AFTER or running.poll() is not None, "workloads roll", limit=300)
+    many.await_begun(record, lambda: running.poll() is not None)
     assert running.poll() is None
     running.kill()
     running.wait()
@@ -67,11 +60,8 @@ def test_they_all_roll_once_within_the_limit_although_the_run_was_killed_in_betw
         outcome = driver(lab, many.NEW).up()
 
     assert changed(outcome) == {"mesh-rollout-workloads"}
-    assert meshed.status(lab.cluster).behind == ()
-    assert set(many.generations(lab.cluster).values()) == {2}, "each rolled once"
-    assert KILLED_AFTER <= begun < 400
+    many.have_rolled_once(lab.cluster, record, begun)
     assert record.order == sorted(record.order)
-    assert many.LIMIT / 2 < record.most_at_once <= many.LIMIT
 
 
 def test_what_is_where_it_belongs_does_not_roll_again(lab: Lab) -> None:

@@ -11,22 +11,15 @@ from meshlab.engine import EngineDriver, find_command
 from tests.support import many_workloads as many
 from tests.support import meshed
 from tests.support.interruption import kill_engine
-from tests.support.lab import Lab, changed, running_lab
+from tests.support.lab import Lab, changed
 from tests.support.rolling_record import RollingRecord
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1800)
-
-KILLED_AFTER = 60
-"""Workloads that have begun to roll when the engine is killed."""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("rolling"), "rolling", over=many.stack(many.OLD)) as lab:
-        many.create_namespaces(lab.cluster)
-        driver(lab, many.OLD).up()
-        many.create_workloads(lab)
+    with many.running_many(tmp_path_factory.mktemp("rolling"), driver) as lab:
         yield lab
 
 
@@ -51,7 +44,7 @@ def test_a_killed_move_goes_on_where_it_stopped_and_stays_within_the_limit(lab: 
 
         running = threading.Thread(target=up)
         running.start()
-        eventually(lambda: len(record.order) >= KILLED_AFTER or not running.is_alive(), "workloads roll", limit=300)
+        many.await_begun(record, lambda: not running.is_alive())
         assert kill_engine(whole=True)
         running.join()
         begun = len(record.order)
@@ -63,10 +56,7 @@ def test_a_killed_move_goes_on_where_it_stopped_and_stays_within_the_limit(lab: 
 
     print(f"{begun} begun when it was killed, {record.most_at_once} at a time; recover: {told}")
     assert "mesh-rollout-workloads" in changed(outcome)
-    assert meshed.status(lab.cluster).behind == ()
-    assert set(many.generations(lab.cluster).values()) == {2}, "each rolled once"
-    assert KILLED_AFTER <= begun < 400
-    assert many.LIMIT / 2 < record.most_at_once <= many.LIMIT
+    many.have_rolled_once(lab.cluster, record, begun)
 
 
 def test_a_second_run_changes_nothing(lab: Lab) -> None:

@@ -1,13 +1,18 @@
 """Forty namespaces on a tag with ten workloads each, and the stack files before and after the tag is moved."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from meshlab.cluster import Cluster
+from meshlab.lab import Driver
 
 from . import meshed
 from .inventory import objects
-from .lab import Lab
+from .lab import Lab, running_lab
+from .rolling_record import RollingRecord
 from .waiting import eventually
 
 OLD, NEW = "1-17", "1-30"
@@ -15,6 +20,8 @@ TEAMS = [f"team-{number:02}" for number in range(40)]
 WORKLOADS = [f"app-{number}" for number in range(10)]
 LIMIT = 20
 READY_SECONDS = 300
+KILLED_AFTER = 60
+"""Workloads that have begun to roll when a run is killed."""
 
 
 def stack(tag: str) -> dict[str, Any]:
@@ -31,15 +38,29 @@ def stack(tag: str) -> dict[str, Any]:
     }
 
 
-def create_namespaces(cluster: Cluster) -> None:
-    """The namespaces, before the stack labels them."""
-    _create(cluster, [meshed.namespace(team) for team in TEAMS])
+@contextmanager
+def running_many(folder: Path, driver: Callable[[Lab, str], Driver]) -> Iterator[Lab]:
+    """A lab with all of it running on the old revision, brought up by `driver` of a lab and the tag's revision."""
+    with running_lab(folder, "rolling", over=stack(OLD)) as lab:
+        # The stack labels the namespaces, and only then their pods get sidecars.
+        _create(lab.cluster, [meshed.namespace(team) for team in TEAMS])
+        driver(lab, OLD).up()
+        _create(lab.cluster, [meshed.deployment(team, name) for team in TEAMS for name in WORKLOADS])
+        eventually(lambda: not lab.unavailable_deployments(), "every workload runs", limit=READY_SECONDS)
+        yield lab
 
 
-def create_workloads(lab: Lab) -> None:
-    """The workloads, once the namespaces are in the mesh; returns when all run."""
-    _create(lab.cluster, [meshed.deployment(team, name) for team in TEAMS for name in WORKLOADS])
-    eventually(lambda: not lab.unavailable_deployments(), "every workload runs", limit=READY_SECONDS)
+def await_begun(record: RollingRecord, ended: Callable[[], bool]) -> None:
+    """Returns when so many have begun to roll that the run may be killed, or when it has ended by itself."""
+    eventually(lambda: len(record.order) >= KILLED_AFTER or ended(), "workloads roll", limit=READY_SECONDS)
+
+
+def have_rolled_once(cluster: Cluster, record: RollingRecord, begun: int) -> None:
+    """Asserts that all did, within the limit, although a run was killed after `begun` of them."""
+    assert meshed.status(cluster).behind == ()
+    assert set(generations(cluster).values()) == {2}, "each rolled once"
+    assert KILLED_AFTER <= begun < len(TEAMS) * len(WORKLOADS)
+    assert LIMIT / 2 < record.most_at_once <= LIMIT
 
 
 def generations(cluster: Cluster) -> dict[str, int]:

@@ -45,10 +45,9 @@ class Rolling:
 
     def pods(self) -> list[Manifest]:
         """Its pods, each of its ReplicaSet."""
-        return [pod(self.namespace, f"{self.name}-abc-{index}", one, self.name) for index, one in self._numbered()]
-
-    def _numbered(self) -> list[tuple[int, str]]:
-        return list(enumerate(self.revisions))
+        return [
+            pod(self.namespace, f"{self.name}-abc-{index}", one, self.name) for index, one in enumerate(self.revisions)
+        ]
 
 
 def pod(namespace: str, name: str, revision: str, deployment: str = "") -> dict[str, Any]:
