@@ -1,7 +1,6 @@
 """Runs the Pulumi program against a monitor that keeps what it registers: no engine, no cluster, no network.
 
-Pulumi's own MockMonitor drops parents, dependencies and options; this one keeps them, in the order of registration, in
-which the resources can also be created.
+Pulumi's own MockMonitor drops parents, dependencies and options; this one keeps them.
 """
 
 import asyncio
@@ -10,8 +9,9 @@ import json
 import logging
 import runpy
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +57,7 @@ class Recording:
     """Everything one run of the program registered."""
 
     resources: tuple[Recorded, ...]
+    """In an order in which they can be created, the same for the same program."""
     outputs: Mapping[str, Any]
     component_outputs: Mapping[str, int] = field(default_factory=dict[str, int])
     """How often each component registered its outputs, by URN."""
@@ -144,7 +145,25 @@ def record(
         if isinstance(failure[0], pulumi.RunError):
             raise ProgramError(str(failure[0])) from None
         raise failure[0]
-    return Recording(tuple(monitor.recorded), monitor.stack_outputs, monitor.component_outputs)
+    return Recording(tuple(ordered(monitor.recorded)), monitor.stack_outputs, monitor.component_outputs)
+
+
+def ordered(resources: Iterable[Recorded]) -> Iterator[Recorded]:
+    """Each after its parent, its provider and what it depends on; by URN where that decides nothing.
+
+    The SDK registers what does not wait for each other in whatever order its tasks come to it, another at every run.
+    """
+    by_urn = {resource.urn: resource for resource in resources}
+    needs = {
+        urn: by_urn.keys() & {one.parent, one.provider.rpartition("::")[0], *one.depends_on}
+        for urn, one in by_urn.items()
+    }
+    order = TopologicalSorter(needs)
+    order.prepare()
+    while order.is_active():
+        ready = sorted(order.get_ready())
+        yield from (by_urn[urn] for urn in ready)
+        order.done(*ready)
 
 
 def _run_main(project_dir: Path) -> None:

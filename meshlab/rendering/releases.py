@@ -37,7 +37,7 @@ class Release:
 
 
 def releases_of(resources: Iterable[Recorded]) -> list[Release]:
-    """The releases among recorded resources, in the order of registration. Raises ReleaseError."""
+    """The releases among recorded resources, in their order. Raises ReleaseError."""
     listed = list(resources)
     by_urn = {resource.urn: resource for resource in listed}
     return [_release(resource, by_urn) for resource in listed if resource.type == RELEASE]

@@ -51,7 +51,7 @@ class Program:
         )
 
     def of_component(self, component: str) -> list[Manifest]:
-        """What a component declares, in the order of registration."""
+        """What a component declares, in the order of the recording."""
         return [one.manifest for one in self.objects if one.component == component]
 
     def of_kind(self, kind: str) -> list[Manifest]:

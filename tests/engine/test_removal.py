@@ -43,7 +43,7 @@ def test_a_second_stack_is_refused_with_the_name_of_the_first(lab: Lab) -> None:
         refuse_strangers(session(lab, "staging"), "staging", lab.folder)
     (line,) = str(caught.value).splitlines()
     assert line.startswith(
-        "namespace prometheus: is there already and belongs to stack meshlab/dev, not to meshlab/staging"
+        "namespace istio-system: is there already and belongs to stack meshlab/dev, not to meshlab/staging"
     )
 
 

@@ -1,0 +1,24 @@
+"""The recording is the program's alone: what the SDK does in any order does not show in it."""
+
+import random
+
+from meshlab.recorder import Recording, ordered, record
+
+
+def test_two_runs_of_the_same_program_give_the_same_recording(dev: Recording) -> None:
+    again = record("dev")
+    assert again.resources == dev.resources
+    assert again.outputs == dev.outputs
+
+
+def test_resources_stand_in_one_order_however_they_were_registered(dev: Recording) -> None:
+    for seed in range(20):
+        shuffled = random.Random(seed).sample(dev.resources, len(dev.resources))
+        assert tuple(ordered(shuffled)) == dev.resources
+
+
+def test_each_resource_stands_after_all_that_it_needs(dev: Recording) -> None:
+    place = {one.urn: number for number, one in enumerate(dev.resources)}
+    for one in dev.resources:
+        needs = [one.parent, one.provider.rpartition("::")[0], *one.depends_on]
+        assert all(place[need] < place[one.urn] for need in needs if need)
