@@ -382,10 +382,12 @@ def test_interrupting_the_start_leaves_nothing(state_dir: Path) -> None:
 def test_the_next_start_clears_away_what_killed_callers_left_and_nothing_else(
     cluster: Cluster, state_dir: Path
 ) -> None:
-    running, starting = Caller(state_dir, "killed"), Caller(state_dir, "killed-early")
+    # One after the other: a start clears away too, so a slow one would take what the other has left.
+    running = Caller(state_dir, "killed")
+    running.until_up()
+    starting = Caller(state_dir, "killed-early")
     starting.until_starting()
     starting.end(signal.SIGKILL)
-    running.until_up()
     running.end(signal.SIGKILL)
     left = [record.read(state_dir, name) for name in ("killed", "killed-early")]
     assert all(one and one.folder.is_dir() for one in left)
