@@ -1,6 +1,5 @@
 """Lab 03: Prometheus, Alertmanager and Grafana by the Prometheus operator."""
 
-import base64
 from typing import TypedDict
 
 import pulumi
@@ -9,10 +8,12 @@ import pulumi_random as random
 from .charts import ChartSource
 from .names import STACK_CHART, StackNames
 from .namespaces import namespace, network_policies
-from .objects import create, merged
+from .objects import create, encoded, merged
+from .operator_webhooks import are_ours, certificate_secret, webhooks
 from .releases import release
 from .settings import ClusterSettings, MonitoringSettings
 from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, stack_values
+from .webhook_certificate import Certificate, self_signed
 
 
 class KubePrometheusStackArgs(TypedDict):
@@ -27,7 +28,7 @@ class KubePrometheusStackArgs(TypedDict):
 
 
 class KubePrometheusStack(pulumi.ComponentResource):
-    """The operator's CRDs as a release of their own, Grafana's administrator, and the stack."""
+    """The operator's CRDs as a release of their own, Grafana's administrator, the stack, its operator's webhooks."""
 
     names: StackNames
     """Names that the chart derives from the release."""
@@ -77,22 +78,44 @@ class KubePrometheusStack(pulumi.ComponentResource):
                 "kind": "Secret",
                 "metadata": {"name": self.names.grafana_admin_secret, "namespace": settings.namespace},
                 # Not as stringData, which the server keeps as data: a saved plan would not hold.
-                "data": {ADMIN_USER_KEY: _encoded("admin"), ADMIN_PASSWORD_KEY: password.result.apply(_encoded)},
+                "data": {ADMIN_USER_KEY: encoded("admin"), ADMIN_PASSWORD_KEY: password.result.apply(encoded)},
             },
             pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
         )
+        values = merged(stack_values(settings, self.names, args["cluster"].images), settings.values)
+        served = self._certificate(name) if are_ours(values) else None
         self.stack = release(
             f"{name}-stack",
             release_name=settings.release,
             namespace=settings.namespace,
             chart=args["charts"].ref(STACK_CHART, settings.version),
-            values=merged(stack_values(settings, self.names, args["cluster"].images), settings.values),
+            values=values,
             timeout_seconds=settings.timeout_seconds,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.crds, admin]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self.crds, admin, *self._certificate_secret(name, served)]
+            ),
         )
+        self._webhooks(name, served)
         self.grafana_password = pulumi.Output.secret(password.result)
         self.register_outputs({"prometheus_url": self.names.prometheus_url, "grafana_url": self.names.grafana_url})
 
+    def _certificate(self, name: str) -> pulumi.Output[Certificate]:
+        """What the operator answers the API server with."""
+        secret = random.RandomPassword(
+            f"{name}-admission-secret", length=44, special=False, opts=pulumi.ResourceOptions(parent=self)
+        )
+        hosts = self.names.operator_hosts
+        return secret.result.apply(lambda generated: self_signed(generated, hosts))
 
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    def _certificate_secret(self, name: str, served: pulumi.Output[Certificate] | None) -> list[pulumi.Resource]:
+        """Where the operator's pod finds it: before the release, whose pod does not start without."""
+        if served is None:
+            return []
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
+        return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts)]
+
+    def _webhooks(self, name: str, served: pulumi.Output[Certificate] | None) -> None:
+        """After the release, which has the operator running and an older release's own webhooks gone."""
+        for manifest in webhooks(self.names, served) if served else []:
+            opts = pulumi.ResourceOptions(parent=self, depends_on=[self.stack])
+            create(f"{name}-admission-{str(manifest['kind']).lower()}", manifest, opts)

@@ -59,6 +59,21 @@ class StackNames:
         return f"{self.release}-{STACK_CHART}"
 
     @property
+    def operator(self) -> str:
+        """The Prometheus operator's Deployment and Service."""
+        return f"{self.fullname}-operator"
+
+    @property
+    def operator_hosts(self) -> list[str]:
+        """By which names the operator's Service is called, the API server's first."""
+        return [f"{self.operator}.{self.namespace}.svc", self.operator]
+
+    @property
+    def admission(self) -> str:
+        """The operator's webhooks, and the Secret with their certificate, which the chart mounts by this name."""
+        return f"{self.fullname}-admission"
+
+    @property
     def prometheus(self) -> str:
         """The Prometheus object and its Service."""
         return f"{self.fullname}-prometheus"

@@ -4,6 +4,7 @@ Resources are registered by their type token and not by the SDK's class for each
 half the time of the whole program, for classes that would only hand over what stands in a manifest already.
 """
 
+import base64
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -51,6 +52,11 @@ def create(
         opts.additional_secret_outputs = list(_SECRET_FIELDS)
     group = "core/v1" if api_version == "v1" else api_version
     return pulumi.CustomResource(f"kubernetes:{group}:{kind}{'Patch' if patch else ''}", name, fields, opts)
+
+
+def encoded(text: str) -> str:
+    """A text as the `data` of a Secret has it."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def logical_name(component: str, manifest: Manifest) -> str:

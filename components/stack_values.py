@@ -35,6 +35,8 @@ def stack_values(settings: MonitoringSettings, names: StackNames, images: Images
             }
         },
         "alertmanager": {"alertmanagerSpec": {"replicas": settings.alertmanager.replicas}},
+        # The program brings the operator's webhooks (operator_webhooks.py).
+        "prometheusOperator": {"admissionWebhooks": {"enabled": False}},
     }
     _make_durable(values, settings)
     _size(values, settings)

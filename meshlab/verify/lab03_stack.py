@@ -27,7 +27,7 @@ def checks(settings: Settings) -> list[Check]:
     """The checks of the stack itself."""
     names = stack_names(settings)
     deployments = {
-        "prometheus-operator": f"{names.fullname}-operator",
+        "prometheus-operator": names.operator,
         "grafana": names.grafana,
         "kube-state-metrics": f"{names.release}-kube-state-metrics",
     }

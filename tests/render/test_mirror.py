@@ -54,7 +54,7 @@ def path_of(image: str) -> str:
 @pytest.mark.parametrize("stack", STACKS)
 def test_with_a_mirror_every_image_of_a_stack_comes_from_it(stack: str, renderer: Renderer) -> None:
     images = images_of(stack, renderer)
-    assert len(images) >= 13
+    assert len(images) >= 12
     assert [one for one in images if not one.mirror.startswith(f"{MIRROR}/")] == []
     assert [one for one in images if one.upstream.startswith(MIRROR)] == []
     # Paths are those of upstream, but for Istio's, whose registries have them below different ones.

@@ -36,14 +36,16 @@ def programs() -> dict[str, Path]:
 
 
 @contextmanager
-def operator(cluster: Cluster, folder: Path) -> Iterator[None]:
-    """The operator, beside the cluster and with all its rights. What its own pod would do, nobody does."""
-    (port,) = free_ports(1)
+def operator(cluster: Cluster, folder: Path, *web: str) -> Iterator[None]:
+    """The operator, beside the cluster and with all its rights. What its own pod would do, nobody does.
+
+    `web` are options by which it serves; without them it answers on loopback.
+    """
     command = [
         programs()["prometheus-operator"],
         f"--apiserver={cluster.server}",
         *(f"--{option}={file}" for option, file in _credentials(cluster, folder).items()),
-        f"--web.listen-address={LOOPBACK}:{port}",
+        *(web or (f"--web.listen-address={LOOPBACK}:{free_ports(1)[0]}",)),
     ]
     log = folder / "prometheus-operator.log"
     with process.background(command, log=log) as child:

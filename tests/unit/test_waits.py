@@ -89,13 +89,19 @@ def test_dashboards_wait_for_their_namespace_alone(waits: Waits) -> None:
         assert waits.names([dashboard]) == {"monitoring-namespace"}
 
 
-def test_nothing_waits_for_the_monitoring_stack_which_takes_longest(waits: Waits) -> None:
-    assert "monitoring-stack" not in waits.names(waits.parts.values())
+def test_nothing_but_its_webhooks_waits_for_the_monitoring_stack_which_takes_longest(waits: Waits) -> None:
+    waiting = {one.name for one in waits.parts.values() if "monitoring-stack" in waits.names([one])}
+    assert waiting == {
+        "monitoring-admission-mutatingwebhookconfiguration",
+        "monitoring-admission-validatingwebhookconfiguration",
+    }
 
 
-def test_the_monitoring_stack_waits_for_its_crds_and_its_password(waits: Waits) -> None:
+def test_the_monitoring_stack_waits_for_its_crds_its_password_and_its_certificate(waits: Waits) -> None:
     stack = waits.named("monitoring-stack")
-    assert waits.names([stack]) == {*GROUND, "monitoring-grafana-admin", "monitoring-grafana-password"}
+    secrets = {"monitoring-grafana-admin", "monitoring-admission-certificate"}
+    generated = {"monitoring-grafana-password", "monitoring-admission-secret"}
+    assert waits.names([stack]) == {*GROUND, *secrets, *generated}
 
 
 def test_istio_waits_for_nothing_of_monitoring_and_nothing_of_kiali(waits: Waits) -> None:
