@@ -111,8 +111,10 @@ class KubePrometheusStack(pulumi.ComponentResource):
         """Where the operator's pod finds it: before the release, whose pod does not start without."""
         if served is None:
             return []
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
-        return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts)]
+        # It goes with its namespace. Where the chart is told to make the webhooks again, its Jobs go on with this one.
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace], retain_on_delete=True)
+        # A stack of before has one that the chart's Job made, and that nobody would create a second time.
+        return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts, patch=True)]
 
     def _webhooks(self, name: str, served: pulumi.Output[Certificate] | None) -> None:
         """After the release, which has the operator running and an older release's own webhooks gone."""

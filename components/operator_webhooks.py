@@ -30,7 +30,7 @@ def certificate_secret(names: StackNames, served: pulumi.Output[Certificate]) ->
     metadata = {
         "name": names.admission,
         "namespace": names.namespace,
-        # A stack from before the program brought it has one by the chart's Job, which is of no more use.
+        # Another certificate is no use: the webhooks know this one.
         "annotations": {"pulumi.com/patchForce": "true"},
     }
     certificate = served.apply(lambda one: encoded(one.certificate))
