@@ -49,6 +49,8 @@ def page_of(results: dict[str, Any]) -> str:
         tables=_comparison_tables(comparison) if comparison else {},
         where=results.get("where") or {"repetitions": 0},
         chain_table=_chain_table(results.get("where")),
+        cpu_table=_cpu_table(results.get("where"), "cpu", "process"),
+        engine_table=_cpu_table(results.get("where"), "engine", "of that"),
         program_table=_program_table(program) if program else "",
         growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
         minutes=_minutes(comparison) if comparison else None,
@@ -126,6 +128,18 @@ def _chain_table(where: dict[str, Any] | None) -> str:
     links = cast(list[dict[str, Any]], where["chain"])
     rows = [[one["resource"], f"{one['gap']:.1f}", f"{one['own']:.1f}", f"{one['ended']:.1f}"] for one in links]
     return _table(["resource", "before it, s", "itself, s", "done after, s"], rows)
+
+
+def _cpu_table(where: dict[str, Any] | None, part: str, what: str) -> str:
+    """CPU seconds of `up` and of the no-op, a row for each `what`; empty where there are none."""
+    if not where or not where["repetitions"]:
+        return ""
+    phases = cast(dict[str, dict[str, float]], where[part])
+    rows = [
+        [name, *(f"{phases[phase].get(name, 0.0):.2f}" for phase in ("up", "no-op"))]
+        for name in dict.fromkeys(name for phase in phases.values() for name in phase)
+    ]
+    return _table([what, "up", "no-op"], rows) if rows else ""
 
 
 def _growth_table(dimension: Dimension, growth: dict[str, Any]) -> str:

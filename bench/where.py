@@ -22,6 +22,7 @@ from meshlab.recorder import record
 
 from . import course
 from .field import Field, fresh_field
+from .inside import engine_profile
 from .tools.releases import CRD_CHART, releases
 
 LOOK_SECONDS = 0.05
@@ -39,18 +40,21 @@ KINDS: Mapping[str, str] = {
 
 
 def measure(charts: Path, say: Say) -> dict[str, Any]:
-    """The chain that decided an `up`, CPU seconds of a no-op preview by process, and helm's own part of the chain."""
+    """The chain that decided an `up`, CPU seconds of it and of a no-op preview by process and within the engine, and
+    helm's own part of the chain."""
     with fresh_field(charts, lambda line: None) as field:
-        config = field.config("up")
-        command = find_command(lambda line: None)
-        driver = EngineDriver(command, field.target, course.STACK, config, lambda line: None, state=field.folder)
-        driver.up()
+        config, driver = field.config("up"), _driver(field)
+        up_cpu = cpu_by_process(driver.up)
         chain = chain_of(
             read(log_file(course.STACK, field.folder)), needs_of(record(course.STACK, config=config).resources)
         )
         say(f"up: {chain.seconds:.1f} s, of which the chain itself {chain.own:.1f} s")
         cpu = cpu_by_process(driver.preview)
         say(f"no-op: {cpu}")
+        inside = {"no-op": engine_profile(driver, field, "no-op")}
+    with fresh_field(charts, lambda line: None) as field:
+        inside["up"] = engine_profile(_driver(field), field, "up")
+        say(f"within the engine: {inside}")
     with fresh_field(charts, lambda line: None) as field:
         alone = _helm_alone(field)
         say(f"helm alone: {alone}")
@@ -63,7 +67,20 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
         }
         for link in chain.links
     ]
-    return {"repetitions": 1, "up_seconds": chain.seconds, "chain": links, "no-op_cpu": cpu, "helm_alone": alone}
+    return {
+        "repetitions": 1,
+        "up_seconds": chain.seconds,
+        "chain": links,
+        "cpu": {"up": up_cpu, "no-op": cpu},
+        "engine": inside,
+        "helm_alone": alone,
+    }
+
+
+def _driver(field: Field) -> EngineDriver:
+    command = find_command(lambda line: None)
+    config = field.config("up")
+    return EngineDriver(command, field.target, course.STACK, config, lambda line: None, state=field.folder)
 
 
 def cpu_by_process(work: Callable[[], object]) -> dict[str, float]:

@@ -14,6 +14,7 @@ import yaml
 from bench import course, larger, page, picture, results, targets, where
 from bench.compare import shell
 from bench.figures import Line, Spread
+from bench.inside import seconds_of
 from bench.measure import MeasuredError, measured
 from bench.program import recorded
 from bench.tools import TOOLS
@@ -255,3 +256,17 @@ def test_growth_is_called_linear_flat_or_neither_by_its_points() -> None:
     assert "Linear (R² of 0.95 or more): program (s)." in said([1.0, 10.0, 100.0])
     assert "ardly growing (less than 20% from first to last): program (s)." in said([1.0, 1.02, 1.01])
     assert "either, in these runs: program (s)." in said([1.0, 9.0, 5.0])
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("Showing nodes accounting for 2.18s, 61.24% of 3.56s total", (2.18, 3.56)),
+        ("Showing nodes accounting for 380ms, 35.19% of 1.08s total", (0.38, 1.08)),
+        ("Showing nodes accounting for 0, 0% of 950ms total", (0.0, 0.95)),
+    ],
+)
+def test_the_seconds_of_a_profile_are_read_off_its_head(head: str, expected: tuple[float, float]) -> None:
+    assert seconds_of(f"File: pulumi\nType: cpu\n{head}\n      flat  flat%\n") == pytest.approx(expected)
+    with pytest.raises(ValueError, match="pprof: expected"):
+        seconds_of("no matches")
