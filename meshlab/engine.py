@@ -22,7 +22,7 @@ from . import process, toolchain
 from .engine_secrets import BACKEND, key_service, passphrase_environment
 from .event_log import EventLog, log_file
 from .lab import STATE, LabError, Outcome, Say, Step, Target, write_private
-from .recorder import ROOT
+from .recorder import PASSWORD, ROOT
 
 PULUMI_VERSION = "3.260.0"  # renovate: datasource=github-releases depName=pulumi/pulumi
 PROVIDERS = ("kubernetes", "random")
@@ -164,6 +164,11 @@ class EngineDriver:
         with watch.failures("up"):
             self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
         return Outcome(watch.steps(), {})
+
+    def passwords(self) -> dict[str, str]:
+        """What the stack's state has of generated passwords, in clear, by the logical names of their resources."""
+        found = {one["urn"].rsplit("::", 1)[-1]: one for one in self._resources() if one["type"] == PASSWORD}
+        return {name: json.loads(one["outputs"]["result"]["plaintext"]) for name, one in found.items()}
 
     def _was_up(self) -> bool:
         """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""

@@ -30,7 +30,6 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 PASSWORD_LENGTH = 24
 CONTENTS = ("data", "stringData", "values")
 """Inputs that are not kept: a Secret's content, and what goes with it."""
-PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
 class EnginelessDriver:

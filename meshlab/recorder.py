@@ -25,8 +25,13 @@ from pulumi.runtime.settings import set_root_resource
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "<secret>"
 UNKNOWN = "<known after up>"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+"""The type of what generates a password."""
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a special value in Pulumi's wire format (sdk rpc.py)
+
+Generated = str | Mapping[str, str] | None
+"""What stands in for generated passwords: one for all, or each by the logical name of its resource."""
 
 _DYNAMIC = "__provider"  # how the engine finds a provider that is a class of the program: no input of ours
 
@@ -97,14 +102,14 @@ def record(
     *,
     project_dir: Path = ROOT,
     config: Mapping[str, Any] | None = None,
-    generated: str | None = None,
+    generated: Generated = None,
     masked: bool = False,
 ) -> Recording:
     """Run the program of `project_dir` as stack `stack` and return what it registered.
 
-    `config` lays keys (`meshlab:istio` and so on) over the stack file's. `generated` stands in for every generated
-    password and shows secrets in clear, for who is to apply the resources; without it they are UNKNOWN and SECRET, as
-    in a preview. `masked` hides secrets all the same, but not what stands in for a generated password, nor the keys of
+    `config` lays keys (`meshlab:istio` and so on) over the stack file's. `generated` stands in for generated passwords
+    and shows secrets in clear, for who is to apply the resources; without it they are UNKNOWN and SECRET, as in a
+    preview. `masked` hides secrets all the same, but not what stands in for a generated password, nor the keys of
     a secret mapping: what a Secret is going to hold, without any value of it.
     Raises ProgramError where the program refuses its settings; any other exception of the program passes through.
     """
@@ -180,23 +185,28 @@ def _quiet_logger() -> logging.Logger:
 class _Echo(Mocks):
     """Outputs are inputs, but for what a provider would generate."""
 
-    def __init__(self, generated: str | None) -> None:
+    def __init__(self, generated: Generated) -> None:
         self.generated = generated
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(cast(Mapping[str, Any], cast(Any, args).inputs))
-        if args.typ == "random:index/randomPassword:RandomPassword":
-            state["result"] = rpc.UNKNOWN if self.generated is None else self.generated
+        if args.typ == PASSWORD:
+            state["result"] = rpc.UNKNOWN if self.generated is None else self._password(args.name)
         return f"{args.name}-id", state
+
+    def _password(self, name: str) -> str:
+        return self.generated[name] if isinstance(self.generated, Mapping) else str(self.generated)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         raise ProgramError(f"{args.token}: the program asks a provider while it runs; it may only declare resources")
 
 
 class _RecordingMonitor(MockMonitor):
-    def __init__(self, generated: str | None, masked: bool) -> None:
+    def __init__(self, generated: Generated, masked: bool) -> None:
         super().__init__(_Echo(generated))
         self.generated, self.masked = generated, masked
+        passwords = generated.values() if isinstance(generated, Mapping) else [generated] if generated else []
+        self.shown = {shown for one in passwords for shown in (one, encoded(one))}
         self.recorded: list[Recorded] = []
         self.stack_outputs: dict[str, Any] = {}
         self.component_outputs: dict[str, int] = {}
@@ -261,11 +271,11 @@ class _RecordingMonitor(MockMonitor):
     def _secret(self, value: Any) -> Any:
         if self.generated is None:
             return SECRET
-        if not self.masked or value in (self.generated, encoded(self.generated)):
+        if not self.masked:
             return value
         if isinstance(value, Mapping):
             return {key: self._secret(entry) for key, entry in cast(Mapping[str, Any], value).items()}
-        return SECRET
+        return value if isinstance(value, str) and value in self.shown else SECRET
 
 
 def encoded(text: str) -> str:

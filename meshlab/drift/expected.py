@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import toolchain
 from ..lab import Config, Say
-from ..recorder import Recorded, record
+from ..recorder import Generated, Recorded, record
 from ..render import RenderedStack, Renderer
 from ..rendering.charts import Charts
 from ..rendering.helm import Helm, Target
@@ -36,11 +36,11 @@ class Expected:
     """What the program registers, by logical name."""
 
 
-def expected(stack: str, config: Config, target: Target, generated: str | None, say: Say) -> Expected:
+def expected(stack: str, config: Config, target: Target, generated: Generated, say: Say) -> Expected:
     """Record and render the stack with `config`, for the cluster that `target` describes.
 
-    `generated` is the password that the stack generated, None where it is not known: then what hangs on it is not
-    compared. Raises what recording and rendering raise.
+    `generated` are the passwords that the stack generated, None where they are not known: then what hangs on them is
+    not compared. Raises what recording and rendering raise.
     """
     recording = record(stack, config=config, generated=generated or GENERATED)
     helm = Helm(toolchain.ensure(["helm"], say)["helm"])
@@ -61,7 +61,7 @@ def _in_clear(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     return dict(manifest), b""
 
 
-def _as_applied(one: KubernetesObject, rendered: RenderedStack, generated: str | None) -> KubernetesObject:
+def _as_applied(one: KubernetesObject, rendered: RenderedStack, generated: Generated) -> KubernetesObject:
     manifest = comparable(one.manifest)
     if one.release:
         manifest = _with_helms_marks(manifest, _release(rendered.releases, one))

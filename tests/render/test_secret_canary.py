@@ -13,7 +13,6 @@ from meshlab import recorder
 from meshlab.compare.comparison import Comparison
 from meshlab.compare.markdown import markdown
 from meshlab.compare.unified import unified
-from meshlab.engineless import PASSWORD
 from meshlab.lab import overlaid
 from meshlab.recorder import stack_config
 from meshlab.render import RenderedStack, Renderer, default_kubernetes, render
@@ -30,7 +29,7 @@ def generating(secret: str) -> Iterator[None]:
 
     def new_resource(self: Any, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state: dict[str, Any] = dict(args.inputs)
-        if args.typ == PASSWORD:
+        if args.typ == recorder.PASSWORD:
             state["result"] = pulumi.Output.secret(secret)
         return f"{args.name}-id", state
 

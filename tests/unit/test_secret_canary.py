@@ -37,7 +37,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def new_resource(self: Any, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state: dict[str, Any] = dict(args.inputs)
-        if args.typ == engineless.PASSWORD:
+        if args.typ == recorder.PASSWORD:
             state["result"] = pulumi.Output.secret(CANARY)
         return f"{args.name}-id", state
 
