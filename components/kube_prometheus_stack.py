@@ -117,7 +117,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
         return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts, patch=True)]
 
     def _webhooks(self, name: str, served: pulumi.Output[Certificate] | None) -> None:
-        """After the release, which has the operator running and an older release's own webhooks gone."""
+        """After the release, which has the operator running."""
         for manifest in webhooks(self.names, served) if served else []:
             opts = pulumi.ResourceOptions(parent=self, depends_on=[self.stack])
             create(f"{name}-admission-{str(manifest['kind']).lower()}", manifest, opts)

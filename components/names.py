@@ -69,9 +69,15 @@ class StackNames:
         return [f"{self.operator}.{self.namespace}.svc", self.operator]
 
     @property
-    def admission(self) -> str:
-        """The operator's webhooks, and the Secret with their certificate, which the chart mounts by this name."""
+    def certificate(self) -> str:
+        """The Secret with the certificate of the operator's webhooks, which the chart mounts by this name."""
         return f"{self.fullname}-admission"
+
+    @property
+    def webhooks(self) -> str:
+        """The configurations of the operator's webhooks; not what the chart calls its own, so that each can take the
+        other's place within one update."""
+        return f"{self.release}-operator-admission"
 
     @property
     def prometheus(self) -> str:

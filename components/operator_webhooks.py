@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 
+from .api_objects import mapping
 from .assets import Manifest, load_manifests
 from .names import StackNames
 from .objects import encoded
@@ -17,18 +18,16 @@ from .webhook_certificate import Certificate
 
 def are_ours(values: Mapping[str, Any]) -> bool:
     """Whether the program brings the webhooks: not where the stack's values want the chart's own, or none can be."""
-    operator = values["prometheusOperator"]
-    return (
-        operator.get("enabled", True)
-        and operator.get("tls", {}).get("enabled", True)
-        and not operator["admissionWebhooks"]["enabled"]
-    )
+    operator = mapping(values.get("prometheusOperator"))
+    served = operator.get("enabled", True) and mapping(operator.get("tls")).get("enabled", True)
+    # A key that the stack's values set to null is the chart's own to fill: with webhooks.
+    return bool(served) and not mapping(operator.get("admissionWebhooks")).get("enabled", True)
 
 
 def certificate_secret(names: StackNames, served: pulumi.Output[Certificate]) -> dict[str, Any]:
     """The Secret that the operator's pod mounts, with the keys that the chart tells it to read."""
     metadata = {
-        "name": names.admission,
+        "name": names.certificate,
         "namespace": names.namespace,
         # Another certificate is no use: the webhooks know this one.
         "annotations": {"pulumi.com/patchForce": "true"},
@@ -44,7 +43,7 @@ def webhooks(names: StackNames, served: pulumi.Output[Certificate]) -> list[Mani
     bundle = pulumi.Output.unsecret(served.apply(lambda one: encoded(one.certificate)))
     manifests = load_manifests("kube_prometheus_stack", "webhooks.yaml")
     for manifest in manifests:
-        manifest["metadata"]["name"] = names.admission
+        manifest["metadata"]["name"] = names.webhooks
         for webhook in manifest["webhooks"]:
             webhook["clientConfig"]["service"] |= {"name": names.operator, "namespace": names.namespace}
             webhook["clientConfig"]["caBundle"] = bundle
