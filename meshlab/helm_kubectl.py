@@ -1,6 +1,7 @@
 """One recorded resource at a time, by helm or kubectl, with the waits that the Kubernetes provider would have."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,10 @@ from .recorder import Recorded
 MANAGER = "meshlab"
 APPLY_LIMIT_SECONDS = 60.0
 ROLLOUT_LIMIT_SECONDS = 300.0
-SKIP_AWAIT, WAIT_FOR = "pulumi.com/skipAwait", "pulumi.com/waitFor"
+SKIP_AWAIT, WAIT_FOR, FORCE = "pulumi.com/skipAwait", "pulumi.com/waitFor", "pulumi.com/patchForce"
+NO_CONDITIONS = "conditions accessor error"
+"""What `kubectl wait` says of an object whose status has no conditions yet; it gives up then, and does not wait."""
+PAUSE_SECONDS = 0.2
 
 
 class Cli:
@@ -65,8 +69,20 @@ class Cli:
         """Apply an object server-side and wait as the provider would; false where nothing changed."""
         manifest = manifest_of(resource)
         before = self._resource_version(manifest)
+        annotations = cast(Mapping[str, str], manifest["metadata"].get("annotations") or {})
+        force = ("--force-conflicts",) if annotations.get(FORCE) == "true" else ()
         self._run(
-            [self._kubectl, "apply", "--server-side", "--field-manager", MANAGER, "--validate=strict", "-f", "-"],
+            [
+                self._kubectl,
+                "apply",
+                "--server-side",
+                "--field-manager",
+                MANAGER,
+                "--validate=strict",
+                *force,
+                "-f",
+                "-",
+            ],
             timeout=APPLY_LIMIT_SECONDS,
             stdin=json.dumps(manifest),
         )
@@ -116,13 +132,24 @@ class Cli:
             condition = "condition=Established"
         if condition is not None:
             limit = cast(Mapping[str, str], resource.options.get("timeouts") or {}).get("create", "60s")
-            self._run(
-                [
-                    *(self._kubectl, "wait", f"--for={condition}", f"--timeout={limit}"),
-                    *(f"{manifest['kind'].lower()}/{metadata['name']}", *namespace),
-                ],
-                timeout=float(limit.removesuffix("s")) + APPLY_LIMIT_SECONDS,
-            )
+            self._wait(condition, (f"{manifest['kind'].lower()}/{metadata['name']}", *namespace), limit)
+
+    def _wait(self, condition: str, what: tuple[str, ...], limit: str) -> None:
+        """Wait for a condition of an object; `limit` is as kubectl takes it, in seconds."""
+        seconds = float(limit.removesuffix("s"))
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self._run(
+                    [self._kubectl, "wait", f"--for={condition}", f"--timeout={limit}", *what],
+                    timeout=seconds + APPLY_LIMIT_SECONDS,
+                )
+            except process.CommandFailedError as error:
+                if NO_CONDITIONS not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
+                return
 
     def _resource_version(self, manifest: Mapping[str, Any]) -> str | None:
         # For what it reads from a file, kubectl answers with the object or with a list of it, by its version.

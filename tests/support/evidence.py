@@ -251,7 +251,9 @@ class _Run:
 
     def _validators(self) -> list[Object]:
         return [
-            one for one in self._get("validatingwebhookconfigurations") if "istio.io/rev" in one["metadata"]["labels"]
+            one
+            for one in self._get("validatingwebhookconfigurations")
+            if "istio.io/rev" in one["metadata"].get("labels", {})
         ]
 
     def _all_are_served(self, validators: Iterable[Object]) -> None:
