@@ -14,7 +14,7 @@ from components.charts import package_name
 from components.names import STACK_CHART
 from meshlab import process, toolchain
 from meshlab.critical_path import chain_of
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import find_command
 from meshlab.event_log import log_file, read
 from meshlab.lab import Say, settings_of
 from meshlab.needs import needs_of
@@ -23,6 +23,7 @@ from meshlab.recorder import record
 from . import course
 from .field import Field, fresh_field
 from .inside import engine_profile
+from .tools.engine import driver_on
 from .tools.releases import CRD_CHART, releases
 
 LOOK_SECONDS = 0.05
@@ -43,7 +44,7 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
     """The chain that decided an `up`, CPU seconds of it and of a no-op preview by process and within the engine, and
     helm's own part of the chain."""
     with fresh_field(charts, lambda line: None) as field:
-        config, driver = field.config("up"), _driver(field)
+        config, driver = field.config("up"), driver_on(find_command(field.say), field, "up")
         up_cpu = cpu_by_process(driver.up)
         chain = chain_of(
             read(log_file(course.STACK, field.folder)), needs_of(record(course.STACK, config=config).resources)
@@ -53,7 +54,7 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
         say(f"no-op: {cpu}")
         inside = {"no-op": engine_profile(driver, field, "no-op")}
     with fresh_field(charts, lambda line: None) as field:
-        inside["up"] = engine_profile(_driver(field), field, "up")
+        inside["up"] = engine_profile(driver_on(find_command(field.say), field, "up"), field, "up")
         say(f"within the engine: {inside}")
     with fresh_field(charts, lambda line: None) as field:
         alone = _helm_alone(field)
@@ -75,12 +76,6 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
         "engine": inside,
         "helm_alone": alone,
     }
-
-
-def _driver(field: Field) -> EngineDriver:
-    command = find_command(lambda line: None)
-    config = field.config("up")
-    return EngineDriver(command, field.target, course.STACK, config, lambda line: None, state=field.folder)
 
 
 def cpu_by_process(work: Callable[[], object]) -> dict[str, float]:

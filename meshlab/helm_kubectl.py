@@ -69,19 +69,11 @@ class Cli:
         """Apply an object server-side and wait as the provider would; false where nothing changed."""
         manifest = manifest_of(resource)
         before = self._resource_version(manifest)
-        annotations = cast(Mapping[str, str], manifest["metadata"].get("annotations") or {})
-        force = ("--force-conflicts",) if annotations.get(FORCE) == "true" else ()
+        force = ("--force-conflicts",) if _annotations(manifest).get(FORCE) == "true" else ()
         self._run(
             [
-                self._kubectl,
-                "apply",
-                "--server-side",
-                "--field-manager",
-                MANAGER,
-                "--validate=strict",
-                *force,
-                "-f",
-                "-",
+                *(self._kubectl, "apply", "--server-side", "--field-manager", MANAGER),
+                *("--validate=strict", *force, "-f", "-"),
             ],
             timeout=APPLY_LIMIT_SECONDS,
             stdin=json.dumps(manifest),
@@ -117,7 +109,7 @@ class Cli:
 
     def _await(self, resource: Recorded, manifest: Mapping[str, Any]) -> None:
         metadata = manifest["metadata"]
-        annotations = cast(Mapping[str, str], metadata.get("annotations") or {})
+        annotations = _annotations(manifest)
         if annotations.get(SKIP_AWAIT) == "true":
             return
         namespace = ("--namespace", metadata["namespace"]) if "namespace" in metadata else ()
@@ -163,6 +155,10 @@ class Cli:
 
     def _run(self, args: list[Any], *, timeout: float, stdin: str = "") -> process.Completed:
         return process.run(args, timeout=timeout, env=self._env, stdin=stdin)
+
+
+def _annotations(manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    return cast(Mapping[str, str], manifest["metadata"].get("annotations") or {})
 
 
 def manifest_of(resource: Recorded) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from .lab import (
     embedded_target,
     named_target,
     overlaid,
-    running_embedded,
     settings_of,
 )
 
@@ -40,11 +39,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
     parser.add_argument("--no-engine", action="store_true", help="use helm and kubectl even where Pulumi can be had")
-
-
-def embedded_cluster_runs() -> bool:
-    """Whether the embedded cluster is there."""
-    return running_embedded() is not None
 
 
 def open_session(args: argparse.Namespace, say: Say) -> Session:

@@ -3,9 +3,13 @@
 import shlex
 from collections.abc import Sequence
 
-from meshlab import process
-from meshlab.engine import EngineMissingError, find_command
+from pulumi import automation as auto
 
+from meshlab import process
+from meshlab.engine import EngineDriver, EngineMissingError, find_command
+
+from .. import course
+from ..field import Field
 from .tool import MissingError, Tool
 
 COMMON = ("--non-interactive", "--color", "never")
@@ -34,6 +38,11 @@ class EngineTool(Tool):
     @classmethod
     def ensure(cls) -> dict[str, str]:
         return ensure_engine()
+
+
+def driver_on(command: auto.PulumiCommand, field: Field, phase: str) -> EngineDriver:
+    """The lab's driver on a field: it writes the project's folder with the phase's settings, and makes the stack."""
+    return EngineDriver(command, field.target, course.STACK, field.config(phase), field.say, state=field.folder)
 
 
 def line_for(phase: str, command: str, stack: str) -> str:

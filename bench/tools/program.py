@@ -5,12 +5,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import find_command
 from meshlab.recorder import ROOT
 
 from .. import course
 from ..field import Field
-from .engine import COMMON, EngineTool, line_for
+from .engine import COMMON, EngineTool, driver_on, line_for
 from .tool import Script
 
 
@@ -47,15 +47,7 @@ class Pulumi(EngineTool):
         return [line_for(phase, self._command.command, course.STACK)]
 
     def _script(self, phase: str, lines: list[str]) -> Script:
-        # The driver writes the project folder with the phase's settings, and makes the stack at the first time.
-        driver = EngineDriver(
-            self._command,
-            self._field.target,
-            course.STACK,
-            self._field.config(phase),
-            self._field.say,
-            state=self._field.folder,
-        )
+        driver = driver_on(self._command, self._field, phase)
         workspace = driver.stack.workspace
         return Script(lines, env={**workspace.env_vars, "PULUMI_EXPERIMENTAL": "true"}, cwd=Path(workspace.work_dir))
 

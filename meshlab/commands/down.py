@@ -8,10 +8,10 @@ from components.cluster_api import ClusterApi
 
 from .. import cluster
 from ..canary.leaving import orphaned
-from ..lab import EMBEDDED, STATE, settings_of
+from ..lab import EMBEDDED, STATE, running_embedded, settings_of
 from ..removal.left import lines
 from ..removal.removal import Approve, Removal
-from ..session import add_options, embedded_cluster_runs, open_session
+from ..session import add_options, open_session
 from .up import say
 
 LEFTOVERS = 2
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Remove the stack: 0 where nothing is left but what is kept on purpose, 2 where something is."""
-    if args.cluster is None and not embedded_cluster_runs():
+    if args.cluster is None and running_embedded() is None:
         say("nothing to remove: the embedded cluster is not running (name another one with CLUSTER=<context>)")
         return 0
     session = open_session(args, say)

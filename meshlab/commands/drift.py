@@ -11,8 +11,8 @@ from ..drift import report
 from ..drift.finding import Finding, What
 from ..drift.inspection import Inspection
 from ..drift.look import Seen
-from ..lab import Say, no_cluster
-from ..session import add_options, embedded_cluster_runs, open_session
+from ..lab import Say, no_cluster, running_embedded
+from ..session import add_options, open_session
 
 DRIFT = 2
 
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and put back where asked to: 0 where nothing differs (any more), 2 where something does."""
     say: Say = partial(_say, sys.stderr if args.json else sys.stdout)
-    if args.cluster is None and not embedded_cluster_runs():
+    if args.cluster is None and running_embedded() is None:
         raise DriftError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)

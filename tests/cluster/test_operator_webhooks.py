@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 
 from meshlab import toolchain
-from meshlab.cluster import CLUSTER_TOOLS, Cluster, Network
+from meshlab.cluster import CLUSTER_TOOLS, Cluster
 from meshlab.engineless import EnginelessDriver
 from meshlab.lab import Target, overlaid
 from tests.support.charts import chart_folder
+from tests.support.evidence import NAMESPACE, NETWORK
 from tests.support.inventory import objects
 from tests.support.netns import network_namespace
 from tests.support.prometheus import PROGRAMS, operator
 from tests.support.waiting import eventually
 
-NETWORK = Network(services="10.96.0.0/16", pods="10.244.0.0/16")
-NAMESPACE = "prometheus"
 WRONG = "could not parse expression"
 SECRET = "prom-kube-prometheus-stack-admission"
 # Monitoring alone: nothing of the mesh answers here, and its injector would keep pods from being created.
@@ -56,7 +55,7 @@ def answering(cluster: Cluster, tmp_path: Path) -> Iterator[Cluster]:
 
 def serving(cluster: Cluster, folder: Path) -> list[str]:
     """The options that the chart gives the operator's container, with the Secret in a folder of this test."""
-    (secret,) = objects(cluster, "secrets", "-n", NAMESPACE, f"--field-selector=metadata.name={SECRET}")
+    (secret,) = objects(cluster, "secret", SECRET, "-n", NAMESPACE)
     for name in ("cert", "key"):
         (folder / name).write_bytes(base64.b64decode(secret["data"][name]))
     files = (f"--web.{name}-file={folder / name}" for name in ("cert", "key"))

@@ -10,11 +10,10 @@ import pytest
 from components.cluster_api import ClusterApi
 from meshlab.canary import report
 from meshlab.canary.plan import roll_plan
-from meshlab.engine import EngineDriver, find_command
 from meshlab.lab import LabError, Outcome, settings_of
 from tests.support import meshed
 from tests.support.inventory import objects
-from tests.support.lab import Lab, changed, running_lab
+from tests.support.lab import Lab, changed, driver, running_lab
 from tests.support.rolling_record import RollingRecord
 
 OLD, NEW = "1-17", "1-30"
@@ -50,10 +49,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*teams, *workloads]})
         lab.cluster.kubectl("apply", "-f", "-", stdin=manifests)
         yield lab
-
-
-def driver(lab: Lab, **over: Any) -> EngineDriver:
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
 
 
 def of(*namespaces: str) -> set[str]:

@@ -5,29 +5,23 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from meshlab import process
 from meshlab.critical_path import chain_of
-from meshlab.engine import EngineDriver, find_command
 from meshlab.event_log import log_file, read
 from meshlab.lab import LabError, Outcome
 from meshlab.needs import needs_of
 from meshlab.recorder import Recording
 from tests.support.inventory import inventory, objects
-from tests.support.lab import Lab, changed, documented, running_lab
+from tests.support.lab import Lab, changed, documented, driver, running_lab
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("engine"), "engine") as lab:
         yield lab
-
-
-def driver(lab: Lab, **over: Any) -> EngineDriver:
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
 
 
 def actions(outcome: Outcome) -> dict[str, str]:

@@ -6,9 +6,8 @@ import pytest
 
 from meshlab.drift.finding import Finding
 from meshlab.drift.inspection import Inspection
-from meshlab.engine import EngineDriver, find_command
 from tests.support.hand_edits import all_edits
-from tests.support.lab import Lab, changed, running_lab
+from tests.support.lab import Lab, changed, driver, running_lab
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +20,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def inspection(lab: Lab) -> Inspection:
     return Inspection(driver(lab), lab.stack, lab.config(), lab.cluster.kubeconfig, lab.say)
-
-
-def driver(lab: Lab) -> EngineDriver:
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(), lab.say, state=lab.folder)
 
 
 def told(findings: tuple[Finding, ...]) -> list[str]:
@@ -52,9 +47,7 @@ def test_it_is_all_put_back_and_a_preview_after_it_has_no_changes(lab: Lab, insp
 
 
 def test_a_later_change_of_what_was_put_back_meets_no_conflict(lab: Lab) -> None:
-    over = {"sampleApps": {"enabled": False}}
-    config = lab.config(**over)
-    outcome = EngineDriver(find_command(lab.say), lab.target, lab.stack, config, lab.say, state=lab.folder).up()
+    outcome = driver(lab, sampleApps={"enabled": False}).up()
     assert "sample-apps-web-api-deployment" in changed(outcome)
 
 

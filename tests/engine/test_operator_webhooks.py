@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from meshlab.engine import EngineDriver, find_command
 from meshlab.lab import Outcome
 from tests.support.inventory import objects
-from tests.support.lab import Lab, changed, running_lab
+from tests.support.lab import Lab, changed, driver, running_lab
 
 THE_CHARTS = {"monitoring": {"values": {"prometheusOperator": {"admissionWebhooks": {"enabled": True}}}}}
 CONFIGURATIONS = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
@@ -30,10 +29,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-def driver(lab: Lab, **over: Any) -> EngineDriver:
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
-
-
 def up(lab: Lab, **over: Any) -> set[str]:
     """Which resources an `up` changed, after which a preview has nothing to say."""
     one = driver(lab, **over)
@@ -49,7 +44,7 @@ def configurations(lab: Lab) -> list[str]:
 
 
 def secret(lab: Lab) -> dict[str, str]:
-    (found,) = objects(lab.cluster, "secrets", "-n", "prometheus", f"--field-selector=metadata.name={SECRET}")
+    (found,) = objects(lab.cluster, "secret", SECRET, "-n", "prometheus")
     return found["data"]
 
 
@@ -74,9 +69,9 @@ def test_the_program_takes_its_place_and_its_secret(lab: Lab) -> None:
 
 def test_another_secret_is_another_certificate_everywhere_and_rolls_nothing(lab: Lab) -> None:
     before, one = secret(lab)["cert"], driver(lab)
-    (urn,) = (each["urn"] for each in one._resources() if each["urn"].endswith("::monitoring-admission-secret"))
-    done = one.stack.up(replace=[urn], color="never").summary.resource_changes or {}
-    assert {what: number for what, number in done.items() if what != "same"} == {"replace": 1, "update": 3}
+    done = one.stack.up(replace=one._urns(["monitoring-admission-secret"]), color="never")
+    changes = done.summary.resource_changes or {}
+    assert {what: number for what, number in changes.items() if what != "same"} == {"replace": 1, "update": 3}
     assert secret(lab)["cert"] != before
     assert not one.preview().changed
 

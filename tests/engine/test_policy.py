@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from meshlab.cluster import Cluster
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
 from meshlab.lab import LabError, Outcome
 from meshlab.recorder import record
 from meshlab.toolchain import ToolsMissingError
 from tests.support.inventory import inventory
 from tests.support.lab import Lab
+from tests.support.lab import driver as engine_driver
 
 PASSWORD = "hunter2hunter2"
 BAD: dict[str, Any] = {
@@ -35,8 +36,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def driver(lab: Lab, monitoring: dict[str, Any], **policy: Any) -> EngineDriver:
-    config = lab.config(monitoring=monitoring, policy=policy)
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, config, lab.say, state=lab.folder)
+    return engine_driver(lab, monitoring=monitoring, policy=policy)
 
 
 def told(lines: str) -> list[str]:

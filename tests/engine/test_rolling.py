@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from meshlab.commands.recover import Options, recover
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
 from tests.support import many_workloads as many
 from tests.support import meshed
 from tests.support.interruption import kill_engine
 from tests.support.lab import Lab, changed
+from tests.support.lab import driver as engine_driver
 from tests.support.rolling_record import RollingRecord
 
 pytestmark = pytest.mark.timeout(1800)
@@ -24,8 +25,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def driver(lab: Lab, tag: str) -> EngineDriver:
-    config = lab.config(**many.stack(tag))
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, config, lab.say, state=lab.folder)
+    return engine_driver(lab, **many.stack(tag))
 
 
 def test_moving_the_tag_is_two_changes_in_one_preview(lab: Lab) -> None:

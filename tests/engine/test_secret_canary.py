@@ -28,6 +28,7 @@ from meshlab.toolchain import ToolsMissingError
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.inventory import objects
 from tests.support.lab import Lab
+from tests.support.lab import driver as engine_driver
 
 LOGGED: dict[str, Any] = {"log_verbosity": 9, "log_to_std_err": True, "log_flow": True, "debug": True, "color": "never"}
 # What the password passes through, from where it is made to the Secret and the stack's output.
@@ -44,8 +45,7 @@ class Run:
     password: str = ""
 
     def driver(self, **over: Any) -> EngineDriver:
-        lab = self.lab
-        return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
+        return engine_driver(self.lab, **over)
 
     def operate(self, name: str, operation: Any, **options: Any) -> Any:
         """Run an operation of the Automation API; its output, log and events are kept."""

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from meshlab.engine import EngineDriver, find_command
 from meshlab.lab import LabError
 from meshlab.recorder import record
 from tests.support.inventory import inventory, objects
-from tests.support.lab import Lab, changed, documented, running_lab
+from tests.support.lab import Lab, changed, documented, driver, running_lab
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 LEVELS = ("privileged", "baseline", "restricted")
@@ -21,10 +19,6 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder: Path = tmp_path_factory.mktemp(request.param)
     with running_lab(folder, request.param, request.param) as lab:
         yield lab
-
-
-def driver(lab: Lab, **over: Any) -> EngineDriver:
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
 
 
 def only(lab: Lab, stack: str) -> None:

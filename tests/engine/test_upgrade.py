@@ -12,10 +12,9 @@ import pytest
 from meshlab import process, toolchain
 from meshlab.doctor.examination import Question, examine
 from meshlab.doctor.finding import Finding, Level
-from meshlab.engine import EngineDriver, find_command
 from meshlab.lab import LabError, Outcome
 from tests.support.inventory import objects
-from tests.support.lab import Lab, changed, documented, running_lab
+from tests.support.lab import Lab, changed, documented, driver, running_lab
 
 NEW = {
     "istio": {
@@ -36,10 +35,6 @@ CUSTOM = (
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("upgrade"), "upgrade", over=NEW) as lab:
         yield lab
-
-
-def driver(lab: Lab, **over: Any) -> EngineDriver:
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
 
 
 @pytest.fixture(scope="module")
