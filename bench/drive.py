@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
 from meshlab.lab import LabError, Target
 
 
@@ -17,7 +18,7 @@ def main(method: str, task_file: str) -> int:
     target = Target(Path(task["kubeconfig"]), embedded=True, label="bench")
     try:
         driver = EngineDriver(
-            find_command(print), target, task["stack"], task["config"], print, state=Path(task["state"])
+            find_engine(print), target, task["stack"], task["config"], print, state=Path(task["state"])
         )
         outcome = {"up": driver.up, "preview": driver.preview, "down": driver.down}[method]()
     except LabError as error:

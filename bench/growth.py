@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
 from meshlab.lab import Say, overlaid
 from meshlab.recorder import ROOT
 
@@ -80,13 +81,13 @@ def _recorded(dimension: Dimension, value: int, project: Path, repetitions: int)
 
 def _previewed(field: Field, dimension: Dimension, value: int, project: Path, repetitions: int) -> dict[str, Any]:
     over = {**overlay("up"), **dimension.overlay(value), "charts": {"source": str(field.charts)}}
-    command = find_command(field.say)
+    engine = find_engine(field.say)
     _lead_to(project, field.folder)
-    driver = EngineDriver(command, field.target, STACK, overlaid(STACK, over), field.say, state=field.folder)
+    driver = EngineDriver(engine, field.target, STACK, overlaid(STACK, over), field.say, state=field.folder)
     workspace = driver.stack.workspace
 
     def run(phase: str, env: Mapping[str, str]) -> Usage:
-        line = line_for(phase, command.command, STACK)
+        line = line_for(phase, engine.program, STACK)
         return measured(["/bin/sh", "-c", line], cwd=Path(workspace.work_dir), env={**workspace.env_vars, **env})
 
     run("up", UNMEASURED)

@@ -14,7 +14,7 @@ from components.charts import package_name
 from components.names import STACK_CHART
 from meshlab import process, toolchain
 from meshlab.critical_path import chain_of
-from meshlab.engine import find_command
+from meshlab.engine_programs import find_engine
 from meshlab.event_log import log_file, read
 from meshlab.lab import Say, settings_of
 from meshlab.needs import needs_of
@@ -44,7 +44,7 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
     """The chain that decided an `up`, CPU seconds of it and of a no-op preview by process and within the engine, and
     helm's own part of the chain."""
     with fresh_field(charts, lambda line: None) as field:
-        config, driver = field.config("up"), driver_on(find_command(field.say), field, "up")
+        config, driver = field.config("up"), driver_on(find_engine(field.say), field, "up")
         up_cpu = cpu_by_process(driver.up)
         chain = chain_of(
             read(log_file(course.STACK, field.folder)), needs_of(record(course.STACK, config=config).resources)
@@ -54,7 +54,7 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
         say(f"no-op: {cpu}")
         inside = {"no-op": engine_profile(driver, field, "no-op")}
     with fresh_field(charts, lambda line: None) as field:
-        inside["up"] = engine_profile(driver_on(find_command(field.say), field, "up"), field, "up")
+        inside["up"] = engine_profile(driver_on(find_engine(field.say), field, "up"), field, "up")
         say(f"within the engine: {inside}")
     with fresh_field(charts, lambda line: None) as field:
         alone = _helm_alone(field)

@@ -1,70 +1,40 @@
-"""The real Pulumi engine, by its Automation API: found or downloaded, with a local backend that needs no account."""
+"""The Pulumi engine, by its Automation API: it runs the program inline, on a local backend that needs no account."""
 
 import json
 import os
 import re
-import shutil
+import sys
 import threading
 import time
 from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import yaml
 from pulumi import automation as auto
 from pulumi.automation import events
-from semver import VersionInfo
+from pulumi.automation._stack import StackInitMode  # the constructors that need no mode make no class of ours
 
+from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, settings_of
+from policy.pack.subjects import subject_of
 
-from . import process, toolchain
+from . import inline, process
+from .engine_programs import Engine, pulumi_home
 from .engine_secrets import BACKEND, key_service, passphrase_environment
 from .event_log import EventLog, log_file
 from .lab import STATE, LabError, Outcome, Say, Step, Target, write_private
-from .recorder import PASSWORD, ROOT
+from .recorder import PASSWORD, ROOT, ProgramError, Recording, record
+from .rendering.masking import GENERATED
 
-PULUMI_VERSION = "3.260.0"  # renovate: datasource=github-releases depName=pulumi/pulumi
-PROVIDERS = ("kubernetes", "random")
-POLICY_PACKS = [str(ROOT / "policy")]
-DOWNLOAD_LIMIT_SECONDS = 600.0
 STATE_LIMIT_SECONDS = 60.0
 """How long the backend may take to answer."""
 _NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")
-
-
-class EngineMissingError(Exception):
-    """No Pulumi engine can be had here; the message says what was tried."""
-
-
-def find_command(say: Say) -> auto.PulumiCommand:
-    """The Pulumi CLI with the program's providers.
-
-    Raises EngineMissingError where one of them is neither there nor to be downloaded.
-    """
-    command = find_cli(say)
-    for provider in PROVIDERS:
-        _ensure_provider(command, provider, pulumi_home())
-    return command
-
-
-def find_cli(say: Say) -> auto.PulumiCommand:
-    """The Pulumi CLI: from PATH, else downloaded once by the Automation API's installer at a pinned version.
-
-    Raises EngineMissingError where there is neither.
-    """
-    try:
-        return auto.PulumiCommand(skip_version_check=True)
-    except Exception:  # the SDK raises whatever its first run of the CLI raises
-        say(f"engine: no pulumi on PATH; downloading {PULUMI_VERSION}")
-    try:
-        return auto.PulumiCommand.install(
-            root=str(pulumi_home() / "versions" / PULUMI_VERSION), version=VersionInfo.parse(PULUMI_VERSION)
-        )
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise EngineMissingError(f"no pulumi on PATH, and its download failed ({reason})") from None
 
 
 def engine_environment(state: Path) -> dict[str, str]:
@@ -80,71 +50,74 @@ def engine_environment(state: Path) -> dict[str, str]:
     }
 
 
-def pulumi_home() -> Path:
-    """Where plugins and a downloaded CLI lie: with the other tools, so that the user's own ~/.pulumi stays as it is."""
-    return toolchain.cache_folder().parent / "pulumi"
-
-
-def _ensure_provider(command: auto.PulumiCommand, provider: str, home: Path) -> None:
-    if shutil.which(f"pulumi-resource-{provider}") or any((home / "plugins").glob(f"resource-{provider}-v*")):
-        return
-    try:
-        process.run(
-            [command.command, "plugin", "install", "resource", provider],
-            timeout=DOWNLOAD_LIMIT_SECONDS,
-            env={"PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"},
-        )
-    except process.ProcessError as error:
-        raise EngineMissingError(f"no provider {provider} for pulumi, and its download failed ({error})") from None
-
-
 class EngineDriver:
     """One stack on the real engine. State, passphrase and the effective stack file lie in the state folder."""
 
     def __init__(
         self,
-        command: auto.PulumiCommand,
+        engine: Engine,
         target: Target,
         stack: str,
         config: Mapping[str, Any],
         say: Say,
         state: Path = STATE,
     ) -> None:
-        self._say = say
+        self._say, self._name, self._config = say, stack, config
         self._folder = state / "stacks" / stack
         self._log = log_file(stack, state)
-        source = self._write_project(stack, config)
-        env = {**engine_environment(state), "KUBECONFIG": str(target.kubeconfig)}
+        source = self._write_project(stack, config, engine)
         service = key_service(source)
-        env |= passphrase_environment(stack, service, state)
-        workspace = auto.LocalWorkspace(
-            work_dir=str(self._folder), pulumi_command=command, env_vars=env, secrets_provider=service
+        env = {
+            **engine_environment(state),
+            **passphrase_environment(stack, service, state),
+            "KUBECONFIG": str(target.kubeconfig),
+            "PULUMI_PYTHON_CMD": sys.executable,
+            "PYTHONPATH": str(ROOT),
+        }
+        if engine.older:
+            # All that it does to these commands: the engine does not compare a provider's version with its SDK's.
+            env["PULUMI_DEV"] = "true"
+        self._workspace = auto.LocalWorkspace(
+            work_dir=str(self._folder), pulumi_command=engine.command, env_vars=env, secrets_provider=service
         )
-        self.stack = auto.Stack.create_or_select(stack, workspace)
-        self._strict = settings_of(config.get(f"{PROJECT}:{SECTION}")).enforcement == "mandatory"
+        self.stack = InlineStack(stack, self._workspace, StackInitMode.CREATE_OR_SELECT)
+        self.stack.environment = {"KUBECONFIG": str(target.kubeconfig)}
+        self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
+
+    @cached_property
+    def recording(self) -> Recording:
+        """What the program registers with these settings; in place of what is secret, a mark.
+
+        Raises LabError where it refuses them.
+        """
+        try:
+            return record(self._name, config=self._config, generated=GENERATED, masked=True)
+        except ProgramError as error:
+            raise LabError(f"{error}\nnothing was changed") from None
 
     def up(self) -> Outcome:
         """Run `pulumi up`, and keep when each resource was begun and done.
 
-        Raises LabError with what the engine reported where it fails.
+        Raises LabError before anything is changed where the program refuses its settings or breaks a mandatory policy,
+        and with what the engine reported where it fails.
         """
-        if self._strict:
-            # A broken rule that only `up` meets would stop it half-way.
-            check = _Watch(None)
-            with check.failures("preview"):
-                self.stack.preview(on_event=check.see, color="never", policy_packs=POLICY_PACKS)
+        self._judge()
         with EventLog(self._log) as log:
             watch = _Watch(self._say, log)
             with watch.failures("up"):
-                result = self.stack.up(on_event=watch.see, color="never", policy_packs=POLICY_PACKS)
-        return Outcome(watch.steps(), {name: output.value for name, output in result.outputs.items()})
+                self.stack.up(on_event=watch.see, color="never")
+        return Outcome(watch.steps(), self._outputs())
 
-    def preview(self) -> Outcome:
-        """Run `pulumi preview`, with what changes inside each resource where there is something to compare with."""
+    def preview(self, *, expect_no_changes: bool = False) -> Outcome:
+        """Run `pulumi preview`, with what changes inside each resource where there is something to compare with.
+
+        Raises LabError as `up` does, and where it was to find no changes and did.
+        """
+        self._judge()
         watch = _Watch(None)
         with watch.failures("preview"):
             result = self.stack.preview(
-                on_event=watch.see, color="never", diff=self._was_up(), policy_packs=POLICY_PACKS
+                on_event=watch.see, color="never", diff=self._was_up(), expect_no_changes=expect_no_changes
             )
         self._say(result.stdout)
         return Outcome(watch.steps(), {})
@@ -155,7 +128,7 @@ class EngineDriver:
         watch = _Watch(self._say)
         with watch.failures("destroy"):
             self.stack.destroy(on_event=watch.see, color="never")
-        self.stack.workspace.remove_stack(self.stack.name)
+        self._workspace.remove_stack(self.stack.name)
         return Outcome(watch.steps(), {})
 
     def restore(self, names: Collection[str]) -> Outcome:
@@ -170,12 +143,28 @@ class EngineDriver:
         found = {one["urn"].rsplit("::", 1)[-1]: one for one in self._resources() if one["type"] == PASSWORD}
         return {name: json.loads(one["outputs"]["result"]["plaintext"]) for name, one in found.items()}
 
+    def _judge(self) -> None:
+        """Hold the program to the policies. A broken rule that only `up` met would stop it half-way."""
+        subjects = [subject_of(one.type, one.inputs, one.urn) for one in self.recording.resources]
+        broken = violations([one for one in subjects if one is not None], self._policy)
+        lines = [f"{one.rule}: {one.subject.label}: {one.message}" for one in broken]
+        if lines and self._policy.enforcement == "mandatory":
+            raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
+        for line in lines:
+            self._say(f"  policy (advisory) {line}")
+
     def _was_up(self) -> bool:
-        """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
-        workspace = self.stack.workspace
-        asked = [workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self.stack.name]
-        answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=Path(workspace.work_dir), env=workspace.env_vars)
-        return bool(json.loads(answer.stdout))
+        """Whether there is something to compare with."""
+        return bool(self._asked("output", "--json"))
+
+    def _outputs(self) -> dict[str, Any]:
+        return self._asked("output", "--json", "--show-secrets")
+
+    def _asked(self, *words: str) -> dict[str, Any]:
+        """What `pulumi stack` says in JSON. The SDK would ask twice, once without secrets and once with."""
+        asked = [self._workspace.pulumi_command.command, "stack", *words, "--stack", self._name]
+        answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=self._folder, env=self._workspace.env_vars)
+        return cast(dict[str, Any], json.loads(answer.stdout))
 
     def _refuse_protected(self) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
@@ -192,7 +181,7 @@ class EngineDriver:
     def _urns(self, names: Collection[str]) -> list[str]:
         return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
 
-    def _write_project(self, stack: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    def _write_project(self, stack: str, config: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
         """A project folder that leads back to the program, so that the committed stack file is never written to.
 
         Returns what the committed file says.
@@ -204,6 +193,10 @@ class EngineDriver:
         project = cast(dict[str, Any], yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8")))
         project["main"] = "program"
         project["runtime"] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")}}
+        # Of what it finds on PATH, the engine tells at every run that it did.
+        project["plugins"] = {
+            "providers": [{"name": name, "path": str(folder)} for name, folder in sorted(engine.plugins.items())]
+        }
         (self._folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
         own = self._folder / f"Pulumi.{stack}.yaml"
         # The salt of the secrets is the engine's: it writes it into the stack file and needs it again.
@@ -211,6 +204,38 @@ class EngineDriver:
         source = cast(dict[str, Any], yaml.safe_load((ROOT / own.name).read_text(encoding="utf-8")))
         write_private(own, yaml.safe_dump({**before, **source, "config": dict(config)}, sort_keys=False))
         return source
+
+
+class InlineStack(auto.Stack):
+    """A stack of the Automation API that runs the program in this process, anew for each operation."""
+
+    environment: Mapping[str, str] = MappingProxyType({})
+    """What the program is to find in its environment."""
+    _quick = False
+
+    def up(self, **options: Any) -> auto.UpResult:  # type: ignore[override]
+        """`pulumi up`. The result has no outputs and no history, which the SDK would ask three more commands for."""
+        with inline.program(self.environment) as program:
+            self._quick = True
+            try:
+                return super().up(program=program, **options)
+            finally:
+                self._quick = False
+
+    def preview(self, **options: Any) -> auto.PreviewResult:  # type: ignore[override]
+        """`pulumi preview`."""
+        with inline.program(self.environment) as program:
+            return super().preview(program=program, **options)
+
+    def outputs(self) -> auto.OutputMap:
+        """The stack's outputs."""
+        return {} if self._quick else super().outputs()
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary | None:
+        """The last update."""
+        if self._quick:
+            return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
+        return super().info(show_secrets)
 
 
 def _lines_of(error: auto.CommandError) -> list[str]:
@@ -237,7 +262,6 @@ class _Watch:
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
         self._errors: list[str] = []
-        self._advice: list[str] = []
         self._lock = threading.Lock()
 
     def see(self, event: events.EngineEvent) -> None:
@@ -252,8 +276,6 @@ class _Watch:
             diagnostic = event.diagnostic_event
             if diagnostic is not None and diagnostic.severity == "error":
                 self._errors.append(_COLOURS.sub("", diagnostic.message).strip())
-            if event.policy_event is not None:
-                self._broken(event.policy_event)
 
     def steps(self) -> tuple[Step, ...]:
         """Every resource that the operation has dealt with, in the order of completion."""
@@ -271,15 +293,6 @@ class _Watch:
             # The engine's own closing lines say only that there was an error.
             told = [line for line in told if not line.startswith(_NOTHING_SAID)] or told
             raise LabError("\n".join([*told, f"pulumi {operation} stopped; what was done so far is kept"])) from None
-
-    def _broken(self, violation: events.PolicyEvent) -> None:
-        # The message begins with the policy's description; what is wrong is its last line.
-        line = f"{violation.policy_name}: {_COLOURS.sub('', violation.message).strip().splitlines()[-1].strip()}"
-        if violation.enforcement_level == "mandatory":
-            self._errors.append(line)
-        elif self._say is not None and line not in self._advice:
-            self._advice.append(line)
-            self._say(f"  policy (advisory) {line}")
 
     def _finished(self, metadata: events.StepEventMetadata) -> None:
         name, action = metadata.urn.rsplit("::", 1)[-1], str(metadata.op.value)

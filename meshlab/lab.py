@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import yaml
 
@@ -51,22 +51,6 @@ class Outcome:
     def changed(self) -> list[Step]:
         """The steps that changed something."""
         return [step for step in self.steps if step.action != "same"]
-
-
-class Driver(Protocol):
-    """Something that makes a cluster be as the program says."""
-
-    def up(self) -> Outcome:
-        """Bring the stack up, or to its present settings."""
-        ...
-
-    def preview(self) -> Outcome:
-        """Say what `up` would do; changes nothing."""
-        ...
-
-    def down(self) -> Outcome:
-        """Remove the stack."""
-        ...
 
 
 @dataclass(frozen=True)

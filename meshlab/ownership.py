@@ -3,9 +3,7 @@
 One cluster has one stack: Istio's charts want the namespace istio-system and names of the whole cluster.
 """
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from components.names import OWNER_ANNOTATION
@@ -13,10 +11,7 @@ from components.names import OWNER_ANNOTATION
 from .drift.api import LiveCluster
 from .drift.copies import helm_owner
 from .engine import EngineDriver
-from .engineless import state_file
-from .lab import PROJECT, STATE, Driver
-from .recorder import record
-from .rendering.masking import GENERATED
+from .lab import PROJECT
 from .rendering.releases import RELEASE
 from .session import Session
 from .verify.access import Resource
@@ -32,16 +27,16 @@ class OwnershipError(Exception):
     """Something that the stack needs is somebody else's; the message is one line."""
 
 
-def refuse_strangers(session: Session, stack: str, state: Path = STATE) -> None:
+def refuse_strangers(session: Session, stack: str) -> None:
     """Raise OwnershipError where a namespace or a CRD of the stack is there and not its own."""
     cluster = LiveCluster(session.target.kubeconfig)
-    resources = record(stack, config=session.config, generated=GENERATED, masked=True).resources
+    resources = session.driver.recording.resources
     me = f"{PROJECT}/{stack}"
     wanted = [str(one.inputs["metadata"]["name"]) for one in resources if one.type == NAMESPACE]
     live = {name_of(one): one for one in cluster.list(NAMESPACES)}
     strange = [name for name in wanted if name in live]
     if strange:
-        known = state_namespaces(session.driver, stack, state)
+        known = state_namespaces(session.driver)
         for name in (name for name in strange if name not in known):
             owner = annotations_of(live[name]).get(OWNER_ANNOTATION)
             # Whoever has the same name and another state: an interrupted run, which `recover` mends.
@@ -61,16 +56,10 @@ def refuse_strangers(session: Session, stack: str, state: Path = STATE) -> None:
             )
 
 
-def state_namespaces(driver: Driver, stack: str, state: Path = STATE) -> set[str]:
-    """The namespaces that the driver's own state says it has made; none where it has no state of the stack."""
-    if isinstance(driver, EngineDriver):
-        deployment = cast(Mapping[str, Any], driver.stack.export_stack().deployment or {})
-        resources = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
-        pending = cast(list[Mapping[str, Any]], deployment.get("pending_operations") or [])
-        found = [*resources, *(one["resource"] for one in pending)]
-        return {str(one["inputs"]["metadata"]["name"]) for one in found if one["type"] == NAMESPACE}
-    file = state_file(stack, state)
-    if not file.is_file():
-        return set()
-    applied = cast(Mapping[str, Any], json.loads(file.read_text(encoding="utf-8")).get("applied") or {})
-    return {str(one["inputs"]["metadata"]["name"]) for one in applied.values() if one["type"] == NAMESPACE}
+def state_namespaces(driver: EngineDriver) -> set[str]:
+    """The namespaces that the engine's state says it has made; none where it has no state of the stack."""
+    deployment = cast(Mapping[str, Any], driver.stack.export_stack().deployment or {})
+    resources = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
+    pending = cast(list[Mapping[str, Any]], deployment.get("pending_operations") or [])
+    found = [*resources, *(one["resource"] for one in pending)]
+    return {str(one["inputs"]["metadata"]["name"]) for one in found if one["type"] == NAMESPACE}

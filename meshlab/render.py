@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import toolchain
-from .helm_kubectl import manifest_of
+from .manifests import manifest_of
 from .recorder import ROOT, Recorded, record, stack_config
 from .rendering.charts import ChartFiles, Charts
 from .rendering.helm import Helm, Target, asks_api_versions

@@ -4,12 +4,12 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+from .cluster.embedded import CLUSTER_TOOLS
 from .doctor.identity import refuse_another
-from .engine import EngineDriver, EngineMissingError, find_command
-from .engineless import EnginelessDriver
+from .engine import EngineDriver
+from .engine_programs import find_engine
 from .lab import (
     Config,
-    Driver,
     Say,
     Target,
     chosen_charts,
@@ -25,7 +25,7 @@ class Session:
     """The cluster, the driver, and what has to be said first and last about either."""
 
     target: Target
-    driver: Driver
+    driver: EngineDriver
     announcements: tuple[str, ...]
     config: Config
     """The stack's config as it is in force here: with the charts that were chosen, and what the cluster cannot do."""
@@ -38,24 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
     parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
-    parser.add_argument("--no-engine", action="store_true", help="use helm and kubectl even where Pulumi can be had")
 
 
 def open_session(args: argparse.Namespace, say: Say) -> Session:
     """Choose charts, cluster and driver, in that order, and announce what stands in for what."""
     charts, announcements = chosen_charts(args.stack, args.charts, say)
-    command = None
-    try:
-        command = None if args.no_engine else find_command(say)
-    except EngineMissingError as error:
-        announcements.append(
-            f"No Pulumi engine: {error}; applying the recorded resources with helm and kubectl instead."
-        )
-    if args.no_engine:
-        announcements.append(
-            "Asked not to use the Pulumi engine: applying the recorded resources with helm and kubectl."
-        )
-    for line in announcements:
+    engine = find_engine(say, also=["helm", *(CLUSTER_TOOLS if args.cluster is None else ("kubectl",))])
+    for line in (engine.told(), *announcements):
         say(line)
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
     overlay: dict[str, Any] = dict(charts)
@@ -64,9 +53,5 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
         overlay["kiali"] = {"awaitReady": False}
     config = overlaid(args.stack, overlay)
     refuse_another(settings_of(args.stack, config), target, say)
-    driver: Driver
-    if command is not None:
-        driver = EngineDriver(command, target, args.stack, config, say)
-    else:
-        driver = EnginelessDriver(target, args.stack, config, say)
+    driver = EngineDriver(engine, target, args.stack, config, say)
     return Session(target, driver, tuple(announcements), config)

@@ -7,14 +7,12 @@ meets an old binary.
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import os
 import re
 import shutil
-import time
 import tomllib
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,17 +27,10 @@ TOOLS_FOLDER = Path(__file__).resolve().parent.parent / "tools"
 GO_HINT = "Go 1.26 or newer"
 # The folder that Kubernetes' own test tools look in, and the programs that it may hold.
 ASSETS_VARIABLE, ASSETS = "KUBEBUILDER_ASSETS", ("kube-apiserver", "etcd", "kubectl")
-# Building the API server takes minutes on a small machine; an hour is no build any more.
-BUILD_LIMIT, ASK_LIMIT = 3600.0, 20.0
-# The caller's own Go settings must not change what is built.
-BUILD_ENVIRONMENT = {
-    "GOFLAGS": "-mod=readonly",
-    "GOWORK": "off",
-    "CGO_ENABLED": "0",
-    "GOOS": None,
-    "GOARCH": None,
-    "GOEXPERIMENT": None,
-}
+ASK_LIMIT = 20.0
+SOURCE_DIGITS = 12
+OWN = "meshlab/tools/"
+"""What the packages whose source lies in tools/ begin with."""
 
 
 class ToolsError(Exception):
@@ -69,11 +60,17 @@ class Tool:
     ask: tuple[str, ...] = ("--version",)
     at_least: Version = ()
     below: Version = ()
+    cpu_seconds: float = 60.0
+    """About what its build costs alone, with nothing in Go's cache."""
+    beside: tuple[str, ...] = ()
+    """Files of its module that it reads from its own folder."""
+    source: str = ""
+    """Digest of its main package, where that is one of ours; empty otherwise."""
 
     @property
     def path(self) -> Path:
         """Where the built program lies, or would."""
-        return cache_folder() / f"{self.name}-{self.tag}" / self.name
+        return cache_folder() / "-".join(filter(None, (self.name, self.tag, self.source))) / self.name
 
     @property
     def built_as(self) -> str:
@@ -122,7 +119,7 @@ def find(name: str) -> Path | None:
         return tool.path
     assets = os.environ.get(ASSETS_VARIABLE, "")
     candidates = [Path(assets) / name] if assets and name in ASSETS else []
-    on_path = shutil.which(name)
+    on_path = shutil.which(name) if tool.ask else None
     candidates += [Path(on_path)] if on_path else []
     return next((path for path in candidates if _answers_with_fitting_version(tool, path)), None)
 
@@ -130,14 +127,16 @@ def find(name: str) -> Path | None:
 def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
     """Finds or builds the named programs and returns where they are; `progress` gets a line as a build starts and ends.
 
-    Raises ToolsMissingError where there is neither the program nor Go, ToolBuildError where a build fails.
+    The longest build comes first. Raises ToolsMissingError where there is neither the program nor Go, ToolBuildError
+    where a build fails.
     """
+    from . import toolbuild  # which needs this module's names
+
     found = {name: find(name) for name in dict.fromkeys(names)}
     missing = [table()[name] for name, path in found.items() if path is None]
     if missing and shutil.which("go") is None:
         raise ToolsMissingError(missing_text(missing))
-    for group in _build_groups(missing):
-        _build(group, progress)
+    toolbuild.build(missing, progress)
     return {name: path or table()[name].path for name, path in found.items()}
 
 
@@ -166,7 +165,18 @@ def _tool(name: str, entry: dict[str, Any], stamps: dict[str, dict[str, str]]) -
         ask=tuple(entry.get("ask", ("--version",))),
         at_least=_bound(entry.get("at_least")) or version[:2],
         below=_bound(entry.get("below")) or (version[0], version[1] + 1),
+        cpu_seconds=float(entry["cpu_seconds"]),
+        beside=tuple(entry.get("beside", ())),
+        source=_source(entry["package"]),
     )
+
+
+def _source(package: str) -> str:
+    """Digest of the Go files of a package of ours: another program, though its module's version stays."""
+    if not package.startswith(OWN):
+        return ""
+    files = sorted((TOOLS_FOLDER / package.removeprefix(OWN)).glob("*.go"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:SOURCE_DIGITS]
 
 
 def _bound(text: str | None) -> Version:
@@ -188,57 +198,3 @@ def _answers_with_fitting_version(tool: Tool, path: Path) -> bool:
         return False
     version = parse_version(said.stdout or said.stderr)
     return version is not None and tool.fits(version)
-
-
-def _build_groups(tools: Iterable[Tool]) -> list[list[Tool]]:
-    """Tools that one `go build` makes: they share most of the work, so one call is far quicker than one each."""
-    groups: dict[tuple[str, str, tuple[str, ...]], list[Tool]] = {}
-    for tool in tools:
-        groups.setdefault((tool.folder, tool.linker_flags, tool.tags), []).append(tool)
-    return list(groups.values())
-
-
-def _build(tools: list[Tool], progress: Progress) -> None:
-    first, what = tools[0], ", ".join(tool.name for tool in tools)
-    target = cache_folder() / f".build-{first.folder}"
-    with _lock(first.folder, lambda: progress(f"tools: waiting for another build of {what}")):
-        if all(tool.path.is_file() for tool in tools):
-            return
-        progress(f"tools: building {what} {first.release} from source, once for this machine")
-        started = time.monotonic()
-        shutil.rmtree(target, ignore_errors=True)  # what a killed build left
-        target.mkdir()
-        flags = ["-trimpath", "-buildvcs=false", "-ldflags", first.linker_flags, "-tags", ",".join(first.tags)]
-        log = cache_folder() / f"build-{first.folder}.log"
-        try:
-            built = process.run(
-                ["go", "build", *flags, "-o", f"{target}/", *(tool.package for tool in tools)],
-                timeout=BUILD_LIMIT,
-                cwd=TOOLS_FOLDER / first.folder,
-                env=BUILD_ENVIRONMENT,
-                check=False,
-            )
-            log.write_text(built.stdout + built.stderr, encoding="utf-8")
-            if built.code != 0:
-                raise ToolBuildError(f"building {what} {first.release} failed: {built.last_words()} (log: {log})")
-            for tool in tools:
-                tool.path.parent.mkdir(exist_ok=True)
-                (target / tool.built_as).replace(tool.path)
-        except process.ProcessError as error:
-            raise ToolBuildError(f"building {what} {first.release} failed: {error}") from None
-        finally:
-            shutil.rmtree(target, ignore_errors=True)
-    progress(f"tools: built {what} {first.release} in {time.monotonic() - started:.0f} s")
-
-
-@contextmanager
-def _lock(folder: str, waiting: Callable[[], None]) -> Generator[None]:
-    """Lets one process at a time build in a folder. The kernel lets go of the lock when its holder dies."""
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with (cache_folder() / f".lock-{folder}").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,39 +1,28 @@
 """A Pulumi program without a resource: what the engine and Python cost by themselves."""
 
-from meshlab import process
-from meshlab.engine import engine_environment, find_command
+import shlex
+import sys
+
 from meshlab.recorder import ROOT
 
 from ..field import Field
-from .engine import COMMON, EngineTool, line_for
+from .engine import EngineTool
 from .tool import Script
 
-_PHASES = ("up", "no-op", "destroy")
-_STACK = "empty"
-_PROJECT = """\
-name: empty
-runtime:
-  name: python
-  options: {{toolchain: pip, virtualenv: {virtualenv}}}
-"""
+_METHODS = {"up": "up", "no-op": "preview", "destroy": "down"}
 
 
 class Empty(EngineTool):
     """The floor under every figure of the engine."""
 
     name, label = "empty", "empty program"
-    note = "A program that imports pulumi and declares nothing, by the pulumi command: the engine's own share."
+    note = "A program that declares nothing, run inline as this one is: the share of the engine and of its SDK."
 
     def __init__(self, field: Field) -> None:
-        self._command = find_command(field.say).command
-        self._folder = field.folder / "empty"
-        self._folder.mkdir()
-        (self._folder / "Pulumi.yaml").write_text(_PROJECT.format(virtualenv=ROOT / ".venv"), encoding="utf-8")
-        (self._folder / "__main__.py").write_text("import pulumi  # noqa: F401\n", encoding="utf-8")
-        self._env = {**engine_environment(field.folder), "PULUMI_CONFIG_PASSPHRASE": "nothing to keep"}
-        process.run([self._command, "stack", "init", _STACK, *COMMON], timeout=120, cwd=self._folder, env=self._env)
+        self._field = field
 
     def script(self, phase: str) -> Script | None:
-        if phase not in _PHASES:
+        if phase not in _METHODS:
             return None
-        return Script([line_for(phase, self._command, _STACK)], env=self._env, cwd=self._folder)
+        words = [sys.executable, "-m", "bench.empty", _METHODS[phase], str(self._field.folder)]
+        return Script([shlex.join(words)], cwd=ROOT)

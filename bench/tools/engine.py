@@ -3,10 +3,8 @@
 import shlex
 from collections.abc import Sequence
 
-from pulumi import automation as auto
-
-from meshlab import process
-from meshlab.engine import EngineDriver, EngineMissingError, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import Engine, EngineMissingError, find_engine
 
 from .. import course
 from ..field import Field
@@ -26,10 +24,13 @@ _PHASES: dict[str, Sequence[str]] = {
 def ensure_engine() -> dict[str, str]:
     """The engine's version. Raises MissingError where there is none, or one of its providers is not to be had."""
     try:
-        command = find_command(lambda line: None)
+        engine = find_engine(lambda line: None)
     except EngineMissingError as error:
         raise MissingError(str(error)) from None
-    return {"pulumi": process.run([command.command, "version"], timeout=60).stdout.strip().removeprefix("v")}
+    return {
+        part.name if part is engine.cli else f"provider {part.name}": part.version
+        for part in (engine.cli, *engine.providers)
+    }
 
 
 class EngineTool(Tool):
@@ -40,9 +41,9 @@ class EngineTool(Tool):
         return ensure_engine()
 
 
-def driver_on(command: auto.PulumiCommand, field: Field, phase: str) -> EngineDriver:
+def driver_on(engine: Engine, field: Field, phase: str) -> EngineDriver:
     """The lab's driver on a field: it writes the project's folder with the phase's settings, and makes the stack."""
-    return EngineDriver(command, field.target, course.STACK, field.config(phase), field.say, state=field.folder)
+    return EngineDriver(engine, field.target, course.STACK, field.config(phase), field.say, state=field.folder)
 
 
 def line_for(phase: str, command: str, stack: str) -> str:

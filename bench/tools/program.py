@@ -2,16 +2,19 @@
 
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
-from meshlab.engine import find_command
+from meshlab.engine_programs import find_engine
 from meshlab.recorder import ROOT
 
 from .. import course
 from ..field import Field
 from .engine import COMMON, EngineTool, driver_on, line_for
-from .tool import Script
+from .tool import MissingError, Script
+
+HOST = "pulumi-language-python"
 
 
 class Lab(EngineTool):
@@ -36,18 +39,24 @@ class Pulumi(EngineTool):
     name, label = "pulumi", "pulumi alone"
     note = "The same program, state and charts by the pulumi command itself, without the policy pack."
 
+    @classmethod
+    def ensure(cls) -> dict[str, str]:
+        if shutil.which(HOST) is None:
+            raise MissingError(f"{HOST} is not on PATH, and the pulumi command runs no program without it")
+        return super().ensure()
+
     def __init__(self, field: Field) -> None:
-        self._field, self._command = field, find_command(field.say)
+        self._field, self._engine = field, find_engine(field.say)
 
     def script(self, phase: str) -> Script:
         return self._script(phase, self.lines(phase))
 
     def lines(self, phase: str) -> list[str]:
         """The command lines of a phase."""
-        return [line_for(phase, self._command.command, course.STACK)]
+        return [line_for(phase, self._engine.program, course.STACK)]
 
     def _script(self, phase: str, lines: list[str]) -> Script:
-        driver = driver_on(self._command, self._field, phase)
+        driver = driver_on(self._engine, self._field, phase)
         workspace = driver.stack.workspace
         return Script(lines, env={**workspace.env_vars, "PULUMI_EXPERIMENTAL": "true"}, cwd=Path(workspace.work_dir))
 
@@ -65,7 +74,7 @@ class Plan(Pulumi):
     def lines(self, phase: str) -> list[str]:
         if phase == "destroy":
             return super().lines(phase)
-        command, file = self._command.command, str(self._field.folder / f"{phase}.plan")
+        command, file = self._engine.program, str(self._field.folder / f"{phase}.plan")
         preview = [command, "preview", "--save-plan", file, "--stack", course.STACK, *COMMON]
         if phase == "no-op":
             return [shlex.join([*preview, "--expect-no-changes"])]

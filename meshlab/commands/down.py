@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     session = open_session(args, say)
     started = time.monotonic()
-    removal = Removal(session.driver, args.stack, session.config, session.target.kubeconfig, say)
+    removal = Removal(session.driver, args.stack, session.target.kubeconfig, say)
     removed = removal.run(purge_crds=_approval(yes=args.yes) if args.purge_crds else None)
     say(f"removed {len(removed.outcome.steps)} resources in {time.monotonic() - started:.1f} s")
     for line in lines(removed.left):

@@ -1,26 +1,21 @@
 """`meshlab recover`: after a run that was killed, put right what it left, so that the next `up` converges."""
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from .. import cluster, toolchain
 from ..doctor.identity import refuse_another
-from ..engine import find_cli
-from ..engineless import RELEASE, state_file
+from ..engine_programs import find_cli
 from ..lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
 from ..recorder import stack_config
 from ..recovery.backend import Backend
 from ..recovery.carry_out import carry_out
 from ..recovery.helm import Helm
 from ..recovery.live import Live
-from ..recovery.plan import finish_all
 from ..recovery.recovery import Recovery, look
-from ..recovery.state import ReleaseKey
 from .up import say
 
 Agree = Callable[[], bool]
@@ -70,11 +65,12 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
     """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
     tools = toolchain.ensure(["helm", "kubectl"], say)
     helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
-    backend = _backend(options, say)
+    backend = Backend(find_cli(say), options.stack, options.state, options.target.kubeconfig)
+    if not backend.exists():
+        say(f"nothing to recover: stack {options.stack} was never brought up from here")
+        return True
 
     def find() -> Recovery:
-        if backend is None:
-            return _applied_with_helm(options, helm)
         return look(backend, helm, Live(tools["kubectl"], options.target.kubeconfig), options.holder_is_gone)
 
     found = find()
@@ -102,23 +98,6 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
 def _tell_others(found: Recovery, options: Options, say: Say) -> None:
     for other in found.others:
         say(f"left alone: release {other.key} ({other.status}) is not of stack {options.stack}")
-
-
-def _backend(options: Options, say: Say) -> Backend | None:
-    """The engine's backend; None where the engine never ran this stack from here."""
-    where = (options.stack, options.state, options.target.kubeconfig)
-    if not Backend("", *where).exists():
-        return None
-    return Backend(find_cli(say).command, *where)
-
-
-def _applied_with_helm(options: Options, helm: Helm) -> Recovery:
-    """The plan for a stack that was applied without the engine, by the file that says what was begun."""
-    file = state_file(options.stack, options.state)
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    applied = cast(Mapping[str, dict[str, Any]], kept.get("applied", {})).values()
-    keys = [ReleaseKey.of(entry["inputs"]) for entry in applied if entry["type"] == RELEASE]
-    return Recovery(tuple(finish_all(keys, helm.releases() if keys else {}, helm.last_good)), None)
 
 
 def _ask() -> bool:

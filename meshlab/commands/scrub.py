@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from .. import process
-from ..engine import engine_environment, find_cli
+from ..engine import engine_environment
+from ..engine_programs import find_cli
 from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
 from ..lab import STATE, write_private
 from ..recorder import ROOT, stack_config
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 def _secrets(stack: str) -> set[str]:
     source = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
     environment = {**engine_environment(STATE), **passphrase_environment(stack, key_service(source), STATE)}
-    words = [find_cli(say).command, "--non-interactive", "stack", "export", "--show-secrets", "--stack", stack]
+    words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", stack]
     try:
         done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)
     except process.ProcessError as error:

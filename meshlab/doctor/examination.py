@@ -86,7 +86,7 @@ class _Examination:
         return [*found, ("state", self._state), ("cluster", self._cluster)]
 
     def _known(self) -> Known:
-        return known_of(self._question.stack, self._backend.files, self._question.folder)
+        return known_of(self._question.stack, self._backend.files)
 
     def _state(self) -> Iterator[Finding]:
         locks = self._backend.locks()

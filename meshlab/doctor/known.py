@@ -1,14 +1,12 @@
 """What the state of a stack knows, read straight from the file backend; nothing is started and nothing locked."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..engineless import RELEASE, state_file
 from ..lab import PROJECT
-from ..recovery.state import ReleaseKey, State
+from ..recovery.state import RELEASE, ReleaseKey, State
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,13 @@ class Known:
     """What locks the state's secrets: `passphrase`, or the kind of a key service."""
 
 
-def known_of(stack: str, backend: Path | None, state: Path) -> Known:
+def known_of(stack: str, backend: Path | None) -> Known:
     """Read the state of a stack. `backend` is the folder of a file backend; None for another one."""
-    applied = _applied(stack, state)
     if backend is None:
-        return Known(exists=bool(applied), readable=False, releases=applied)
+        return Known(exists=False, readable=False)
     file = backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
     if not file.is_file():
-        return Known(exists=bool(applied), readable=True, releases=applied)
+        return Known(exists=False, readable=True)
     document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
     latest = cast(dict[str, Any], document["checkpoint"].get("latest") or {})
     read = State({"deployment": latest})
@@ -42,15 +39,7 @@ def known_of(stack: str, backend: Path | None, state: Path) -> Known:
     return Known(
         exists=True,
         readable=True,
-        releases=frozenset({*read.releases(), *begun, *applied}),
+        releases=frozenset({*read.releases(), *begun}),
         pending=tuple(one.name for one in read.operations),
         locked_by=str(cast(dict[str, Any], latest.get("secrets_providers") or {}).get("type") or ""),
     )
-
-
-def _applied(stack: str, state: Path) -> frozenset[ReleaseKey]:
-    file = state_file(stack, state)
-    if not file.is_file():
-        return frozenset()
-    entries = cast(Mapping[str, Mapping[str, Any]], json.loads(file.read_text(encoding="utf-8"))["applied"])
-    return frozenset(ReleaseKey.of(entry["inputs"]) for entry in entries.values() if entry["type"] == RELEASE)

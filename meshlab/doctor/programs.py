@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from .. import process, toolchain
-from ..engine import PROVIDERS, PULUMI_VERSION, pulumi_home
+from ..engine_programs import PROVIDERS, here
 from .finding import Finding, Level
 
 ASK_LIMIT_SECONDS = 20.0
@@ -28,43 +28,19 @@ def programs() -> Iterator[Finding]:
             yield Finding("tools", Level.NOTE, f"{name} is not here yet: built once, when first needed")
         else:
             yield Finding("tools", Level.PROBLEM, f"no {tool.wanted()}", f"install it, or {toolchain.GO_HINT}")
-    engine = shutil.which("pulumi") or _downloaded()
-    if engine is None:
+    cli, *providers = here()
+    if cli is None:
         yield Finding(
-            "tools",
-            Level.WARNING,
-            "no pulumi: it is downloaded, or where that fails, helm and kubectl apply the resources without it",
-            "install pulumi, or let `up` download it",
+            "tools", Level.WARNING, "no pulumi here yet", f"`up` downloads it, or builds it with {toolchain.GO_HINT}"
         )
     else:
-        found.append(f"pulumi {_engine_version(engine)}")
-        yield from _providers()
+        found.append(cli.told())
+        missing = [name for name, part in zip(PROVIDERS, providers, strict=True) if part is None]
+        if missing:
+            text = f"providers not here yet: {', '.join(missing)}"
+            yield Finding("tools", Level.WARNING, text, "`up` downloads them, or builds them")
+        found += [part.told() for part in providers if part is not None]
     yield Finding("tools", Level.OK, ", ".join(found))
-
-
-def _providers() -> Iterator[Finding]:
-    plugins = pulumi_home() / "plugins"
-    missing = [
-        name
-        for name in PROVIDERS
-        if shutil.which(f"pulumi-resource-{name}") is None and not any(plugins.glob(f"resource-{name}-v*"))
-    ]
-    if missing:
-        text = f"providers not here yet: {', '.join(missing)}; `up` downloads them"
-        yield Finding("tools", Level.WARNING, text, f"pulumi plugin install resource {missing[0]}")
-
-
-def _downloaded() -> str | None:
-    program = pulumi_home() / "versions" / PULUMI_VERSION / "bin" / "pulumi"
-    return str(program) if program.is_file() else None
-
-
-def _engine_version(engine: str) -> str:
-    try:
-        said = process.run([engine, "version"], timeout=ASK_LIMIT_SECONDS, env={"PULUMI_SKIP_UPDATE_CHECK": "true"})
-    except process.ProcessError as error:
-        return f"of no known version ({error})"
-    return said.stdout.strip().removeprefix("v")
 
 
 def _version(name: str) -> str:

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from .. import toolchain
 from ..engine import EngineDriver
-from ..engineless import EnginelessDriver
-from ..helm_kubectl import Cli
-from ..lab import Config, Driver, Say
+from ..lab import Config, Say
 from ..recorder import Generated
 from ..rendering.helm import Target
 from ..rendering.masking import GENERATED
 from .api import Kinds, LiveCluster
 from .expected import Expected, expected
+from .helm import Helm
 from .look import Seen, look
 from .mending import Approve, Mender
 
@@ -21,7 +20,7 @@ from .mending import Approve, Mender
 class Inspection:
     """What a stack stands for, and the cluster that should have it."""
 
-    def __init__(self, driver: Driver, stack: str, config: Config, kubeconfig: Path, say: Say) -> None:
+    def __init__(self, driver: EngineDriver, stack: str, config: Config, kubeconfig: Path, say: Say) -> None:
         """Record and render the stack for this cluster. Raises what that raises, and AccessError."""
         self._driver, self._kubeconfig, self._say = driver, kubeconfig, say
         self.cluster = LiveCluster(kubeconfig)
@@ -39,15 +38,12 @@ class Inspection:
 
     def mend(self, seen: Seen, approve: Approve) -> Seen:
         """Put back what was `seen` and look again; see `Mender.mend`."""
-        tools = toolchain.ensure(["helm", "kubectl"], self._say)
-        cli = Cli(tools["helm"], tools["kubectl"], self._kubeconfig)
-        return Mender(self.cluster, self.kinds, self.expected, self._driver, cli).mend(seen, self._say, approve)
+        helm = Helm(toolchain.ensure(["helm"], self._say)["helm"], self._kubeconfig)
+        return Mender(self.cluster, self.kinds, self.expected, self._driver, helm).mend(seen, self._say, approve)
 
 
-def _passwords(driver: Driver) -> Generated:
+def _passwords(driver: EngineDriver) -> Generated:
     """The passwords that the stack generated; None where no state has any."""
-    if isinstance(driver, EnginelessDriver):
-        return driver.password()
-    known = driver.passwords() if isinstance(driver, EngineDriver) else {}
+    known = driver.passwords()
     # One that a change of the program is yet to generate hangs together with nothing that is there.
     return defaultdict(lambda: GENERATED, known) if known else None

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..engine import EngineDriver
-from ..helm_kubectl import Cli
-from ..lab import Driver, Say
+from ..lab import Say
 from ..rendering.objects import KubernetesObject
 from ..verify.access import Manifest, mapping
 from ..verify.objects import differences
@@ -19,6 +18,7 @@ from .api import DRIFT_MANAGER, Kinds, LiveCluster, group_of
 from .expected import Expected
 from .fields import disowned
 from .finding import Finding, What
+from .helm import Helm
 from .look import Seen, look
 from .noise import is_foreign
 
@@ -31,9 +31,11 @@ Approve = Callable[[Sequence[Finding]], bool]
 class Mender:
     """Puts one stack on one cluster back."""
 
-    def __init__(self, cluster: LiveCluster, kinds: Kinds, expected: Expected, driver: Driver, cli: Cli) -> None:
+    def __init__(
+        self, cluster: LiveCluster, kinds: Kinds, expected: Expected, driver: EngineDriver, helm: Helm
+    ) -> None:
         self._cluster, self._kinds, self._expected = cluster, kinds, expected
-        self._driver, self._cli = driver, cli
+        self._driver, self._helm = driver, helm
 
     def mend(self, seen: Seen, say: Say, approve: Approve) -> Seen:
         """Put back what can be, and look again. `approve` is asked before extra objects are deleted.
@@ -53,30 +55,22 @@ class Mender:
         return look(self._cluster, self._kinds, self._expected)
 
     def _by_the_driver(self, findings: Iterable[Finding], say: Say) -> None:
-        """What the driver itself has: the program's own objects, and for Pulumi also releases that are gone."""
-        engine = self._driver if isinstance(self._driver, EngineDriver) else None
+        """What Pulumi itself has: the program's own objects, and releases that are gone."""
         wanted = sorted(
             one.resource
             for one in findings
-            if _is_declared(one) and one.resource and (not one.release or (engine and _is_release(one, What.DELETED)))
+            if _is_declared(one) and one.resource and (not one.release or _is_release(one, What.DELETED))
         )
         if not wanted:
             return
-        say(f"{'pulumi' if engine else 'kubectl'} puts back {', '.join(wanted)}")
-        if engine:
-            engine.restore(wanted)
-        else:
-            for name in wanted:
-                self._cli.apply(self._expected.resources[name])
+        say(f"pulumi puts back {', '.join(wanted)}")
+        self._driver.restore(wanted)
 
     def _by_helm(self, seen: Seen, say: Say) -> None:
-        again = [one for one in seen.findings if _is_release(one, What.EDITED)]
-        if not isinstance(self._driver, EngineDriver):
-            again += [one for one in seen.findings if _is_release(one, What.DELETED)]
-        for one in again:
+        for one in (one for one in seen.findings if _is_release(one, What.EDITED)):
             # Pulumi takes note of a release's values where it sets them, and of no other hand's.
             say(f"helm brings {one.name} to the values that the stack has")
-            self._cli.install(self._expected.resources[one.resource])
+            self._helm.install(self._expected.resources[one.resource])
         done = {one.name for one in seen.findings if one.kind == RELEASE}
         broken = {
             one.release
@@ -87,7 +81,7 @@ class Mender:
             if release.name in broken:
                 revision = seen.records[release.namespace, release.name].revision
                 say(f"helm rolls {release.name} back to its own revision {revision}")
-                self._cli.roll_back(release.name, release.namespace, revision)
+                self._helm.roll_back(release.name, release.namespace, revision)
 
     def _take_away(self, findings: Iterable[Finding], say: Say) -> None:
         """Remove what others have added, and their hold on what they have changed."""

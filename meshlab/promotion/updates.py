@@ -1,6 +1,6 @@
-"""When a stack was last changed, by what changed it: the state that the engine keeps, or the engineless driver's file.
+"""When a stack was last changed, by the state that the engine keeps.
 
-Neither is a record of our own beside them, which plain `pulumi up` or another machine would not write.
+A record of our own beside it would miss what plain `pulumi up` or another machine does.
 """
 
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
-from ..engine import engine_environment, find_cli
-from ..engineless import state_file
+from ..engine import engine_environment
+from ..engine_programs import find_cli
 from ..lab import PROJECT, STATE, Say
 from ..recorder import ROOT
 
@@ -38,17 +38,12 @@ class Update:
 
 def last_update(stack: str, say: Say, state: Path = STATE) -> Update | None:
     """The last change of a stack; None where nothing here knows of any. Raises UpdatesError and EngineMissingError."""
-    found = [one for one in (_by_engine(stack, say, state), _engineless(stack, state)) if one is not None]
-    return max(found, key=lambda one: one.at, default=None)
-
-
-def _by_engine(stack: str, say: Say, state: Path) -> Update | None:
     environment = engine_environment(state)
     backend = environment["PULUMI_BACKEND_URL"]
     own = state / "pulumi"
     if backend == own.as_uri() and not any((own / ".pulumi" / "stacks" / PROJECT).glob(f"{stack}.json*")):
         return None  # nothing to ask, so that no CLI need be had
-    pulumi = find_cli(say).command
+    pulumi = find_cli(say)
     try:
         # Without --show-secrets nothing is decrypted, and no passphrase is needed.
         done = process.run(
@@ -70,9 +65,3 @@ def _of_state(deployment: Mapping[str, Any]) -> Update | None:
         return None
     at = datetime.fromisoformat(manifest["time"]).astimezone(UTC)
     return Update(at, bool(deployment.get("pending_operations")), removed=not deployment.get("resources"))
-
-
-def _engineless(stack: str, state: Path) -> Update | None:
-    # Written as an update begins and as it ends, and gone with the stack.
-    file = state_file(stack, state)
-    return Update(datetime.fromtimestamp(file.stat().st_mtime, UTC)) if file.is_file() else None

@@ -9,7 +9,7 @@ from .state import State
 from .steps import Adopt, Drop, EndOrphan, Forget, Mend, RollBack, Step, Uninstall, Unlock
 
 
-def carry_out(steps: Sequence[Step], helm: Helm, backend: Backend | None, state: State | None, say: Say) -> None:
+def carry_out(steps: Sequence[Step], helm: Helm, backend: Backend, state: State | None, say: Say) -> None:
     """Do what `steps` say. While the cluster is put right, the dead run's lock keeps every other run out.
 
     Each step can be repeated, so a recovery that was itself interrupted is finished by the next one.
@@ -38,6 +38,6 @@ def carry_out(steps: Sequence[Step], helm: Helm, backend: Backend | None, state:
         if isinstance(step, Unlock):
             step.lock.remove()
             say(f"  {step.told()}")
-    if state is not None and state.edited and backend is not None:
+    if state is not None and state.edited:
         # The import takes the lock itself, so the dead one had to go before it.
         backend.import_(state.document)

@@ -43,12 +43,6 @@ def steps_for(found: Found) -> list[Step]:
     return steps
 
 
-def finish_all(keys: list[ReleaseKey], found: Mapping[ReleaseKey, HelmRelease], last_good: Any) -> list[Step]:
-    """The steps for releases that no engine's state knows: those that were applied with helm alone."""
-    nothing = Found(State({}), found, None, lambda _: None, lambda _: {}, last_good)
-    return [step for key in keys for step in _finish(found.get(key), nothing, None)]
-
-
 def foreign(found: Found) -> list[HelmRelease]:
     """Unfinished releases of others, which are left alone."""
     ours = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}

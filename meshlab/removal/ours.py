@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..drift.copies import helm_owner
-from ..helm_kubectl import manifest_of
+from ..manifests import manifest_of
 from ..recorder import Recorded
 from ..rendering.others import is_object
 from ..rendering.releases import releases_of

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..drift.api import LiveCluster
 from ..drift.records import records_of
-from ..lab import STATE, Config, Driver, Outcome, Say
+from ..engine import EngineDriver
+from ..lab import Outcome, Say
 from ..ownership import state_namespaces
-from ..recorder import Recorded, record
-from ..rendering.masking import GENERATED
+from ..recorder import Recorded
 from ..rendering.releases import RELEASE
 from ..rendering.text import from_yaml
 from ..verify.access import Manifest
@@ -39,13 +39,11 @@ class Removed:
 class Removal:
     """One stack on one cluster, about to go."""
 
-    def __init__(
-        self, driver: Driver, stack: str, config: Config, kubeconfig: Path, say: Say, state: Path = STATE
-    ) -> None:
-        """Record the program. Raises ProgramError."""
-        self._driver, self._stack, self._say, self._state = driver, stack, say, state
+    def __init__(self, driver: EngineDriver, stack: str, kubeconfig: Path, say: Say) -> None:
+        """Record the program. Raises LabError."""
+        self._driver, self._stack, self._say = driver, stack, say
         self._cluster = LiveCluster(kubeconfig)
-        self._resources = record(stack, config=config, generated=GENERATED, masked=True).resources
+        self._resources = driver.recording.resources
         self._ours = Ours.of(self._resources)
 
     def run(self, *, purge_crds: Approve | None = None, kiali_limit: float = LIMIT_SECONDS) -> Removed:
@@ -54,7 +52,7 @@ class Removal:
         Raises RemovalError before anything is removed where something stands against it, and what the driver raises.
         """
         refuse_protected(self._stack, self._resources)
-        known = bool(state_namespaces(self._driver, self._stack, self._state))
+        known = bool(state_namespaces(self._driver))
         if not known:
             self._say(f"no state here knows of stack {self._stack}: its CRDs are all that may go")
             self._refuse_somebody_elses()

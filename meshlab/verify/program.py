@@ -6,7 +6,7 @@ from typing import Any
 
 from components.names import REVISION_LABEL
 
-from ..helm_kubectl import manifest_of
+from ..manifests import manifest_of
 from ..recorder import SECRET, Recorded, record, stack_config
 from ..rendering.recording import chartless
 from ..rendering.releases import RELEASE, component_of

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meshlab.engineless import EnginelessDriver
 
 from meshlab.drift.finding import Finding
 from meshlab.drift.inspection import Inspection
-from meshlab.engineless import EnginelessDriver
 from tests.support.hand_edits import HAND_EDITS, HandEdit, all_edits, upgraded
 from tests.support.inventory import inventory
 from tests.support.lab import Lab, changed, running_lab

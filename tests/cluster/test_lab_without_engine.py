@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from meshlab.engineless import EnginelessDriver
+
 from meshlab.recorder import Recording
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, running_lab

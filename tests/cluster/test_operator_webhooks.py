@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meshlab.engineless import EnginelessDriver
 
 from meshlab import toolchain
 from meshlab.cluster import CLUSTER_TOOLS, Cluster
-from meshlab.engineless import EnginelessDriver
 from meshlab.lab import Target, overlaid
 from tests.support.charts import chart_folder
 from tests.support.evidence import NAMESPACE, NETWORK

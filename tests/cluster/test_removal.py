@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
 from meshlab.engineless import EnginelessDriver
+
 from meshlab.removal.kiali import RemovalError
 from meshlab.removal.left import lines
 from meshlab.removal.removal import Removal, Removed

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-
 from meshlab.engineless import EnginelessDriver
+
 from tests.support.counts import counted_requests, hold
 from tests.support.lab import running_lab
 

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from meshlab.engineless import EnginelessDriver
 
 from components.cluster_api import ClusterApi
 from meshlab.canary.plan import roll_plan
-from meshlab.engineless import EnginelessDriver
 from meshlab.lab import settings_of
 from meshlab.recorder import ROOT
 from tests.support import many_workloads as many

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from meshlab.engineless import EnginelessDriver
 
 from components.settings import Settings
-from meshlab.engineless import EnginelessDriver
 from meshlab.lab import settings_of
 from meshlab.recorder import record
 from meshlab.verify.checks import all_checks

@@ -16,7 +16,8 @@ import yaml
 
 from meshlab.cluster import Cluster
 from meshlab.commands.recover import Options, recover
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
 from meshlab.lab import LabError, Target
 from meshlab.recorder import Recording
 from meshlab.toolchain import ToolsMissingError
@@ -66,7 +67,7 @@ class Story:
     def driver(self, **over: Any) -> EngineDriver:
         say = self.lab.say
         config = self.lab.config(**{**HERE, **over})
-        return EngineDriver(find_command(say), self.lab.target, "dev", config, say, state=self.state)
+        return EngineDriver(find_engine(say), self.lab.target, "dev", config, say, state=self.state)
 
     def recover(self) -> list[str]:
         """Recover, and return what was told; then once more, which has to find nothing."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
 from meshlab.lab import LabError
 from meshlab.ownership import OwnershipError, refuse_strangers
 from meshlab.removal.kiali import RemovalError
@@ -27,7 +28,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def driver(lab: Lab, stack: str = "dev", state: Path | None = None) -> EngineDriver:
     config = lab.config_of(stack, charts={"source": str(chart_folder(stack))})
-    return EngineDriver(find_command(lab.say), lab.target, stack, config, lab.say, state=state or lab.folder)
+    return EngineDriver(find_engine(lab.say), lab.target, stack, config, lab.say, state=state or lab.folder)
 
 
 def session(lab: Lab, stack: str, state: Path | None = None) -> Session:

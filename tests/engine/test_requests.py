@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
 from meshlab.recorder import Recording
 from meshlab.rendering.releases import RELEASE
 from tests.support.charts import chart_folder
@@ -22,7 +23,7 @@ def test_a_preview_that_changes_nothing_loads_and_asks_as_often_as_committed(
         counted_charts(chart_folder(lab.stack), tmp_path) as repository,
     ):
         config = lab.config(charts={"source": repository.address})
-        driver = EngineDriver(find_command(lab.say), requests.target, lab.stack, config, lab.say, state=lab.folder)
+        driver = EngineDriver(find_engine(lab.say), requests.target, lab.stack, config, lab.say, state=lab.folder)
         driver.up()
         assert requests.count()["POST"] > 0
         repository.count()

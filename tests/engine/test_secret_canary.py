@@ -21,7 +21,8 @@ from pulumi import automation as auto
 from meshlab import cli, engine, process
 from meshlab.cluster import Cluster
 from meshlab.commands import scrub
-from meshlab.engine import POLICY_PACKS, EngineDriver, find_command, pulumi_home
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine, pulumi_home
 from meshlab.engine_secrets import PASSPHRASE
 from meshlab.scrubbing import SCRUBBED
 from meshlab.toolchain import ToolsMissingError
@@ -146,10 +147,11 @@ def test_a_generated_password_goes_through_preview_and_up(run: Run) -> None:
     stack = run.driver().stack
     targets = urns(stack)
     assert len(targets) > len(THROUGH)
-    run.operate("preview", stack.preview, diff=True, policy_packs=POLICY_PACKS, target=targets)
-    result = run.operate("up", stack.up, policy_packs=POLICY_PACKS, target=targets)
-    assert result.outputs["grafanaPassword"].secret
-    run.password = result.outputs["grafanaPassword"].value
+    run.operate("preview", stack.preview, diff=True, target=targets)
+    run.operate("up", stack.up, target=targets)
+    outputs = stack.outputs()
+    assert outputs["grafanaPassword"].secret
+    run.password = outputs["grafanaPassword"].value
     assert len(run.password) == 24
     admin = objects(run.lab.cluster, "secrets", "-n", "prometheus")
     assert [one for one in admin if "admin-password" in one.get("data", {})]
@@ -241,7 +243,7 @@ def test_a_key_service_locks_a_stack_that_names_one(tmp_path: Path, monkeypatch:
         monkeypatch.setenv(PASSPHRASE, "")
         monkeypatch.setattr(engine, "key_service", lambda stack_file: "hashivault://meshlab")
         stack = EngineDriver(
-            find_command(run.lab.say), run.lab.target, "dev", run.lab.config(), run.lab.say, state=tmp_path
+            find_engine(run.lab.say), run.lab.target, "dev", run.lab.config(), run.lab.say, state=tmp_path
         ).stack
         stack.set_config("other:password", auto.ConfigValue(CANARY, secret=True))
         assert stack.get_config("other:password").value == CANARY

@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
+from meshlab.engineless import EnginelessDriver
 
 from components.assets import load_manifests
 from components.objects import in_namespace
 from meshlab import process, toolchain
 from meshlab.cluster import CLUSTER_TOOLS, Cluster, Network
 from meshlab.cluster.istiod import PROGRAM
-from meshlab.engineless import EnginelessDriver
 from meshlab.lab import Target, overlaid
 from meshlab.recorder import record
 from meshlab.toolchain import ToolsMissingError

@@ -9,7 +9,8 @@ import pytest
 
 from meshlab import process, toolchain
 from meshlab.cluster import Cluster
-from meshlab.engine import EngineDriver, find_command
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
 from meshlab.lab import Config, Outcome, Target, overlaid
 from meshlab.toolchain import ToolsMissingError
 
@@ -101,7 +102,7 @@ def running_lab(folder: Path, name: str, stack: str = "dev", over: Config | None
 
 def driver(lab: Lab, **over: Any) -> EngineDriver:
     """The lab's stack on the real engine, with the sections of `over` laid over its own and its state in the folder."""
-    return EngineDriver(find_command(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
+    return EngineDriver(find_engine(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
 
 
 def documented(name: str) -> bool:

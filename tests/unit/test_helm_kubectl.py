@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meshlab.helm_kubectl import Cli
 
 from meshlab import helm_kubectl
-from meshlab.helm_kubectl import Cli
 from meshlab.process import CommandFailedError
 from meshlab.recorder import Recorded, Recording
 

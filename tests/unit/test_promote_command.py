@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from meshlab.engineless import state_file
 
 from meshlab import cli
 from meshlab.commands import promote
-from meshlab.engineless import state_file
 from meshlab.lab import settings_of, wanted_charts
 from meshlab.recorder import ROOT
 from meshlab.verify.report import report_file

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from meshlab.engineless import state_file
+
 from meshlab.promotion.evidence import Evidence, EvidenceError, read_report, refusals
 from meshlab.promotion.updates import Update, UpdatesError, last_update
 from meshlab.verify.report import Commit

@@ -1,0 +1,59 @@
+"""The program inside this process, as the Automation API runs it: every operation as if it were the first.
+
+What a program leaves behind in an interpreter must not reach the next run of it: its modules, the environment that it
+was given, and whether it shows tracebacks.
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from .recorder import ROOT
+
+PACKAGE = "components"
+"""The package that the program's own modules are in, beside its __main__.py."""
+
+
+@contextmanager
+def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Callable[[], None]]:
+    """The program of `folder` for one operation, with `environment` laid over this process's own.
+
+    The engine is told what the environment is, the program is not: the SDK reads KUBECONFIG, for one, from the process
+    that the program runs in.
+    """
+    before = {name: os.environ.get(name) for name in environment}
+    ours = {name: sys.modules.pop(name) for name in _modules()}
+    limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
+    os.environ.update(environment)
+    sys.path.insert(0, str(folder))
+    try:
+        yield lambda: _run(folder)
+    finally:
+        for name in _modules():
+            del sys.modules[name]
+        sys.modules.update(ours)
+        sys.path[:] = path
+        _restore(before)
+        if limit is not None:
+            sys.tracebacklimit = limit
+        elif hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
+
+
+def _run(folder: Path) -> None:
+    runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+
+
+def _modules() -> list[str]:
+    return [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]
+
+
+def _restore(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
