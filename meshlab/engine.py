@@ -2,39 +2,32 @@
 
 import json
 import os
-import re
 import sys
-import threading
-import time
-from collections.abc import Collection, Generator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 import yaml
 from pulumi import automation as auto
-from pulumi.automation import events
 from pulumi.automation._stack import StackInitMode  # the constructors that need no mode make no class of ours
 
 from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, settings_of
 from policy.pack.subjects import subject_of
 
-from . import inline, process
+from . import process
 from .engine_programs import Engine, pulumi_home
 from .engine_secrets import BACKEND, key_service, passphrase_environment
+from .engine_watch import Watch
 from .event_log import EventLog, log_file
-from .lab import STATE, LabError, Outcome, Say, Step, Target, write_private
+from .inline import InlineStack
+from .lab import STATE, LabError, Outcome, Say, Target, write_private
 from .recorder import PASSWORD, ROOT, ProgramError, Recording, record
 from .rendering.masking import GENERATED
 
 STATE_LIMIT_SECONDS = 60.0
 """How long the backend may take to answer."""
-_NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
-_COLOURS = re.compile(r"<\{%[^%]*%\}>")
 
 
 def engine_environment(state: Path) -> dict[str, str]:
@@ -103,10 +96,10 @@ class EngineDriver:
         """
         self._judge()
         with EventLog(self._log) as log:
-            watch = _Watch(self._say, log)
+            watch = Watch(self._say, log)
             with watch.failures("up"):
                 self.stack.up(on_event=watch.see, color="never")
-        return Outcome(watch.steps(), self._outputs())
+        return Outcome(watch.steps(), watch.outputs())
 
     def preview(self, *, expect_no_changes: bool = False) -> Outcome:
         """Run `pulumi preview`, with what changes inside each resource where there is something to compare with.
@@ -114,7 +107,7 @@ class EngineDriver:
         Raises LabError as `up` does, and where it was to find no changes and did.
         """
         self._judge()
-        watch = _Watch(None)
+        watch = Watch(None)
         with watch.failures("preview"):
             result = self.stack.preview(
                 on_event=watch.see, color="never", diff=self._was_up(), expect_no_changes=expect_no_changes
@@ -125,7 +118,7 @@ class EngineDriver:
     def down(self) -> Outcome:
         """Run `pulumi destroy` and forget the stack, whose state is empty then."""
         self._refuse_protected()
-        watch = _Watch(self._say)
+        watch = Watch(self._say)
         with watch.failures("destroy"):
             self.stack.destroy(on_event=watch.see, color="never")
         self._workspace.remove_stack(self.stack.name)
@@ -133,7 +126,7 @@ class EngineDriver:
 
     def restore(self, names: Collection[str]) -> Outcome:
         """Put resources back, by their logical names, that other hands have changed or deleted in the cluster."""
-        watch = _Watch(self._say)
+        watch = Watch(self._say)
         with watch.failures("up"):
             self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
         return Outcome(watch.steps(), {})
@@ -154,17 +147,10 @@ class EngineDriver:
             self._say(f"  policy (advisory) {line}")
 
     def _was_up(self) -> bool:
-        """Whether there is something to compare with."""
-        return bool(self._asked("output", "--json"))
-
-    def _outputs(self) -> dict[str, Any]:
-        return self._asked("output", "--json", "--show-secrets")
-
-    def _asked(self, *words: str) -> dict[str, Any]:
-        """What `pulumi stack` says in JSON. The SDK would ask twice, once without secrets and once with."""
-        asked = [self._workspace.pulumi_command.command, "stack", *words, "--stack", self._name]
+        """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
+        asked = [self._workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self._name]
         answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=self._folder, env=self._workspace.env_vars)
-        return cast(dict[str, Any], json.loads(answer.stdout))
+        return bool(json.loads(answer.stdout))
 
     def _refuse_protected(self) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
@@ -204,99 +190,3 @@ class EngineDriver:
         source = cast(dict[str, Any], yaml.safe_load((ROOT / own.name).read_text(encoding="utf-8")))
         write_private(own, yaml.safe_dump({**before, **source, "config": dict(config)}, sort_keys=False))
         return source
-
-
-class InlineStack(auto.Stack):
-    """A stack of the Automation API that runs the program in this process, anew for each operation."""
-
-    environment: Mapping[str, str] = MappingProxyType({})
-    """What the program is to find in its environment."""
-    _quick = False
-
-    def up(self, **options: Any) -> auto.UpResult:  # type: ignore[override]
-        """`pulumi up`. The result has no outputs and no history, which the SDK would ask three more commands for."""
-        with inline.program(self.environment) as program:
-            self._quick = True
-            try:
-                return super().up(program=program, **options)
-            finally:
-                self._quick = False
-
-    def preview(self, **options: Any) -> auto.PreviewResult:  # type: ignore[override]
-        """`pulumi preview`."""
-        with inline.program(self.environment) as program:
-            return super().preview(program=program, **options)
-
-    def outputs(self) -> auto.OutputMap:
-        """The stack's outputs."""
-        return {} if self._quick else super().outputs()
-
-    def info(self, show_secrets: bool = True) -> auto.UpdateSummary | None:
-        """The last update."""
-        if self._quick:
-            return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
-        return super().info(show_secrets)
-
-
-def _lines_of(error: auto.CommandError) -> list[str]:
-    """What the CLI wrote as its reason, where the engine did not come so far as to report any: a lock, a full disk."""
-    reason = str(error).partition("\n stderr: ")[2] or str(error)
-    return [line.strip().removeprefix("error: ") for line in reason.splitlines() if line.strip()]
-
-
-def _note(log: EventLog, event: events.EngineEvent) -> None:
-    """Keep of an event what times need: never the inputs and outputs that it carries."""
-    if event.resource_pre_event is not None:
-        log.begun(event.resource_pre_event.metadata.urn, event.resource_pre_event.metadata.op.value)
-    if event.res_outputs_event is not None:
-        log.done(event.res_outputs_event.metadata.urn, event.res_outputs_event.metadata.op.value)
-    if event.res_op_failed_event is not None:
-        log.failed(event.res_op_failed_event.metadata.urn, event.res_op_failed_event.metadata.op.value)
-
-
-class _Watch:
-    """Follows an operation by the engine's events: times each resource, tells of it, keeps what went wrong."""
-
-    def __init__(self, say: Say | None, log: EventLog | None = None) -> None:
-        self._say, self._log = say, log
-        self._started: dict[str, float] = {}
-        self._steps: dict[str, Step] = {}
-        self._errors: list[str] = []
-        self._lock = threading.Lock()
-
-    def see(self, event: events.EngineEvent) -> None:
-        """Take in one event; called from the SDK's own thread."""
-        with self._lock:
-            if self._log is not None:
-                _note(self._log, event)
-            if event.resource_pre_event is not None:
-                self._started.setdefault(event.resource_pre_event.metadata.urn, time.monotonic())
-            if event.res_outputs_event is not None:
-                self._finished(event.res_outputs_event.metadata)
-            diagnostic = event.diagnostic_event
-            if diagnostic is not None and diagnostic.severity == "error":
-                self._errors.append(_COLOURS.sub("", diagnostic.message).strip())
-
-    def steps(self) -> tuple[Step, ...]:
-        """Every resource that the operation has dealt with, in the order of completion."""
-        with self._lock:
-            return tuple(self._steps.values())
-
-    @contextmanager
-    def failures(self, operation: str) -> Generator[None]:
-        """Turn the SDK's error, which repeats all output, into what the engine reported as errors."""
-        try:
-            yield
-        except auto.CommandError as error:
-            with self._lock:
-                told = list(dict.fromkeys(self._errors)) or _lines_of(error)
-            # The engine's own closing lines say only that there was an error.
-            told = [line for line in told if not line.startswith(_NOTHING_SAID)] or told
-            raise LabError("\n".join([*told, f"pulumi {operation} stopped; what was done so far is kept"])) from None
-
-    def _finished(self, metadata: events.StepEventMetadata) -> None:
-        name, action = metadata.urn.rsplit("::", 1)[-1], str(metadata.op.value)
-        seconds = time.monotonic() - self._started.get(metadata.urn, time.monotonic())
-        self._steps[metadata.urn] = Step(name, action, seconds)
-        if self._say is not None and action != "same":
-            self._say(f"  {action:14} {name} ({seconds:.1f} s)")

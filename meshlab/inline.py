@@ -9,12 +9,49 @@ import runpy
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pulumi import automation as auto
 
 from .recorder import ROOT
 
 PACKAGE = "components"
 """The package that the program's own modules are in, beside its __main__.py."""
+
+
+class InlineStack(auto.Stack):
+    """A stack of the Automation API that runs the program in this process, anew for each operation."""
+
+    environment: Mapping[str, str] = MappingProxyType({})
+    """What the program is to find in its environment."""
+    _quick = False
+
+    def up(self, **options: Any) -> auto.UpResult:  # type: ignore[override]
+        """`pulumi up`. The result has no outputs and no history, which the SDK would ask three more commands for."""
+        with program(self.environment) as ours:
+            self._quick = True
+            try:
+                return super().up(program=ours, **options)
+            finally:
+                self._quick = False
+
+    def preview(self, **options: Any) -> auto.PreviewResult:  # type: ignore[override]
+        """`pulumi preview`."""
+        with program(self.environment) as ours:
+            return super().preview(program=ours, **options)
+
+    def outputs(self) -> auto.OutputMap:
+        """The stack's outputs."""
+        return {} if self._quick else super().outputs()
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary | None:
+        """The last update."""
+        if self._quick:
+            return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
+        return super().info(show_secrets)
 
 
 @contextmanager

@@ -44,16 +44,18 @@ def adopted_object(operation: Operation, live: Manifest) -> dict[str, Any]:
             "metadata": {**asked, **known},
             "__inputs": inputs,
             "__initialApiVersion": live["apiVersion"],
-            "__fieldManager": _manager(operation, metadata),
+            "__fieldManager": _manager(metadata),
         },
         "initErrors": [UNSEEN],
     }
 
 
-def _manager(operation: Operation, metadata: Mapping[str, Any]) -> str:
-    """Under which name the provider owns its fields. Only a patch, of somebody else's object, has one from birth."""
+def _manager(metadata: Mapping[str, Any]) -> str:
+    """Under which name the provider owns its fields.
+
+    Up to 4.28 it creates an object under the name that it keeps for it; from 4.29 on only a patch, of somebody else's
+    object, has one from birth. Under another name than the one that is there, its next update would be a conflict.
+    """
     managers = cast(list[Mapping[str, Any]], metadata.get("managedFields") or [])
     ours = [str(entry["manager"]) for entry in managers if str(entry.get("manager")).startswith(UPDATE_MANAGER)]
-    if operation.type.endswith("Patch") and ours:
-        return ours[-1]
-    return f"{UPDATE_MANAGER}{secrets.token_hex(4)}"
+    return ours[-1] if ours else f"{UPDATE_MANAGER}{secrets.token_hex(4)}"

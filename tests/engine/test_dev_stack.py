@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process
 from meshlab.critical_path import chain_of
 from meshlab.event_log import log_file, read
 from meshlab.lab import LabError, Outcome
 from meshlab.needs import needs_of
 from meshlab.recorder import Recording
+from tests.support.by_hand import pulumi
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 
@@ -81,13 +81,7 @@ def test_a_second_run_changes_nothing(lab: Lab) -> None:
 
 
 def test_the_log_of_a_pulumi_up_by_hand_has_a_chain_too(lab: Lab, dev: Recording, tmp_path: Path) -> None:
-    workspace = driver(lab).stack.workspace
-    process.run(
-        ["pulumi", "up", "--yes", "--non-interactive", "--stack", lab.stack, "--event-log", tmp_path / "events"],
-        timeout=300,
-        cwd=Path(workspace.work_dir),
-        env={**workspace.env_vars, "PULUMI_DEBUG_COMMANDS": "true"},
-    )
+    pulumi(driver(lab), tmp_path, "up", "--yes", "--skip-preview", "--event-log", str(tmp_path / "events"))
     run, needs = read(tmp_path / "events"), needs_of(dev.resources)
     assert run.spans.keys() >= needs.keys()
     chain = chain_of(run, needs)
@@ -134,7 +128,9 @@ def test_wrong_settings_are_lines_without_a_traceback_and_change_nothing(lab: La
 
 
 def test_grafanas_password_is_an_output_and_nowhere_in_clear(lab: Lab) -> None:
-    password = driver(lab, envoyDemo={"scenario": "retry"}).up().outputs["grafanaPassword"]
+    retry = driver(lab, envoyDemo={"scenario": "retry"})
+    retry.up()
+    password = retry.stack.outputs()["grafanaPassword"].value
     assert len(password) == 24
     state = next((lab.folder / "pulumi").rglob("dev.json")).read_text(encoding="utf-8")
     assert json.loads(state)["checkpoint"]

@@ -1,14 +1,17 @@
-"""The policy pack on the real engine: a stack that keeps to the rules passes, another is stopped or only told."""
+"""The policies before an operation of the driver, and the same rules as a policy pack of the engine."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi import automation as auto
 
 from meshlab.cluster import Cluster
 from meshlab.engine import EngineDriver
 from meshlab.lab import LabError, Outcome
-from meshlab.recorder import record
+from meshlab.recorder import ROOT, record
 from meshlab.toolchain import ToolsMissingError
 from tests.support.inventory import inventory
 from tests.support.lab import Lab
@@ -51,10 +54,7 @@ def names(outcome: Outcome) -> set[str]:
 def test_a_stack_that_keeps_to_the_rules_passes(lab: Lab) -> None:
     outcome = driver(lab, {}).preview()
     assert {one.name for one in record("prod").resources} <= names(outcome)
-    output = "\n".join(lab.lines)
-    assert "meshlab@v0.1.0" in output
-    assert "[mandatory]" not in output
-    assert "[advisory]" not in output
+    assert not [line for line in lab.lines if "policy (" in line]
 
 
 def test_where_the_rules_are_mandatory_a_broken_one_stops_preview_and_is_named(lab: Lab) -> None:
@@ -78,11 +78,36 @@ def test_where_the_rules_are_advisory_the_same_stack_is_only_told(lab: Lab) -> N
     lab.lines.clear()
     outcome = driver(lab, BAD, enforcement="advisory").preview()
     assert {one.name for one in record("prod").resources} <= names(outcome)
-    output = "\n".join(lab.lines)
-    assert output.count("[advisory]") == len(BROKEN)
-    assert all(f"[advisory]  {rule}" in output for rule in BROKEN)
+    advice = [line for line in lab.lines if line.startswith("  policy (advisory) ")]
+    assert told("\n".join(advice)) == BROKEN
+    assert len(advice) == len(BROKEN)
 
 
 def test_what_a_stack_allows_is_no_violation(lab: Lab) -> None:
     outcome = driver(lab, {"grafanaAnonymous": True}, allowAnonymous=True).preview()
     assert "monitoring-stack" in names(outcome)
+
+
+def test_as_a_pack_of_the_engine_the_rules_stop_the_same_stack(lab: Lab, tmp_path: Path) -> None:
+    with pytest.raises(auto.CommandError) as caught:
+        driver(lab, BAD).stack.preview(policy_packs=[pack(tmp_path)], color="never")
+    output = str(caught.value)
+    assert "meshlab" in output
+    assert output.count("[mandatory]") == len(BROKEN)
+    assert all(f"[mandatory]  {rule}" in output for rule in BROKEN)
+    assert PASSWORD not in output
+
+
+def test_as_a_pack_of_the_engine_the_rules_pass_a_good_stack(lab: Lab, tmp_path: Path) -> None:
+    output = driver(lab, {}).stack.preview(policy_packs=[pack(tmp_path)], color="never").stdout
+    assert "meshlab" in output
+    assert "[mandatory]" not in output
+    assert "[advisory]" not in output
+
+
+def pack(folder: Path) -> str:
+    """The pack of policy/ as a program that the engine starts: a folder would need a language host."""
+    program = folder / "pulumi-analyzer-meshlab"
+    program.write_text(f'#!/bin/sh\ncd "{ROOT / "policy"}" && exec "{sys.executable}" -u __main__.py "$@"\n')
+    program.chmod(0o755)
+    return str(program)
