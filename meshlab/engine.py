@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from pulumi import automation as auto
@@ -43,6 +44,17 @@ def engine_environment(state: Path) -> dict[str, str]:
     }
 
 
+def backend_folder(url: str) -> Path | None:
+    """The folder of a file backend; None for any other, which only the engine can look into."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.netloc + parts.path)).expanduser() if parts.scheme == "file" else None
+
+
+def state_file(backend: Path, stack: str) -> Path:
+    """The file of a stack's state on a file backend."""
+    return backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
 class EngineDriver:
     """One stack on the real engine. State, passphrase and the effective stack file lie in the state folder."""
 
@@ -70,9 +82,12 @@ class EngineDriver:
         if engine.older:
             # All that it does to these commands: the engine does not compare a provider's version with its SDK's.
             env["PULUMI_DEV"] = "true"
-        self._workspace = auto.LocalWorkspace(
+        backend = backend_folder(env[BACKEND])
+        self._file = state_file(backend, stack) if backend is not None else None
+        self._workspace = _Workspace(
             work_dir=str(self._folder), pulumi_command=engine.command, env_vars=env, secrets_provider=service
         )
+        self._workspace.exists = self._file is not None and self._file.is_file()
         self.stack = InlineStack(stack, self._workspace, StackInitMode.CREATE_OR_SELECT)
         self.stack.environment = {"KUBECONFIG": str(target.kubeconfig)}
         self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
@@ -148,6 +163,8 @@ class EngineDriver:
 
     def _was_up(self) -> bool:
         """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
+        if self._file is not None:
+            return self._file.is_file() and '"resources"' in self._file.read_text(encoding="utf-8")
         asked = [self._workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self._name]
         answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=self._folder, env=self._workspace.env_vars)
         return bool(json.loads(answer.stdout))
@@ -190,3 +207,14 @@ class EngineDriver:
         source = cast(dict[str, Any], yaml.safe_load((ROOT / own.name).read_text(encoding="utf-8")))
         write_private(own, yaml.safe_dump({**before, **source, "config": dict(config)}, sort_keys=False))
         return source
+
+
+class _Workspace(auto.LocalWorkspace):
+    """A workspace that asks no backend whether a stack is there that lies before its eyes."""
+
+    exists = False
+
+    def select_stack(self, stack_name: str) -> None:
+        """Nothing that a later command rests on: each names its stack."""
+        if not self.exists:
+            super().select_stack(stack_name)

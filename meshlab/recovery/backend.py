@@ -4,14 +4,12 @@ import json
 import os
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
 
 import yaml
 
 from .. import process
-from ..engine import engine_environment
+from ..engine import backend_folder, engine_environment, state_file
 from ..engine_secrets import BACKEND, key_service, passphrase_environment
-from ..lab import PROJECT
 from ..recorder import ROOT
 from .locks import Lock, attributes_of, locks_of
 
@@ -33,8 +31,7 @@ class Backend:
     @property
     def files(self) -> Path | None:
         """The folder of a file backend; None for any other, whose locks only its own tools can read."""
-        parts = urlsplit(self.url)
-        return Path(unquote(parts.netloc + parts.path)).expanduser() if parts.scheme == "file" else None
+        return backend_folder(self.url)
 
     def locks(self) -> list[Lock]:
         """The locks on the stack, as far as they can be looked at."""
@@ -44,7 +41,7 @@ class Backend:
         """Side files and drafts of the stack's state that a full disk or a kill left, and the backend stumbles over."""
         if self.files is None:
             return []
-        state, meta = self._file(self.files), self.files / ".pulumi" / "meta.yaml"
+        state, meta = state_file(self.files, self._stack), self.files / ".pulumi" / "meta.yaml"
         beside = [attributes_of(file) for file in (state, state.with_name(f"{state.name}.bak"), meta)]
         drafts = list(state.parent.glob(f"{state.name}*.tmp"))
         return [
@@ -55,11 +52,13 @@ class Backend:
     def exists(self) -> bool:
         """Whether this stack was ever brought up from here."""
         project = self._folder / "Pulumi.yaml"
-        return project.is_file() and (self.files is None or bool(self.locks()) or self._file(self.files).is_file())
+        return project.is_file() and (
+            self.files is None or bool(self.locks()) or state_file(self.files, self._stack).is_file()
+        )
 
     def export(self) -> dict[str, Any]:
         """The state, secrets encrypted; an empty one where a run was killed before it wrote any."""
-        if self.files is not None and not self._file(self.files).is_file():
+        if self.files is not None and not state_file(self.files, self._stack).is_file():
             return {}
         said = self._run("export")
         return cast(dict[str, Any], json.loads(said.stdout))
@@ -67,9 +66,6 @@ class Backend:
     def import_(self, document: dict[str, Any]) -> None:
         """Replace the state; takes the stack's lock for as long as that takes."""
         self._run("import", stdin=json.dumps(document))
-
-    def _file(self, folder: Path) -> Path:
-        return folder / ".pulumi" / "stacks" / PROJECT / f"{self._stack}.json"
 
     def _environment(self) -> dict[str, str]:
         file = ROOT / f"Pulumi.{self._stack}.yaml"
