@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..lab import PROJECT
+from ..engine import state_file
 from ..recovery.state import RELEASE, ReleaseKey, State
 
 
@@ -29,7 +29,7 @@ def known_of(stack: str, backend: Path | None) -> Known:
     """Read the state of a stack. `backend` is the folder of a file backend; None for another one."""
     if backend is None:
         return Known(exists=False, readable=False)
-    file = backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+    file = state_file(backend, stack)
     if not file.is_file():
         return Known(exists=False, readable=True)
     document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
