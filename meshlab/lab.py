@@ -1,5 +1,6 @@
 """What `up`, `preview` and `down` share: which cluster, which charts, and what brings the resources up on it."""
 
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +18,22 @@ from .mirror.lock import check_folder, flat
 from .recorder import ROOT, ProgramError, stack_config
 
 PROJECT = "meshlab"
-STATE = ROOT / ".state"
+STATE_VARIABLE = "MESHLAB_STATE"
 STAND_INS = ROOT / "tests" / "charts"
 EMBEDDED = "lab"
 """Name of the embedded cluster that `make up` starts and `make down` ends."""
 
 Say = Callable[[str], None]
 Config = Mapping[str, Any]
+
+
+def state_folder() -> Path:
+    """Where all lies that outlives a command: the folder that MESHLAB_STATE names, else .state in the checkout."""
+    named = os.environ.get(STATE_VARIABLE)
+    return Path(named).expanduser().absolute() if named else ROOT / ".state"
+
+
+STATE = state_folder()
 
 
 class LabError(Exception):

@@ -1,5 +1,8 @@
-"""What every tier shares: the switch that rewrites golden files, and the recorded dev stack."""
+"""What every tier shares: places of its own, the switch that rewrites golden files, and the recorded dev stack."""
 
+import tests.support.own_places  # noqa: F401, before anything that reads what it sets
+
+# isort: split
 import pytest
 
 from meshlab.recorder import Recording, record

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from meshlab import lab, repositories, toolchain
-from meshlab.recorder import ProgramError
+from meshlab.recorder import ROOT, ProgramError
 
 KUBECONFIG = {
     "apiVersion": "v1",
@@ -53,6 +53,19 @@ def test_a_named_context_is_copied_alone_and_privately_and_the_users_file_stays(
     assert "alpha" not in target.kubeconfig.read_text(encoding="utf-8")
     assert target.kubeconfig.stat().st_mode & 0o777 == 0o600
     assert kubeconfig.read_bytes() == before
+
+
+def test_state_lies_in_the_checkout_or_where_a_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(lab.STATE_VARIABLE)
+    assert lab.state_folder() == ROOT / ".state"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(lab.STATE_VARIABLE, "mine")
+    assert lab.state_folder() == tmp_path / "mine"
+
+
+def test_the_tests_keep_their_state_outside_the_checkout() -> None:
+    assert not lab.STATE.is_relative_to(ROOT)
+    assert lab.STATE.is_dir()
 
 
 def test_an_overlay_changes_its_keys_and_leaves_the_rest_of_the_section() -> None:
