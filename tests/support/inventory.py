@@ -5,6 +5,8 @@ from typing import Any
 
 from meshlab.cluster import Cluster
 
+from .waiting import patiently
+
 AUTOMANAGED = "kube-aggregator.kubernetes.io/automanaged"
 """Label of an APIService that the API server keeps by itself, one for each group and version of its CRDs."""
 # What the cluster's own controllers make and renew by themselves.
@@ -15,8 +17,8 @@ def inventory(cluster: Cluster) -> dict[str, str]:
     """UID of every object by `<resource>.<group> <namespace>/<name>`, but for what the cluster renews by itself."""
     found: dict[str, str] = {}
     kinds = [kind for kind in _listable(cluster) if kind not in OF_THE_CLUSTER]
-    listed = cluster.kubectl("get", ",".join(kinds), "-A", "--ignore-not-found", "-o", "json", timeout=120)
-    for item in json.loads(listed.stdout or '{"items": []}')["items"]:
+    listed = _got(cluster, "get", ",".join(kinds), "-A", "--ignore-not-found", "-o", "json")
+    for item in json.loads(listed or '{"items": []}')["items"]:
         metadata = item["metadata"]
         if AUTOMANAGED in metadata.get("labels", {}):
             continue
@@ -26,9 +28,14 @@ def inventory(cluster: Cluster) -> dict[str, str]:
 
 def objects(cluster: Cluster, *what: str) -> list[dict[str, Any]]:
     """The items of `kubectl get <what> -o json`."""
-    answer: dict[str, Any] = json.loads(cluster.kubectl("get", *what, "-o", "json", timeout=120).stdout)
+    answer: dict[str, Any] = json.loads(_got(cluster, "get", *what, "-o", "json"))
     return answer.get("items", [answer])
 
 
 def _listable(cluster: Cluster) -> list[str]:
-    return cluster.kubectl("api-resources", "--verbs=list", "-o", "name", timeout=60).stdout.split()
+    return _got(cluster, "api-resources", "--verbs=list", "-o", "name").split()
+
+
+def _got(cluster: Cluster, *words: str) -> str:
+    """What kubectl writes for a command that only reads."""
+    return patiently(lambda: cluster.kubectl(*words, timeout=120).stdout)

@@ -13,7 +13,7 @@ from . import meshed
 from .inventory import objects
 from .lab import Lab, running_lab
 from .rolling_record import RollingRecord
-from .waiting import eventually
+from .waiting import eventually, patiently
 
 OLD, NEW = "1-17", "1-30"
 TEAMS = [f"team-{number:02}" for number in range(40)]
@@ -74,4 +74,6 @@ def generations(cluster: Cluster) -> dict[str, int]:
 
 def _create(cluster: Cluster, items: list[dict[str, Any]]) -> None:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    cluster.kubectl("create", "-f", "-", stdin=text, timeout=READY_SECONDS)
+    # Applied, which can be repeated: what a slow server did not confirm may be there.
+    apply = ("apply", "--server-side", "-f", "-")
+    patiently(lambda: cluster.kubectl(*apply, stdin=text, timeout=READY_SECONDS), limit=READY_SECONDS)

@@ -13,6 +13,8 @@ from components.cluster_api import ClusterApi
 from components.workload_status import done
 from meshlab.cluster import Cluster
 
+from .waiting import patiently
+
 client, watch = cast(Any, _client), cast(Any, _watch)
 
 QUIET_SECONDS = 1.0
@@ -37,7 +39,7 @@ class RollingRecord:
         """`namespace/name` of each that began to roll, in that order."""
 
     def __enter__(self) -> "RollingRecord":
-        self._listed = self._api.list_deployment_for_all_namespaces()
+        self._listed = patiently(self._api.list_deployment_for_all_namespaces)
         for one in self._listed.items:
             self._see(client.ApiClient().sanitize_for_serialization(one))
         self.most_at_once, self.order = 0, []

@@ -1,8 +1,15 @@
-"""Waiting for what comes by itself."""
+"""Waiting for what comes by itself, and for a server that is too slow at the moment."""
 
+import re
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+
+import kubernetes.client as _client
+
+from meshlab.process import CommandFailedError
+
+ApiException = cast(Any, _client).ApiException
 
 T = TypeVar("T")
 
@@ -17,3 +24,36 @@ def eventually(holds: Callable[[], T], what: str, limit: float = LIMIT) -> T:
         assert time.monotonic() < end, f"still not so after {limit:g} s: {what}"
         time.sleep(0.25)
     return answer
+
+
+SLOW = re.compile(
+    r"Error from server \((Timeout|ServerTimeout|TooManyRequests)\)|in the time allotted"
+    r"|request timed out|TLS handshake timeout|context deadline exceeded"
+)
+"""What kubectl writes where the server had no time: the request was right, and may even have been carried out."""
+SLOW_STATUS = (429, 504)
+FAILURE = re.compile(r"(?i)^(error|unable)")
+PAUSE = 2.0
+
+
+def patiently(act: Callable[[], T], limit: float = LIMIT, pause: float = PAUSE) -> T:
+    """What `act` returns, which is tried again for `limit` seconds where nothing but a slow server stops it.
+
+    A request that was not answered may have been carried out, so that `act` must bear to be repeated.
+    """
+    end = time.monotonic() + limit
+    while True:
+        try:
+            return act()
+        except (CommandFailedError, ApiException) as error:
+            if not _slow(error) or time.monotonic() >= end:
+                raise
+        time.sleep(pause)
+
+
+def _slow(error: Exception) -> bool:
+    """Whether the server's slowness is all that an error tells of."""
+    if not isinstance(error, CommandFailedError):
+        return cast(Any, error).status in SLOW_STATUS
+    failures = [line for line in error.completed.stderr.splitlines() if FAILURE.match(line)]
+    return bool(failures) and all(SLOW.search(line) for line in failures)
