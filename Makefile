@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python -m meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup up preview doctor recover down drift verify test test-fast lint dashboards golden counts bench bench-growth
+.PHONY: help setup up preview doctor recover down drift verify test test-fast lint browser dashboards golden counts bench bench-growth
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -38,7 +38,7 @@ down: setup ## Remove the stack, say what is left of it, and end the embedded cl
 verify: setup ## Show on the cluster, check by check, that the lab works (CLUSTER=<context>, STACK=dev)
 	@$(RUN) verify --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
-test: setup lint ## Every tier that this machine can run, and a table of what was skipped and why
+test: setup lint browser ## Every tier that this machine can run, and a table of what was skipped and why
 	@$(VENV)/bin/python -m tests.tiers
 
 test-fast: setup ## The tiers unit, golden and proxy
@@ -48,6 +48,9 @@ lint: setup ## ruff and pyright
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/pyright --warnings
+
+browser: setup ## A Chromium for the tests that look at a page, where the machine has none
+	@$(VENV)/bin/python -m tests.support.chromium
 
 golden: setup ## Write the golden dumps anew, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden

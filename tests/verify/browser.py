@@ -5,7 +5,6 @@ import base64
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests.support.chromium import find
+
 START_LIMIT, ANSWER_LIMIT = 60.0, 30.0
 OPTIONS = (
     "--headless",
@@ -39,10 +39,10 @@ OPTIONS = (
 
 def chromium() -> str:
     """The program; skips the test where there is none."""
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
-    pytest.skip(f"no browser on this machine to look at the report in (any of {', '.join(NAMES)})")
+    found = find()
+    if found is None:
+        pytest.skip("no browser on this machine to look at the report in (`make browser` brings one, or says why not)")
+    return found
 
 
 class Page:
