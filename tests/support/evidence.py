@@ -44,7 +44,7 @@ from .prometheus import (
     write_rules,
 )
 from .shapes import CHART_TAG, IPV6_PODS, LAB_ORDER, MESHED, NEW, OLD, OUTSIDE, SHAPES, TAG, VERSIONS
-from .waiting import eventually
+from .waiting import eventually, patiently
 
 NETWORK = Network(services="10.96.0.0/16", pods="10.244.0.0/16")
 MONITORS = {
@@ -413,8 +413,9 @@ class _Run:
         return objects(self.cluster, *what)
 
     def _apply(self, *manifests: Object) -> None:
-        everything = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
-        self.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(everything), timeout=120)
+        everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+        apply = ("apply", "--server-side", "-f", "-")
+        patiently(lambda: self.cluster.kubectl(*apply, stdin=everything, timeout=120))
 
 
 def templated(release: Mapping[str, Any], values: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

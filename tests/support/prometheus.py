@@ -48,7 +48,8 @@ def operator(cluster: Cluster, folder: Path, *web: str) -> Iterator[None]:
         *(web or (f"--web.listen-address={LOOPBACK}:{free_ports(1)[0]}",)),
     ]
     log = folder / "prometheus-operator.log"
-    with process.background(command, log=log) as child:
+    # Where this variable is set, the operator goes by that file and not by its options.
+    with process.background(command, log=log, env={"KUBECONFIG": None}) as child:
         yield
         assert child.poll() is None, f"the operator ended: {log.read_text()[-2000:]}"
 
