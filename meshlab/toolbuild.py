@@ -84,7 +84,7 @@ def _build(tools: Group, count: str, expected: float, progress: Progress) -> boo
                 raise ToolBuildError(f"building {what} {first.release} failed: {built.last_words()} (log: {log})")
             for tool in tools:
                 _put(tool, target)
-        except process.ProcessError as error:
+        except (process.ProcessError, OSError) as error:
             raise ToolBuildError(f"building {what} {first.release} failed: {error}") from None
         finally:
             shutil.rmtree(target, ignore_errors=True)

@@ -2,12 +2,16 @@
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from meshlab import toolchain
-from meshlab.toolchain import parse_version
+from meshlab import toolbuild, toolchain
+from meshlab.toolchain import OWN, parse_version
+
+OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +32,43 @@ def install(folder: Path, name: str, says: str, code: int = 0) -> Path:
     program.write_text(f"#!/bin/sh\necho '{says}'\nexit {code}\n")
     program.chmod(0o755)
     return program
+
+
+@pytest.fixture
+def go(empty_machine: Path) -> Path:
+    """A pretended go: it keeps its arguments in the file that is returned, and makes the files that the real one would.
+
+    `go list` answers with a module whose folder is beside that file.
+    """
+    record, real = empty_machine / "calls", shutil.which("sh", path="/bin:/usr/bin")
+    program = empty_machine / "go"
+    program.write_text(
+        f"#!{real}\nPATH=/usr/bin:/bin\n"
+        f'echo "$PWD $GOFLAGS $GOOS|$*" >> {record}\n'
+        f"""if [ "$1" = list ]; then echo '{{"Dir": "{empty_machine}/module"}}'; exit 0; fi\n"""
+        'while [ "$1" != "-o" ]; do shift; done; out="$2"; shift 2\n'
+        'for package in "$@"; do echo "$package" >&2; echo binary > "$out$(basename "$package")"; done\n'
+    )
+    program.chmod(0o755)
+    return record
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of two processors that is as quick as the one that the times of tools.toml are from."""
+    monkeypatch.setattr(toolbuild, "_processors", lambda: 2)
+    monkeypatch.setattr(toolbuild, "time", Clock())
+
+
+class Clock:
+    """Goes on by a minute each time that somebody looks."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def monotonic(self) -> float:
+        self._seconds += 60.0
+        return self._seconds
 
 
 @pytest.mark.parametrize(
@@ -66,11 +107,51 @@ def test_every_tool_is_pinned_by_the_module_that_builds_it(name: str) -> None:
     tool = toolchain.table()[name]
     module_file = (toolchain.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
     assert f"{tool.module} {tool.tag}" in module_file
+    assert (toolchain.TOOLS_FOLDER / tool.folder / "go.sum").is_file()
+    if name in OURS:
+        # What our own package imports keeps the requirement tidy, so that it needs no tool line.
+        assert imports_of(tool.package, tool.module)
+        assert not re.search(rf"^\s*{re.escape(tool.module)} .*// indirect$", module_file, re.MULTILINE)
+        return
     assert re.search(rf"^(tool|\t)\s*{re.escape(tool.package)}$", module_file, re.MULTILINE), (
         "the tool line keeps it tidy"
     )
     assert tool.package.startswith(tool.module)
-    assert (toolchain.TOOLS_FOLDER / tool.folder / "go.sum").is_file()
+
+
+def imports_of(package: str, module: str) -> set[str]:
+    """What the Go files of a package of ours import of a module."""
+    files = (toolchain.TOOLS_FOLDER / package.removeprefix(OWN)).glob("*.go")
+    return {found for file in files for found in re.findall(rf'"({re.escape(module)}[^"]*)"', file.read_text())}
+
+
+def test_only_programs_of_ours_have_a_digest_of_their_source() -> None:
+    assert {name for name, tool in toolchain.table().items() if tool.source} == set(OURS)
+    assert {name for name, tool in toolchain.table().items() if tool.package.startswith(OWN)} == set(OURS)
+
+
+def test_the_module_of_a_package_of_ours_is_called_as_its_folder() -> None:
+    for name in OURS:
+        tool = toolchain.table()[name]
+        assert f"module {OWN}{tool.folder}\n" in (toolchain.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
+        assert tool.package == f"{OWN}{tool.folder}" or tool.package.startswith(f"{OWN}{tool.folder}/")
+
+
+def test_another_source_of_ours_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "TOOLS_FOLDER", tmp_path)
+    main = tmp_path / "x" / "main.go"
+    main.parent.mkdir()
+    digests: list[str] = []
+    for source in ("package main", "package main // changed"):
+        main.write_text(source)
+        digests.append(toolchain._source(f"{OWN}x"))
+    (main.parent / "more.go").write_text("package main")
+    digests.append(toolchain._source(f"{OWN}x"))
+    (main.parent / "README").write_text("of no account")
+    assert toolchain._source(f"{OWN}x") == digests[-1]
+    assert len(set(digests)) == 3
+    assert {len(one) for one in digests} == {toolchain.SOURCE_DIGITS}
+    assert toolchain._source("example.com/not/ours") == ""
 
 
 def test_all_staging_modules_of_kubernetes_follow_its_version() -> None:
@@ -101,6 +182,11 @@ def test_built_programs_lie_outside_the_tree_by_name_and_version(tmp_path: Path)
     assert tool.path == tmp_path / "cache/meshlab/tools" / f"kube-apiserver-{tool.tag}" / "kube-apiserver"
 
 
+def test_a_program_of_ours_lies_by_name_version_and_source(tmp_path: Path) -> None:
+    tool = toolchain.table()["pulumi-resource-random"]
+    assert tool.path == tmp_path / "cache/meshlab/tools" / f"{tool.name}-{tool.tag}-{tool.source}" / tool.name
+
+
 def test_without_xdg_the_cache_is_in_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for value in ("", "relative/path"):
@@ -128,6 +214,14 @@ def test_a_program_that_cannot_say_its_version_is_not_used(empty_machine: Path) 
     install(empty_machine, "kwok", "what?")
     (empty_machine / "helm").mkdir()
     assert (toolchain.find("kwok"), toolchain.find("helm")) == (None, None)
+
+
+def test_what_cannot_say_its_version_is_never_taken_from_path(empty_machine: Path) -> None:
+    for name in OURS:
+        tool = toolchain.table()[name]
+        assert tool.ask == ()
+        install(empty_machine, name, tool.release)
+        assert toolchain.find(name) is None
 
 
 def test_kubebuilder_assets_come_before_path(
@@ -166,20 +260,10 @@ def test_the_go_version_asked_for_builds_every_module() -> None:
     assert asked and all(version and version[:2] <= asked for version in needed)
 
 
+@pytest.mark.usefixtures("machine")
 def test_only_what_is_missing_is_built_and_each_folder_once(
-    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
+    empty_machine: Path, go: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pretended go records its arguments and makes the files that the real one would."""
-    real = shutil.which("sh", path="/bin:/usr/bin")
-    record = empty_machine / "calls"
-    go = empty_machine / "go"
-    go.write_text(
-        f"#!{real}\nPATH=/usr/bin:/bin\n"
-        f'echo "$PWD $GOFLAGS $GOOS|$*" >> {record}\n'
-        'while [ "$1" != "-o" ]; do shift; done; out="$2"; shift 2\n'
-        'for package in "$@"; do echo binary > "$out$(basename "$package")"; done\n'
-    )
-    go.chmod(0o755)
     monkeypatch.setenv("GOFLAGS", "-mod=vendor")
     monkeypatch.setenv("GOOS", "plan9")
     kubectl = install(empty_machine, "kubectl", "Client Version: v1.34.1")
@@ -193,19 +277,100 @@ def test_only_what_is_missing_is_built_and_each_folder_once(
         "kwok": table["kwok"].path,
     }
     assert all(path.is_file() for path in found.values())
-    calls = record.read_text().splitlines()
+    calls = go.read_text().splitlines()
     assert len(calls) == 2
-    assert calls[0].startswith(f"{toolchain.TOOLS_FOLDER}/kubernetes -mod=readonly |build -trimpath")
+    assert calls[0].startswith(f"{toolchain.TOOLS_FOLDER}/kubernetes -mod=readonly |build -v -trimpath")
     assert calls[0].endswith("k8s.io/kubernetes/cmd/kube-scheduler k8s.io/kubernetes/cmd/kube-apiserver")
     kubernetes, kwok = f"kube-scheduler, kube-apiserver {table['kube-apiserver'].tag}", f"kwok {table['kwok'].tag}"
-    assert [re.sub(r"\d+ s$", "N s", line) for line in lines] == [
-        f"tools: building {kubernetes} from source, once for this machine",
+    told = [re.sub(r"in \d+ s$", "in N s", line) for line in lines if "packages" not in line]
+    assert re.sub(r"about \d+ (s|min)$", "about N", told[2]) == (
+        f"tools: building {kwok} from source (2 of 2), once for this machine: about N"
+    )
+    assert [*told[:2], told[3]] == [
+        f"tools: building {kubernetes} from source (1 of 2), once for this machine: about 2 min",
         f"tools: built {kubernetes} in N s",
-        f"tools: building {kwok} from source, once for this machine",
         f"tools: built {kwok} in N s",
     ]
     assert toolchain.ensure(["kwok"], lines.append) == {"kwok": table["kwok"].path}
-    assert len(record.read_text().splitlines()) == 2, "nothing is built twice"
+    assert len(go.read_text().splitlines()) == 2, "nothing is built twice"
+
+
+def built(lines: Iterable[str]) -> list[str]:
+    """What was built, by the first name of each build, in order."""
+    return [found[1] for line in lines if (found := re.match(r"tools: building ([\w-]+)", line))]
+
+
+def test_the_longest_build_is_the_first(go: Path) -> None:
+    lines: list[str] = []
+    names = ["kwok", "pulumi", "helm", "pulumi-resource-kubernetes"]
+    table = toolchain.table()
+    (beside,) = table["pulumi-resource-kubernetes"].beside
+    file = go.parent / "module" / beside
+    file.parent.mkdir(parents=True)
+    file.touch()
+    toolchain.ensure(names, lines.append)
+    expected = sorted(names, key=lambda name: table[name].cpu_seconds, reverse=True)
+    assert built(lines) == expected == ["pulumi-resource-kubernetes", "pulumi", "kwok", "helm"]
+
+
+@pytest.mark.usefixtures("go", "machine")
+def test_a_single_build_is_told_without_a_count() -> None:
+    lines: list[str] = []
+    toolchain.ensure(["helm"], lines.append)
+    tag = toolchain.table()["helm"].tag
+    assert lines[0] == f"tools: building helm {tag} from source, once for this machine: about 55 s"
+
+
+@pytest.mark.usefixtures("go", "machine")
+def test_a_long_build_tells_how_far_it_is() -> None:
+    lines: list[str] = []
+    toolchain.ensure(["kube-scheduler", "kube-apiserver"], lines.append)
+    far = [line for line in lines if "packages" in line]
+    assert far == [
+        "tools: kube-scheduler, kube-apiserver: 1 packages, 60 s, about 62 s left",
+        "tools: kube-scheduler, kube-apiserver: 2 packages, 120 s, about 2 s left",
+    ]
+
+
+def test_what_takes_longer_than_expected_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, lines = Clock(), list[str]()
+    monkeypatch.setattr(toolbuild, "time", clock)
+    far = toolbuild._Compiled("helm", clock.monotonic(), 100.0, lines.append)
+    far.line("a")
+    far.line("b")
+    assert lines == [
+        "tools: helm: 1 packages, 60 s, about 40 s left",
+        "tools: helm: 2 packages, 120 s, longer than expected",
+    ]
+
+
+def test_a_quick_build_says_nothing_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(toolbuild, "time", SimpleNamespace(monotonic=lambda: 5.0))
+    far = toolbuild._Compiled("helm", 5.0, 100.0, lines.append)
+    for package in "abc":
+        far.line(package)
+    assert lines == []
+
+
+def test_the_files_that_a_program_reads_lie_beside_it(empty_machine: Path, go: Path) -> None:
+    tool = toolchain.table()["pulumi-resource-kubernetes"]
+    (beside,) = tool.beside
+    original = empty_machine / "module" / beside
+    original.parent.mkdir(parents=True)
+    original.write_bytes(b'{"name": "kubernetes"}')
+    toolchain.ensure([tool.name], lambda line: None)
+    assert (tool.path.parent / "schema.json").read_bytes() == original.read_bytes()
+    build, listed = go.read_text().splitlines()
+    assert build.endswith(f" {tool.package}")
+    assert listed.endswith(f"|list -m -json {tool.module}")
+
+
+def test_a_program_whose_file_is_missing_is_not_there(empty_machine: Path, go: Path) -> None:
+    tool = toolchain.table()["pulumi-resource-kubernetes"]
+    with pytest.raises(toolchain.ToolBuildError, match=r"^building pulumi-resource-kubernetes .*schema\.json"):
+        toolchain.ensure([tool.name], lambda line: None)
+    assert toolchain.find(tool.name) is None
 
 
 def test_a_failed_build_is_one_line_with_gos_reason_and_leaves_nothing_behind(empty_machine: Path) -> None:
