@@ -63,12 +63,13 @@ class Options:
 
 def recover(options: Options, agree: Agree, say: Say) -> bool:
     """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
-    tools = toolchain.ensure(["helm", "kubectl"], say)
-    helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
-    backend = Backend(find_cli(say), options.stack, options.state, options.target.kubeconfig)
-    if not backend.exists():
+    where = (options.stack, options.state, options.target.kubeconfig)
+    if not Backend("", *where).exists():  # which no program need be had for
         say(f"nothing to recover: stack {options.stack} was never brought up from here")
         return True
+    backend = Backend(find_cli(say), *where)
+    tools = toolchain.ensure(["helm", "kubectl"], say)
+    helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 
     def find() -> Recovery:
         return look(backend, helm, Live(tools["kubectl"], options.target.kubeconfig), options.holder_is_gone)
