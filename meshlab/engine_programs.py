@@ -7,6 +7,7 @@ What is on PATH in a version that fits comes first, then Pulumi's own release, t
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 import time
 import urllib.error
@@ -201,10 +202,17 @@ def _found_provider(name: str) -> Part | None:
         version = _plugin_version(on_path)
         if version is not None and tool.fits(version):
             return Part(name, _text(version), "on PATH", Path(on_path).parent, wanted)
-    fetched = [parse_version(one.name) or () for one in (pulumi_home() / "plugins").glob(f"resource-{name}-v*")]
-    if fetched and max(fetched) >= (parse_version(wanted) or ()):
-        return Part(name, _text(max(fetched)), "downloaded", None, wanted)
+    fetched = max(_fetched_providers(name), default=())
+    if fetched >= (parse_version(wanted) or ()):
+        return Part(name, _text(fetched), "downloaded", None, wanted)
     return _built(_tool(name), name) if tool.path.is_file() else None
+
+
+def _fetched_providers(name: str) -> list[Version]:
+    """The versions of a provider whose download is complete: the engine marks one that is not by a file beside it."""
+    folders = (pulumi_home() / "plugins").glob(f"resource-{name}-v*")
+    whole = [one for one in folders if one.is_dir() and not one.with_name(f"{one.name}.partial").exists()]
+    return [parse_version(one.name) or () for one in whole]
 
 
 def _plugin_version(program: str) -> Version | None:
@@ -220,8 +228,8 @@ def _plugin_version(program: str) -> Version | None:
         said = Path(folder) / "port"
         try:
             with (
-                process.background([program, "127.0.0.1:0"], log=said),
-                grpc.insecure_channel(f"127.0.0.1:{_port(said)}") as channel,
+                process.background([program, "127.0.0.1:0"], log=said) as child,
+                grpc.insecure_channel(f"127.0.0.1:{_port(said, child)}") as channel,
             ):
                 stub = cast(Any, provider_pb2_grpc).ResourceProviderStub(channel)
                 info = stub.GetPluginInfo(cast(Any, empty_pb2).Empty(), timeout=ASK_LIMIT_SECONDS)
@@ -230,14 +238,17 @@ def _plugin_version(program: str) -> Version | None:
             return None
 
 
-def _port(said: Path) -> int:
+def _port(said: Path, child: subprocess.Popen[bytes]) -> int:
     """The first line that a provider writes. Raises TimeoutError where it is no number, or does not come."""
     end = time.monotonic() + ASK_LIMIT_SECONDS
     while time.monotonic() < end:
+        ended = child.poll() is not None
         line, newline, _ = said.read_text(encoding="utf-8", errors="replace").partition("\n")
         if newline:
             if line.strip().isdigit():
                 return int(line)
+            break
+        if ended:
             break
         time.sleep(POLL_SECONDS)
     raise TimeoutError(said)
