@@ -61,7 +61,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
     The engine is told what the environment is, the program is not: the SDK reads KUBECONFIG, for one, from the process
     that the program runs in.
     """
-    before = {name: os.environ.get(name) for name in environment}
+    before = dict(os.environ)
     ours = {name: sys.modules.pop(name) for name in _modules()}
     limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
     os.environ.update(environment)
@@ -88,9 +88,7 @@ def _modules() -> list[str]:
     return [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]
 
 
-def _restore(environment: Mapping[str, str | None]) -> None:
-    for name, value in environment.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+def _restore(environment: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
