@@ -55,8 +55,8 @@ browser: setup ## A Chromium for the tests that look at a page, where the machin
 golden: setup ## Write the golden dumps anew, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden
 
-counts: setup ## Count the API requests and chart loads of runs that change nothing anew (an engine for the second)
-	@$(VENV)/bin/pytest -q tests/cluster/test_requests.py tests/engine/test_requests.py --update-golden
+counts: setup ## Count the API requests and chart loads of runs that change nothing anew
+	@$(VENV)/bin/pytest -q tests/engine/test_requests.py --update-golden
 
 dashboards: setup ## Build dashboards/*.json from dashboards/src
 	@$(VENV)/bin/python -m dashboards.src

@@ -121,13 +121,13 @@ def test_a_release_that_was_left_pending_leads_to_recover_only_where_it_is_the_s
     (finding,) = problems(place.examine(), "releases")
     assert "is there (pending-install) and not of this stack" in finding.text
     inputs = {"name": "prom", "namespace": "prometheus"}
-    applied = place.folder / "engineless" / "dev.json"
-    applied.parent.mkdir(parents=True)
-    entry = {"type": "kubernetes:helm.sh/v3:Release", "inputs": inputs}
-    applied.write_text(json.dumps({"generated": "", "applied": {"prom": entry}}), encoding="utf-8")
+    known = place.folder / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+    known.parent.mkdir(parents=True)
+    release = {"urn": "u::prom", "type": "kubernetes:helm.sh/v3:Release", "inputs": inputs}
+    known.write_text(json.dumps({"checkpoint": {"latest": {"resources": [release]}}}), encoding="utf-8")
     (finding,) = problems(place.examine(), "releases")
     assert finding.fix == "meshlab recover --stack dev"
-    applied.unlink()
+    known.unlink()
     kubectl("delete", "namespace", "prometheus")
 
 

@@ -36,8 +36,9 @@ def test_preview_on_an_empty_cluster_lists_every_resource_custom_ones_included(l
 
 
 def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab, dev: Recording) -> None:
-    done = actions(driver(lab).up())
-    assert {resource.name for resource in dev.resources} <= set(done)
+    outcome = driver(lab).up()
+    # Beside the program's: the stack itself, and the provider of the generated password.
+    assert changed(outcome) - {"meshlab-dev", "default"} == {resource.name for resource in dev.resources}
     assert len(objects(lab.cluster, "deployments", "-A")) >= 11
     assert lab.unavailable_deployments() == []
 
@@ -125,6 +126,16 @@ def test_wrong_settings_are_lines_without_a_traceback_and_change_nothing(lab: La
     assert "Pulumi.dev.yaml: meshlab:monitoring.replicas: expected 1 or more, got 0" in said
     assert "Traceback" not in said
     assert inventory(lab.cluster) == before
+
+
+def test_the_monitors_carry_the_label_that_prometheus_selects_by(lab: Lab) -> None:
+    (prometheus,) = objects(lab.cluster, "prometheuses.monitoring.coreos.com", "-n", "prometheus")
+    selectors = [prometheus["spec"][kind]["matchLabels"] for kind in ("serviceMonitorSelector", "podMonitorSelector")]
+    ours = objects(lab.cluster, "servicemonitors,podmonitors", "-n", "prometheus", "-l", "monitoring")
+    assert len(ours) >= 2
+    for monitor in ours:
+        for selector in selectors:
+            assert selector.items() <= monitor["metadata"]["labels"].items()
 
 
 def test_grafanas_password_is_an_output_and_nowhere_in_clear(lab: Lab) -> None:

@@ -1,49 +1,124 @@
-"""Drift under the real engine: put back by Pulumi and helm, so that a preview after it has no changes."""
+"""Drift on the real engine and a real API server: every hand's doing is named once and put back. In file order."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meshlab.drift.finding import Finding
 from meshlab.drift.inspection import Inspection
-from tests.support.hand_edits import all_edits
+from tests.support.hand_edits import HAND_EDITS, HandEdit, all_edits, upgraded
+from tests.support.inventory import inventory
 from tests.support.lab import Lab, changed, driver, running_lab
+
+EDITS = [*HAND_EDITS, upgraded(Path())]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("drift"), "engine-drift") as lab:
+    with running_lab(tmp_path_factory.mktemp("drift"), "drift") as lab:
+        driver(lab).up()
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("drift"), "drift-staging", "staging") as lab:
         driver(lab).up()
         yield lab
 
 
 @pytest.fixture(scope="module")
 def inspection(lab: Lab) -> Inspection:
-    return Inspection(driver(lab), lab.stack, lab.config(), lab.cluster.kubeconfig, lab.say)
+    return inspected(lab)
+
+
+@pytest.fixture(scope="module")
+def after_edits(lab: Lab, inspection: Inspection) -> tuple[Finding, ...]:
+    """What drift says after all that hands do."""
+    for edit in all_edits(lab):
+        edit.do(lab.cluster)
+    return inspection.look().findings
+
+
+def inspected(lab: Lab, **over: Any) -> Inspection:
+    return Inspection(driver(lab), lab.stack, lab.config(**over), lab.cluster.kubeconfig, lab.say)
 
 
 def told(findings: tuple[Finding, ...]) -> list[str]:
     return [f"{one.what} {one.label}: {'; '.join(each.line for each in one.differences)}" for one in findings]
 
 
-def test_a_fresh_stack_has_no_drift(inspection: Inspection) -> None:
+def test_a_fresh_lab_has_no_drift(inspection: Inspection) -> None:
+    seen = inspection.look()
+    assert told(seen.findings) == []
+    assert seen.compared > 140
+
+
+def test_a_fresh_lab_of_current_versions_has_no_drift(staging: Lab) -> None:
+    seen = inspected(staging).look()
+    assert told(seen.findings) == []
+    assert seen.compared > 140
+
+
+def test_looking_changes_nothing(lab: Lab, inspection: Inspection) -> None:
+    before = inventory(lab.cluster)
+    inspection.look()
+    assert inventory(lab.cluster) == before
+
+
+def test_a_restart_and_an_autoscaler_are_no_drift(lab: Lab, inspection: Inspection) -> None:
+    lab.cluster.kubectl("rollout", "restart", "deployment/sleep", "-n", "default")
+    lab.cluster.kubectl("scale", "deployment/istiod-1-17", "-n", "istio-system", "--replicas=2")
     assert told(inspection.look().findings) == []
 
 
-def test_what_hands_do_shows_in_no_preview_and_in_drift(lab: Lab, inspection: Inspection) -> None:
-    edits = all_edits(lab)
-    for edit in edits:
-        edit.do(lab.cluster)
+def test_what_hands_do_shows_in_no_preview(lab: Lab, after_edits: tuple[Finding, ...]) -> None:
+    assert after_edits
     driver(lab).stack.preview(expect_no_changes=True)
-    found = [(str(one.what), one.label) for one in inspection.look().findings]
-    assert sorted(found) == sorted((edit.what, edit.label) for edit in edits)
 
 
-def test_it_is_all_put_back_and_a_preview_after_it_has_no_changes(lab: Lab, inspection: Inspection) -> None:
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_what_a_hand_does_is_named_once(edit: HandEdit, after_edits: tuple[Finding, ...]) -> None:
+    (finding,) = [one for one in after_edits if one.label == edit.label]
+    assert finding.what == edit.what
+    paths = [one.path for one in finding.differences]
+    assert len(paths) == len(set(paths))
+    assert not edit.field or any(path.startswith(edit.field) for path in paths)
+
+
+def test_nothing_else_is_named(after_edits: tuple[Finding, ...]) -> None:
+    assert sorted(one.label for one in after_edits) == sorted(edit.label for edit in EDITS)
+
+
+def test_no_value_of_a_secret_is_shown(after_edits: tuple[Finding, ...]) -> None:
+    secrets = [each for one in after_edits if one.kind == "Secret" for each in one.differences]
+    assert len(secrets) == 2
+    assert {(one.live, one.wanted) for one in secrets} == {("<secret>", "<secret>")}
+
+
+def test_extra_objects_stay_where_nobody_agrees_to_their_end(
+    inspection: Inspection, after_edits: tuple[Finding, ...]
+) -> None:
+    extra = [edit.label for edit in EDITS if edit.what == "extra"]
+    left = inspection.mend(inspection.look(), lambda copies: False).findings
+    assert sorted(one.label for one in left) == sorted(extra)
+
+
+def test_all_of_it_is_put_back_and_a_run_after_it_has_no_changes(
+    lab: Lab, inspection: Inspection, after_edits: tuple[Finding, ...]
+) -> None:
     assert told(inspection.mend(inspection.look(), lambda copies: True).findings) == []
+    assert told(inspected(lab).look().findings) == []
     driver(lab).stack.preview(expect_no_changes=True)
     assert not changed(driver(lab).up())
     assert lab.unavailable_deployments() == []
+
+
+def test_a_change_that_is_not_brought_up_yet_shows_as_what_it_would_change(lab: Lab) -> None:
+    (finding,) = inspected(lab, envoyDemo={"scenario": "retry"}).look().findings[:1]
+    assert finding.component == "envoy-demo"
 
 
 def test_a_later_change_of_what_was_put_back_meets_no_conflict(lab: Lab) -> None:
@@ -53,7 +128,7 @@ def test_a_later_change_of_what_was_put_back_meets_no_conflict(lab: Lab) -> None
 
 def test_a_release_that_was_uninstalled_by_hand_comes_back(lab: Lab) -> None:
     driver(lab).up()
-    found = Inspection(driver(lab), lab.stack, lab.config(), lab.cluster.kubeconfig, lab.say)
+    found = inspected(lab)
     lab.helm("uninstall", "kiali-operator", "--namespace", "kiali-operator", "--wait")
     seen = found.look()
     assert {one.release for one in seen.findings} == {"kiali-operator"}

@@ -1,4 +1,4 @@
-"""What a preview that changes nothing costs under the real engine: chart loads and API requests, exact."""
+"""What runs that change nothing cost under the real engine: chart loads and API requests, exact."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.counts import DISCOVERY, counted_charts, counted_requests, ho
 from tests.support.lab import running_lab
 
 
-def test_a_preview_that_changes_nothing_loads_and_asks_as_often_as_committed(
+def test_a_run_that_changes_nothing_loads_and_asks_as_often_as_committed(
     tmp_path: Path, dev: Recording, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HELM_CACHE_HOME", str(tmp_path / "helm-cache"))
@@ -26,12 +26,18 @@ def test_a_preview_that_changes_nothing_loads_and_asks_as_often_as_committed(
         driver = EngineDriver(find_engine(lab.say), requests.target, lab.stack, config, lab.say, state=lab.folder)
         driver.up()
         assert requests.count()["POST"] > 0
+
+        def held(name: str) -> None:
+            loads, asked = repository.count(), requests.count()
+            # Version and schema, and both lists of groups where a custom object's kind is in no chart as the provider
+            # looks for it: so with the stand-ins, and not with the real charts.
+            assert asked.pop(DISCOVERY) <= 4
+            counted = {"chart loads": loads, "requests for objects": asked}
+            assert sum(loads.values()) >= len(dev.of_type(RELEASE))
+            hold(f"{name} under the engine that changes nothing", counted, request, "make counts")
+
         repository.count()
         driver.stack.preview(expect_no_changes=True)
-        loads, asked = repository.count(), requests.count()
-        # Version and schema, and both lists of groups where a custom object's kind is in no chart as the provider
-        # looks for it: so with the stand-ins, and not with the real charts.
-        assert asked.pop(DISCOVERY) <= 4
-        counted = {"chart loads": loads, "requests for objects": asked}
-        assert sum(loads.values()) >= len(dev.of_type(RELEASE))
-        hold("a preview under the engine that changes nothing", counted, request, "make counts")
+        held("a preview")
+        assert driver.up().changed == []
+        held("an up")

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from components.cluster_api import ClusterApi
+from meshlab.canary.plan import roll_plan
 from meshlab.commands.recover import Options, recover
 from meshlab.engine import EngineDriver
+from meshlab.lab import settings_of
 from tests.support import many_workloads as many
 from tests.support import meshed
 from tests.support.interruption import kill_engine
@@ -26,6 +29,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def driver(lab: Lab, tag: str) -> EngineDriver:
     return engine_driver(lab, **many.stack(tag))
+
+
+def test_the_plan_counts_what_would_roll_and_how_many_at_a_time(lab: Lab) -> None:
+    api, settings = ClusterApi(lab.cluster.kubeconfig), settings_of("dev", lab.config(**many.stack(many.NEW)))
+    (planned, *_) = roll_plan(api, settings)
+    assert planned == "400 workloads of 40 namespaces would roll, 20 at a time:"
 
 
 def test_moving_the_tag_is_two_changes_in_one_preview(lab: Lab) -> None:
@@ -49,6 +58,7 @@ def test_a_killed_move_goes_on_where_it_stopped_and_stays_within_the_limit(lab: 
         running.join()
         begun = len(record.order)
         assert failed
+        assert len(meshed.status(lab.cluster).behind) >= 400 - begun - 1
         told: list[str] = []
         assert recover(Options(lab.stack, lab.target, lab.folder), lambda: True, told.append)
         assert told
@@ -57,10 +67,13 @@ def test_a_killed_move_goes_on_where_it_stopped_and_stays_within_the_limit(lab: 
     print(f"{begun} begun when it was killed, {record.most_at_once} at a time; recover: {told}")
     assert "mesh-rollout-workloads" in changed(outcome)
     many.have_rolled_once(lab.cluster, record, begun)
+    assert record.order == sorted(record.order)
 
 
 def test_a_second_run_changes_nothing(lab: Lab) -> None:
     driver(lab, many.NEW).stack.preview(expect_no_changes=True)
+    assert changed(driver(lab, many.NEW).up()) == set()
+    assert set(many.generations(lab.cluster).values()) == {2}
 
 
 def test_going_back_rolls_them_again(lab: Lab) -> None:

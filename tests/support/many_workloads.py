@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from meshlab.cluster import Cluster
-from meshlab.lab import Driver
+from meshlab.engine import EngineDriver
 
 from . import meshed
 from .inventory import objects
@@ -39,7 +39,7 @@ def stack(tag: str) -> dict[str, Any]:
 
 
 @contextmanager
-def running_many(folder: Path, driver: Callable[[Lab, str], Driver]) -> Iterator[Lab]:
+def running_many(folder: Path, driver: Callable[[Lab, str], EngineDriver]) -> Iterator[Lab]:
     """A lab with all of it running on the old revision, brought up by `driver` of a lab and the tag's revision."""
     with running_lab(folder, "rolling", over=stack(OLD)) as lab:
         # The stack labels the namespaces, and only then their pods get sidecars.
