@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meshlab.engineless import EnginelessDriver
 
 from meshlab import toolchain
 from meshlab.cluster import CLUSTER_TOOLS, Cluster
-from meshlab.lab import Target, overlaid
+from meshlab.engine_programs import EngineMissingError, find_engine
+from meshlab.lab import overlaid
+from tests.support.apart import up_apart
 from tests.support.charts import chart_folder
 from tests.support.evidence import NAMESPACE, NETWORK
 from tests.support.inventory import objects
@@ -30,7 +31,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The lab, up, in a network namespace in which the addresses of its Services are this machine's."""
     try:
         toolchain.ensure([*CLUSTER_TOOLS, "helm", *PROGRAMS])
-    except toolchain.ToolsMissingError as missing:
+        find_engine(print)
+    except (toolchain.ToolsMissingError, EngineMissingError) as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("webhooks")
     charts = {"charts": {"source": str(chart_folder("dev", SETTINGS))}}
@@ -38,9 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         network_namespace(NETWORK.services),
         Cluster.up("webhooks", state_dir=folder, network=NETWORK) as running,
     ):
-        target = Target(running.kubeconfig, embedded=True, label="webhooks")
-        driver = EnginelessDriver(target, "dev", overlaid("dev", {**SETTINGS, **charts}), lambda line: None, folder)
-        driver.up()
+        up_apart(running.kubeconfig, overlaid("dev", {**SETTINGS, **charts}), folder)
         yield running
 
 

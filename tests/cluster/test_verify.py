@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from meshlab.engineless import EnginelessDriver
 
 from components.settings import Settings
 from meshlab.lab import settings_of
@@ -16,7 +15,7 @@ from meshlab.verify.kube import KubeCluster
 from meshlab.verify.outcome import Context, Deadline, Result, Status
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check, run_checks
-from tests.support.lab import Lab, running_lab
+from tests.support.lab import Lab, driver, running_lab
 from tests.support.waiting import eventually
 
 NEEDS_A_POD = {
@@ -52,7 +51,7 @@ class Verified:
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
     with running_lab(tmp_path_factory.mktemp("verify"), "verify") as lab:
         config = lab.config()
-        EnginelessDriver(lab.target, lab.stack, config, lab.say, state=lab.folder).up()
+        driver(lab).up()
         program = Program.of_resources(record(lab.stack, config=config).resources)
         yield Verified(lab, settings_of(lab.stack, config), program, KubeCluster(lab.cluster.kubeconfig))
 

@@ -16,18 +16,19 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
-from meshlab.engineless import EnginelessDriver
 
 from components.assets import load_manifests
 from components.objects import in_namespace
 from meshlab import process, toolchain
 from meshlab.cluster import CLUSTER_TOOLS, Cluster, Network
 from meshlab.cluster.istiod import PROGRAM
-from meshlab.lab import Target, overlaid
+from meshlab.engine_programs import EngineMissingError, find_engine
+from meshlab.lab import overlaid
 from meshlab.recorder import record
 from meshlab.toolchain import ToolsMissingError
 
 from . import claims, monitor_mutants
+from .apart import up_apart
 from .charts import chart_folder
 from .claims import Object
 from .inventory import objects
@@ -121,7 +122,8 @@ def gather(folder: Path) -> Evidence:
     """Runs it all, and takes it all away again. Skips the test where this machine cannot do it, with the reason."""
     try:
         toolchain.ensure([*CLUSTER_TOOLS, "helm", PROGRAM, *PROGRAMS])
-    except ToolsMissingError as missing:
+        find_engine(print)
+    except (ToolsMissingError, EngineMissingError) as missing:
         pytest.skip(str(missing))
     envoy_program()
     evidence = Evidence()
@@ -181,8 +183,7 @@ class _Run:
     # --- bringing things about
 
     def _up(self, **default_namespace: str) -> None:
-        target = Target(self.cluster.kubeconfig, embedded=True, label="proof")
-        EnginelessDriver(target, "dev", self._config(**default_namespace), lambda line: None, state=self.folder).up()
+        up_apart(self.cluster.kubeconfig, self._config(**default_namespace), self.folder)
 
     def _config(self, **default_namespace: str) -> dict[str, Any]:
         return overlaid("dev", {**settings(**default_namespace), "charts": {"source": str(self.charts)}})
