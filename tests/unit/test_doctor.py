@@ -33,6 +33,7 @@ from meshlab.doctor.plan import Kind, Plan, PlannedCrd, plural, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
+from meshlab.engine_programs import Part
 from meshlab.lab import LabError, Outcome, Target
 from meshlab.recorder import ProgramError
 from meshlab.recovery.locks import Lock
@@ -339,7 +340,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_stack_that_was_never_brought_up_is_as_it_should_be(own: Path) -> None:
-    finding = only(state("dev", own, "file:///state", known_of("dev", own / "pulumi", own), []))
+    finding = only(state("dev", own, "file:///state", known_of("dev", own / "pulumi"), []))
     assert finding.level is Level.OK
     assert "has nothing of this stack yet" in finding.text
 
@@ -396,10 +397,15 @@ def test_what_the_state_knows_is_read_without_the_engine(own: Path) -> None:
     file = own / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"checkpoint": {"latest": latest}}), encoding="utf-8")
-    known = known_of("dev", own / "pulumi", own)
+    known = known_of("dev", own / "pulumi")
     assert known.releases == {PROM, ReleaseKey("prometheus", "prom-crds")}
     assert known.pending == ("prom-crds",)
     assert known.locked_by == "passphrase"
+
+
+def test_a_state_that_is_in_no_file_is_not_read(own: Path) -> None:
+    assert known_of("dev", None) == Known(exists=False, readable=False)
+    assert known_of("dev", own) == Known(exists=False, readable=True)
 
 
 # Charts and images
@@ -482,13 +488,56 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("meshlab.toolchain.find", lambda name: None)
+    monkeypatch.setattr(programs, "here", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     found = list(programs.programs())
     assert [one.level for one in found if "no helm" in one.text] == [Level.PROBLEM]
     monkeypatch.setattr(programs.shutil, "which", lambda name: "/usr/bin/go" if name == "go" else None)
     found = list(programs.programs())
     assert [one.level for one in found if one.text.startswith("helm")] == [Level.NOTE]
-    assert [one.level for one in found if "no pulumi" in one.text] == [Level.WARNING]
+
+
+CLI = Part("pulumi", "3.276.0", "on PATH", Path("bin"))
+ENGINE = [
+    CLI,
+    Part("kubernetes", "4.25.0", "built here", Path("cache"), "4.34.2"),
+    Part("random", "4.21.4", "downloaded", None, "4.21.4"),
+]
+
+
+def test_the_engine_is_told_with_where_it_is_from_and_what_is_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    found = list(programs.programs())
+    assert [one.level for one in found if "pulumi" in one.text] == [Level.OK]
+    assert found[-1].text.endswith(
+        "pulumi 3.276.0 (on PATH), kubernetes 4.25.0 (built here; its SDK is 4.34.2, and the program asks for nothing "
+        "newer), random 4.21.4 (downloaded)"
+    )
+
+
+def test_an_engine_that_is_not_here_yet_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "here", lambda: [None, None, None])
+    (one,) = [one for one in programs.programs() if "pulumi" in one.text]
+    assert (one.level, one.text) == (Level.WARNING, "no pulumi here yet")
+    assert one.fix == "`up` downloads it, or builds it with Go 1.26 or newer"
+
+
+def test_providers_that_are_not_here_yet_are_a_warning_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "here", lambda: [CLI, None, ENGINE[2]])
+    found = list(programs.programs())
+    (one,) = [one for one in found if "providers" in one.text]
+    assert (one.level, one.text) == (Level.WARNING, "providers not here yet: kubernetes")
+    assert found[-1].text.endswith("pulumi 3.276.0 (on PATH), random 4.21.4 (downloaded)")
+
+
+def test_looking_for_the_engine_fetches_and_builds_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own / "cache"))
+    monkeypatch.setenv("PATH", str(own))
+    for name in ("_downloaded_cli", "_downloaded_provider", "_download_fault"):
+        monkeypatch.setattr(f"meshlab.engine_programs.{name}", lambda *given: pytest.fail("asked for a download"))
+    monkeypatch.setattr("meshlab.toolchain.ensure", lambda *given: pytest.fail("built"))
+    assert [one.text for one in programs.programs() if one.level is Level.WARNING] == ["no pulumi here yet"]
+    assert not (own / "cache").exists()
 
 
 # The whole

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.automation import CommandError, CommandResult
 from pulumi.automation.events import EngineEvent
 
-from meshlab import engineless, process
-from meshlab.engine import _Watch
+from meshlab.engine import EngineDriver, _Watch
 from meshlab.event_log import EventLog, EventLogError, Span, log_file, read
-from meshlab.lab import Target
+from meshlab.lab import LabError, Target
 from meshlab.needs import parts_of
-from meshlab.recorder import record
+from meshlab.recorder import stack_config
+from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, sightings
 
 
@@ -177,42 +178,46 @@ def test_of_the_engines_events_no_input_and_no_output_is_kept(log: Path) -> None
     assert [(span.urn, span.how) for span in read(log).spans.values()] == [("a", "failed")]
 
 
-class Tools:
-    """In the place of helm and kubectl: every command goes through, but for one that names `broken`."""
+class Up:
+    """In the place of the engine's own `up`: it does every resource of the program in order, up to one that fails."""
 
-    broken = "nothing"
+    def __init__(self, driver: EngineDriver, broken: str = "") -> None:
+        self._urns = list(parts_of(driver.recording.resources))
+        self._broken = broken
 
-    def run(self, words: list[Any], stdin: str = "", **rest: Any) -> process.Completed:
-        done = process.Completed(tuple(map(str, words)), 1, "", "no", 0.0)
-        if self.broken in done.args:
-            raise process.CommandFailedError(done)
-        return done
+    def run(self, on_event: Any, **options: Any) -> None:
+        for urn in self._urns:
+            fails = urn.endswith(f"::{self._broken}")
+            for kind in ("resourcePreEvent", "resOpFailedEvent" if fails else "resOutputsEvent"):
+                on_event(EngineEvent.from_json(json.loads(engines(1, kind, urn, status=0, steps=0))))
+            if fails:
+                raise CommandError(CommandResult("", "error: it broke", 255))
 
 
 @pytest.fixture
-def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
-    tools = Tools()
-    monkeypatch.setattr(process, "run", tools.run)
-    monkeypatch.setattr(engineless.toolchain, "ensure", lambda names, say: {name: Path(name) for name in names})
-    return tools
+def driver(tmp_path: Path) -> EngineDriver:
+    engine = pretended_pulumi.engine(tmp_path / "bin", otherwise="echo '{}'")
+    target = Target(tmp_path / "kubeconfig", embedded=True, label="test")
+    return EngineDriver(engine, target, "dev", stack_config("dev"), lambda line: None, tmp_path)
 
 
-def driver(state: Path) -> engineless.EnginelessDriver:
-    target = Target(state / "kubeconfig", embedded=True, label="test")
-    return engineless.EnginelessDriver(target, "dev", {}, lambda line: None, state)
+def test_every_resource_that_the_engine_tells_of_is_in_the_log(
+    driver: EngineDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver.stack, "up", Up(driver).run)
+    outcome = driver.up()
+    spans = read(log_file("dev", tmp_path)).spans
+    assert spans.keys() == parts_of(driver.recording.resources).keys()
+    assert {span.how for span in spans.values()} == {""}
+    assert [step.name for step in outcome.steps] == [urn.rpartition("::")[2] for urn in spans]
 
 
-def test_without_an_engine_every_applied_resource_is_in_the_log(tools: Tools, tmp_path: Path) -> None:
-    driver(tmp_path).up()
-    parts = parts_of(record("dev").resources)
-    objects = {urn for urn, one in parts.items() if one.type.startswith("kubernetes:")}
-    assert objects <= read(log_file("dev", tmp_path)).spans.keys() <= parts.keys()
-
-
-def test_without_an_engine_a_failure_leaves_a_log_with_what_failed(tools: Tools, tmp_path: Path) -> None:
-    tools.broken = "istio-base"
-    with pytest.raises(process.CommandFailedError):
-        driver(tmp_path).up()
+def test_a_failure_leaves_a_log_with_what_failed(
+    driver: EngineDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver.stack, "up", Up(driver, broken="istio-base").run)
+    with pytest.raises(LabError, match="it broke"):
+        driver.up()
     spans = read(log_file("dev", tmp_path)).spans.values()
     assert [span.urn.rpartition("::")[2] for span in spans if span.how == "failed"] == ["istio-base"]
     assert [span for span in spans if not span.how]

@@ -1,6 +1,7 @@
 """`meshlab promote` from the command line, on a repository of its own: what it says, writes, and refuses."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
-from meshlab.engineless import state_file
 
 from meshlab import cli
 from meshlab.commands import promote
 from meshlab.lab import settings_of, wanted_charts
 from meshlab.recorder import ROOT
 from meshlab.verify.report import report_file
+from tests.support import pretended_pulumi
 
 DIFF = "diff --git a/prod/x.yaml b/prod/x.yaml"
 
@@ -51,9 +52,10 @@ class Repository:
 
     def verified(self, stack: str, **over: Any) -> None:
         """As `up` and then `verify` leave it."""
-        file = state_file(stack, self.state)
+        deployment = {"manifest": {"time": "2026-11-24T12:00:00Z"}, "resources": [{"urn": "x"}]}
+        file = self.state / "pulumi" / ".pulumi" / "stacks" / "meshlab" / f"{stack}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}", encoding="utf-8")
+        file.write_text(json.dumps({"version": 3, "deployment": deployment}), encoding="utf-8")
         good = {
             "stack": stack,
             "embedded": False,
@@ -74,6 +76,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     monkeypatch.setattr(promote, "ROOT", tmp_path)
     monkeypatch.setattr(promote, "STATE", tmp_path / ".state")
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    # It hands out the state of the stack that is the last word, as `stack export` does.
+    states = tmp_path / ".state" / "pulumi" / ".pulumi" / "stacks" / "meshlab"
+    pretended_pulumi.cli(tmp_path / ".state" / "bin", otherwise=f'for stack; do :; done; cat "{states}/$stack.json"')
+    monkeypatch.setenv("PATH", f"{tmp_path}/.state/bin:{os.environ['PATH']}")
     # What is rendered is shown by tests/render; here, that it is asked for.
     rendered = SimpleNamespace(rendered=SimpleNamespace(charts=SimpleNamespace(notes=("stand-ins",))))
     monkeypatch.setattr(promote, "open_renderer", lambda args, say: None)

@@ -1,20 +1,18 @@
 """Nothing is promoted from a stack that has not shown that it works as it is now."""
 
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from meshlab.engineless import state_file
 
 from meshlab.promotion.evidence import Evidence, EvidenceError, read_report, refusals
 from meshlab.promotion.updates import Update, UpdatesError, last_update
 from meshlab.verify.report import Commit
+from tests.support import pretended_pulumi
 
 HERE, OTHER = "a" * 40, "b" * 40
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -145,17 +143,12 @@ def test_a_file_that_is_no_report_of_the_stack_is_named(tmp_path: Path, text: st
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A CLI whose `stack export` says what lies beside it; its path is the folder."""
     folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / "pulumi"
-    program.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in *version*) echo v3.260.0; exit 0;; esac\n'
-        f'echo "$PULUMI_BACKEND_URL $*" >> {folder}/asked\n'
+    pretended_pulumi.cli(
+        folder,
+        otherwise=f'echo "$PULUMI_BACKEND_URL $*" >> {folder}/asked\n'
         f"cat {folder}/error >&2 2>/dev/null && exit 255\n"
         f"cat {folder}/state\n",
-        encoding="utf-8",
     )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
     return folder
@@ -203,16 +196,3 @@ def test_where_no_engine_ever_ran_none_is_looked_for(tmp_path: Path, monkeypatch
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     monkeypatch.setattr("meshlab.promotion.updates.find_cli", lambda say: pytest.fail("looked for the CLI"))
     assert found(tmp_path) is None
-
-
-def test_the_engineless_drivers_file_says_when_it_was_last_updated_and_the_later_of_both_counts(
-    pulumi: Path, tmp_path: Path
-) -> None:
-    keep(pulumi, manifest={"time": "2026-11-24T12:00:00Z"}, resources=[{"urn": "x"}])
-    file = state_file("dev", tmp_path)
-    file.parent.mkdir()
-    file.write_text("{}", encoding="utf-8")
-    for hours in (1, -1):
-        moment = NOON + timedelta(hours=hours)
-        os.utime(file, (moment.timestamp(), moment.timestamp()))
-        assert found(tmp_path) == Update(max(moment, NOON))

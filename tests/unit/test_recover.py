@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pulumi.automation import CommandError, CommandResult
 
-from meshlab.commands.recover import RecoverError, _ask
+from meshlab.commands import recover as command
+from meshlab.commands.recover import Options, RecoverError, _ask
 from meshlab.engine import _Watch
-from meshlab.lab import LabError
+from meshlab.lab import LabError, Target
 from meshlab.process import ProcessId
 from meshlab.recovery import helm as helm_module
 from meshlab.recovery.adoption import UNSEEN
@@ -24,7 +25,7 @@ from meshlab.recovery.helm import Helm, HelmRelease
 from meshlab.recovery.live import Live
 from meshlab.recovery.locks import Holder, began, locks_of, started_at
 from meshlab.recovery.orphans import orphans_of
-from meshlab.recovery.plan import Found, finish_all, foreign, steps_for
+from meshlab.recovery.plan import Found, foreign, steps_for
 from meshlab.recovery.recovery import look
 from meshlab.recovery.state import Operation, ReleaseKey, State
 from meshlab.recovery.steps import Adopt, Drop, Forget, RollBack, Step, Uninstall, Unlock
@@ -186,12 +187,6 @@ def test_an_unfinished_release_that_the_state_does_not_know_is_told_and_not_touc
     what = found(state(), other)
     assert steps_for(what) == []
     assert foreign(what) == [other]
-
-
-def test_releases_applied_without_the_engine_are_finished_too() -> None:
-    releases = {PROM: helm_release("pending-install")}
-    assert finish_all([PROM], releases, lambda _: None) == [Uninstall(PROM, "pending-install")]
-    assert finish_all([], releases, lambda _: None) == []
 
 
 def test_an_object_that_exists_is_entered_and_applied_once_more() -> None:
@@ -418,6 +413,17 @@ def test_a_run_that_was_killed_before_it_wrote_any_state_leaves_a_lock_alone(
     assert backend.exists()
     plan = look(backend, NoCluster(), NOTHING_LIVE, gone=False)
     assert kinds(list(plan.steps)) == [Unlock]
+
+
+def test_a_stack_that_was_never_brought_up_needs_no_recovery_and_no_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    monkeypatch.setattr(command, "find_cli", lambda say: pytest.fail("looked for the CLI"))
+    monkeypatch.setattr("meshlab.toolchain.ensure", lambda names, say: pytest.fail("looked for helm"))
+    target, said = Target(tmp_path / "kubeconfig", embedded=True, label="test"), list[str]()
+    assert command.recover(Options("dev", target, tmp_path), lambda: pytest.fail("asked"), said.append)
+    assert said == ["nothing to recover: stack dev was never brought up from here"]
 
 
 CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: a.example.com\n"
