@@ -113,6 +113,11 @@ def test_the_key_is_in_one_secret_and_nowhere_else(known: Recording) -> None:
     assert key not in str(known.outputs)
 
 
+def test_the_certificate_takes_over_what_the_charts_job_wrote(dev: Recording) -> None:
+    metadata = dev.named("monitoring-admission-certificate").inputs["metadata"]
+    assert metadata["annotations"] == {"pulumi.com/patchForce": "true"}
+
+
 def test_a_webhook_that_nobody_answers_lets_everything_pass(known: Recording) -> None:
     assert {one["failurePolicy"] for name in (VALIDATING, MUTATING) for one in webhooks(known, name)} == {"Ignore"}
 

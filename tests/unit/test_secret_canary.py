@@ -1,7 +1,7 @@
 """A known secret goes through every place that the program has for one, and is found nowhere in clear.
 
-Here: stack files, recordings, golden dumps, the engineless driver and what commands print. Rendered files and diffs are
-in tests/render, verify's reports in tests/verify, the engine's state, outputs and logs in tests/engine.
+Here: stack files, recordings, golden dumps, the driver beside the engine and what commands print. Rendered files and
+diffs are in tests/render, verify's reports in tests/verify, the engine's state, outputs and logs in tests/engine.
 """
 
 import argparse
@@ -18,13 +18,15 @@ from pulumi.runtime import MockResourceArgs
 
 from components.settings import Settings, parse_settings
 from components.settings_errors import SettingsError
-from meshlab import engine_secrets, engineless, process, recorder
+from meshlab import engine_secrets, recorder
 from meshlab.commands import up
+from meshlab.engine import EngineDriver, InlineStack
 from meshlab.graph import picture_of
 from meshlab.graph_drawing import svg_of
-from meshlab.lab import LabError, Outcome, Step, Target, overlaid
+from meshlab.lab import LabError, Outcome, Step, Target, overlaid, passphrase_file
 from meshlab.recorder import ProgramError, encoded, record, stack_config
 from tests.golden.test_golden import dump
+from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, forms, sightings
 
 STACKS = ("dev", "staging", "prod")
@@ -173,55 +175,72 @@ def test_up_tells_where_things_are_and_not_the_password(
     assert sightings(CANARY, {"stdout": said.out, "stderr": said.err}) == []
 
 
-class Machine:
-    """Where helm and kubectl would run: keeps each command line and what went in, and answers nothing."""
+class Engine:
+    """In the place of the Pulumi engine: its stack's outputs have the canary, in clear, and it runs no program."""
 
-    def __init__(self) -> None:
-        self.commands: list[tuple[str, ...]] = []
-        self.inputs: list[str] = []
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.said = folder, list[str]()
+        monkeypatch.setattr(InlineStack, "up", lambda stack, **options: None)
+        outputs = json.dumps({"grafanaPassword": CANARY})
+        # Only who asks for secrets gets them; the command lines are kept.
+        self._cli = f"""echo "$*" >> {folder}/asked
+case "$*" in *--show-secrets*) echo '{outputs}';; *) echo '{{}}';; esac"""
 
-    def run(self, words: list[Any], stdin: str = "", **rest: Any) -> process.Completed:
-        self.commands.append(tuple(map(str, words)))
-        self.inputs.append(stdin)
-        return process.Completed(self.commands[-1], 0, "", "", 0.0)
+    def driver(self, **over: Any) -> EngineDriver:
+        engine = pretended_pulumi.engine(self.folder / "bin", otherwise=self._cli)
+        target = Target(self.folder / "kubeconfig", embedded=True, label="test")
+        return EngineDriver(engine, target, "dev", overlaid("dev", over), self.said.append, self.folder / "state")
 
 
-def test_without_an_engine_the_password_is_in_the_cluster_and_nowhere_else(
+@pytest.mark.usefixtures("known")
+def test_the_driver_hands_the_password_on_and_keeps_and_tells_it_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine, said = Machine(), list[str]()
-    monkeypatch.setattr(process, "run", machine.run)
-    monkeypatch.setattr(engineless.toolchain, "ensure", lambda names, say: {name: Path(name) for name in names})
-    target = Target(tmp_path / "kubeconfig", embedded=True, label="test")
-    config = overlaid("dev", {"monitoring": {"values": {"alertmanager": {"token": CANARY}}}})
-
-    def driver() -> engineless.EnginelessDriver:
-        return engineless.EnginelessDriver(target, "dev", config, said.append, tmp_path)
-
-    outcome = driver().up()
-    password = outcome.outputs["grafanaPassword"]
-    assert len(password) == 24
-    # The Secret went in by stdin, where no list of processes shows it.
-    assert [text for text in machine.inputs if encoded(password) in text]
-    files = files_below(tmp_path)
-    assert str(engineless.state_file("dev", tmp_path)) in files
-    seen = {**files, "command lines": repr(machine.commands), "said": "\n".join(said), "steps": repr(outcome.steps)}
-    assert sightings(password, seen) == []
+    engine = Engine(tmp_path, monkeypatch)
+    driver = engine.driver()
+    outcome = driver.up()
+    assert outcome.outputs["grafanaPassword"] == CANARY
+    files = files_below(tmp_path / "state")
+    assert str(tmp_path / "state" / "events" / "dev.jsonl") in files
+    seen = {
+        **files,
+        "command lines": (tmp_path / "asked").read_text(encoding="utf-8"),
+        "said": "\n".join(engine.said),
+        "steps": repr(outcome.steps),
+        "recording": repr(driver.recording),
+    }
     assert sightings(CANARY, seen) == []
-    # The next run knows it all the same, and the removal needs none of it.
-    assert driver().up().outputs["grafanaPassword"] == password
-    driver().down()
-    assert any(command[:2] == ("helm", "uninstall") for command in machine.commands)
-    assert any(command[:2] == ("kubectl", "delete") for command in machine.commands)
-    assert sightings(password, {"command lines": repr(machine.commands), **files_below(tmp_path)}) == []
+
+
+PLAIN = {"values": {"grafana": {"adminPassword": CANARY}}}
+"""A password that somebody wrote into the stack file, which a policy is against."""
+
+
+def test_what_the_policies_say_of_a_password_does_not_show_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(tmp_path, monkeypatch)
+    engine.driver(monitoring=PLAIN, policy={"enforcement": "advisory"}).up()
+    assert [line for line in engine.said if line.startswith("  policy (advisory) no-plain-secrets: ")]
+    assert sightings(CANARY, {"said": "\n".join(engine.said)}) == []
+
+
+def test_a_refusal_by_the_policies_shows_no_password_and_comes_before_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Engine(tmp_path, monkeypatch).driver(monitoring=PLAIN, policy={"enforcement": "mandatory"})
+    before = (tmp_path / "asked").read_text(encoding="utf-8")
+    monkeypatch.setattr(InlineStack, "up", lambda stack, **options: pytest.fail("up began"))
+    with pytest.raises(LabError, match=r"no-plain-secrets: .*\n.*nothing was changed: these policies are") as caught:
+        driver.up()
+    assert sightings(CANARY, {"error": str(caught.value)}) == []
+    assert (tmp_path / "asked").read_text(encoding="utf-8") == before
 
 
 def test_the_passphrase_is_in_one_file_that_only_its_owner_reads(tmp_path: Path) -> None:
-    path = engineless.passphrase_file(tmp_path)
+    path = passphrase_file(tmp_path)
     secret = path.read_text(encoding="utf-8")
     assert len(secret) >= 32
     assert path.stat().st_mode & 0o777 == 0o600
-    assert engineless.passphrase_file(tmp_path).read_text(encoding="utf-8") == secret
+    assert passphrase_file(tmp_path).read_text(encoding="utf-8") == secret
     assert sightings(secret, {name: text for name, text in files_below(tmp_path).items() if name != str(path)}) == []
 
 
