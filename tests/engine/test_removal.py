@@ -1,28 +1,21 @@
 """Removal on the real engine and a real API server: in order, with a report of what is left, and nothing of others.
 
-A second stack beside the first comes first. The tests are one story, in file order.
+The tests are one story, in file order.
 """
 
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
-from meshlab.lab import LabError
-from meshlab.ownership import OwnershipError, refuse_strangers
 from meshlab.removal.kiali import RemovalError
 from meshlab.removal.left import lines
 from meshlab.removal.removal import Removal, Removed
-from meshlab.session import Session
-from tests.support.charts import chart_folder
 from tests.support.hand_edits import patch
 from tests.support.inventory import inventory, objects
 from tests.support.kiali_operator import stand_in_operator
-from tests.support.lab import Lab, documented, running_lab
+from tests.support.lab import Lab, documented, driver, running_lab
 
 FINALIZER = "kiali.io/finalizer"
 OTHERS = "other-team"
@@ -44,17 +37,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-def driver(lab: Lab, stack: str = "dev", state: Path | None = None) -> EngineDriver:
-    config = lab.config_of(stack, charts={"source": str(chart_folder(stack))})
-    return EngineDriver(find_engine(lab.say), lab.target, stack, config, lab.say, state=state or lab.folder)
-
-
-def session(lab: Lab, stack: str, state: Path | None = None) -> Session:
-    return Session(lab.target, driver(lab, stack, state), (), lab.config_of(stack))
-
-
-def removal(lab: Lab, state: Path | None = None) -> Removal:
-    return Removal(driver(lab, state=state), lab.stack, lab.cluster.kubeconfig, lab.say)
+def removal(lab: Lab) -> Removal:
+    return Removal(driver(lab), lab.stack, lab.cluster.kubeconfig, lab.say)
 
 
 def finalizer(lab: Lab) -> None:
@@ -63,40 +47,6 @@ def finalizer(lab: Lab) -> None:
 
 def explained(removed: Removed) -> dict[str, str]:
     return {one.label: one.reason.why if one.reason else "" for one in removed.left}
-
-
-def test_the_stack_itself_is_no_stranger(lab: Lab) -> None:
-    refuse_strangers(session(lab, "dev"), "dev")
-
-
-def test_a_second_stack_is_refused_with_the_name_of_the_first(lab: Lab) -> None:
-    with pytest.raises(OwnershipError) as caught:
-        refuse_strangers(session(lab, "staging"), "staging")
-    (line,) = str(caught.value).splitlines()
-    assert line.startswith(
-        "namespace istio-system: is there already and belongs to stack meshlab/dev, not to meshlab/staging"
-    )
-
-
-@pytest.mark.parametrize(("stack", "state"), [("staging", ""), ("dev", "elsewhere")])
-def test_plain_pulumi_fails_before_it_takes_anything_over(lab: Lab, stack: str, state: str) -> None:
-    other = driver(lab, stack, lab.folder / state)
-    before, (crd,) = inventory(lab.cluster), objects(lab.cluster, "crd", "kialis.kiali.io")
-    with pytest.raises(LabError, match="already exists"):
-        other.up()
-    now = inventory(lab.cluster)
-    assert {name: now.get(name) for name in before} == before
-    other.down()
-    assert inventory(lab.cluster) == before
-    assert objects(lab.cluster, "crd", "kialis.kiali.io")[0]["spec"] == crd["spec"]
-    assert lab.unavailable_deployments() == []
-
-
-def test_the_same_stack_of_another_state_takes_nothing_away(lab: Lab) -> None:
-    before = inventory(lab.cluster)
-    with pytest.raises(RemovalError, match="no state here knows of stack dev; nothing is removed"):
-        removal(lab, lab.folder / "elsewhere").run()
-    assert inventory(lab.cluster) == before
 
 
 def test_a_kiali_that_no_operator_lets_go_is_said_in_a_line_with_the_command(lab: Lab) -> None:

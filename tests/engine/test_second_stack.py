@@ -1,0 +1,67 @@
+"""A second stack beside the first, and the same stack of another state: neither takes anything over. In file order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meshlab.engine import EngineDriver
+from meshlab.engine_programs import find_engine
+from meshlab.lab import LabError
+from meshlab.ownership import OwnershipError, refuse_strangers
+from meshlab.removal.kiali import RemovalError
+from meshlab.removal.removal import Removal
+from meshlab.session import Session
+from tests.support.charts import chart_folder
+from tests.support.inventory import inventory, objects
+from tests.support.lab import Lab, running_lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("second"), "second-stack") as lab:
+        driver(lab).up()
+        yield lab
+
+
+def driver(lab: Lab, stack: str = "dev", state: Path | None = None) -> EngineDriver:
+    config = lab.config_of(stack, charts={"source": str(chart_folder(stack))})
+    return EngineDriver(find_engine(lab.say), lab.target, stack, config, lab.say, state=state or lab.folder)
+
+
+def session(lab: Lab, stack: str, state: Path | None = None) -> Session:
+    return Session(lab.target, driver(lab, stack, state), (), lab.config_of(stack))
+
+
+def test_the_stack_itself_is_no_stranger(lab: Lab) -> None:
+    refuse_strangers(session(lab, "dev"), "dev")
+
+
+def test_a_second_stack_is_refused_with_the_name_of_the_first(lab: Lab) -> None:
+    with pytest.raises(OwnershipError) as caught:
+        refuse_strangers(session(lab, "staging"), "staging")
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(
+        "namespace istio-system: is there already and belongs to stack meshlab/dev, not to meshlab/staging"
+    )
+
+
+def test_the_same_stack_of_another_state_takes_nothing_away(lab: Lab) -> None:
+    before, other = inventory(lab.cluster), driver(lab, "dev", lab.folder / "elsewhere")
+    with pytest.raises(RemovalError, match="no state here knows of stack dev; nothing is removed"):
+        Removal(other, "dev", lab.cluster.kubeconfig, lab.say).run()
+    assert inventory(lab.cluster) == before
+
+
+@pytest.mark.parametrize(("stack", "state"), [("staging", ""), ("dev", "elsewhere")])
+def test_plain_pulumi_fails_before_it_takes_anything_over(lab: Lab, stack: str, state: str) -> None:
+    other = driver(lab, stack, lab.folder / state)
+    before, (crd,) = inventory(lab.cluster), objects(lab.cluster, "crd", "kialis.kiali.io")
+    with pytest.raises(LabError, match="already exists"):
+        other.up()
+    now = inventory(lab.cluster)
+    assert {name: now.get(name) for name in before} == before
+    other.down()
+    assert inventory(lab.cluster) == before
+    assert objects(lab.cluster, "crd", "kialis.kiali.io")[0]["spec"] == crd["spec"]
+    assert lab.unavailable_deployments() == []
