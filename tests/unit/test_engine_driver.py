@@ -1,0 +1,111 @@
+"""What the driver writes and asks before the engine does anything; the CLI is a script that keeps what it is asked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshlab.engine import EngineDriver, InlineStack
+from meshlab.engine_programs import LAUNCHER, Engine, Part
+from meshlab.lab import LabError, Target, overlaid
+from meshlab.recorder import ROOT
+from tests.support import pretended_pulumi
+
+KUBERNETES = Part("kubernetes", "4.34.2", "on PATH", Path("/plugins"), "4.34.2")
+OLDER = Part("kubernetes", "4.25.0", "built here", Path("/built"), "4.34.2")
+STATE = {"deployment": {"resources": [{"urn": "urn:pulumi:dev::meshlab::x::kept", "type": "x", "protect": True}]}}
+
+
+class Machine:
+    """A CLI and a state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def driver(self, *providers: Part, **over: Any) -> EngineDriver:
+        # It exports a state with a protected resource, and answers everything else with an empty document.
+        answer = f"case \"$*\" in *export*) echo '{json.dumps(STATE)}';; *) echo '{{}}';; esac"
+        cli = pretended_pulumi.engine(self.folder / "bin", otherwise=f'echo "$*" >> {self.folder}/asked\n{answer}').cli
+        target = Target(self.folder / "kubeconfig", embedded=True, label="test")
+        engine = Engine(cli, providers or (KUBERNETES,))
+        return EngineDriver(engine, target, "dev", overlaid("dev", over), print, self.folder / "state")
+
+    def written(self, name: str) -> dict[str, Any]:
+        return yaml.safe_load((self.folder / "state" / "stacks" / "dev" / name).read_text(encoding="utf-8"))
+
+    def asked(self) -> list[str]:
+        return (self.folder / "asked").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return Machine(tmp_path)
+
+
+def test_the_project_is_the_committed_one_led_back_to_the_program(machine: Machine) -> None:
+    machine.driver()
+    committed = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    written = machine.written("Pulumi.yaml")
+    assert written["requiredPulumiVersion"] == committed["requiredPulumiVersion"]
+    assert {key: written[key] for key in ("name", "config")} == {key: committed[key] for key in ("name", "config")}
+    assert (machine.folder / "state" / "stacks" / "dev" / written["main"]).resolve() == ROOT
+
+
+def test_the_project_shows_the_engine_its_providers(machine: Machine) -> None:
+    machine.driver(KUBERNETES, Part("random", "4.21.4", "downloaded", None, "4.21.4"))
+    assert machine.written("Pulumi.yaml")["plugins"]["providers"] == [
+        {"name": "kubernetes", "path": "/plugins"},
+        {"name": "pulumi-python", "path": str(LAUNCHER)},
+    ]
+
+
+def test_what_the_engine_would_say_of_an_older_provider_at_each_run_is_not_said(machine: Machine) -> None:
+    assert "PULUMI_DEV" not in machine.driver(KUBERNETES).stack.workspace.env_vars
+    assert machine.driver(OLDER).stack.workspace.env_vars["PULUMI_DEV"] == "true"
+
+
+def test_the_engine_and_the_program_are_for_the_targets_cluster_alone(machine: Machine) -> None:
+    stack = machine.driver().stack
+    kubeconfig = str(machine.folder / "kubeconfig")
+    assert stack.workspace.env_vars["KUBECONFIG"] == kubeconfig
+    assert dict(stack.environment) == {"KUBECONFIG": kubeconfig}
+
+
+def test_the_stack_file_has_the_settings_in_force_and_keeps_the_engines_salt(machine: Machine) -> None:
+    before = (ROOT / "Pulumi.dev.yaml").read_bytes()
+    machine.driver()
+    file = machine.folder / "state" / "stacks" / "dev" / "Pulumi.dev.yaml"
+    with file.open("a", encoding="utf-8") as written:
+        written.write("encryptionsalt: of-the-engine\n")
+    machine.driver(kiali={"awaitReady": False})
+    assert machine.written("Pulumi.dev.yaml")["encryptionsalt"] == "of-the-engine"
+    assert machine.written("Pulumi.dev.yaml")["config"]["meshlab:kiali"]["awaitReady"] is False
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (ROOT / "Pulumi.dev.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("operation", ["up", "preview"])
+def test_wrong_settings_are_a_line_each_and_nothing_is_asked_of_the_engine(
+    machine: Machine, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InlineStack, operation, lambda stack, **options: pytest.fail("the engine was asked"))
+    driver = machine.driver(envoyDemo={"scenario": "x"}, monitoring={"replicas": 0})
+    before = machine.asked()
+    with pytest.raises(LabError) as caught:
+        getattr(driver, operation)()
+    *faults, last = str(caught.value).splitlines()
+    assert len(faults) == 2
+    assert all(fault.startswith("Pulumi.dev.yaml: meshlab:") for fault in faults)
+    assert last == "nothing was changed"
+    assert machine.asked() == before
+
+
+def test_a_protected_stack_is_refused_before_anything_goes(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InlineStack, "destroy", lambda stack, **options: pytest.fail("destroy began"))
+    with pytest.raises(LabError, match="protected: kept; nothing was removed"):
+        machine.driver().down()
+    assert not [words for words in machine.asked() if "stack rm" in words]
