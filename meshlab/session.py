@@ -18,6 +18,7 @@ from .lab import (
     overlaid,
     settings_of,
 )
+from .recorder import stack_config
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def open_session(args: argparse.Namespace, say: Say) -> Session:
-    """Choose charts, cluster and driver, in that order, and announce what stands in for what."""
-    charts, announcements = chosen_charts(args.stack, args.charts, say)
+    """Choose engine, charts, cluster and driver, in that order, and announce what stands in for what."""
+    settings_of(args.stack, stack_config(args.stack))  # what is wrong there is said before anything is built
+    # Before the charts: stand-ins are packed by helm, whose build is not the longest.
     engine = find_engine(say, also=["helm", *(CLUSTER_TOOLS if args.cluster is None else ("kubectl",))])
+    charts, announcements = chosen_charts(args.stack, args.charts, say)
     for line in (engine.told(), *announcements):
         say(line)
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
