@@ -13,8 +13,8 @@ from .records import RECORD_TYPE
 
 HELM_NAME, HELM_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 HOOK = "helm.sh/hook"
-PROGRAM_MANAGERS = ("pulumi-kubernetes*", "meshlab")
-"""By what the program's objects are written: the engine's provider, and meshlab without an engine."""
+PROGRAM_MANAGERS = ("pulumi-kubernetes*",)
+"""By what the program's objects are written: the engine's provider."""
 NOT_THE_CONTENT = ("apiVersion", "kind", "metadata", "status")
 
 

@@ -87,8 +87,8 @@ CONTROLLERS = (
     *("pilot-discovery", "kube-webhook-certgen", "operator", "PrometheusOperator", "prometheus-operator"),
 )
 """Managers that write fields because that is their task."""
-OWNERS = ("helm", "pulumi-kubernetes*", "pulumi-resource-kubernetes", "meshlab")
-"""Managers by which a stack's own tools write: helm, the engine's provider, and meshlab without an engine."""
+OWNERS = ("helm", "pulumi-kubernetes*", "pulumi-resource-kubernetes")
+"""Managers by which a stack's own tools write: helm and the engine's provider."""
 
 
 def is_noise(live: Manifest, path: str, scaled: Collection[Scaled]) -> bool:

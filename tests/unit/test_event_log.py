@@ -9,7 +9,7 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 from pulumi.automation.events import EngineEvent
 
-from meshlab.engine import EngineDriver, _Watch
+from meshlab.engine import EngineDriver, Watch
 from meshlab.event_log import EventLog, EventLogError, Span, log_file, read
 from meshlab.lab import LabError, Target
 from meshlab.needs import parts_of
@@ -167,7 +167,7 @@ def test_of_the_engines_events_no_input_and_no_output_is_kept(log: Path) -> None
         "diffs": [CANARY],
     }
     with EventLog(log) as events:
-        watch = _Watch(None, events)
+        watch = Watch(None, events)
         for kind in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
             event = {"sequence": 1, "timestamp": 1, kind: {"metadata": metadata, "status": 0, "steps": 0}}
             watch.see(EngineEvent.from_json(event))

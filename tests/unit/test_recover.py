@@ -14,7 +14,7 @@ from pulumi.automation import CommandError, CommandResult
 
 from meshlab.commands import recover as command
 from meshlab.commands.recover import Options, RecoverError, _ask
-from meshlab.engine import _Watch
+from meshlab.engine_watch import Watch
 from meshlab.lab import LabError, Target
 from meshlab.process import ProcessId
 from meshlab.recovery import helm as helm_module
@@ -462,7 +462,7 @@ def test_uninstalling_never_deletes_a_crd(manifest: str, expected: list[str], mo
 
 def test_a_run_that_found_a_lock_says_so_in_the_engines_own_words_alone() -> None:
     said = "error: the stack is currently locked by 1 lock(s)\n  file:///x.json: created by me@here (pid 7)"
-    with pytest.raises(LabError) as caught, _Watch(None).failures("up"):
+    with pytest.raises(LabError) as caught, Watch(None).failures("up"):
         raise CommandError(CommandResult("", said, 255))
     assert str(caught.value).splitlines() == [
         "the stack is currently locked by 1 lock(s)",

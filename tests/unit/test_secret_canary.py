@@ -193,18 +193,21 @@ case "$*" in *--show-secrets*) echo '{outputs}';; *) echo '{{}}';; esac"""
 
 
 @pytest.mark.usefixtures("known")
-def test_the_driver_hands_the_password_on_and_keeps_and_tells_it_nowhere(
+def test_the_driver_asks_for_no_secret_and_keeps_and_tells_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = Engine(tmp_path, monkeypatch)
     driver = engine.driver()
     outcome = driver.up()
-    assert outcome.outputs["grafanaPassword"] == CANARY
+    asked = (tmp_path / "asked").read_text(encoding="utf-8")
+    assert "stack" in asked
+    assert "--show-secrets" not in asked
     files = files_below(tmp_path / "state")
     assert str(tmp_path / "state" / "events" / "dev.jsonl") in files
     seen = {
         **files,
-        "command lines": (tmp_path / "asked").read_text(encoding="utf-8"),
+        "command lines": asked,
+        "outputs": repr(outcome.outputs),
         "said": "\n".join(engine.said),
         "steps": repr(outcome.steps),
         "recording": repr(driver.recording),
