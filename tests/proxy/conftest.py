@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.proxy.envoy_process import HANG_SECONDS, Envoy, StartEnvoy, load_scenario, on_loopback
+from tests.proxy.name_server import NameServer
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +50,10 @@ def start_envoy(envoy_binary: Path, httpbin_port: int, tmp_path: Path) -> Iterat
 
     with ExitStack() as running:
 
-        def start(config: str | dict[str, Any]) -> Envoy:
+        def start(config: str | dict[str, Any], names: NameServer | None = None) -> Envoy:
             folder = tmp_path / f"envoy-{next(numbers)}"
             folder.mkdir()
             config = load_scenario(config) if isinstance(config, str) else config
-            return running.enter_context(Envoy(envoy_binary, on_loopback(config, httpbin_port), folder))
+            return running.enter_context(Envoy(envoy_binary, on_loopback(config, httpbin_port, names), folder))
 
         yield start

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import yaml
 
-from components.assets import MANIFESTS
+from components.assets import MANIFESTS, load_manifests
+from tests.proxy.name_server import NameServer
 
+LISTENER = "httpbin-listener"
 SCENARIOS = MANIFESTS / "envoy_demo" / "scenarios"
 HANG_SECONDS = 60
 """How long to wait for what takes well under a second, before calling it broken. No test measures against it."""
@@ -53,33 +55,76 @@ def load_scenario(scenario: str) -> dict[str, Any]:
     return yaml.safe_load(scenario_file(scenario).read_text())
 
 
+def probe() -> dict[str, Any]:
+    """What the kubelet asks of Envoy's container: path, and the name of a port."""
+    return _container()["readinessProbe"]["httpGet"]
+
+
+def probed_listener(config: dict[str, Any]) -> str:
+    """The name of the listener on the port that the kubelet asks."""
+    (port,) = (port["containerPort"] for port in _container()["ports"] if port["name"] == probe()["port"])
+    listeners = config["staticResources"]["listeners"]
+    (name,) = (one["name"] for one in listeners if one["address"]["socketAddress"]["portValue"] == port)
+    return name
+
+
+def _container() -> dict[str, Any]:
+    (deployment,) = (one for one in load_manifests("envoy_demo", "envoy.yaml") if one["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def main_listener(config: dict[str, Any]) -> dict[str, Any]:
+    """The listener for clients."""
+    (listener,) = (one for one in config["staticResources"]["listeners"] if one["name"] == LISTENER)
+    return listener
+
+
 def route_of(config: dict[str, Any]) -> dict[str, Any]:
     """The one route action of a scenario: all that scenarios may differ in."""
-    (listener,) = config["staticResources"]["listeners"]
-    manager = listener["filterChains"][0]["filters"][0]["typedConfig"]
+    manager = main_listener(config)["filterChains"][0]["filters"][0]["typedConfig"]
     return manager["routeConfig"]["virtualHosts"][0]["routes"][0]["route"]
 
 
-def on_loopback(config: dict[str, Any], httpbin_port: int) -> dict[str, Any]:
-    """The same file with the endpoint's address and the two listen addresses replaced, and nothing else.
+def on_loopback(config: dict[str, Any], httpbin_port: int, names: NameServer | None = None) -> dict[str, Any]:
+    """The same file with the endpoint's address and the listen addresses replaced, and nothing else.
 
-    Port 0 lets Envoy take free ports, so no other process can come in between.
+    With a name server the endpoint keeps its name, and Envoy asks that server for it, often: a host that comes later
+    is found within a moment, not only after the five seconds that Envoy lets pass. Port 0 lets Envoy take free ports,
+    so no other process can come in between.
     """
     config = copy.deepcopy(config)
-    (listener,) = config["staticResources"]["listeners"]
     (cluster,) = config["staticResources"]["clusters"]
     endpoint = cluster["loadAssignment"]["endpoints"][0]["lbEndpoints"][0]["endpoint"]
-    config["admin"]["address"]["socketAddress"] = {"address": "127.0.0.1", "portValue": 0}
-    listener["address"]["socketAddress"] = {"address": "127.0.0.1", "portValue": 0}
+    for listening in (config["admin"], *config["staticResources"]["listeners"]):
+        listening["address"]["socketAddress"] = {"address": "127.0.0.1", "portValue": 0}
     # A name, not an address: in the lab too Envoy has to resolve one.
-    endpoint["address"]["socketAddress"] = {"address": "localhost", "portValue": httpbin_port}
+    endpoint["address"]["socketAddress"]["portValue"] = httpbin_port
+    if names:
+        dns = cluster["clusterType"]["typedConfig"]
+        dns |= {"dnsRefreshRate": "0.2s", "typedDnsResolverConfig": _resolver(names)}
+    else:
+        endpoint["address"]["socketAddress"]["address"] = "localhost"
     return config
 
 
+def _resolver(names: NameServer) -> dict[str, Any]:
+    """Envoy's usual resolver, with one name server and without the machine's search domains."""
+    return {
+        "name": "envoy.network.dns_resolver.cares",
+        "typedConfig": {
+            "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+            "resolvers": [{"socketAddress": {"address": "127.0.0.1", "portValue": names.port}}],
+            "dnsResolverOptions": {"noDefaultSearchDomain": True},
+        },
+    }
+
+
 class Envoy:
-    """One Envoy process; ready when the `with` block begins, gone when it ends."""
+    """One Envoy process; its file is loaded when the `with` block begins, and it is gone when that ends."""
 
     def __init__(self, binary: Path, config: dict[str, Any], folder: Path) -> None:
+        self._probed_listener = probed_listener(load_scenario("base"))
         self._config_file = folder / "envoy.yaml"
         self._config_file.write_text(yaml.safe_dump(config))
         self._admin_address_file = folder / "admin-address"
@@ -92,9 +137,11 @@ class Envoy:
         with self._stdout_file.open("wb") as stdout, self._log_file.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log)
         try:
-            self.admin_port = self._wait_until_ready()
+            self.admin_port = self._wait_until_loaded()
             listeners = json.loads(self.admin("/listeners?format=json").body)["listener_statuses"]
-            self.port: int = listeners[0]["local_address"]["socket_address"]["port_value"]
+            ports = {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in listeners}
+            self.port: int = ports[LISTENER]
+            self._probe_port: int = ports[self._probed_listener]
         except BaseException:
             self.stop()
             raise
@@ -118,6 +165,14 @@ class Envoy:
         """Ask httpbin through this Envoy."""
         return ask(self.port, path)
 
+    def is_ready(self) -> bool:
+        """What the kubelet would find now."""
+        return 200 <= self.probe(probe()["path"]).status < 400
+
+    def probe(self, path: str) -> Reply:
+        """Ask on the port that the kubelet asks."""
+        return ask(self._probe_port, path)
+
     def admin(self, path: str, method: str = "GET") -> Reply:
         return ask(self.admin_port, path, method)
 
@@ -135,7 +190,7 @@ class Envoy:
     def stdout(self) -> str:
         return self._stdout_file.read_text()
 
-    def _wait_until_ready(self) -> int:
+    def _wait_until_loaded(self) -> int:
         deadline = time.monotonic() + HANG_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -144,7 +199,7 @@ class Envoy:
             if port and ask(port, "/ready").status == 200:
                 return port
             time.sleep(0.05)
-        raise RuntimeError(f"Envoy was not ready after {HANG_SECONDS} s:\n{self.log}")
+        raise RuntimeError(f"Envoy had not loaded its file after {HANG_SECONDS} s:\n{self.log}")
 
     def _admin_port(self) -> int | None:
         """The admin port, once Envoy has written its address to the file in full."""
@@ -158,4 +213,4 @@ class Envoy:
 class StartEnvoy(Protocol):
     """The fixture `start_envoy`: a fresh Envoy with a scenario's file, or with a configuration made from one."""
 
-    def __call__(self, config: str | dict[str, Any]) -> Envoy: ...
+    def __call__(self, config: str | dict[str, Any], names: NameServer | None = None) -> Envoy: ...

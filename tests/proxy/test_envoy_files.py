@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.proxy.envoy_process import HANG_SECONDS, SCENARIOS, StartEnvoy, load_scenario, route_of, scenario_file
+from tests.proxy.envoy_process import (
+    HANG_SECONDS,
+    SCENARIOS,
+    StartEnvoy,
+    load_scenario,
+    probe,
+    probed_listener,
+    route_of,
+    scenario_file,
+)
 
 ROUTES: dict[str, dict[str, Any]] = {
     "base": {"cluster": "httpbin_service"},
@@ -38,7 +47,7 @@ def test_scenarios_differ_in_the_route_alone(scenario: str) -> None:
 
 def test_the_file_has_the_labs_listener_route_and_cluster() -> None:
     config = load_scenario("base")
-    (listener,) = config["staticResources"]["listeners"]
+    listener = config["staticResources"]["listeners"][0]
     (cluster,) = config["staticResources"]["clusters"]
     manager = listener["filterChains"][0]["filters"][0]["typedConfig"]
     (virtual_host,) = manager["routeConfig"]["virtualHosts"]
@@ -120,3 +129,13 @@ def test_admin_requests_are_logged_on_stdout(start_envoy: StartEnvoy) -> None:
     envoy.stop()
 
     assert '"GET /stats?filter=retry HTTP/1.1" 200' in envoy.stdout
+
+
+@every_scenario
+def test_readiness_depends_on_every_cluster_that_is_routed_to(scenario: str) -> None:
+    config = load_scenario(scenario)
+    (listener,) = (one for one in config["staticResources"]["listeners"] if one["name"] == probed_listener(config))
+    health_check = listener["filterChains"][0]["filters"][0]["typedConfig"]["httpFilters"][0]["typedConfig"]
+
+    assert health_check["headers"] == [{"name": ":path", "stringMatch": {"exact": probe()["path"]}}]
+    assert set(health_check["clusterMinHealthyPercentages"]) == {route_of(config)["cluster"]}
