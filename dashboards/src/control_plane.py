@@ -70,8 +70,8 @@ def _health() -> list[frame.PanelBuilder]:
         ),
         style.number(
             "Convergence p99",
-            "Time until 99 % of the proxies have a change. Red: routing changes and new endpoints arrive late; look "
-            "at push triggers, configuration size and istiod's CPU below.",
+            "Time from a push's start until 99 % of the proxies were sent it. Red: routing changes and new endpoints "
+            "arrive late; look at push triggers, configuration size and istiod's CPU below.",
             quantile(0.99, "pilot_proxy_convergence_time", ISTIOD),
             style.SECONDS,
             CONVERGENCE,
@@ -125,8 +125,9 @@ def _changes() -> list[frame.PanelBuilder]:
     return [
         style.lines(
             "Why does istiod push?",
-            "Reasons of configuration pushes. A steep rise of `endpoint` is pods coming and going; of `config` "
-            "somebody (or a controller in a loop) editing objects; of `proxy` proxies that reconnect.",
+            "Reasons of configuration pushes, counted for each proxy that is pushed to. A steep rise of `endpoint` is "
+            "pods coming and going; of `config` somebody (or a controller in a loop) editing objects; of `proxy` "
+            "proxies that reconnect.",
             [Query(rate("pilot_push_triggers", ISTIOD, "type"), "{{type}}")],
             style.PER_SECOND,
             stacked=True,

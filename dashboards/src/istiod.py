@@ -9,13 +9,19 @@ POD = f'pod=~"{pods_of("istiod-($revision)")}"'
 XDS = 'cluster_name="xds-grpc", istio_rev=~"$revision"'
 
 
+def _connections(what: str) -> str:
+    """Connections from all proxies to istiod that one of Envoy's counters has seen in the window."""
+    return f"sum(increase(envoy_cluster_upstream_cx_{what}{{{XDS}}}[{WINDOW}]))"
+
+
 def delivery() -> list[frame.PanelBuilder]:
     """How long a change takes, where the time goes, and the streams that it goes over."""
     return [
         style.lines(
             "Convergence time",
-            "Time from a change to the proxies having it. The dashed line is the alert's threshold. Over it: too "
-            "many pushes, too big a configuration (narrow it with Sidecar objects) or an istiod short of CPU.",
+            "Time from the start of a push, its changes collected, until istiod has sent all of it to a proxy; whether "
+            "the proxy took it, see `Push errors`. The dashed line is the alert's threshold. Over it: too many pushes, "
+            "too big a configuration (narrow it with Sidecar objects) or an istiod short of CPU.",
             [
                 Query(quantile(0.5, "pilot_proxy_convergence_time", ISTIOD), "p50"),
                 Query(quantile(0.99, "pilot_proxy_convergence_time", ISTIOD), "p99"),
@@ -26,11 +32,12 @@ def delivery() -> list[frame.PanelBuilder]:
         ),
         style.lines(
             "Where is the time spent? (p99)",
-            "Stages of a push: collecting changes, building, waiting in the queue. Queue above all: too few istiod "
-            "replicas; build above all: too big a configuration.",
+            "Stages of a change: collecting it with others, waiting in the queue, building and sending. Collecting is "
+            "not in the convergence time, the others are. Queue above all: too few istiod replicas; building above "
+            "all: too big a configuration.",
             [
                 Query(quantile(0.99, "pilot_debounce_time", ISTIOD), "collecting changes"),
-                Query(quantile(0.99, "pilot_xds_push_time", ISTIOD, "type"), "building {{type}}"),
+                Query(quantile(0.99, "pilot_xds_push_time", ISTIOD, "type"), "building and sending {{type}}"),
                 Query(quantile(0.99, "pilot_proxy_queue_time", ISTIOD), "in the queue"),
             ],
             style.SECONDS,
@@ -66,12 +73,13 @@ def delivery() -> list[frame.PanelBuilder]:
         ),
         style.lines(
             "Streams from proxies to istiod",
-            "Open, new and failed connections as the proxies count them. Failures while istiod is up: network "
+            "Open, new and failed connections as the proxies count them. Failed above 0 while istiod is up: network "
             "policy, DNS or an expired certificate between the two.",
             [
                 Query(f"sum(envoy_cluster_upstream_cx_active{{{XDS}}})", "open"),
-                Query(f"sum(increase(envoy_cluster_upstream_cx_total{{{XDS}}}[{WINDOW}]))", "new"),
-                Query(f"sum(increase(envoy_cluster_upstream_cx_connect_fail{{{XDS}}}[{WINDOW}]))", "failed"),
+                # The total has the failed ones too.
+                Query(f"clamp_min({_connections('total')} - {_connections('connect_fail')}, 0)", "new"),
+                Query(_connections("connect_fail"), "failed"),
             ],
             style.COUNT,
             width=6,

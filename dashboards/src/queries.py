@@ -50,7 +50,12 @@ def share(part: str, whole: str) -> str:
     A counter of one status code is absent until that code comes up. A service that has answered nothing but 5xx has no
     series of good answers, one that has never failed none of bad ones; neither must be missing.
     """
-    return ratio(f"({part} or 0 * {whole})", whole)
+    return ratio(or_none(part, whole), whole)
+
+
+def or_none(part: str, whole: str) -> str:
+    """`part`, or 0 where only `whole` has the same labels."""
+    return f"({part} or 0 * {whole})"
 
 
 def pods_of(workload: str) -> str:
