@@ -104,8 +104,9 @@ def _health() -> list[frame.PanelBuilder]:
         ),
         style.number(
             "Object changes (1h)",
-            "Istio objects that were added, updated or deleted in the last hour. Something is red and this is above 0: "
-            "`Which objects change?` below has the kind and the moment.",
+            "Istio objects that were added, updated or deleted in the last hour; what istiod writes into a status "
+            "is an update too. Something is red and this is above 0: `Which objects change?` below has the kind and "
+            "the moment.",
             or_zero(f"sum({changed_objects()})", ISTIOD_UP),
             style.COUNT,
             decimals=0,
@@ -126,8 +127,8 @@ def _changes() -> list[frame.PanelBuilder]:
         style.lines(
             "Why does istiod push?",
             "Reasons of configuration pushes, counted for each proxy that is pushed to. A steep rise of `endpoint` is "
-            "pods coming and going; of `config` somebody (or a controller in a loop) editing objects; of `proxy` "
-            "proxies that reconnect.",
+            "pods coming and going; of `config` or `service` somebody (or a controller in a loop) editing objects; of "
+            "`proxy` proxies that reconnect.",
             [Query(rate("pilot_push_triggers", ISTIOD, "type"), "{{type}}")],
             style.PER_SECOND,
             stacked=True,

@@ -34,9 +34,16 @@ def seen_by_each(events: str) -> str:
 
 
 def changed_objects() -> str:
-    """Istio objects that changed in the last hour, by type and event; as `seen_by_each`, whole numbers."""
-    events = f"pilot_k8s_cfg_events{{{ISTIOD}}}"
-    return f"max by (type, event) (round(increase({events}[1h])))"
+    """Istio objects that changed in the last hour, by type and event; as `seen_by_each`, whole numbers.
+
+    A counter is absent until its first event, and what an istiod finds when it starts is no change. So all of a
+    counter that is younger than its istiod counts, and of any other what was added.
+    """
+    events, build = f"pilot_k8s_cfg_events{{{ISTIOD}}}", f'istio_build{{component="pilot", {ISTIOD}}}'
+    whole_life = f"max by (namespace, pod) (count_over_time({build}[1h]))"
+    younger = f"count_over_time({events}[1h]) < on (namespace, pod) group_left () {whole_life}"
+    first = f"({events} unless {events} offset 1h) and ({younger})"
+    return f"max by (type, event) ({first} or round(increase({events}[1h])))"
 
 
 def ratio(part: str, whole: str) -> str:

@@ -92,6 +92,8 @@ ISTIODS = (
     Istiod("1-30", "1.30.3", UPGRADE, lambda seconds: 1 if seconds >= CANARY else 0),
 )
 EXPIRY = START + 200 * 86400
+FIRST = 50 * MINUTE
+"""When the first objects of a kind come."""
 
 
 def control_plane() -> Iterator[Series]:
@@ -149,6 +151,9 @@ def _deliveries(istiod: Istiod) -> Iterator[Series]:
         yield Series("pilot_push_triggers", target | {"type": reason}, requests(rate, since), since)
     for kind, event, rate in (("VirtualService", "update", 0.005), ("DestinationRule", "add", 0.002)):
         yield Series("pilot_k8s_cfg_events", target | {"type": kind, "event": event}, requests(rate, since), since)
+    # Sidecars are found when an istiod starts; of gateways the first two come in minute 50.
+    for kind, number, first in (("Sidecar", 5, since), ("Gateway", 2, FIRST)):
+        yield Series("pilot_k8s_cfg_events", target | {"type": kind, "event": "add"}, level(number), first)
     for kind, event, rate in (("Pods", "update", 0.03), ("EndpointSlice", "update", 0.05)):
         yield Series("pilot_k8s_reg_events", target | {"type": kind, "event": event}, requests(rate, since), since)
     resource = target | {"group": "networking.istio.io", "version": "v1beta1", "resource": "virtualservices"}
