@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from components.assets import load_manifests
 from tests.dashboards import mesh, series
 from tests.dashboards.envoy import target
 from tests.dashboards.envoy_recorder import PACE, recordings
@@ -145,6 +146,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
 
 def test_everything_that_the_recorder_knows_is_recorded_and_judged() -> None:
     assert names() == sorted(name for name, _, _ in recordings()) == EVERY
+
+
+@every_recording
+def test_a_recording_is_of_the_envoy_that_is_deployed(name: str) -> None:
+    (image,) = (
+        container["image"]
+        for manifest in load_manifests("envoy_demo", "envoy.yaml")
+        if manifest["kind"] == "Deployment"
+        for container in manifest["spec"]["template"]["spec"]["containers"]
+    )
+    version = image.partition(":v")[2]
+    assert (FOLDER / f"{name}.txt").read_text().startswith(f"# Envoy {version}: {name}. "), "record anew"
 
 
 @every_recording

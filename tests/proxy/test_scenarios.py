@@ -89,6 +89,17 @@ def test_retry_tries_three_more_times_before_it_passes_the_error_on(start_envoy:
     assert envoy.stats()["cluster.httpbin_service.upstream_rq_total"] == 4
 
 
+def test_only_a_requests_last_answer_counts_under_its_status(start_envoy: StartEnvoy) -> None:
+    """What the dashboard is built on: the other tries stand under `retry`, and requests and retries are all tries."""
+    envoy, _ = failed_call(start_envoy, "retry")
+    stats = envoy.stats()
+
+    assert stats["cluster.httpbin_service.upstream_rq_500"] == 1
+    assert stats["cluster.httpbin_service.upstream_rq_completed"] == 1
+    tries = stats["cluster.httpbin_service.upstream_rq_completed"] + stats["cluster.httpbin_service.upstream_rq_retry"]
+    assert tries == stats["cluster.httpbin_service.upstream_rq_total"]
+
+
 @pytest.mark.parametrize("scenario", ["base", "timeout"])
 def test_the_other_scenarios_pass_an_error_on_at_once(start_envoy: StartEnvoy, scenario: str) -> None:
     envoy, reply = failed_call(start_envoy, scenario)
