@@ -11,6 +11,9 @@ from ..recovery.state import ReleaseKey
 
 REQUEST_LIMIT_SECONDS = 10.0
 
+FAILED_UPGRADE = "failed upgrade"
+STOOD = ("deployed", FAILED_UPGRADE)
+
 
 class UnreachableError(Exception):
     """The cluster does not answer, or refuses. One line."""
@@ -54,13 +57,18 @@ class Api:
     def releases(self) -> dict[ReleaseKey, str]:
         """Status of the last revision of each helm release, of everybody.
 
-        As a table: the records themselves are megabytes. A rollback leaves the revision that it rolled back pending.
+        As a table: the records themselves are megabytes. A rollback leaves the revision that it rolled back pending. A
+        failed revision over one that stood is FAILED_UPGRADE: `failed` alone is an install.
         """
         selector, columns = "owner=helm,status!=superseded", "name,status,version"
         command = ["get", "secrets", "--all-namespaces", "--selector", selector, "--label-columns", columns]
         rows = [line.split() for line in self._run([*command, "--no-headers"]).splitlines()]
         rows.sort(key=lambda row: int(row[-1]))
-        return {ReleaseKey(row[0], row[-3]): row[-2] for row in rows}
+        found: dict[ReleaseKey, str] = {}
+        for row in rows:
+            key, status = ReleaseKey(row[0], row[-3]), row[-2]
+            found[key] = FAILED_UPGRADE if status == "failed" and found.get(key) in STOOD else status
+        return found
 
     def crds(self) -> dict[str, Mapping[str, Any]]:
         """The metadata of every CRD by name. One request for all: one for each would take seconds."""

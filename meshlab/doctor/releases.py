@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from ..recovery.state import ReleaseKey
-from .api import Api
+from .api import FAILED_UPGRADE, Api
 from .finding import Finding, Level
 from .known import Known
 
-UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback")
+UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback", FAILED_UPGRADE)
+WHY = {FAILED_UPGRADE: "what it added stays through every later upgrade, until it is rolled back"}
+"""Why a status stands in the way, where helm does not refuse the release."""
 
 
 def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known) -> Iterator[Finding]:
@@ -19,7 +21,7 @@ def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known) -> Ite
     for key, status in sorted(unfinished.items(), key=lambda item: str(item[0])):
         if key in known.releases:
             trouble = True
-            text = f"release {key} was left {status}; helm refuses to touch it"
+            text = f"release {key} was left {status}; {WHY.get(status, 'helm refuses to touch it')}"
             yield Finding("releases", Level.PROBLEM, text, f"meshlab recover --stack {stack}")
         elif key not in ours:
             yield Finding(

@@ -22,8 +22,9 @@ def carry_out(steps: Sequence[Step], helm: Helm, backend: Backend, state: State 
                 file.unlink(missing_ok=True)
             case Uninstall(key):
                 helm.uninstall(key)
-            case RollBack(key, _, revision):
-                helm.rollback(key, revision)
+            case RollBack(key, _, revision, through):
+                for number in (*through, revision):
+                    helm.rollback(key, number)
             case Adopt(operation, resource) if state is not None:
                 state.adopt(resource)
                 state.forget(operation)

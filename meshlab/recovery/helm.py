@@ -14,6 +14,7 @@ from .state import ReleaseKey
 DEPLOYED = "deployed"
 UNFINISHED_INSTALL = ("pending-install",)
 UNFINISHED_CHANGE = ("pending-upgrade", "pending-rollback")
+FAILED = "failed"
 GOOD = ("deployed", "superseded")
 """Statuses of revisions that once stood."""
 LOOK_LIMIT_SECONDS = 60.0
@@ -55,9 +56,9 @@ class Helm:
         got = self._run([self._helm, "get", "values", key.name, "--namespace", key.namespace, "-o", "json"])
         return cast(dict[str, Any], json.loads(got.stdout or "null") or {})
 
-    def last_good(self, key: ReleaseKey) -> int | None:
-        """The last revision that once stood; None where none ever did."""
-        return max((number for number, status in self._history(key).items() if status in GOOD), default=None)
+    def way_back(self, key: ReleaseKey) -> tuple[int, ...]:
+        """The revisions to roll back to, one after the other; the last one once stood. Empty where none ever did."""
+        return way_back(self._history(key))
 
     def _history(self, key: ReleaseKey) -> dict[int, str]:
         """Status of each revision that helm remembers."""
@@ -104,6 +105,19 @@ class Helm:
 
     def _run(self, args: list[Any], stdin: str = "") -> process.Completed:
         return process.run(args, timeout=ACT_LIMIT_SECONDS + LOOK_LIMIT_SECONDS, env=self._env, stdin=stdin)
+
+
+def way_back(history: Mapping[int, str]) -> tuple[int, ...]:
+    """The way from the last revision to the last that once stood, by way of each failed one in between.
+
+    Helm compares an upgrade with the last revision that stood, so what a failed one added is in no manifest that a
+    later one is compared with: only a rollback from that very revision takes it away.
+    """
+    good = max((number for number, status in history.items() if status in GOOD), default=None)
+    if good is None:
+        return ()
+    failed = [number for number, status in history.items() if good < number < max(history) and status == FAILED]
+    return (*sorted(failed, reverse=True), good)
 
 
 def _release(entry: Mapping[str, str]) -> HelmRelease:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from .adoption import adopted_object, adopted_release
-from .helm import DEPLOYED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease
+from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease
 from .live import CLOCK_SLACK, Manifest, is_ours
 from .state import RELEASE, Operation, ReleaseKey, State
 from .steps import Adopt, Drop, Forget, RollBack, Step, Uninstall
@@ -27,8 +27,8 @@ class Found:
     """Looks the object of an operation up in the cluster."""
     values: Callable[[ReleaseKey], Mapping[str, Any]]
     """Looks up which values helm has for a release."""
-    last_good: Callable[[ReleaseKey], int | None]
-    """Looks up the last revision of a release that once stood."""
+    way_back: Callable[[ReleaseKey], tuple[int, ...]]
+    """Looks up the revisions to roll a release back to, the one that once stood last."""
 
 
 def steps_for(found: Found) -> list[Step]:
@@ -113,13 +113,15 @@ def _installed_by(operation: Operation, release: HelmRelease, found: Found) -> b
 
 
 def _finish(release: HelmRelease | None, found: Found, urn: str | None) -> Iterator[Step]:
-    """What an unfinished release of this stack needs; nothing where it is finished. `urn` is its resource's, if any."""
-    if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE):
+    """What an unfinished or failed release of this stack needs; nothing else does. `urn` is its resource's, if any."""
+    if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, FAILED):
         return
-    good = found.last_good(release.key)
-    if good is not None:
-        yield RollBack(release.key, release.status, good)
+    *through, good = found.way_back(release.key) or (0,)
+    if good:
+        yield RollBack(release.key, release.status, good, tuple(through))
         return
+    if release.status == FAILED:
+        return  # a first install, which the next upgrade is compared with, so that `up` alone converges
     yield Uninstall(release.key, release.status)
     if urn is not None:
         yield Drop(urn, "its release never stood")

@@ -44,7 +44,7 @@ def look(backend: Backend, helm: Helm, live: Live, gone: bool) -> Recovery:
         since=began(locks),
         look=live.look,
         values=helm.values,
-        last_good=helm.last_good,
+        way_back=helm.way_back,
     )
     unlock = [Unlock(lock) for lock in locks]
     return Recovery((*steps_for(found), *unlock), state, tuple(foreign(found)))

@@ -51,10 +51,13 @@ class RollBack:
     key: ReleaseKey
     status: str
     revision: int
+    through: tuple[int, ...] = ()
+    """Failed revisions to roll back to first, since only a rollback from each takes away what it added."""
 
     def told(self) -> str:
         """The step as one line."""
-        return f"roll release {self.key} back to its revision {self.revision} ({self.status})"
+        way = f", by way of {', '.join(map(str, self.through))}" if self.through else ""
+        return f"roll release {self.key} back to its revision {self.revision}{way} ({self.status})"
 
 
 @dataclass(frozen=True)

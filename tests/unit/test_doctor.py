@@ -273,6 +273,19 @@ def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> 
 # Releases and CRDs
 
 
+def test_a_failed_upgrade_is_a_problem_and_recover_mends_it() -> None:
+    known = Known(exists=True, readable=True, releases=frozenset({PROM}))
+    finding = only(releases(FakeApi(releases={PROM: "failed upgrade"}), "dev", {PROM}, known))
+    assert finding.level is Level.PROBLEM
+    assert "what it added stays through every later upgrade" in finding.text
+    assert finding.fix == "meshlab recover --stack dev"
+
+
+def test_a_failed_first_install_stands_in_nobodys_way() -> None:
+    known = Known(exists=True, readable=True, releases=frozenset({PROM}))
+    assert only(releases(FakeApi(releases={PROM: "failed"}), "dev", {PROM}, known)).level is Level.OK
+
+
 def test_an_unfinished_release_of_the_stack_leads_to_recover() -> None:
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
     finding = only(releases(FakeApi(releases={PROM: "pending-upgrade"}), "dev", {PROM}, known))

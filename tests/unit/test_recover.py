@@ -21,7 +21,7 @@ from meshlab.recovery import helm as helm_module
 from meshlab.recovery.adoption import UNSEEN
 from meshlab.recovery.backend import Backend
 from meshlab.recovery.carry_out import carry_out
-from meshlab.recovery.helm import Helm, HelmRelease
+from meshlab.recovery.helm import Helm, HelmRelease, way_back
 from meshlab.recovery.live import Live
 from meshlab.recovery.locks import Holder, began, locks_of, started_at
 from meshlab.recovery.orphans import orphans_of
@@ -98,12 +98,12 @@ def found(
     known: State,
     *releases: HelmRelease,
     look: Callable[[Operation], Mapping[str, Any] | None] = lambda _: None,
-    good: int | None = None,
+    way: tuple[int, ...] = (),
     since: datetime | None = BEGAN,
     values: Mapping[str, Any] = VALUES,
 ) -> Found:
     by_key = {one.key: one for one in releases}
-    return Found(known, by_key, since, look, lambda _: values, lambda _: good)
+    return Found(known, by_key, since, look, lambda _: values, lambda _: way)
 
 
 def kinds(steps: list[Step]) -> list[type]:
@@ -155,20 +155,46 @@ def test_a_release_of_somebody_else_under_our_name_is_left_alone(release: HelmRe
 @pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])
 def test_a_half_done_upgrade_is_rolled_back_to_the_revision_that_stood(status: str) -> None:
     known = state(("updating", release_resource()), resources=[release_resource()])
-    steps = steps_for(found(known, helm_release(status, revision=3), good=2))
+    steps = steps_for(found(known, helm_release(status, revision=3), way=(2,)))
     assert kinds(steps) == [RollBack, Forget]
     assert steps[0] == RollBack(PROM, status, 2)
 
 
 def test_an_upgrade_of_what_never_stood_is_uninstalled_and_leaves_the_state() -> None:
     known = state(("updating", release_resource()), resources=[release_resource()])
-    steps = steps_for(found(known, helm_release("pending-upgrade", revision=2), good=None))
+    steps = steps_for(found(known, helm_release("pending-upgrade", revision=2), way=()))
     assert kinds(steps) == [Uninstall, Drop, Forget]
+
+
+def test_a_failed_upgrade_is_rolled_back_by_way_of_those_that_failed_before() -> None:
+    known = state(resources=[release_resource()])
+    (step,) = steps_for(found(known, helm_release("failed", revision=4), way=(3, 2)))
+    assert step == RollBack(PROM, "failed", 2, (3,))
+    assert step.told() == "roll release prometheus/prom back to its revision 2, by way of 3 (failed)"
+
+
+def test_a_failed_first_install_is_left_to_the_next_up() -> None:
+    known = state(resources=[release_resource()])
+    assert steps_for(found(known, helm_release("failed"), way=())) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "way"),
+    [
+        ({1: "deployed", 2: "failed"}, (1,)),
+        ({1: "deployed", 2: "failed", 3: "failed"}, (2, 1)),
+        ({1: "superseded", 2: "deployed", 3: "failed", 4: "failed", 5: "pending-upgrade"}, (4, 3, 2)),
+        ({1: "failed", 2: "failed"}, ()),
+        ({1: "deployed", 2: "pending-upgrade"}, (1,)),
+    ],
+)
+def test_the_way_back_goes_through_each_failed_revision(history: dict[int, str], way: tuple[int, ...]) -> None:
+    assert way_back(history) == way
 
 
 def test_an_upgrade_that_finished_unseen_is_compared_anew() -> None:
     known = state(("updating", release_resource()), resources=[release_resource()])
-    assert kinds(steps_for(found(known, helm_release("deployed", revision=2), good=2))) == [Forget]
+    assert kinds(steps_for(found(known, helm_release("deployed", revision=2), way=(2,)))) == [Forget]
 
 
 def test_a_deleted_release_leaves_the_state_since_the_provider_would_fail_on_it() -> None:
@@ -179,7 +205,7 @@ def test_a_deleted_release_leaves_the_state_since_the_provider_would_fail_on_it(
 
 def test_an_unfinished_release_of_the_state_is_found_without_a_pending_operation() -> None:
     known = state(resources=[release_resource()])
-    assert kinds(steps_for(found(known, helm_release("pending-upgrade", revision=2), good=1))) == [RollBack]
+    assert kinds(steps_for(found(known, helm_release("pending-upgrade", revision=2), way=(1,)))) == [RollBack]
 
 
 def test_an_unfinished_release_that_the_state_does_not_know_is_told_and_not_touched() -> None:
