@@ -63,7 +63,7 @@ def test_the_project_shows_the_engine_its_providers(machine: Machine) -> None:
     ]
 
 
-def test_what_the_engine_would_say_of_an_older_provider_at_each_run_is_not_said(machine: Machine) -> None:
+def test_the_engine_does_not_repeat_that_a_provider_is_older(machine: Machine) -> None:
     assert "PULUMI_DEV" not in machine.driver(KUBERNETES).stack.workspace.env_vars
     assert machine.driver(OLDER).stack.workspace.env_vars["PULUMI_DEV"] == "true"
 
@@ -75,7 +75,7 @@ def test_the_engine_and_the_program_are_for_the_targets_cluster_alone(machine: M
     assert dict(stack.environment) == {"KUBECONFIG": kubeconfig}
 
 
-def test_the_stack_file_has_the_settings_in_force_and_keeps_the_engines_salt(machine: Machine) -> None:
+def test_the_stack_file_has_the_settings_in_force_and_keeps_its_salt(machine: Machine) -> None:
     before = (ROOT / "Pulumi.dev.yaml").read_bytes()
     machine.driver()
     file = machine.folder / "state" / "stacks" / "dev" / "Pulumi.dev.yaml"

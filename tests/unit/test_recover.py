@@ -441,7 +441,7 @@ def test_a_run_that_was_killed_before_it_wrote_any_state_leaves_a_lock_alone(
     assert kinds(list(plan.steps)) == [Unlock]
 
 
-def test_a_stack_that_was_never_brought_up_needs_no_recovery_and_no_program(
+def test_a_stack_that_was_never_up_needs_no_recovery_and_no_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)

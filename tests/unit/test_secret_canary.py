@@ -226,7 +226,7 @@ def test_what_the_policies_say_of_a_password_does_not_show_it(tmp_path: Path, mo
     assert sightings(CANARY, {"said": "\n".join(engine.said)}) == []
 
 
-def test_a_refusal_by_the_policies_shows_no_password_and_comes_before_anything(
+def test_a_refusal_by_the_policies_shows_no_password_and_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = Engine(tmp_path, monkeypatch).driver(monitoring=PLAIN, policy={"enforcement": "mandatory"})
