@@ -39,13 +39,15 @@ def refuse_strangers(session: Session, stack: str) -> None:
         known = state_namespaces(session.driver)
         for name in (name for name in strange if name not in known):
             owner = annotations_of(live[name]).get(OWNER_ANNOTATION)
-            # Whoever has the same name and another state: an interrupted run, which `recover` mends.
-            if owner != me:
-                raise OwnershipError(
-                    f"namespace {name}: is there already and belongs to "
-                    f"{f'stack {owner}' if owner else 'somebody else'}, not to {me}; nothing is taken over "
-                    "(one cluster has one stack: use another cluster, or remove the other one first)"
-                )
+            # A provider before 4.29 would take over what is there, and destroy would take it away.
+            raise OwnershipError(
+                f"namespace {name}: is there already and belongs to {me} by a state that is not here; nothing is taken "
+                "over (work with the state that knows it, or remove the stack from where it was brought up)"
+                if owner == me
+                else f"namespace {name}: is there already and belongs to "
+                f"{f'stack {owner}' if owner else 'somebody else'}, not to {me}; nothing is taken over "
+                "(one cluster has one stack: use another cluster, or remove the other one first)"
+            )
     releases = {(str(one.inputs["namespace"]), str(one.inputs["name"])) for one in resources if one.type == RELEASE}
     for crd in cluster.list(CRDS):
         owner = helm_owner(crd)
