@@ -69,8 +69,9 @@ def test_the_program_takes_its_place_and_its_secret(lab: Lab) -> None:
 
 def test_another_secret_is_another_certificate_everywhere_and_rolls_nothing(lab: Lab) -> None:
     before, one = secret(lab)["cert"], driver(lab)
-    done = one.stack.up(replace=one._urns(["monitoring-admission-secret"]), color="never")
-    changes = done.summary.resource_changes or {}
+    one.stack.up(replace=one._urns(["monitoring-admission-secret"]), color="never")
+    last = one.stack.info()
+    changes = (last and last.resource_changes) or {}
     assert {what: number for what, number in changes.items() if what != "same"} == {"replace": 1, "update": 3}
     assert secret(lab)["cert"] != before
     assert not one.preview().changed
