@@ -54,7 +54,7 @@ def _against_others(seconds: dict[tuple[str, str], float]) -> Iterator[Target]:
         for phase, other, limit in (
             ("up", HelmInARow.name, 0.75),
             ("up", HelmSideBySide.name, 1.0),
-            ("no-op", Empty.name, 1.4),
+            ("no-op", Empty.name, 2.0),
         ):
             mine, theirs = seconds.get((ours, phase)), seconds.get((other, phase))
             if mine is not None and theirs is not None:

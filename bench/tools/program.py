@@ -23,7 +23,7 @@ class Lab(EngineTool):
     name, label = "lab", "this program"
     note = (
         "What `make up`, `make preview` and `make down` do with the engine, from the start of Python on: the stack is "
-        "made, and the policy pack looks at every resource."
+        "made, the policies judge every resource, and the program runs inline."
     )
 
     def __init__(self, field: Field) -> None:
