@@ -130,8 +130,9 @@ def test_the_kiali_chart_that_creates_its_own_object_is_noticed() -> None:
 def test_the_labs_own_envoy_file_is_refused_by_a_current_envoy(tmp_path: Path) -> None:
     configuration = demo_configuration()
     assert _validates(configuration, tmp_path / "as-it-is.yaml")
-    (listener,) = configuration["staticResources"]["listeners"]
-    (router,) = listener["filterChains"][0]["filters"][0]["typedConfig"]["httpFilters"]
+    # The lab's file has the listener for clients alone; the one for the kubelet keeps its router's type.
+    clients, _ = configuration["staticResources"]["listeners"]
+    (router,) = clients["filterChains"][0]["filters"][0]["typedConfig"]["httpFilters"]
     del router["typedConfig"]
     assert not _validates(configuration, tmp_path / "as-in-the-lab.yaml")
 
