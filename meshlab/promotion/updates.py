@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
-from ..engine import engine_environment
+from ..engine import engine_environment, state_file
 from ..engine_programs import find_cli
-from ..lab import PROJECT, STATE, Say
+from ..lab import STATE, Say
 from ..recorder import ROOT
 
 EXPORT_LIMIT_SECONDS = 120.0
@@ -41,7 +41,8 @@ def last_update(stack: str, say: Say, state: Path = STATE) -> Update | None:
     environment = engine_environment(state)
     backend = environment["PULUMI_BACKEND_URL"]
     own = state / "pulumi"
-    if backend == own.as_uri() and not any((own / ".pulumi" / "stacks" / PROJECT).glob(f"{stack}.json*")):
+    file = state_file(own, stack)
+    if backend == own.as_uri() and not any(file.parent.glob(f"{file.name}*")):
         return None  # nothing to ask, so that no CLI need be had
     pulumi = find_cli(say)
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.src.build import DASHBOARDS
+from tests.dashboards.promql import asked
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
 NAMES = sorted(DASHBOARDS)
@@ -115,3 +116,13 @@ def interpolate(text: str, values: Mapping[str, str]) -> str:
 def defaults(dashboard: Dashboard) -> dict[str, str]:
     """Values that make every expression parse; for those who do not run them."""
     return {variable["name"]: "x" for variable in dashboard.variables}
+
+
+def metrics_of(dashboard: Dashboard, prefix: str) -> set[str]:
+    """The metrics that a dashboard's queries ask for, of those whose name begins with `prefix`."""
+    return {
+        metric
+        for _, expression in dashboard.expressions()
+        for metric in asked(interpolate(expression, defaults(dashboard))).metrics
+        if metric.startswith(prefix)
+    }

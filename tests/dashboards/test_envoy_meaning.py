@@ -12,9 +12,8 @@ from tests.dashboards import mesh, series
 from tests.dashboards.envoy import target
 from tests.dashboards.envoy_recorder import PACE, recordings
 from tests.dashboards.envoy_recordings import FOLDER, LENGTH, STEP, names, played
-from tests.dashboards.grafana import Dashboard, defaults, interpolate
+from tests.dashboards.grafana import Dashboard, metrics_of
 from tests.dashboards.prometheus import Prometheus, tools
-from tests.dashboards.promql import asked
 from tests.dashboards.viewer import Viewer
 
 CLOSE = 0.06
@@ -163,12 +162,7 @@ def test_a_recording_is_of_the_envoy_that_is_deployed(name: str) -> None:
 @every_recording
 def test_a_recording_has_what_the_dashboard_asks_for(name: str) -> None:
     dashboard = Dashboard.of("envoy-demo")
-    wanted = {
-        metric
-        for _, expression in dashboard.expressions()
-        for metric in asked(interpolate(expression, defaults(dashboard))).metrics
-        if metric.startswith("envoy_")
-    }
+    wanted = metrics_of(dashboard, "envoy_")
     later = {"envoy_cluster_retry_upstream_rq", "envoy_cluster_upstream_rq_time_bucket"}
     text = (FOLDER / f"{name}.txt").read_text()
     assert {metric for metric in wanted - later if f"\n{metric}{{" not in text} == set()

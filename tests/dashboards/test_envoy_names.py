@@ -3,8 +3,7 @@
 import re
 
 from tests.dashboards.catalogue import catalogue
-from tests.dashboards.grafana import Dashboard, defaults, interpolate
-from tests.dashboards.promql import asked
+from tests.dashboards.grafana import Dashboard, metrics_of
 from tests.proxy.conftest import envoy_binary, httpbin_port, start_envoy  # noqa: F401 - fixtures
 from tests.proxy.envoy_process import StartEnvoy
 
@@ -14,13 +13,7 @@ SAMPLE = re.compile(r"^(\w+)\{(.*)\} ", re.MULTILINE)
 def test_envoy_exposes_every_metric_and_label_that_its_dashboard_asks_for(
     start_envoy: StartEnvoy,  # noqa: F811 - the fixture
 ) -> None:
-    dashboard = Dashboard.of("envoy-demo")
-    wanted = {
-        metric
-        for _, expression in dashboard.expressions()
-        for metric in asked(interpolate(expression, defaults(dashboard))).metrics
-        if metric.startswith("envoy_")
-    }
+    wanted = metrics_of(Dashboard.of("envoy-demo"), "envoy_")
     envoy = start_envoy("retry")
     assert envoy.ask("/headers").status == 200
     assert envoy.ask("/status/500").status == 500
