@@ -63,7 +63,7 @@ class IstioControlPlane(pulumi.ComponentResource):
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        network_policies(self, name, "istio_control_plane", ISTIO_NAMESPACE, [self.namespace])
+        network_policies(self, name, "istio_control_plane", ISTIO_NAMESPACE, self.namespace)
         self.base = release(
             f"{name}-base",
             release_name="istio-base",

@@ -52,7 +52,7 @@ class KialiOperator(pulumi.ComponentResource):
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        network_policies(self, name, "kiali_operator", settings.namespace, [own])
+        network_policies(self, name, "kiali_operator", settings.namespace, own)
         (manifest,) = load_manifests("kiali_operator", "crd.yaml")
         # Kept on destroy: without its CRD every other team's Kiali would go too. So a later `up` finds it, and only a
         # Patch resource joins what exists; where it does not exist, it creates it.

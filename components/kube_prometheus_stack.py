@@ -7,7 +7,7 @@ import pulumi_random as random
 
 from .charts import ChartSource
 from .names import STACK_CHART, StackNames
-from .namespaces import namespace, network_policies
+from .namespaces import inside, namespace, network_policies
 from .objects import create, encoded, merged
 from .operator_webhooks import are_ours, certificate_secret, webhooks
 from .releases import release
@@ -57,7 +57,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        network_policies(self, name, "kube_prometheus_stack", settings.namespace, [self.namespace])
+        network_policies(self, name, "kube_prometheus_stack", settings.namespace, self.namespace)
         self.crds = release(
             f"{name}-crds",
             release_name=self.names.crds_release,
@@ -80,7 +80,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
                 # Not as stringData, which the server keeps as data: a saved plan would not hold.
                 "data": {ADMIN_USER_KEY: encoded("admin"), ADMIN_PASSWORD_KEY: password.result.apply(encoded)},
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[self.namespace]),
+            inside(self, self.namespace),
         )
         values = merged(stack_values(settings, self.names, args["cluster"].images), settings.values)
         served = self._certificate(name) if are_ours(values) else None

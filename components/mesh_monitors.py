@@ -7,6 +7,7 @@ import pulumi
 from .assets import Manifest, load_dashboards, load_manifests
 from .istio_control_plane import IstioControlPlane
 from .kube_prometheus_stack import KubePrometheusStack
+from .namespaces import inside
 from .objects import create, in_namespace, with_labels
 from .rules import load_rules
 from .settings import MeshMonitorsSettings
@@ -46,13 +47,13 @@ class MeshMonitors(pulumi.ComponentResource):
                 in_namespace(
                     with_labels(_every(manifest, args["settings"].interval), labels), monitoring.names.namespace
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=[monitoring.crds]),
+                inside(self, monitoring.namespace, [monitoring.crds]),
             )
         (policy,) = load_manifests("mesh_monitors", "scrape-policy.yaml")
         create(
             f"{name}-scrape-policy",
             _from_namespace(policy, monitoring.names.namespace),
-            pulumi.ResourceOptions(parent=self, depends_on=[args["istio"].namespace]),
+            inside(self, args["istio"].namespace),
         )
         settings = args["settings"]
         for rule in load_rules(
@@ -65,7 +66,7 @@ class MeshMonitors(pulumi.ComponentResource):
             create(
                 f"{name}-rules-{rule['metadata']['name']}",
                 rule,
-                pulumi.ResourceOptions(parent=self, depends_on=[monitoring.crds]),
+                inside(self, monitoring.namespace, [monitoring.crds]),
             )
         for dashboard, text in load_dashboards().items():
             # One ConfigMap each: together they pass what client-side apply allows, and near the API's own limit.
@@ -82,7 +83,7 @@ class MeshMonitors(pulumi.ComponentResource):
                     },
                     "data": {f"{dashboard}.json": text},
                 },
-                pulumi.ResourceOptions(parent=self, depends_on=[monitoring.namespace]),
+                inside(self, monitoring.namespace),
             )
         self.register_outputs({"folder": GRAFANA_FOLDER})
 

@@ -36,16 +36,25 @@ def namespace(
     return create(name, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, opts)
 
 
-def network_policies(
-    component: pulumi.Resource, name: str, folder: str, namespace_name: str, after: Sequence[pulumi.Resource]
-) -> None:
-    """Register the policies of `manifests/<folder>/network-policies.yaml` in a namespace, as children of `component`.
+def inside(
+    component: pulumi.Resource, namespace: pulumi.Resource, after: Sequence[pulumi.Resource] = ()
+) -> pulumi.ResourceOptions:
+    """The options of an object in one of our namespaces: a child of `component`, created after the namespace.
 
-    They come after `after`, which is that namespace if it is ours.
+    It is also created after `after`. Where the namespace is deleted, the API server deletes the object with it, and the
+    engine does not delete it first. Not for what runs pods or what a controller has to clean up after: the engine has
+    to wait for those.
     """
+    return pulumi.ResourceOptions(parent=component, depends_on=[*after] or [namespace], deleted_with=namespace)
+
+
+def network_policies(
+    component: pulumi.Resource, name: str, folder: str, namespace_name: str, namespace: pulumi.Resource
+) -> None:
+    """Register the policies of `manifests/<folder>/network-policies.yaml` in a namespace of ours."""
     for manifest in load_manifests(folder, "network-policies.yaml"):
         create(
             logical_name(name, manifest),
             in_namespace(manifest, namespace_name),
-            pulumi.ResourceOptions(parent=component, depends_on=after),
+            inside(component, namespace),
         )

@@ -55,6 +55,6 @@ class SampleApps(pulumi.ComponentResource):
                 namespace=NAMESPACE,
                 istio=istio,
                 images=cluster.images,
-                after=[self.namespace],
+                own=self.namespace,
             )
         self.register_outputs({"namespace": NAMESPACE})

@@ -7,6 +7,7 @@ import pulumi
 from .assets import Manifest
 from .images import Images
 from .istio_control_plane import IstioControlPlane
+from .namespaces import inside
 from .objects import create, in_namespace, logical_name, not_awaited, rolled_by_revision, without_sidecar
 
 
@@ -18,16 +19,17 @@ def workload(
     namespace: str,
     istio: IstioControlPlane | None,
     images: Images,
-    after: Sequence[pulumi.Resource] = (),
+    own: pulumi.Resource | None = None,
     pods_after: Sequence[pulumi.Resource] = (),
 ) -> None:
     """Register `manifests` in `namespace` as children of `component`, whose logical name is `name`.
 
-    Containers pull from `images`. Everything waits for `after`. Pods wait for `pods_after` and their ServiceAccount as
-    well, and where `istio` has the namespace in its mesh, for their injector: without it they would come up with no
-    sidecar. Without `istio` they stay outside.
+    Containers pull from `images`. `own` is the namespace's resource where the program makes it: everything waits for
+    it. Pods also wait for `pods_after`, for their ServiceAccount and, where `istio` has the namespace in its mesh, for
+    their injector: without it they would come up without a sidecar. Without `istio` they stay outside.
     """
     meshed = istio if istio is not None and istio.label(namespace) is not None else None
+    after = [] if own is None else [own]
     accounts: list[pulumi.Resource] = []
     for manifest in sorted(manifests, key=lambda manifest: manifest["kind"] != "ServiceAccount"):
         pods = manifest["kind"] == "Deployment"
@@ -35,8 +37,10 @@ def workload(
         resource = create(
             logical_name(name, manifest),
             in_namespace(_changed(manifest, meshed, namespace, images), namespace),
-            pulumi.ResourceOptions(
-                parent=component, depends_on=[*after, *pods_after, *accounts, *injection] if pods else after
+            inside(component, own)
+            if own is not None and not pods
+            else pulumi.ResourceOptions(
+                parent=component, depends_on=[*after, *pods_after, *accounts, *injection] if pods else ()
             ),
         )
         if pods and meshed is not None:

@@ -56,7 +56,7 @@ class Recorded:
     provider: str
     """URN and id of the provider, empty where the engine chooses."""
     options: Mapping[str, Any]
-    """What else decides the resource's life: retainOnDelete, timeouts, aliases."""
+    """What else decides the resource's life: retainOnDelete, deletedWith, timeouts, aliases."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +247,8 @@ class _RecordingMonitor(MockMonitor):
             options["retainOnDelete"] = True
         if request.protect:
             options["protect"] = True
+        if request.deletedWith:
+            options["deletedWith"] = request.deletedWith.rsplit("::", 1)[-1]
         timeouts = {key: value for key, value in json_format.MessageToDict(request.customTimeouts).items() if value}
         if timeouts:
             options["timeouts"] = timeouts

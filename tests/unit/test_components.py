@@ -146,6 +146,28 @@ def test_crds_stay_when_the_stack_goes(dev: Recording) -> None:
     assert kept - {"monitoring-admission-certificate"} == {"monitoring-crds", "kiali-crd"}
 
 
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_what_runs_no_pods_goes_with_a_namespace_of_the_program(stack: str) -> None:
+    recorded = record(stack)
+    types = {"Namespace", "Deployment", "Kiali", "Release", "CustomResourceDefinitionPatch", "NamespacePatch"}
+    ours = {one.inputs["metadata"]["name"]: one.name for one in recorded.of_type("kubernetes:core/v1:Namespace")}
+    inside = [
+        one
+        for one in recorded.resources
+        if one.provider
+        and one.type.rpartition(":")[2] not in types
+        and one.inputs.get("metadata", {}).get("namespace") in ours
+        # It outlives the stack where the chart makes the webhooks, and the alias of istiod moves last.
+        and not one.options.get("retainOnDelete")
+        and not one.name.startswith("mesh-rollout-")
+    ]
+    assert len(inside) > 15
+    for one in inside:
+        assert one.options.get("deletedWith") == ours[one.inputs["metadata"]["namespace"]], one.name
+    others = [one for one in recorded.resources if one not in inside]
+    assert not [one.name for one in others if "deletedWith" in one.options]
+
+
 def test_grafanas_password_is_in_a_secret_and_in_no_release(dev: Recording) -> None:
     clear = record("dev", generated="canary-password")
     holders = {resource.name for resource in clear.resources if encoded("canary-password") in str(resource.inputs)}
