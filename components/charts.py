@@ -8,8 +8,8 @@ from typing import NotRequired, TypedDict
 
 UPSTREAM: Mapping[str, str] = MappingProxyType(
     {
-        "base": "https://istio-release.storage.googleapis.com/charts",
-        "istiod": "https://istio-release.storage.googleapis.com/charts",
+        "base": "https://blob.istio.io/istio-release/charts",
+        "istiod": "https://blob.istio.io/istio-release/charts",
         "kube-prometheus-stack": "https://prometheus-community.github.io/helm-charts",
         "prometheus-operator-crds": "https://prometheus-community.github.io/helm-charts",
         "kiali-operator": "https://kiali.org/helm-charts",

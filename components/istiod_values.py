@@ -7,7 +7,7 @@ from .names import REVISION_LABEL
 from .settings import RevisionSettings
 
 HUB = "docker.io/istio"
-"""Where Istio's images have their paths from in a mirror; releases are published there under every version."""
+"""Where the images of every version of Istio are. The charts' own default, up to 1.30, is switched off in 2026."""
 
 
 def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> dict[str, Any]:
@@ -23,18 +23,16 @@ def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> 
         pilot["resources"] = settings.resources.values
     if settings.replicas > 1:
         pilot["affinity"] = _apart(revision)
-    values: dict[str, Any] = {
+    return {
         "revision": revision,
         "pilot": pilot,
         "meshConfig": {
             "enablePrometheusMerge": True,
             "defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}},
         },
-    }
-    if images.registry is not None:
         # Sidecars as well: the injector takes their image from here.
-        values["global"] = {"hub": images.of(HUB)}
-    return values
+        "global": {"hub": images.of(HUB)},
+    }
 
 
 def _apart(revision: str) -> dict[str, Any]:

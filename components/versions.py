@@ -36,6 +36,7 @@ ISTIO_KUBERNETES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "1.28": ("1.30", "1.34"),
         "1.29": ("1.31", "1.35"),
         "1.30": ("1.32", "1.36"),
+        "1.31": ("1.32", "1.36"),
     }
 )
 

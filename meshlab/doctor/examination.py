@@ -10,6 +10,7 @@ from components.settings import Settings
 
 from .. import toolchain
 from ..lab import LabError, Say, Target, overlaid, settings_of
+from ..mirror.lock import ChartLock
 from ..recorder import stack_config
 from ..recovery.backend import Backend
 from ..recovery.state import ReleaseKey
@@ -24,6 +25,7 @@ from .plan import planned
 from .programs import programs
 from .releases import releases
 from .repositories import repositories
+from .retired import in_cluster, in_stack
 from .revisions import revisions
 from .state import state
 
@@ -83,6 +85,7 @@ class _Examination:
         found: list[tuple[str, Callable[[], Iterable[Finding]]]] = []
         if not quick:
             found += [("tools", programs), ("charts", lambda: repositories(self._settings.charts.chart_source))]
+            found.append(("addresses", lambda: in_stack(stack_config(self._question.stack), ChartLock.load())))
         return [*found, ("state", self._state), ("cluster", self._cluster)]
 
     def _known(self) -> Known:
@@ -121,6 +124,7 @@ class _Examination:
                 ("rights", lambda: permissions(api, plan)),
                 ("releases", lambda: releases(api, question.stack, wanted, self._known())),
                 ("crds", lambda: crds(api, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
+                ("addresses", lambda: in_cluster(api)),
             ]
             if question.ask_registries:
                 checks.append(("images", lambda: images(plan.images)))

@@ -107,15 +107,15 @@ def test_the_table_has_every_istio_of_the_stacks_and_no_gap() -> None:
         config = lab.settings_of(stack, lab.overlaid(stack, {}))
         for revision in config.istio.revisions.values():
             assert revision.version.rpartition(".")[0] in ISTIO_KUBERNETES
-    assert istios_for("1.34") == ["1.28", "1.29", "1.30"]
+    assert istios_for("1.34") == ["1.28", "1.29", "1.30", "1.31"]
 
 
 def test_an_istio_that_does_not_support_the_stacks_kubernetes_is_a_settings_error_with_those_that_do() -> None:
     with pytest.raises(ProgramError) as caught:
         settings(cluster={"kubernetes": "1.34"})
     assert str(caught.value).startswith(
-        "Pulumi.dev.yaml: meshlab:istio.revisions.1-17.version: expected Istio 1.28, 1.29, 1.30 for Kubernetes 1.34 "
-        '(Istio 1.17 supports 1.23 to 1.26), got "1.17.6"'
+        "Pulumi.dev.yaml: meshlab:istio.revisions.1-17.version: expected Istio 1.28, 1.29, 1.30, 1.31 for "
+        'Kubernetes 1.34 (Istio 1.17 supports 1.23 to 1.26), got "1.17.6"'
     )
     assert settings(cluster={"kubernetes": "1.26"}).cluster.kubernetes == "1.26"
 
@@ -155,7 +155,7 @@ def test_kubernetes_that_istio_does_not_support_is_a_warning_in_a_lab_and_a_prob
     warning = only(kubernetes(settings(), reached()))
     assert warning.level is Level.WARNING
     assert warning.text == "v1.34.4; Istio 1.17.6 (revision 1-17) supports 1.23 to 1.26"
-    assert warning.fix == "for Kubernetes 1.34: Istio 1.28, 1.29, 1.30"
+    assert warning.fix == "for Kubernetes 1.34: Istio 1.28, 1.29, 1.30, 1.31"
     mandatory = settings(policy={"enforcement": "mandatory"})
     assert only(kubernetes(mandatory, reached())).level is Level.PROBLEM
     assert only(kubernetes(settings(), reached("v1.26.15"))).level is Level.OK
