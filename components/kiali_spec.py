@@ -20,6 +20,8 @@ _RESTRICTED: dict[str, Any] = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 """What the operator's chart says by itself from 2.x on: Pod Security level restricted."""
+_AUTODETECTS = (2, 14, 0)
+"""The first version that finds control planes by itself, and ignores the names of one (Kiali's release notes)."""
 
 
 def pod_security(settings: KialiSettings) -> PodSecurity:
@@ -45,11 +47,12 @@ def operator_values(settings: KialiSettings, images: Images) -> dict[str, Any]:
 def kiali_spec(
     settings: KialiSettings, revision: str, stack: StackNames, images: Images, *, grafana_is_open: bool
 ) -> dict[str, Any]:
-    """The Kiali object's spec for the operator's version: the names of `revision`, and where to ask for what.
+    """The Kiali object's spec for the operator's version: where to ask for what.
+
+    A version that does not find control planes by itself is given the names of `revision`.
 
     Kiali links to dashboards that it has asked Grafana for, which it can where `grafana_is_open` to everybody.
     """
-    names = RevisionNames(revision)
     deployment: dict[str, Any] = {
         "accessible_namespaces": ["**"],
         # Where nobody signs in, Kiali acts with its own rights for whoever asks.
@@ -60,7 +63,6 @@ def kiali_spec(
     if images.registry is not None:
         deployment["image_name"] = images.of(KIALI_IMAGE)
     spec: dict[str, Any] = {
-        "istio_namespace": ISTIO_NAMESPACE,
         "auth": {"strategy": settings.auth_strategy},
         "deployment": deployment,
         "external_services": {
@@ -71,17 +73,21 @@ def kiali_spec(
                 "cache_expiration": 300,
             },
             "grafana": _grafana(settings, stack) if grafana_is_open else {"enabled": False},
-            "istio": {
-                "config_map_name": names.mesh_config_map,
-                "istiod_deployment_name": names.istiod,
-                "istio_sidecar_injector_config_map_name": names.injector_config_map,
-            },
         },
     }
-    if not _is_current(settings):
-        # Gone from 2.x on, which finds the components by their labels.
-        spec["istio_component_namespaces"] = {"prometheus": stack.namespace}
+    if parse_version(settings.version) < _AUTODETECTS:
+        spec["istio_namespace"] = ISTIO_NAMESPACE
+        spec["external_services"]["istio"] = _control_plane(RevisionNames(revision))
     return spec
+
+
+def _control_plane(names: RevisionNames) -> dict[str, Any]:
+    """The names of the one control plane that Kiali is to read."""
+    return {
+        "config_map_name": names.mesh_config_map,
+        "istiod_deployment_name": names.istiod,
+        "istio_sidecar_injector_config_map_name": names.injector_config_map,
+    }
 
 
 def _grafana(settings: KialiSettings, stack: StackNames) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_monitors_and_dashboards_are_left_alone(seen: dict[str, Any]) -> None:
 
 def test_kiali_is_told_what_its_new_operator_knows(lab: Lab) -> None:
     (kiali,) = objects(lab.cluster, "kialis", "-A")
-    assert "istio_component_namespaces" not in kiali["spec"]
+    assert "istio_namespace" not in kiali["spec"]
     assert "internal_url" in kiali["spec"]["external_services"]["grafana"]
 
 

@@ -238,15 +238,20 @@ def _first(objects: Iterable[Object]) -> int:
 
 def kiali_names_what_is_there(spec: Mapping[str, Any], there: Collection[str]) -> None:
     """Every name in Kiali's spec is an object of the cluster; `there` has them as `<kind> <namespace>/<name>`."""
-    istio = spec["external_services"]["istio"]
+    istio = spec["external_services"].get("istio")
     host, _, port = spec["external_services"]["prometheus"]["url"].removeprefix("http://").partition(":")
     service, _, namespace = host.partition(".")
-    named = [
-        f"ConfigMap istio-system/{istio.get('config_map_name', 'istio')}",
-        f"Deployment istio-system/{istio.get('istiod_deployment_name', 'istiod')}",
-        f"ConfigMap istio-system/{istio.get('istio_sidecar_injector_config_map_name', 'istio-sidecar-injector')}",
-        f"Service {namespace}/{service}",
-    ]
+    # From 2.14 on Kiali finds the control planes by itself.
+    control_plane = (
+        []
+        if istio is None
+        else [
+            f"ConfigMap istio-system/{istio.get('config_map_name', 'istio')}",
+            f"Deployment istio-system/{istio.get('istiod_deployment_name', 'istiod')}",
+            f"ConfigMap istio-system/{istio.get('istio_sidecar_injector_config_map_name', 'istio-sidecar-injector')}",
+        ]
+    )
+    named = [*control_plane, f"Service {namespace}/{service}"]
     missing = [name for name in named if name not in there]
     assert not missing, f"Kiali is told of what is not there: {missing}"
     assert port == "9090"

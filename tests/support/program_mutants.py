@@ -130,7 +130,7 @@ MUTANTS = (
     Mutant(
         "Kiali 2 with a field of Kiali 1",
         "kiali-kiali",
-        _set("spec", "istio_component_namespaces", to={"prometheus": "prometheus"}),
+        _set("spec", "istio_namespace", to="istio-system"),
         config=CURRENT_KIALI,
     ),
     Mutant("httpbin before istiod", "envoy-demo-httpbin-deployment", waits_no_more_for="istio-istiod-1-17"),

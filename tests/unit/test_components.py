@@ -398,12 +398,6 @@ def test_not_awaiting_kiali_takes_only_the_condition_away_and_its_deletion_still
     assert "delete" in kiali.options["timeouts"]
 
 
-@pytest.mark.parametrize(("version", "has"), [("1.59.1", True), ("2.29.0", False)])
-def test_kialis_spec_fits_the_operators_version(version: str, has: bool) -> None:
-    recording = record("dev", config={"meshlab:kiali": {"version": version}})
-    assert ("istio_component_namespaces" in recording.named("kiali-kiali").inputs["spec"]) is has
-
-
 @pytest.mark.parametrize(
     ("version", "inside", "outside"),
     [
@@ -443,6 +437,7 @@ def test_kiali_reads_the_names_of_the_default_revision_and_of_the_release() -> N
                 "defaultRevision": "1-30",
             },
             "meshlab:monitoring": {"version": "42.2.1", "release": "obs", "namespace": "watch"},
+            "meshlab:kiali": {"version": "1.59.1"},
         },
     )
     services = recording.named("kiali-kiali").inputs["spec"]["external_services"]
