@@ -147,6 +147,8 @@ class StackResources(Section):
 
     alertmanager: Resources | None = None
     """Alertmanager."""
+    config_reloader: Resources | None = None
+    """Each of the containers that hand Prometheus and Alertmanager their changed configuration."""
     grafana: Resources | None = None
     """Grafana."""
     grafana_sidecars: Resources | None = None
@@ -240,6 +242,8 @@ class PolicySettings(Section):
     """Whether what breaks a rule is only told, or stops `preview` and `up`."""
     allow_anonymous: bool = False
     """Whether Grafana and Kiali may let people look who have not signed in."""
+    allow_unlimited: bool = False
+    """Whether containers may go without requests and limits of cpu and memory."""
 
 
 class Settings(Section):

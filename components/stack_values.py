@@ -88,6 +88,7 @@ def _size(values: dict[str, Any], settings: MonitoringSettings) -> None:
         ("prometheus", "prometheusSpec"): sizes.prometheus,
         ("prometheus-node-exporter",): sizes.node_exporter,
         ("prometheusOperator",): sizes.operator,
+        ("prometheusOperator", "prometheusConfigReloader"): sizes.config_reloader,
     }
     for path, resources in parts.items():
         if resources is not None:

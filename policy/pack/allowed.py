@@ -45,6 +45,11 @@ def exemptions(rule: str) -> tuple[Exemption, ...]:
 def allowed(rule: str, subject: Subject, finding: str) -> bool:
     """Whether the list of `rule` says that `subject` may do what was found."""
     return any(
-        fnmatchcase(subject.label, exemption.who) and any(fnmatchcase(finding, pattern) for pattern in exemption.may)
+        _fits(subject.label, exemption.who) and any(_fits(finding, pattern) for pattern in exemption.may)
         for exemption in exemptions(rule)
     )
+
+
+def _fits(text: str, pattern: str) -> bool:
+    """Whether `text` is what the pattern says. Of fnmatch's signs only `*` is one here: paths have brackets."""
+    return fnmatchcase(text, pattern.replace("[", "[[]").replace("?", "[?]"))

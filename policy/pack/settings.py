@@ -15,10 +15,16 @@ class PolicySettings:
     """Whether what breaks a rule is only told or stops the run."""
     allow_anonymous: bool = False
     """Whether people may look who have not signed in."""
+    allow_unlimited: bool = False
+    """Whether containers may go without requests and limits."""
 
 
 def settings_of(section: Mapping[str, Any] | None) -> PolicySettings:
     """The settings of a stack's section `policy`; what is left out is as strict as can be."""
     given = section or {}
     advisory = given.get("enforcement") == "advisory"
-    return PolicySettings("advisory" if advisory else "mandatory", given.get("allowAnonymous") is True)
+    return PolicySettings(
+        "advisory" if advisory else "mandatory",
+        allow_anonymous=given.get("allowAnonymous") is True,
+        allow_unlimited=given.get("allowUnlimited") is True,
+    )

@@ -90,6 +90,7 @@ KEYS = {
         "prometheusOperator.enabled": False,
         "prometheusOperator.image.tag": "v0.0.1",
         "prometheusOperator.resources": RESOURCES,
+        "prometheusOperator.prometheusConfigReloader.resources": RESOURCES,
         "prometheusOperator.tls.enabled": False,
         "prometheusOperator.kubeletService.enabled": False,
         "prometheusOperator.admissionWebhooks.enabled": False,

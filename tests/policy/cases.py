@@ -1,11 +1,14 @@
 """A good and a bad case for every way in which a rule can be broken. Both differ in that alone."""
 
 import copy
+import json
 from typing import Any, NamedTuple
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 STRICT: dict[str, Any] = {}
 OPEN = {"allowAnonymous": True}
+SIZED = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": 1, "memory": "64Mi"}}
+UNLIMITED = {"requests": SIZED["requests"], "limits": {"cpu": 1}}
 
 
 class Case(NamedTuple):
@@ -49,13 +52,39 @@ def thing(
 
 def pods(spec: dict[str, Any] | None = None, **container: Any) -> tuple[str, dict[str, Any]]:
     """A Deployment with one container."""
-    containers = [{"name": "main", "image": "docker.io/library/alpine:3.22", **container}]
+    containers = [{"name": "main", "image": "docker.io/library/alpine:3.22", "resources": SIZED, **container}]
     return thing("apps/v1:Deployment", spec={"template": {"spec": {"containers": containers, **(spec or {})}}})
 
 
 def role(*rules: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A ClusterRole."""
     return thing("rbac.authorization.k8s.io/v1:ClusterRole", rules=list(rules))
+
+
+def operated(kind: str, **spec: Any) -> list[Any]:
+    """What the Prometheus operator makes pods of, beside the release that brings it."""
+    labels = {"labels": {"release": "prom"}}
+    return [release(), thing(f"monitoring.coreos.com/v1:{kind}", metadata=labels, spec={"resources": SIZED, **spec})]
+
+
+def reloaders(limit: str) -> tuple[str, dict[str, Any]]:
+    """The operator's Deployment, with what it is told about the reloaders."""
+    told = ["cpu-request=10m", f"cpu-limit={limit}", "memory-request=50Mi"]
+    return pods(args=["--localhost=127.0.0.1", *(f"--config-reloader-{one}" for one in told)])
+
+
+def injector(resources: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What istiod's injector goes by."""
+    told = json.dumps({"global": {"proxy": {"resources": resources}}})
+    return thing("core/v1:ConfigMap", "istio-sidecar-injector-1-30", data={"config": "templates: {}", "values": told})
+
+
+def annotated(**annotations: str) -> tuple[str, dict[str, Any]]:
+    """A workload whose pods tell the injector what their sidecar gets."""
+    named = {f"sidecar.istio.io/{key}": value for key, value in annotations.items()}
+    token, inputs = pods()
+    inputs["spec"]["template"]["metadata"] = {"annotations": named}
+    return token, inputs
 
 
 def monitor(labels: dict[str, str], kind: str = "v1:ServiceMonitor", name: str = "mesh") -> list[Any]:
@@ -82,7 +111,10 @@ def anonymous(enabled: bool, **more: Any) -> tuple[str, dict[str, Any]]:
 
 def kiali(strategy: str, **deployment: Any) -> tuple[str, dict[str, Any]]:
     """A Kiali object."""
-    return thing("kiali.io/v1alpha1:Kiali", spec={"auth": {"strategy": strategy}, "deployment": deployment})
+    return thing(
+        "kiali.io/v1alpha1:Kiali",
+        spec={"auth": {"strategy": strategy}, "deployment": {"resources": SIZED, **deployment}},
+    )
 
 
 READS = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
@@ -240,8 +272,8 @@ CASES = [
     Case(
         "no-latest",
         "a custom resource",
-        thing("kiali.io/v1alpha1:Kiali", spec={"deployment": {"image_version": "v2.29.0"}}),
-        thing("kiali.io/v1alpha1:Kiali", spec={"deployment": {"image_version": "latest"}}),
+        kiali("token", image_version="v2.29.0"),
+        kiali("token", image_version="latest"),
         "spec.deployment.image_version: expected an exact version, got latest",
     ),
     Case("no-anonymous-access", "Grafana's values", anonymous(False), anonymous(True), "setting policy.allowAnonymous"),
@@ -379,6 +411,97 @@ CASES = [
         values(grafana={"rbac": {"extraRoleRules": [READS]}}),
         values(grafana={"rbac": {"extraRoleRules": [{**READS, "verbs": ["*"]}]}}),
         "values.grafana.rbac.extraRoleRules[0]: expected rights that are spelled out",
+    ),
+    Case(
+        "requests-and-limits",
+        "a container",
+        pods(),
+        pods(resources=UNLIMITED),
+        "spec.template.spec.containers[main].resources: expected requests and limits of cpu and memory, "
+        "got no limits.memory",
+    ),
+    Case(
+        "requests-and-limits",
+        "a container that starts first",
+        pods({"initContainers": [{"name": "first", "image": "docker.io/library/alpine:3.22", "resources": SIZED}]}),
+        pods({"initContainers": [{"name": "first", "image": "docker.io/library/alpine:3.22"}]}),
+        "initContainers[first].resources: expected requests and limits of cpu and memory, got no requests.cpu, no",
+    ),
+    Case(
+        "requests-and-limits",
+        "a whole pod",
+        pods({"resources": SIZED}, resources={}),
+        pods({"resources": {"limits": SIZED["limits"]}}, resources={}),
+        "containers[main].resources: expected",
+    ),
+    Case(
+        "requests-and-limits",
+        "nothing as an amount",
+        pods(),
+        pods(resources={**SIZED, "limits": {"cpu": "0", "memory": "64Mi"}}),
+        "got no limits.cpu (",
+    ),
+    Case(
+        "requests-and-limits",
+        "helm's test",
+        thing("core/v1:Pod", metadata={"annotations": {"helm.sh/hook": "test"}}, spec={"containers": [{"name": "x"}]}),
+        thing(
+            "core/v1:Pod",
+            metadata={"annotations": {"helm.sh/hook": "pre-install"}},
+            spec={"containers": [{"name": "x"}]},
+        ),
+        "spec.containers[x].resources: expected",
+    ),
+    Case(
+        "requests-and-limits",
+        "Prometheus",
+        operated("Prometheus", containers=[{"name": "config-reloader"}]),
+        operated("Prometheus", resources={}),
+        "spec.resources: expected requests and limits of cpu and memory, got no requests.cpu",
+    ),
+    Case(
+        "requests-and-limits",
+        "a container beside Alertmanager",
+        operated("Alertmanager", containers=[{"name": "proxy", "resources": SIZED}]),
+        operated("Alertmanager", containers=[{"name": "proxy"}]),
+        "spec.containers[proxy].resources: expected",
+    ),
+    Case(
+        "requests-and-limits",
+        "Thanos beside Prometheus",
+        operated("Prometheus", thanos={"resources": SIZED}),
+        operated("Prometheus", thanos={"version": "v0.42.4"}),
+        "spec.thanos.resources: expected",
+    ),
+    Case(
+        "requests-and-limits",
+        "the reloaders",
+        reloaders("100m"),
+        reloaders("0"),
+        "containers[main].args of the config-reloaders: expected requests and limits of cpu and memory, "
+        "got no limits.cpu (",
+    ),
+    Case(
+        "requests-and-limits",
+        "Kiali",
+        kiali("token"),
+        kiali("token", resources=None),
+        "spec.deployment.resources: expected",
+    ),
+    Case(
+        "requests-and-limits",
+        "sidecars",
+        injector(SIZED),
+        injector(UNLIMITED),
+        "data.values global.proxy.resources: expected requests and limits of cpu and memory, got no limits.memory",
+    ),
+    Case(
+        "requests-and-limits",
+        "the sidecar of one workload",
+        annotated(proxyCPU="1", proxyMemory="1Gi", proxyCPULimit="2", proxyMemoryLimit="2Gi"),
+        annotated(proxyCPU="1", proxyMemory="1Gi", proxyCPULimit="2"),
+        "template.metadata.annotations of the sidecar: expected requests and limits of cpu and memory, "
+        "got no limits.memory",
     ),
     Case(
         "monitor-label",

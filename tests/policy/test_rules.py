@@ -36,6 +36,12 @@ def test_anonymous_access_is_the_stacks_to_allow() -> None:
     assert [rule for rule, _ in violations(let_in, {"allowAnonymous": False})] == ["no-anonymous-access"]
 
 
+def test_unlimited_containers_are_the_stacks_to_allow() -> None:
+    unlimited = [pods(resources={}), pods(resources=UNKNOWN_STRING_VALUE)]
+    assert violations(unlimited, {"allowUnlimited": True}) == []
+    assert [rule for rule, _ in violations(unlimited, {"allowUnlimited": False})] == ["requests-and-limits"]
+
+
 def test_what_only_up_knows_hides_nothing_beside_it() -> None:
     unknown = pods(image=UNKNOWN_STRING_VALUE, env=[{"name": "TOKEN", "value": "hunter2"}])
     assert [rule for rule, _ in violations([unknown])] == ["no-plain-secrets"]

@@ -36,17 +36,17 @@ def test_the_program_keeps_to_every_rule(stack: str) -> None:
 
 def test_dev_is_told_and_the_others_are_stopped() -> None:
     levels = {stack: policy_settings(stack) for stack in STACKS}
-    assert levels.pop("dev") == PolicySettings("advisory", allow_anonymous=True)
-    assert set(levels.values()) == {PolicySettings("mandatory", allow_anonymous=False)}
+    assert levels.pop("dev") == PolicySettings("advisory", allow_anonymous=True, allow_unlimited=True)
+    assert set(levels.values()) == {PolicySettings("mandatory")}
 
 
 def test_dev_would_not_pass_for_another_stack() -> None:
-    assert {rule for rule, _ in violations(declared("dev"))} == {"no-anonymous-access"}
+    assert {rule for rule, _ in violations(declared("dev"))} == {"no-anonymous-access", "requests-and-limits"}
 
 
 def test_the_pack_and_the_program_have_the_same_settings_and_defaults() -> None:
     section = Section()
-    assert PolicySettings(section.enforcement, section.allow_anonymous) == PolicySettings()
+    assert PolicySettings(**section.model_dump()) == PolicySettings()
     assert set(Section.model_fields) == set(PolicySettings.__dataclass_fields__)
 
 

@@ -100,6 +100,7 @@ def test_everything_of_ours_has_requests_and_limits(stack: str) -> None:
     sized += [monitoring["prometheus"]["prometheusSpec"], monitoring["alertmanager"]["alertmanagerSpec"]]
     sized += [monitoring["grafana"], monitoring["grafana"]["sidecar"], monitoring["prometheusOperator"]]
     sized += [monitoring["kube-state-metrics"], monitoring["prometheus-node-exporter"]]
+    sized.append(monitoring["prometheusOperator"]["prometheusConfigReloader"])
     for deployment in recording.of_type("kubernetes:apps/v1:Deployment"):
         sized += deployment.inputs["spec"]["template"]["spec"]["containers"]
     for part in sized:

@@ -14,6 +14,7 @@ from . import (
     plain_secrets,
     prometheus_mesh,
     rbac_wildcards,
+    requests_and_limits,
     stack_timeout,
 )
 
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     anonymous_access.RULE,
     host_access.RULE,
     rbac_wildcards.RULE,
+    requests_and_limits.RULE,
 )
 STACK_RULES: tuple[StackRule, ...] = (monitor_label.RULE, prometheus_mesh.RULE)
 
