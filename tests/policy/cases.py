@@ -117,8 +117,21 @@ def kiali(strategy: str, **deployment: Any) -> tuple[str, dict[str, Any]]:
     )
 
 
+def alerts(**receiver: Any) -> tuple[str, dict[str, Any]]:
+    """Alertmanager's configuration with one receiver, in a release's values."""
+    return values(alertmanager={"config": {"receivers": [{"name": "team", **receiver}]}})
+
+
+def sources(**secure: Any) -> dict[str, Any]:
+    """A data source of Grafana."""
+    return {"datasources": [{"name": "loki", "type": "loki", "secureJsonData": secure}]}
+
+
 READS = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJl"
+RANDOM = "Zk3vQ9xT1mB7cW5rYp2sLd8HfUg4JnAe"
+"""Random characters; the tokens below are put together here, so that nobody takes this file for a leak."""
+SLACK = "https://hooks.slack.com/services/" + f"T01234567/B01234567/{RANDOM[:24]}"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n"
 
 CASES = [
@@ -247,6 +260,178 @@ CASES = [
         thing("core/v1:Secret", stringData={"note": TOKEN}),
         thing("core/v1:ConfigMap", data={"note": f"bearer {TOKEN}"}),
         "data.note: expected no secret in plain sight, got a JSON web token",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a reference of Kiali",
+        kiali("token", grafana={"auth": {"password": "secret:grafana-kiali:password"}}),
+        kiali("token", grafana={"auth": {"password": "secret hunter2"}}),
+        "spec.deployment.grafana.auth.password: expected no secret in plain sight",
+    ),
+    Case(
+        "no-plain-secrets",
+        "what only looks like a variable",
+        values(a={"password": "$DB_PASSWORD"}, b={"password": "${DB}"}, c={"token": "Bearer $__env{LOKI}"}),
+        values(a={"password": "$unter2!"}),
+        "values.a.password: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "Slack for all of Alertmanager",
+        values(alertmanager={"config": {"global": {"slack_api_url_file": "/etc/alertmanager/secrets/slack/url"}}}),
+        values(alertmanager={"config": {"global": {"slack_api_url": SLACK}}}),
+        "values.alertmanager.config.global.slack_api_url: expected no secret in plain sight",
+    ),
+    Case(
+        "no-plain-secrets",
+        "Slack for one receiver",
+        alerts(slack_configs=[{"channel": "#a", "api_url_file": "/etc/alertmanager/secrets/slack/url"}]),
+        alerts(slack_configs=[{"channel": "#a", "api_url": "https://proxy.test/slack"}]),
+        "receivers[team].slack_configs[0].api_url: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "PagerDuty",
+        alerts(victorops_configs=[{"routing_key": "team", "api_key_file": "/etc/victorops"}]),
+        alerts(pagerduty_configs=[{"routing_key": "hunter2"}]),
+        "receivers[team].pagerduty_configs[0].routing_key: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "PagerDuty as it was",
+        alerts(pagerduty_configs=[{"service_key_file": "/etc/pagerduty"}]),
+        alerts(pagerduty_configs=[{"service_key": "hunter2"}]),
+        "receivers[team].pagerduty_configs[0].service_key: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a webhook with a token",
+        alerts(webhook_configs=[{"url": "https://bot.test/alerts?room=ops&token=${BOT_TOKEN}"}]),
+        alerts(webhook_configs=[{"url": "https://bot.test/alerts?room=ops&token=hunter2hunter2"}]),
+        "receivers[team].webhook_configs[0].url: expected no secret in plain sight, got a secret in an address",
+    ),
+    Case(
+        "no-plain-secrets",
+        "Teams",
+        alerts(msteams_configs=[{"webhook_url_file": "/etc/teams"}]),
+        alerts(msteams_configs=[{"webhook_url": "https://shop.webhook.office.com/webhookb2/hunter2"}]),
+        "receivers[team].msteams_configs[0].webhook_url: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "Discord, under any key",
+        alerts(webhook_configs=[{"url": "https://discord.com/developers/docs"}]),
+        alerts(webhook_configs=[{"url": "https://discord.com/api/webhooks/1/hunter2"}]),
+        "url: expected no secret in plain sight, got an address that lets anybody post",
+    ),
+    Case(
+        "no-plain-secrets",
+        "Opsgenie",
+        values(alertmanager={"config": {"global": {"opsgenie_api_url": "https://api.eu.opsgenie.com"}}}),
+        values(alertmanager={"config": {"global": {"opsgenie_api_key": "hunter2"}}}),
+        "global.opsgenie_api_key: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "mail",
+        values(alertmanager={"config": {"global": {"smtp_auth_username": "ops", "smtp_auth_password_file": "/x"}}}),
+        values(alertmanager={"config": {"global": {"smtp_auth_username": "ops", "smtp_auth_password": "hunter2"}}}),
+        "global.smtp_auth_password: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "Alertmanager's configuration as text",
+        values(
+            alertmanager={"stringConfig": "receivers:\n- name: a\n  pagerduty_configs:\n  - routing_key_file: /x\n"}
+        ),
+        values(
+            alertmanager={"stringConfig": "receivers:\n- name: a\n  pagerduty_configs:\n  - routing_key: hunter2\n"}
+        ),
+        "values.alertmanager.stringConfig (routing_key): expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a data source",
+        values(grafana={"datasources": {"loki.yaml": sources(httpHeaderValue1="$__file{/etc/loki/header}")}}),
+        values(grafana={"datasources": {"loki.yaml": sources(httpHeaderValue1="hunter2")}}),
+        "datasources[loki].secureJsonData.httpHeaderValue1: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a data source in a file",
+        thing("core/v1:ConfigMap", data={"loki.yaml": f"# text\n{json.dumps(sources(httpHeaderValue1='${HEADER}'))}"}),
+        thing("core/v1:ConfigMap", data={"loki.yaml": f"# text\n{json.dumps(sources(httpHeaderValue1='hunter2'))}"}),
+        'data."loki.yaml" (datasources[loki].secureJsonData.httpHeaderValue1): expected no secret',
+    ),
+    Case(
+        "no-plain-secrets",
+        "remote write",
+        values(remoteWrite=[{"basicAuth": {"password": {"name": "metrics", "key": "password"}}}]),
+        values(remoteWrite=[{"basicAuth": {"password": "hunter2"}}]),
+        "values.remoteWrite[0].basicAuth.password: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "remote write by a header",
+        values(remoteWrite=[{"headers": {"X-Scope-OrgID": "shop"}, "authorization": {"type": "Bearer"}}]),
+        values(remoteWrite=[{"headers": {"Authorization": "Bearer hunter2"}}]),
+        "values.remoteWrite[0].headers.Authorization: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a bearer token",
+        values(remoteWrite=[{"bearerTokenFile": "/etc/token"}]),
+        values(remoteWrite=[{"bearerToken": "hunter2"}]),
+        "values.remoteWrite[0].bearerToken: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "what a chart makes a Secret of",
+        values(grafana={"envValueFrom": {"LOKI": {"secretKeyRef": {"name": "loki", "key": "user"}}}}),
+        values(grafana={"envRenderSecret": {"LOKI": "hunter2"}}),
+        "values.grafana.envRenderSecret.LOKI: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "another Secret of the stack's",
+        values(alertmanager={"extraSecret": {"name": "more", "data": {}}}),
+        values(alertmanager={"extraSecret": {"name": "more", "data": {"auth": "hunter2"}}}),
+        "values.alertmanager.extraSecret.data.auth: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a whole Secret in values",
+        values(extraManifests=[{"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"user": "ops"}}]),
+        values(extraManifests=[{"kind": "Secret", "metadata": {"name": "a"}, "stringData": {"user": "hunter2"}}]),
+        "values.extraManifests[0].stringData.user: expected no secret",
+    ),
+    Case(
+        "no-plain-secrets",
+        "a token by its shape",
+        values(note="ghp_token, as they are called"),
+        values(note="use ghp_" + f"{RANDOM}1234"),
+        "values.note: expected no secret in plain sight, got what looks like: GitHub Token",
+    ),
+    Case(
+        "no-plain-secrets",
+        "random characters",
+        values(image={"digest": RANDOM, "repository": "registry.test/shop/prometheus-operator/config-reloader"}),
+        values(extra={"metricsUser": RANDOM}),
+        "values.extra.metricsUser: expected no secret in plain sight, got random characters",
+    ),
+    Case(
+        "no-plain-secrets",
+        "an argument and what follows",
+        pods(args=["--token", "--verbose", "--password", "$(DB_PASSWORD)"]),
+        pods(args=["--password", "hunter2"]),
+        "containers[main].args[0]: expected no secret among arguments, got one after password",
+    ),
+    Case(
+        "no-plain-secrets",
+        "an annotation",
+        thing("core/v1:Service", metadata={"annotations": {"about": "https://docs.test/?version=12345678"}}),
+        thing("core/v1:Service", metadata={"annotations": {"about": "https://docs.test/?api_key=hunter2hunter2"}}),
+        "metadata.annotations.about: expected no secret in plain sight, got a secret in an address",
     ),
     Case(
         "no-latest",

@@ -1,5 +1,8 @@
 """Every rule, as the engine asks it: what keeps to it passes, what breaks it is named with what to do."""
 
+import base64
+import random
+import time
 from typing import Any
 
 import pytest
@@ -7,8 +10,9 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policy.pack.allowed import FOLDER, ListError, exemptions
 from policy.pack.rules import RULES, STACK_RULES
+from policy.pack.secret_texts import secret_in
 from tests.policy.bench import violations
-from tests.policy.cases import CASES, Case, pods, release, values
+from tests.policy.cases import CASES, RANDOM, Case, pods, release, thing, values
 
 
 def resources(case: Any) -> list[Any]:
@@ -62,6 +66,64 @@ def test_every_exception_belongs_to_a_rule_and_says_why(file: Any) -> None:
         assert one.may
         assert len(one.why) > 20
         assert one.who.count(" ") == 1, "kind and name, or kind and namespace/name"
+
+
+def test_a_secret_that_is_listed_with_its_place_is_none(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    received = [{"name": "team", "pagerduty_configs": [{"routing_key": "hunter2"}, {"routing_key": "hunter2"}]}]
+    listed = [values(alertmanager={"config": {"receivers": received}})]
+    first, second = (f"values.alertmanager.config.receivers[team].pagerduty_configs[{n}].routing_key" for n in (0, 1))
+    assert [message.partition(": expected")[0] for _, message in violations(listed)] == [
+        f"Release prometheus/prom: {path}" for path in (first, second)
+    ]
+    content = (
+        f"- {{who: Release prometheus/prom, may: ['{first}'], why: a key that is public anyway and names no account}}\n"
+    )
+    (tmp_path / "no-plain-secrets.yaml").write_text(content, encoding="utf-8")
+    monkeypatch.setattr("policy.pack.allowed.FOLDER", tmp_path)
+    exemptions.cache_clear()
+    try:
+        ((_, message),) = violations(listed)
+    finally:
+        exemptions.cache_clear()
+    assert second in message
+    assert "(exceptions: allowed/no-plain-secrets.yaml)" in message
+
+
+TOKENS = {
+    "AWS Access Key": f"AKIA{RANDOM[:16].upper()}",
+    "GitLab Token": f"glpat-{RANDOM[:20]}",
+    "NPM tokens": f"//registry.test/:_authToken=npm_{RANDOM}1234",
+    "SendGrid API Key": f"SG.{RANDOM[:22]}.{RANDOM}{RANDOM[:11]}",
+    "Slack Token": f"xoxb-123456789012-{RANDOM[:24]}",
+    "Stripe Access Key": f"sk_live_{RANDOM[:24]}",
+    "Telegram Bot Token": f"123456789:{RANDOM}abc",
+    "Twilio API Key": f"SK{'0a1b2c3d' * 4}",
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_tokens_are_known_by_their_shape_in_the_midst_of_text(kind: str) -> None:
+    note = thing("core/v1:ConfigMap", data={"note.txt": f"first line\nset it to {TOKENS[kind]} there\n"})
+    ((rule, message),) = violations([note])
+    assert (rule, f"got what looks like: {kind};" in message) == ("no-plain-secrets", True)
+    assert TOKENS[kind] not in message
+
+
+def test_no_detector_asks_the_issuer_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a detector wanted the network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    secret_in.cache_clear()
+    assert violations([values(note=token) for token in TOKENS.values()])
+
+
+def test_a_large_text_of_random_characters_takes_less_than_five_seconds() -> None:
+    text = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    begun = time.perf_counter()
+    assert violations([thing("core/v1:ConfigMap", data={"model.b64": text})]) == []
+    assert time.perf_counter() - begun < 5
 
 
 def test_an_exception_without_a_reason_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from meshlab.compare.trees import stacks_of
 from meshlab.policy import judged, policy_settings, whole_stack
 from meshlab.recorder import ROOT, record, stack_config
 from meshlab.render import Renderer
-from policy.pack import allowed
+from policy.pack import allowed, secret_texts
 from policy.pack.rules import violations as violations_of
 from policy.pack.settings import PolicySettings
 from tests.policy.bench import violations
@@ -32,6 +32,14 @@ def test_the_program_keeps_to_every_rule(stack: str) -> None:
     resources = declared(stack)
     assert len(resources) > 30
     assert violations(resources, stack_config(stack).get("meshlab:policy")) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_to_judge_the_program_no_detector_is_loaded(stack: str) -> None:
+    """Loading them takes longer than all of the rules, and runs before each `up`."""
+    secret_texts.detectors.cache_clear()
+    violations(declared(stack))
+    assert secret_texts.detectors.cache_info().currsize == 0
 
 
 def test_dev_is_told_and_the_others_are_stopped() -> None:

@@ -4,84 +4,105 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
+from ..allowed import allowed
 from ..rule import Findings, Rule
+from ..secret_keys import holds_a_secret, is_content, is_manifest_of_a_secret, names_a_secret
+from ..secret_texts import is_random, secret_in
 from ..settings import PolicySettings
-from ..subjects import Release, Subject
+from ..subjects import Release, Subject, entries
 from ..walk import places, texts
 
-# How the key of a secret ends: adminPassword, client_secret, GF_SECURITY_ADMIN_PASSWORD. What goes on after that is
-# something else: passwordKey and tokenFile say where the secret is. `secret` alone is the name of a Secret.
-_ENDINGS = tuple(
-    tuple(words.split())
-    for words in (
-        *("password", "passwd", "passphrase", "token", "credential", "credentials", "apikey"),
-        *("api key", "access key", "secret key", "private key", "signing key", "encryption key"),
-        *("client secret", "app secret", "shared secret", "cookie secret", "session secret", "signing secret"),
-    )
-)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CONTENT = {
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
-    "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+"),
-    "a password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@$]+:[^\s/@$]+@"),
-    "an access key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-}
-_ARGUMENT = re.compile(r"--?([\w.-]+)[= ](.+)", re.DOTALL)
-_REFERENCE = re.compile(r"\s*\$[\w({].*", re.DOTALL)
-"""Filled in where it is used, from a variable or a file: `$PASSWORD`, `$(PASSWORD)`, `$__file{/etc/password}`."""
-_LINE = re.compile(r"^\s*([\w.-]+)\s*[=:]\s*(\S.*)$", re.MULTILINE)
-_REMEDY = "put it into a Secret and refer to that"
+NAME = "no-plain-secrets"
+_REMEDY = f"put it into a Secret and refer to that (exceptions: allowed/{NAME}.yaml)"
+_PLAIN = "in plain sight"
+_ARGUMENT = re.compile(r"--?([\w.-]+)(?:[= ](.+))?", re.DOTALL)
+_LINE = re.compile(r"""^[ \t{,-]*["']?([\w.-]+)["']?[ \t]*[=:][ \t]*(\S.*)$""", re.MULTILINE)
+_STRUCTURE = ("{", "[", "|", ">", "&", "*", "#")
+"""How what is no plain value begins, in YAML and JSON."""
+# What only the structure of a file tells: which of its keys stand within one of these.
+_MARKS = ("secureJsonData", "secureSettings", "slack_configs", "kind: Secret")
+
+Found = Iterator[tuple[str, str]]
+"""Where a secret is, and what of it can be told."""
 
 
 def _check(subject: Subject, settings: PolicySettings) -> Findings:
+    told: dict[str, str] = {}
+    for path, what in _found(subject):
+        told.setdefault(path, what)
+    for path, what in told.items():
+        if not allowed(NAME, subject, path):
+            yield f"{path}: expected no secret {what}; {_REMEDY}"
+    if isinstance(subject, Release) and subject.value_files:
+        yield "valueYamlFiles: expected every value in `values`, where rules can read it, got files beside it"
+
+
+def _found(subject: Subject) -> Found:
     if isinstance(subject, Release):
         yield from _within(subject.values, "values")
-        if subject.value_files:
-            yield "valueYamlFiles: expected every value in `values`, where rules can read it, got files beside it"
+        yield from _files(subject.values, "values")
+        yield from _random(subject.values, "values")
     elif subject.kind == "ConfigMap":
         yield from _within(subject.manifest.get("data"), "data")
-        yield from _lines(subject.manifest.get("data"))
+        yield from _files(subject.manifest.get("data"), "data")
     elif subject.kind not in ("Secret", "CustomResourceDefinition"):
         yield from _within(subject.manifest.get("spec"), "spec")
+        yield from _by_text(subject.metadata.get("annotations"), "metadata.annotations")
 
 
-def _within(value: Any, top: str) -> Iterator[str]:
+def _within(value: Any, top: str) -> Found:
     for place in places(value, top):
-        named = place.key
-        if named == "value" and isinstance(place.around.get("name"), str):
-            # A variable of a container says its name beside its value.
-            named = str(place.around["name"])
-        if names_a_secret(named) and _is_content(place.value):
-            yield f"{place.path}: expected no secret in plain sight; {_REMEDY}"
+        if holds_a_secret(place) and is_content(place.value):
+            yield place.path, _PLAIN
+        elif is_manifest_of_a_secret(place):
+            yield from ((inner.path, _PLAIN) for inner in places(place.value, place.path) if is_content(inner.value))
+        elif place.key in ("args", "command"):
+            yield from _arguments(entries(place.value), place.path)
+    yield from _by_text(value, top)
+
+
+def _arguments(listed: list[Any], path: str) -> Found:
+    """`--password=x`, `--password x` in one argument and in two."""
+    for number, (one, following) in enumerate(zip(listed, [*listed[1:], ""], strict=True)):
+        flag = _ARGUMENT.fullmatch(one) if isinstance(one, str) else None
+        if flag and names_a_secret(flag[1]) and is_content(flag[2] or ("" if str(following)[:1] == "-" else following)):
+            yield f"{path}[{number}]", f"among arguments, got one after {flag[1]}"
+
+
+def _by_text(value: Any, top: str) -> Found:
     for path, text in texts(value, top):
-        flag = _ARGUMENT.fullmatch(text)
-        if flag and names_a_secret(flag[1]) and _is_content(flag[2]):
-            yield f"{path}: expected no secret among arguments, got one after {flag[1]}; {_REMEDY}"
-        for what, pattern in _CONTENT.items():
-            if pattern.search(text):
-                yield f"{path}: expected no secret in plain sight, got {what}; {_REMEDY}"
+        if what := secret_in(text):
+            yield path, f"{_PLAIN}, got {what}"
 
 
-def _lines(data: Any) -> Iterator[str]:
-    """Settings inside the files that a ConfigMap holds."""
-    for path, text in texts(data, "data"):
+def _files(value: Any, top: str) -> Found:
+    """Settings inside the files that values and ConfigMaps hold."""
+    for path, text in texts(value, top):
+        if "\n" not in text:
+            continue
         for line in _LINE.finditer(text):
-            if names_a_secret(line[1]) and _is_content(line[2].strip("\"'")):
-                yield f"{path} ({line[1]}): expected no secret in plain sight; {_REMEDY}"
+            if names_a_secret(line[1]) and not line[2].startswith(_STRUCTURE) and is_content(line[2].strip("\"', ")):
+                yield f"{path} ({line[1]})", _PLAIN
+        if any(mark in text for mark in _MARKS):
+            yield from ((f"{path} ({inner})", what) for inner, what in _structured(text))
 
 
-def names_a_secret(key: str) -> bool:
-    """Whether what stands under `key` is a secret, and not its name, place or age."""
-    words = [word.lower() for word in _WORD.findall(key)]
-    return any(tuple(words[-len(ending) :]) == ending for ending in _ENDINGS)
+def _structured(text: str) -> Found:
+    """A file by its structure; nothing where it has none, such as a template."""
+    try:
+        documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except yaml.YAMLError:
+        return
+    for document in documents:
+        yield from _within(document, "")
 
 
-def _is_content(value: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value.strip()) and not _REFERENCE.fullmatch(value)
-    return isinstance(value, int) and not isinstance(value, bool)
+def _random(values: Any, top: str) -> Found:
+    for place in places(values, top):
+        if isinstance(place.value, str) and is_random(place.key, place.value):
+            yield place.path, f"{_PLAIN}, got random characters"
 
 
-RULE = Rule(
-    "no-plain-secrets", "No secret stands in a release's values, a ConfigMap, an argument or a variable.", _check
-)
+RULE = Rule(NAME, "No secret stands in a release's values, a ConfigMap, an argument or a variable.", _check)
