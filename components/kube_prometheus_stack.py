@@ -8,11 +8,12 @@ import pulumi_random as random
 from .charts import ChartSource
 from .names import STACK_CHART, StackNames
 from .namespaces import inside, namespace, network_policies
-from .objects import create, encoded, merged
+from .objects import create, encoded
 from .operator_webhooks import are_ours, certificate_secret, webhooks
 from .releases import release
 from .settings import ClusterSettings, MonitoringSettings
-from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, stack_values
+from .stack_parts import is_on
+from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, final_values, grafana_is_open
 from .webhook_certificate import Certificate, self_signed
 
 
@@ -38,8 +39,10 @@ class KubePrometheusStack(pulumi.ComponentResource):
     """The release of the operator's CRDs: all that monitors and rules need."""
     stack: pulumi.CustomResource
     """The release of the stack itself."""
+    has_grafana: bool
+    """Whether there is a Grafana."""
     grafana_is_open: bool
-    """Whether Grafana shows dashboards to people who have not signed in."""
+    """Whether there is one that shows dashboards to people who have not signed in."""
     grafana_password: pulumi.Output[str]
     """Password of Grafana's user `admin`; secret."""
 
@@ -47,7 +50,8 @@ class KubePrometheusStack(pulumi.ComponentResource):
         super().__init__("meshlab:index:KubePrometheusStack", name, None, opts)
         settings = args["settings"]
         self.names = StackNames(settings.release, settings.namespace)
-        self.grafana_is_open = settings.grafana_anonymous
+        values = final_values(settings, self.names, args["cluster"].images)
+        self.has_grafana, self.grafana_is_open = is_on(values, "grafana"), grafana_is_open(values)
 
         self.namespace = namespace(
             f"{name}-namespace",
@@ -82,7 +86,6 @@ class KubePrometheusStack(pulumi.ComponentResource):
             },
             inside(self, self.namespace),
         )
-        values = merged(stack_values(settings, self.names, args["cluster"].images), settings.values)
         served = self._certificate(name) if are_ours(values) else None
         self.stack = release(
             f"{name}-stack",

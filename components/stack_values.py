@@ -1,11 +1,15 @@
 """The values of the chart kube-prometheus-stack."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from .api_objects import mapping
 from .images import Images
 from .names import StackNames
+from .objects import merged
 from .settings import MonitoringSettings
 from .sizes import Resources
+from .stack_parts import is_on
 from .versions import parse_version
 
 GRAFANA_FOLDER_ANNOTATION = "grafana_folder"
@@ -42,6 +46,17 @@ def stack_values(settings: MonitoringSettings, names: StackNames, images: Images
     _size(values, settings)
     _mirror(values, settings, images)
     return values
+
+
+def final_values(settings: MonitoringSettings, names: StackNames, images: Images) -> dict[str, Any]:
+    """What the release has: the stack's own values last."""
+    return merged(stack_values(settings, names, images), settings.values)
+
+
+def grafana_is_open(values: Mapping[str, Any]) -> bool:
+    """Whether Grafana is there with these values, and shows dashboards to people who have not signed in."""
+    ini = mapping(mapping(values.get("grafana")).get("grafana.ini"))
+    return is_on(values, "grafana") and mapping(ini.get("auth.anonymous")).get("enabled") in (True, "true")
 
 
 def _grafana(settings: MonitoringSettings, names: StackNames) -> dict[str, Any]:

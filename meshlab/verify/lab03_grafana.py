@@ -12,10 +12,11 @@ from components.settings import Settings
 from .dashboard import queries
 from .grafana import Grafana
 from .lab03_prometheus import prometheus
+from .lab03_stack import anonymous
 from .objects import SECRETS, fetched
 from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .queries import Reader
-from .reach import service, stack_names
+from .reach import require_part, service, stack_names
 
 DATA_SOURCE = "prometheus"
 ENVOY_DASHBOARD = "envoy-demo"
@@ -29,7 +30,7 @@ def checks(settings: Settings) -> list[Check]:
         Check(
             "lab03.grafana-access",
             "Grafana lets in whom the settings say",
-            f"the administrator, {'and' if settings.monitoring.grafana_anonymous else 'but not'} anybody else",
+            f"the administrator, {'and' if anonymous(settings) else 'but not'} anybody else",
             _access,
         ),
         Check(
@@ -62,7 +63,8 @@ def checks(settings: Settings) -> list[Check]:
 
 
 def grafana(context: Context) -> Grafana:
-    """The stack's Grafana, signed in as its administrator."""
+    """The stack's Grafana, signed in as its administrator. NotApplicable where it has none."""
+    require_part(context, "grafana")
     names = stack_names(context.settings)
     # First the way there: on a cluster where nothing runs, the password is nobody's business.
     web = service(context, names.namespace, names.grafana, 80, "Grafana")
@@ -72,7 +74,7 @@ def grafana(context: Context) -> Grafana:
 
 
 def _access(context: Context) -> Seen:
-    target, wanted = grafana(context), context.settings.monitoring.grafana_anonymous
+    target, wanted = grafana(context), anonymous(context.settings)
     count, anyone = len(target.folders()), target.lets_anyone_in()
     seen = f"the administrator ({count} dashboards), {'and' if anyone else 'but not'} anybody else"
     if anyone != wanted:
@@ -82,6 +84,7 @@ def _access(context: Context) -> Seen:
 
 def _source(context: Context) -> Seen:
     target = grafana(context)
+    require_part(context, "datasources")
     source = target.data_source(DATA_SOURCE)
     found = target.prometheus(DATA_SOURCE).number("count(up)")
     if not found:
@@ -92,6 +95,7 @@ def _source(context: Context) -> Seen:
 def _loaded(name: str, model: dict[str, Any], context: Context) -> Seen:
     _only_with_its_subject(name, context)
     target, uid = grafana(context), str(model["uid"])
+    require_part(context, "dashboards")
 
     def look() -> Seen:
         folder = target.folders().get(uid)

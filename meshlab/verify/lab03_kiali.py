@@ -10,7 +10,7 @@ from .access import entries, mapping
 from .kiali import Kiali
 from .objects import DEPLOYMENTS, KIALIS, available, fetched, listed, name_of, nothing_runs
 from .outcome import Check, Context, Failed, NotApplicable, Seen
-from .reach import service, stack_names
+from .reach import require_part, service, stack_names
 from .workloads import as_declared
 
 PORT = 20001
@@ -106,6 +106,7 @@ def _healthy(context: Context) -> Seen:
 
 
 def _sees_prometheus(context: Context) -> Seen:
+    require_part(context, "prometheus")
     services = kiali(context).services()
     if not services.get("Prometheus"):
         raise Failed(f"it reaches {', '.join(sorted(services)) or 'nothing'}")
@@ -126,6 +127,7 @@ def _sees_istio(context: Context) -> Seen:
 def _graph(edge: tuple[str, str], context: Context) -> Seen:
     if envoy_demo.NAMESPACE not in context.settings.mesh.namespaces or not context.settings.envoy_demo.enabled:
         raise NotApplicable("the stack has no httpbin in the mesh")
+    require_part(context, "prometheus")
     target = kiali(context)
 
     def look() -> Seen:

@@ -11,7 +11,7 @@ from .access import Manifest, mapping
 from .objects import CONFIG_MAPS, PROMETHEUSES, differences, fetched, labels_of, name_of, resource_of
 from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .program import Program
-from .reach import stack_names
+from .reach import require_part, stack_names
 from .workloads import as_declared, components
 
 RULE = "PrometheusRule"
@@ -91,6 +91,7 @@ def _rules(context: Context) -> Seen:
 
 
 def _selected(context: Context) -> Seen:
+    require_part(context, "prometheus")
     names = stack_names(context.settings)
     prometheus = fetched(context.cluster, PROMETHEUSES, names.prometheus, names.namespace)
     monitors, rules = _monitors(context.program), declared_rules(context.program)

@@ -14,7 +14,7 @@ from .lab03_monitors import declared_rules
 from .objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
 from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .prometheus import Prometheus
-from .reach import Caller, service, stack_names
+from .reach import Caller, require_part, service, stack_names
 
 CALLS = 10
 URL = "http://httpbin.default:8000/headers"
@@ -49,7 +49,8 @@ def checks(settings: Settings) -> list[Check]:
 
 
 def prometheus(context: Context) -> Prometheus:
-    """The stack's Prometheus."""
+    """The stack's Prometheus. NotApplicable where it has none."""
+    require_part(context, "prometheus")
     names = stack_names(context.settings)
     return Prometheus(service(context, names.namespace, names.prometheus, 9090, "Prometheus"))
 
@@ -150,7 +151,8 @@ def _rules(context: Context) -> Seen:
 def _load(context: Context) -> Seen:
     if envoy_demo.NAMESPACE not in context.settings.mesh.namespaces or not context.settings.envoy_demo.enabled:
         raise NotApplicable("the stack has no httpbin in the mesh")
-    caller, source = Caller(context, envoy_demo.NAMESPACE), prometheus(context)
+    source = prometheus(context)
+    caller = Caller(context, envoy_demo.NAMESPACE)
     context.say(f"  ten calls, then until they are scraped (every {context.settings.mesh_monitors.interval})")
     before = source.number(f"sum({COUNTED})")
     if before is None:

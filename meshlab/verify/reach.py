@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from components.names import StackNames
 from components.settings import Settings
+from components.stack_parts import SWITCHES, Part, is_on
 
 from .access import Executed, Manifest
 from .objects import PODS, SERVICES, endpoints, fetched, name_of, nothing_runs, ready_pods, require_real
@@ -14,6 +15,12 @@ from .web import Web
 def stack_names(settings: Settings) -> StackNames:
     """What the monitoring chart calls its objects in this stack."""
     return StackNames(settings.monitoring.release, settings.monitoring.namespace)
+
+
+def require_part(context: Context, part: Part) -> None:
+    """NotApplicable where the stack's values switch a part of the monitoring chart off."""
+    if not is_on(context.settings.monitoring.values, part):
+        raise NotApplicable(f"the stack has it switched off (monitoring.values.{SWITCHES[part]}: false)")
 
 
 def service(context: Context, namespace: str, name: str, port: int, called: str) -> Web:

@@ -9,6 +9,8 @@ from typing import Any
 
 from components.names import ISTIO_NAMESPACE, RevisionNames, StackNames
 from components.settings import RevisionSettings, Settings
+from components.stack_parts import Part, is_on
+from components.stack_values import final_values
 from meshlab.verify.program import Program
 from tests.verify.fake_cluster import FakeCluster, Object, key_of
 
@@ -188,33 +190,47 @@ def _webhooks(kind: str, name: str, revision: str, istiod: str, path: str) -> Ob
 
 
 def _monitoring(cluster: FakeCluster, names: StackNames, settings: Settings) -> None:
-    where, anonymous = names.namespace, str(settings.monitoring.grafana_anonymous).lower()
-    ini = f"[auth]\nlogin = true\n[auth.anonymous]\nenabled = {anonymous}\norg_role = Viewer\n[log]\nmode = console\n"
-    selector = {"matchLabels": names.selector_labels}
+    where, selector = names.namespace, {"matchLabels": names.selector_labels}
     prometheus = {"app.kubernetes.io/name": "prometheus"}
-    cluster.add(
-        deployment(f"{names.fullname}-operator", where, {"app": "operator"}),
-        deployment(names.grafana, where, {"app": "grafana"}),
-        deployment(f"{names.release}-kube-state-metrics", where, {"app": "ksm"}),
-        {
-            "apiVersion": "apps/v1",
-            "kind": "DaemonSet",
-            "metadata": {"name": f"{names.release}-prometheus-node-exporter", "namespace": where},
-            "status": {"numberReady": 1},
-        },
-        *(_stateful_set(f"{part}-{names.fullname}-{part}", where) for part in ("prometheus", "alertmanager")),
-        service(names.prometheus, where, {"http-web": (9090, 9090)}, prometheus),
-        service(names.grafana, where, {"http-web": (80, 3000)}, {"app": "grafana"}),
-        config_map(names.grafana, where, {"grafana.ini": ini}),
-        {
-            "apiVersion": "monitoring.coreos.com/v1",
-            "kind": "Prometheus",
-            "metadata": {"name": names.prometheus, "namespace": where},
-            "spec": dict.fromkeys(("serviceMonitorSelector", "podMonitorSelector", "ruleSelector"), selector),
-        },
-    )
-    pods = deployment(f"prometheus-{names.fullname}-prometheus", where, prometheus)
-    roll_out(cluster, pods)
+    parts: dict[Part, list[Object]] = {
+        "prometheus-operator": [deployment(f"{names.fullname}-operator", where, {"app": "operator"})],
+        "grafana": [
+            deployment(names.grafana, where, {"app": "grafana"}),
+            service(names.grafana, where, {"http-web": (80, 3000)}, {"app": "grafana"}),
+            config_map(names.grafana, where, {"grafana.ini": _ini(settings, names)}),
+        ],
+        "kube-state-metrics": [deployment(f"{names.release}-kube-state-metrics", where, {"app": "ksm"})],
+        "node-exporter": [
+            {
+                "apiVersion": "apps/v1",
+                "kind": "DaemonSet",
+                "metadata": {"name": f"{names.release}-prometheus-node-exporter", "namespace": where},
+                "status": {"numberReady": 1, "desiredNumberScheduled": 1},
+            }
+        ],
+        "alertmanager": [_stateful_set(f"alertmanager-{names.fullname}-alertmanager", where)],
+        "prometheus": [
+            _stateful_set(f"prometheus-{names.fullname}-prometheus", where),
+            service(names.prometheus, where, {"http-web": (9090, 9090)}, prometheus),
+            {
+                "apiVersion": "monitoring.coreos.com/v1",
+                "kind": "Prometheus",
+                "metadata": {"name": names.prometheus, "namespace": where},
+                "spec": dict.fromkeys(("serviceMonitorSelector", "podMonitorSelector", "ruleSelector"), selector),
+            },
+        ],
+    }
+    for part, objects in parts.items():
+        if is_on(settings.monitoring.values, part):
+            cluster.add(*objects)
+    if is_on(settings.monitoring.values, "prometheus"):
+        roll_out(cluster, deployment(f"prometheus-{names.fullname}-prometheus", where, prometheus))
+
+
+def _ini(settings: Settings, names: StackNames) -> str:
+    values = final_values(settings.monitoring, names, settings.cluster.images)
+    anonymous = str(values["grafana"]["grafana.ini"]["auth.anonymous"]["enabled"]).lower()
+    return f"[auth]\nlogin = true\n[auth.anonymous]\nenabled = {anonymous}\norg_role = Viewer\n[log]\nmode = console\n"
 
 
 def _stateful_set(name: str, namespace: str) -> Object:
