@@ -35,12 +35,12 @@ class Query:
 
 
 def queries(model: Model) -> list[Query]:
-    """The queries of all panels in reading order, those of collapsed rows too."""
+    """The queries to Prometheus of all panels in reading order, those of collapsed rows too."""
     return [
         Query(str(panel.get("title", "")), str(target["refId"]), str(target["expr"]), bool(target.get("instant")))
         for panel in _panels(model)
         for target in entries(panel.get("targets"))
-        if target.get("expr")
+        if target.get("expr") and _is_for_prometheus(target, panel)
     ]
 
 
@@ -52,10 +52,12 @@ def variables(model: Model) -> list[Model]:
 def variable_query(variable: Model) -> tuple[str, str]:
     """The expression behind a query variable, and the label whose values are wanted ('' where its regex picks them).
 
-    Raises ValueError for a query that is of neither form.
+    Without an expression it is the label of any series. Raises ValueError for a query of another form.
     """
-    query = variable["query"]
-    text = str(cast(Model, query)["query"]) if isinstance(query, Mapping) else str(query)
+    query = variable.get("query")
+    text = str(cast(Model, query).get("query")) if isinstance(query, Mapping) else str(query)
+    if match := re.fullmatch(r"label_values\( *(\w+) *\)", text):
+        return "", match[1]
     if match := re.fullmatch(r"label_values\((.+), *(\w+)\)", text):
         return match[1], match[2]
     if match := re.fullmatch(r"query_result\((.+)\)", text):
@@ -71,6 +73,16 @@ def interpolate(text: str, values: Mapping[str, str]) -> str:
         return known.get(match[1] or match[2], match[0])
 
     return re.sub(r"\$(?:\{(\w+)(?::\w+)?\}|([A-Za-z_]\w*))", value, text)
+
+
+def _is_for_prometheus(target: Model, panel: Model) -> bool:
+    """Whether a query goes to Prometheus. Loki's stand in the same field; a source that is only named may be any."""
+    for holder in (target, panel):
+        source = holder.get("datasource")
+        if isinstance(source, Mapping) and (kind := cast(Model, source).get("type")):
+            # A panel of several sources leaves the kind to its queries.
+            return kind in ("prometheus", "datasource", "-- Mixed --")
+    return True
 
 
 def _panels(model: Model) -> Iterator[Model]:

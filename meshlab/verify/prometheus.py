@@ -1,5 +1,7 @@
 """Prometheus' HTTP API, as far as checks need it."""
 
+import http.client
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -33,13 +35,24 @@ class Prometheus:
             "query_range", {"query": expression, "start": f"{start}", "end": f"{end}", "step": f"{step}"}
         )
 
+    def parsed(self, expression: str) -> Any:
+        """What an expression asks for, as Prometheus itself reads it; None from one before 3.0, which does not tell."""
+        answer = self._web.ask(f"{self._prefix}/api/v1/parse_query", {"query": expression})
+        if answer.status != http.client.OK:
+            return None
+        try:
+            return json.loads(answer.text)["data"]
+        except (ValueError, LookupError, TypeError):
+            return None
+
     def names(self) -> set[str]:
         """Names of all metrics that there are."""
         return set(cast(Sequence[str], self._data("label/__name__/values")))
 
     def label_values(self, label: str, selector: str) -> list[str]:
-        """The values of a label among the series that a selector selects, sorted."""
-        return sorted(cast(Sequence[str], self._data(f"label/{label}/values", {"match[]": selector})))
+        """The values of a label among the series that a selector selects, sorted; of all series without one."""
+        chosen = {"match[]": selector} if selector else {}
+        return sorted(cast(Sequence[str], self._data(f"label/{label}/values", chosen)))
 
     def number(self, expression: str) -> float | None:
         """The one number that an expression gives now; None where it gives nothing."""

@@ -1,7 +1,7 @@
-"""What a PromQL expression asks for."""
+"""What a PromQL expression asks for, read from Prometheus' own parse or from that of promql-parser."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,6 +11,9 @@ parser = cast(Any, _parser)  # ships no types
 
 WITHIN = ("expr", "lhs", "rhs", "vector_selector", "param")
 OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+NAME = "__name__"
+_PLAIN = re.compile(r"[A-Za-z_:][\w:]*")
+_ALTERNATIVES = re.compile(rf"{_PLAIN.pattern}(?:\|{_PLAIN.pattern})*")
 
 
 @dataclass(frozen=True)
@@ -18,23 +21,47 @@ class Selector:
     """A metric, and what its labels must be."""
 
     metric: str
+    """Empty where it is left open, or given by a pattern that stands among the matchers."""
     matchers: tuple[tuple[str, str, str], ...]
     """Label, operator, value."""
 
     def __str__(self) -> str:
-        return f"{self.metric}{{{_joined(self.matchers)}}}" if self.matchers else self.metric
+        if self.metric and not _PLAIN.fullmatch(self.metric):
+            within = (_quoted(self.metric), *_listed(self.matchers))
+            return f"{{{', '.join(within)}}}"
+        return f"{self.metric}{{{', '.join(_listed(self.matchers))}}}" if self.matchers else self.metric
 
     def only(self, labels: tuple[str, ...]) -> str:
         """Its matchers of some labels, as PromQL; empty where it has none."""
-        return _joined(tuple(matcher for matcher in self.matchers if matcher[0] in labels))
+        return ", ".join(_listed(matcher for matcher in self.matchers if matcher[0] in labels))
+
+
+def selectors_of(tree: Any) -> list[Selector]:
+    """All selectors of a parsed expression, as /api/v1/parse_query tells it; one that takes its metric by alternatives
+    (`a|b`) stands once for each."""
+    return list(dict.fromkeys(_told(tree)))
 
 
 def selectors(expression: str) -> list[Selector]:
-    """All selectors of an expression; one that takes its metric by alternatives (`a|b`) stands once for each.
+    """The same by promql-parser, for a Prometheus that does not tell.
 
-    Raises ValueError where it is no PromQL.
+    Raises ValueError where that parser knows no such PromQL; Prometheus may well know it.
     """
     return list(dict.fromkeys(_selectors(parser.parse(expression))))
+
+
+def _told(node: Any) -> Iterator[Selector]:
+    if isinstance(node, list):
+        for entry in cast(list[Any], node):
+            yield from _told(entry)
+    elif isinstance(node, Mapping):
+        fields = cast(Mapping[str, Any], node)
+        if "matchers" in fields:
+            matchers = cast(list[Mapping[str, Any]], fields["matchers"])
+            yield from _of_matchers([(str(one["name"]), str(one["type"]), str(one["value"])) for one in matchers])
+            return
+        for entry in fields.values():
+            yield from _told(entry)
 
 
 def _selectors(node: Any) -> Iterator[Selector]:
@@ -43,10 +70,7 @@ def _selectors(node: Any) -> Iterator[Selector]:
             (str(matcher.name), OPERATORS[str(matcher.op).rsplit(".", 1)[-1]], str(matcher.value))
             for matcher in node.matchers.matchers
         ]
-        named = [value for name, _, value in matchers if name == "__name__"]
-        metrics: list[str] = [str(node.name)] if node.name else re.split(r"\|", named[0]) if named else []
-        for metric in metrics:
-            yield Selector(metric, tuple(matcher for matcher in matchers if matcher[0] != "__name__"))
+        yield from _of_matchers([*matchers, *([(NAME, "=", str(node.name))] if node.name else [])])
         return
     for attribute in WITHIN:
         inner = getattr(node, attribute, None)
@@ -57,8 +81,25 @@ def _selectors(node: Any) -> Iterator[Selector]:
         yield from _selectors(argument)
 
 
-def _joined(matchers: tuple[tuple[str, str, str], ...]) -> str:
-    return ", ".join(f'{name}{operator}"{_escaped(value)}"' for name, operator, value in matchers)
+def _of_matchers(matchers: list[tuple[str, str, str]]) -> Iterator[Selector]:
+    others = tuple(matcher for matcher in matchers if matcher[0] != NAME)
+    names = [(operator, value) for name, operator, value in matchers if name == NAME]
+    if len(names) == 1 and (names[0][0] == "=" or (names[0][0] == "=~" and _ALTERNATIVES.fullmatch(names[0][1]))):
+        operator, value = names[0]
+        yield from (Selector(metric, others) for metric in ([value] if operator == "=" else value.split("|")))
+    else:
+        yield Selector("", tuple(matchers))
+
+
+def _listed(matchers: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    return tuple(
+        f'{name if _PLAIN.fullmatch(name) else _quoted(name)}{operator}"{_escaped(value)}"'
+        for name, operator, value in matchers
+    )
+
+
+def _quoted(name: str) -> str:
+    return f'"{_escaped(name)}"'
 
 
 def _escaped(value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from .dashboard import Model, Query, interpolate, queries, variable_query, variables
 from .prometheus import Prometheus, Series
-from .promql import Selector, selectors
+from .promql import Selector, selectors, selectors_of
 from .web import AnswerError
 
 HOUR, STEP = 3600.0, 30.0
@@ -50,12 +50,20 @@ class Reader:
         findings = Findings()
         values = {str(variable["name"]): "" for variable in variables(model)}
         for variable in variables(model):
-            values[str(variable["name"])] = self._value(variable, values, findings)
+            try:
+                values[str(variable["name"])] = self._value(variable, values, findings)
+            except AnswerError as error:
+                findings.total += 1
+                findings.broken.append(f"variable {variable['name']}: {error}")
+            except (ValueError, re.error) as error:
+                # Grafana knows more forms than this reader, who does not judge them.
+                findings.total += 1
+                findings.empty.append(f"not looked at: {error}")
         for query in queries(model):
             findings.total += 1
             try:
                 self._run(query, interpolate(query.expression, values), findings)
-            except (AnswerError, ValueError) as error:
+            except AnswerError as error:
                 findings.broken.append(f"{query.title}: {error}")
         return findings
 
@@ -70,7 +78,11 @@ class Reader:
         if found:
             findings.empty.append(f"{query.title}: only NaN, for nothing happened that it could divide by")
             return
-        reasons = dict.fromkeys(self._why(selector) for selector in selectors(expression))
+        asked = self._asked(expression)
+        if asked is None:
+            findings.empty.append(f"{query.title}: it gives no value, and this Prometheus tells no reason")
+            return
+        reasons = dict.fromkeys(self._why(selector) for selector in asked)
         broken = [text for fault, text in reasons if fault]
         if broken:
             findings.broken.append(f"{query.title}: {'; '.join(broken)}")
@@ -78,15 +90,26 @@ class Reader:
             missing = [text for _, text in reasons if text]
             findings.empty.append(f"{query.title}: {'; '.join(missing) or 'its metrics are there, it gives no value'}")
 
+    def _asked(self, expression: str) -> list[Selector] | None:
+        """What an expression asks for that Prometheus has just answered; None where nobody can tell."""
+        tree = self._prometheus.parsed(expression)
+        if tree is not None:
+            return selectors_of(tree)
+        try:
+            return selectors(expression)
+        except ValueError:
+            # Another parser does not judge what Prometheus takes.
+            return None
+
     def _why(self, selector: Selector) -> tuple[bool, str]:
         """Whether a fault makes a selector select nothing, and what is missing; no text where it selects something."""
         scraped = selector.only(SCRAPE_LABELS)
         if scraped and not self._prometheus.query(f"up{{{scraped}}}", self._at):
             return True, f"no target has {scraped}"
-        if selector.metric not in self._names:
+        if selector.metric and selector.metric not in self._names:
             return False, f"metric {selector.metric} is missing"
         if not self._prometheus.query(f"count({selector})", self._at):
-            return False, f"no series of {selector.metric} fits {selector}"
+            return False, f"no series of {selector.metric or 'any metric'} fits {selector}"
         return False, ""
 
     def _value(self, variable: Model, values: Mapping[str, str], findings: Findings) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from meshlab.verify.dashboard import queries
 from meshlab.verify.prometheus import Prometheus
 from meshlab.verify.queries import Findings, Reader
 from meshlab.verify.web import Web
@@ -95,9 +96,26 @@ def test_a_query_that_prometheus_refuses_is_broken() -> None:
     assert findings.broken[0].startswith("Requests (A): Prometheus: GET /elsewhere/api/v1/query_range: HTTP 404")
 
 
-def test_an_expression_that_is_no_promql_is_broken() -> None:
-    findings = read(lambda expression: [], dashboard("rate(requests_total[5m]"))
-    assert findings.broken[0].startswith("Requests (A): ")
+def test_an_expression_that_prometheus_takes_and_the_parser_here_refuses_is_not_judged() -> None:
+    expression = "rate(requests_total{path=~`/api/\\d+`}[5m] offset 0s)"
+    findings = read(lambda expression: [], dashboard(expression))
+    assert findings.broken == []
+    assert findings.empty == ["Requests (A): it gives no value, and this Prometheus tells no reason"]
+
+
+def test_a_query_for_another_source_than_prometheus_is_no_query_here() -> None:
+    model = dashboard("requests_total")
+    panel = model["panels"][0]["panels"][0]
+    panel["datasource"] = {"type": "datasource", "uid": "-- Mixed --"}
+    panel["targets"] = [
+        {"refId": "A", "expr": "requests_total", "datasource": {"type": "prometheus", "uid": "${source}"}},
+        {"refId": "B", "expr": '{app="shop"} |= "error"', "datasource": {"type": "loki", "uid": "loki"}},
+        {"refId": "C", "expr": "requests_total", "datasource": "Prometheus"},
+    ]
+    assert [query.ref for query in queries(model)] == ["A", "C"]
+    panel["datasource"] = {"type": "loki", "uid": "loki"}
+    panel["targets"] = [{"refId": "A", "expr": '{app="shop"} |= "error"'}]
+    assert queries(model) == []
 
 
 def test_variables_stand_for_everything_or_for_what_the_reader_prefers_or_for_the_first() -> None:
@@ -145,10 +163,32 @@ def test_a_variable_that_offers_nothing_is_broken() -> None:
     assert findings.broken == ["variable namespace offers nothing to pick"]
 
 
-def test_a_variable_of_an_unknown_form_is_an_error_that_names_it() -> None:
-    variable = {"name": "namespace", "type": "query", "query": "metrics(.*)"}
-    with pytest.raises(ValueError, match=r"variable namespace: expected label_values\(\.\.\.\)"):
-        read(lambda expression: [VALUE], dashboard("requests_total", variable))
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ({"query": "metrics(.*)"}, "variable namespace: expected label_values(...) or query_result(...), got metrics"),
+        ({"query": "query_result(up)", "regex": "/(?<text>.*)/"}, "unknown extension ?<t"),
+        ({"query": ""}, "variable namespace: expected label_values(...)"),
+    ],
+)
+def test_a_variable_of_a_form_that_only_grafana_knows_is_not_judged(variable: dict[str, Any], said: str) -> None:
+    named = {"name": "namespace", "type": "query", **variable}
+    findings = read(lambda expression: [VALUE], dashboard('requests_total{a="$namespace"}', named))
+    assert (findings.total, findings.answered, findings.broken) == (2, 1, [])
+    assert findings.empty[0].startswith("not looked at: ")
+    assert said in findings.empty[0]
+
+
+def test_a_variable_of_a_label_alone_takes_the_label_of_any_series() -> None:
+    variable = {"name": "namespace", "type": "query", "query": "label_values(namespace)"}
+    asked: list[str] = []
+
+    def answer(expression: str) -> list[dict[str, Any]]:
+        asked.append(expression)
+        return [VALUE]
+
+    read(answer, dashboard('requests_total{n="$namespace"}', variable), namespace=["default"])
+    assert asked == ['requests_total{n="default"}']
 
 
 def test_a_metric_by_alternatives_is_looked_for_by_each() -> None:
