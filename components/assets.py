@@ -38,15 +38,20 @@ def load_manifests(*parts: str) -> list[Manifest]:
     Raises AssetError where the file is missing, does not parse, or holds something that is no Kubernetes object.
     """
     path = MANIFESTS.joinpath(*parts)
-    try:
-        documents: list[Any] = list(yaml.load_all(_read(path), Loader=_Loader))
-    except yaml.YAMLError as error:
-        raise AssetError(f"{path}: expected YAML, got: {str(error).replace(chr(10), ' ')}") from None
-    manifests = [document for document in documents if document is not None]
+    manifests = load_documents(path)
     for number, manifest in enumerate(manifests, 1):
         if not _is_object(manifest):
             raise AssetError(f"{path}: document {number}: expected apiVersion, kind and metadata.name")
     return manifests
+
+
+def load_documents(path: Path) -> list[Any]:
+    """Return the documents of a YAML file, without empty ones; raises AssetError where it is missing or no YAML."""
+    try:
+        documents: list[Any] = list(yaml.load_all(_read(path), Loader=_Loader))
+    except yaml.YAMLError as error:
+        raise AssetError(f"{path}: expected YAML, got: {str(error).replace(chr(10), ' ')}") from None
+    return [document for document in documents if document is not None]
 
 
 def load_text(*parts: str) -> str:

@@ -9,6 +9,7 @@ from .istio_control_plane import IstioControlPlane
 from .kube_prometheus_stack import KubePrometheusStack
 from .namespaces import inside
 from .objects import create, in_namespace, with_labels
+from .own_rules import load_own_rules
 from .rules import load_rules
 from .settings import MeshMonitorsSettings
 from .stack_values import GRAFANA_FOLDER_ANNOTATION
@@ -56,13 +57,15 @@ class MeshMonitors(pulumi.ComponentResource):
             inside(self, args["istio"].namespace),
         )
         settings = args["settings"]
-        for rule in load_rules(
+        release, namespace = monitoring.names.release, monitoring.names.namespace
+        ours = load_rules(
             settings.thresholds,
-            release=monitoring.names.release,
-            namespace=monitoring.names.namespace,
+            release=release,
+            namespace=namespace,
             default_revision=args["istio"].default_revision,
             runbooks=settings.runbooks,
-        ):
+        )
+        for rule in [*ours, *load_own_rules(settings.own_rules, release, namespace)]:
             create(
                 f"{name}-rules-{rule['metadata']['name']}",
                 rule,

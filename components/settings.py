@@ -208,6 +208,8 @@ class MeshMonitorsSettings(Section):
     """How often istiod, the sidecars and the standalone Envoy are scraped, as a Prometheus duration."""
     thresholds: AlertThresholds = AlertThresholds()
     """When the mesh's alerts fire; its fields stand in components/rules.py."""
+    own_rules: str = ""
+    """Folder below the project's with Prometheus rule files of one's own; each file becomes a PrometheusRule."""
     runbooks: str = ""
     """Address of the folder that holds docs/runbooks/, for the alerts' links; else the path in this repository."""
 

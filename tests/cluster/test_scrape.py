@@ -83,4 +83,4 @@ def test_the_shapes_are_what_they_are_meant_to_be(evidence: Evidence) -> None:
 
 def test_every_rule_of_the_program_is_loaded_and_evaluates_without_error(evidence: Evidence) -> None:
     claims.all_rules_are_loaded(evidence.rules, evidence.rule_objects)
-    assert len(evidence.rule_objects) == 5
+    assert len(evidence.rule_objects) == 12

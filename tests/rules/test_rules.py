@@ -52,6 +52,17 @@ def test_a_rule_file_is_valid_as_it_stands(path: Path, tmp_path: Path) -> None:
     promtool("check", "rules", tmp_path / "rules.yml")
 
 
+@pytest.mark.parametrize("path", sorted(RULES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_rule_file_holds_what_belongs_together_and_no_more(path: Path) -> None:
+    """The operator leaves out a whole object with one wrong rule in it."""
+    (entry,) = yaml.safe_load_all(path.read_text())
+    assert entry["metadata"]["name"] == f"mesh-{path.stem}"
+    (group,) = entry["spec"]["groups"]
+    alerts = [rule for rule in group["rules"] if "alert" in rule]
+    assert len(alerts) in (0, len(group["rules"]))
+    assert len(alerts) <= 4
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 def test_alerts_and_records_do_what_their_cases_say(case: Path, folder: Path) -> None:
     shutil.copy(case, folder / case.name)

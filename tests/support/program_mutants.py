@@ -121,7 +121,11 @@ MUTANTS = (
     Mutant(
         "a monitor without the release", "mesh-monitors-envoy-stats-monitor", _drop("metadata", "labels", "release")
     ),
-    Mutant("rules without the release", "mesh-monitors-rules-mesh-recording", _drop("metadata", "labels", "release")),
+    Mutant(
+        "rules without the release",
+        "mesh-monitors-rules-mesh-recording-workload",
+        _drop("metadata", "labels", "release"),
+    ),
     Mutant("Kiali's chart by a range", "kiali-release", _set("version", to="1.59")),
     Mutant("Kiali before its operator", "kiali-kiali", waits_no_more_for="kiali-release"),
     Mutant("Kiali before its CRD", "kiali-release", waits_no_more_for="kiali-crd"),

@@ -1,0 +1,122 @@
+"""What the real operator makes of the program's objects: pods that are all held to limits, rules but for wrong ones."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from components.rules import AlertThresholds, load_rules
+from meshlab import toolchain
+from meshlab.cluster import CLUSTER_TOOLS, Cluster
+from meshlab.cluster.layout import LOOPBACK, free_ports
+from meshlab.recorder import record, stack_config
+from meshlab.rendering.recording import chartless
+from policy.pack.rules import requests_and_limits
+from policy.pack.settings import PolicySettings
+from policy.pack.subjects import object_of
+from tests.support.inventory import objects
+from tests.support.prometheus import PROGRAMS, operator
+from tests.support.rendering import renderer_of
+from tests.support.waiting import eventually
+
+NAMESPACE, STACK = "prometheus", "prod"
+PROMETHEUS = "prom-kube-prometheus-stack-prometheus"
+RELOADER = "--config-reloader-"
+WRONG = ("mesh-certificate-alerts", "IstioCACertificateExpiring")
+"""An object and one of its three alerts, which is made wrong."""
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[dict[str, Any]]:
+    """What prod's charts bring."""
+    over, source = chartless(stack_config(STACK))
+    found = renderer_of([STACK]).recorded(STACK, record(STACK, config=over).resources, source)
+    return [dict(one.manifest) for one in found.objects if one.release]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, rendered: list[dict[str, Any]]) -> Iterator[Cluster]:
+    """A cluster with prod's Prometheus and Alertmanager, rules with a wrong one, an operator as prod runs it."""
+    try:
+        toolchain.ensure([*CLUSTER_TOOLS, *PROGRAMS])
+    except toolchain.ToolsMissingError as missing:
+        pytest.skip(str(missing))
+    folder = tmp_path_factory.mktemp("operator-writes")
+    crds = [one for one in rendered if one["kind"] == "CustomResourceDefinition" and _is_monitoring(one)]
+    owned = [one for one in rendered if one["kind"] in ("Prometheus", "Alertmanager")]
+    with Cluster.up("operator-writes", state_dir=folder) as running:
+        _apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *crds)
+        running.kubectl("wait", "--for=condition=Established", "crd", *(one["metadata"]["name"] for one in crds))
+        _apply(running, *owned, *with_a_wrong_one())
+        web = f"--web.listen-address={LOOPBACK}:{free_ports(1)[0]}"
+        with operator(running, folder, web, *reloader_options(rendered)):
+            yield running
+
+
+def _is_monitoring(crd: dict[str, Any]) -> bool:
+    return crd["spec"]["group"] == "monitoring.coreos.com"
+
+
+def _apply(cluster: Cluster, *manifests: dict[str, Any]) -> None:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+
+
+def reloader_options(rendered: list[dict[str, Any]]) -> list[str]:
+    """What the chart tells the operator of the containers that it puts beside Prometheus and Alertmanager."""
+    (deployment,) = [
+        one
+        for one in rendered
+        if one["kind"] == "Deployment" and one["metadata"]["name"] == "prom-kube-prometheus-stack-operator"
+    ]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    told = [option for option in container["args"] if option.startswith(RELOADER)]
+    assert len(told) == 4
+    return told
+
+
+def rules() -> list[dict[str, Any]]:
+    return load_rules(AlertThresholds(), "prom", NAMESPACE, "1-30")
+
+
+def with_a_wrong_one() -> list[dict[str, Any]]:
+    """The program's rules, one of which asks for what is no PromQL."""
+    found = copy.deepcopy(rules())
+    for entry in found:
+        if entry["metadata"]["name"] == WRONG[0]:
+            (rule,) = [one for one in entry["spec"]["groups"][0]["rules"] if one["alert"] == WRONG[1]]
+            rule["expr"] = "sum("
+    assert found != rules()
+    return found
+
+
+def stateful_sets(cluster: Cluster) -> list[dict[str, Any]]:
+    return [{**one, "apiVersion": "apps/v1", "kind": "StatefulSet"} for one in objects(cluster, "sts", "-n", NAMESPACE)]
+
+
+def test_every_container_that_the_operator_makes_has_requests_and_limits(cluster: Cluster) -> None:
+    eventually(lambda: len(stateful_sets(cluster)) == 2, "the operator's two StatefulSets")
+    for made in stateful_sets(cluster):
+        pods = made["spec"]["template"]["spec"]
+        names = {one["name"] for one in (*pods["containers"], *pods["initContainers"])}
+        assert {"config-reloader", "init-config-reloader"} <= names
+        assert list(requests_and_limits.RULE.check(object_of(made), PolicySettings())) == []
+
+
+def test_a_wrong_rule_costs_its_object_and_nothing_else(cluster: Cluster) -> None:
+    def written() -> dict[str, list[str]]:
+        """Groups by the object that they are of."""
+        found = objects(cluster, "configmaps", "-n", NAMESPACE, "-l", f"prometheus-name={PROMETHEUS}")
+        files = {name: yaml.safe_load(text) for one in found for name, text in one.get("data", {}).items()}
+        return {name: [group["name"] for group in content["groups"]] for name, content in files.items()}
+
+    eventually(lambda: len(written()) >= 11, "the operator's files of rules")
+    groups = {name for names in written().values() for name in names}
+    expected = {
+        group["name"] for entry in rules() for group in entry["spec"]["groups"] if entry["metadata"]["name"] != WRONG[0]
+    }
+    assert groups == expected
+    assert len(expected) == len(rules()) - 1
