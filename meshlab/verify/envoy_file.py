@@ -8,12 +8,12 @@ import yaml
 
 EXPECTED: Mapping[str, str] = MappingProxyType(
     {
-        "admin": "0.0.0.0:15000",
-        "listener": "httpbin-listener 0.0.0.0:15001",
+        "admin": "[::]:15000",
+        "listener": "httpbin-listener [::]:15001",
         "stat prefix": "httpbin",
         "route": "simple_httpbin_route",
         "virtual host": "httpbin_host for *",
-        "cluster": "httpbin_service STRICT_DNS V4_ONLY",
+        "cluster": "httpbin_service STRICT_DNS V4_PREFERRED",
         "connect timeout": "5s",
         "endpoint": "httpbin:8000",
     }
@@ -40,7 +40,8 @@ def _or_dash(find: Callable[[Any], str], root: Any) -> str:
 
 def _address(owner: Any) -> str:
     socket = owner["address"]["socketAddress"]
-    return f"{socket['address']}:{socket['portValue']}"
+    host = f"[{socket['address']}]" if ":" in socket["address"] else socket["address"]
+    return f"{host}:{socket['portValue']}"
 
 
 def _listener(root: Any) -> Any:

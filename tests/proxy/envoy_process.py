@@ -2,9 +2,12 @@
 
 import copy
 import json
+import os
 import re
+import shlex
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -33,10 +36,10 @@ class Reply(NamedTuple):
         return json.loads(self.body)["headers"]
 
 
-def ask(port: int, path: str, method: str = "GET") -> Reply:
+def ask(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> Reply:
     """Send one request to loopback on a connection of its own; never through a proxy of the environment."""
     started = time.monotonic()
-    connection = HTTPConnection("127.0.0.1", port, timeout=HANG_SECONDS)
+    connection = HTTPConnection(host, port, timeout=HANG_SECONDS)
     try:
         connection.request(method, path)
         response = connection.getresponse()
@@ -66,6 +69,13 @@ def probed_listener(config: dict[str, Any]) -> str:
     listeners = config["staticResources"]["listeners"]
     (name,) = (one["name"] for one in listeners if one["address"]["socketAddress"]["portValue"] == port)
     return name
+
+
+def container_command(config_file: Path) -> list[str]:
+    """What the Deployment starts, with the file in another place."""
+    *shell, script = _container()["command"]
+    assert script.count("/etc/envoy/envoy.yaml") == 2
+    return [*shell, script.replace("/etc/envoy/envoy.yaml", str(config_file))]
 
 
 def _container() -> dict[str, Any]:
@@ -101,10 +111,17 @@ def on_loopback(config: dict[str, Any], httpbin_port: int, names: NameServer | N
     # A name, not an address: in the lab too Envoy has to resolve one.
     endpoint["address"]["socketAddress"]["portValue"] = httpbin_port
     if names:
-        dns = cluster["clusterType"]["typedConfig"]
-        dns |= {"dnsRefreshRate": "0.2s", "typedDnsResolverConfig": _resolver(names)}
-    else:
-        endpoint["address"]["socketAddress"]["address"] = "localhost"
+        return asking(config, names)
+    endpoint["address"]["socketAddress"]["address"] = "localhost"
+    return config
+
+
+def asking(config: dict[str, Any], names: NameServer) -> dict[str, Any]:
+    """The same file, with the name server that knows the endpoint."""
+    config = copy.deepcopy(config)
+    (cluster,) = config["staticResources"]["clusters"]
+    dns = cluster["clusterType"]["typedConfig"]
+    dns |= {"dnsRefreshRate": "0.2s", "typedDnsResolverConfig": _resolver(names)}
     return config
 
 
@@ -114,31 +131,50 @@ def _resolver(names: NameServer) -> dict[str, Any]:
         "name": "envoy.network.dns_resolver.cares",
         "typedConfig": {
             "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
-            "resolvers": [{"socketAddress": {"address": "127.0.0.1", "portValue": names.port}}],
+            "resolvers": [{"socketAddress": {"address": names.host, "portValue": names.port}}],
             "dnsResolverOptions": {"noDefaultSearchDomain": True},
         },
     }
 
 
 class Envoy:
-    """One Envoy process; its file is loaded when the `with` block begins, and it is gone when that ends."""
+    """One Envoy process; its file is loaded when the `with` block begins, and it is gone when that ends.
 
-    def __init__(self, binary: Path, config: dict[str, Any], folder: Path) -> None:
+    `host` is the address of this machine at which it is asked. `command` starts it by the name `envoy`; else the binary
+    is started with the file.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        config: dict[str, Any],
+        folder: Path,
+        host: str = "127.0.0.1",
+        command: Callable[[Path], Sequence[str]] | None = None,
+    ) -> None:
+        self.host = host
         self._probed_listener = probed_listener(load_scenario("base"))
         self._config_file = folder / "envoy.yaml"
         self._config_file.write_text(yaml.safe_dump(config))
         self._admin_address_file = folder / "admin-address"
         self._stdout_file, self._log_file = folder / "stdout", folder / "log"
         # Hot restart shares memory between all Envoys of a machine; several test runs side by side must not meet there.
-        options = ["--concurrency", "1", "--disable-hot-restart", "--admin-address-path", self._admin_address_file]
-        self._command = [binary, "-c", self._config_file, *options]
+        options = ["--concurrency", "1", "--disable-hot-restart", "--admin-address-path", str(self._admin_address_file)]
+        started = folder / "envoy"
+        started.write_text(f'#!/bin/sh\nexec {binary} "$@" {shlex.join(options)}\n')
+        started.chmod(0o755)
+        self._environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        self._command = command(self._config_file) if command else [started, "-c", self._config_file]
 
     def __enter__(self) -> Self:
         with self._stdout_file.open("wb") as stdout, self._log_file.open("wb") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log
+            )
         try:
             self.admin_port = self._wait_until_loaded()
             listeners = json.loads(self.admin("/listeners?format=json").body)["listener_statuses"]
+            self.listening = {one["name"]: one["local_address"]["socket_address"]["address"] for one in listeners}
             ports = {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in listeners}
             self.port: int = ports[LISTENER]
             self._probe_port: int = ports[self._probed_listener]
@@ -163,7 +199,7 @@ class Envoy:
 
     def ask(self, path: str) -> Reply:
         """Ask httpbin through this Envoy."""
-        return ask(self.port, path)
+        return ask(self.port, path, host=self.host)
 
     def is_ready(self) -> bool:
         """What the kubelet would find now."""
@@ -171,10 +207,10 @@ class Envoy:
 
     def probe(self, path: str) -> Reply:
         """Ask on the port that the kubelet asks."""
-        return ask(self._probe_port, path)
+        return ask(self._probe_port, path, host=self.host)
 
     def admin(self, path: str, method: str = "GET") -> Reply:
-        return ask(self.admin_port, path, method)
+        return ask(self.admin_port, path, method, self.host)
 
     def stats(self) -> dict[str, int]:
         """Counters and gauges by name (histograms have no single number and are left out)."""
@@ -196,7 +232,7 @@ class Envoy:
             if self._process.poll() is not None:
                 raise RuntimeError(f"Envoy ended with exit code {self._process.returncode}:\n{self.log}")
             port = self._admin_port()
-            if port and ask(port, "/ready").status == 200:
+            if port and ask(port, "/ready", host=self.host).status == 200:
                 return port
             time.sleep(0.05)
         raise RuntimeError(f"Envoy had not loaded its file after {HANG_SECONDS} s:\n{self.log}")
@@ -204,10 +240,10 @@ class Envoy:
     def _admin_port(self) -> int | None:
         """The admin port, once Envoy has written its address to the file in full."""
         try:
-            address = re.fullmatch(r"127\.0\.0\.1:(\d+)", self._admin_address_file.read_text())
+            address = re.fullmatch(r"[\d.]+:(\d+)|\[::\]:(\d+)", self._admin_address_file.read_text())
         except FileNotFoundError:
             return None
-        return int(address[1]) if address else None
+        return int(address[1] or address[2]) if address else None
 
 
 class StartEnvoy(Protocol):

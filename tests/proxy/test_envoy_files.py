@@ -28,6 +28,8 @@ ROUTES: dict[str, dict[str, Any]] = {
     },
 }
 
+EVERYWHERE = {"address": "::", "ipv4Compat": True}
+
 every_scenario = pytest.mark.parametrize("scenario", ROUTES)
 
 
@@ -52,9 +54,9 @@ def test_the_file_has_the_labs_listener_route_and_cluster() -> None:
     manager = listener["filterChains"][0]["filters"][0]["typedConfig"]
     (virtual_host,) = manager["routeConfig"]["virtualHosts"]
 
-    assert config["admin"]["address"]["socketAddress"] == {"address": "0.0.0.0", "portValue": 15000}
+    assert config["admin"]["address"]["socketAddress"] == EVERYWHERE | {"portValue": 15000}
     assert listener["name"] == "httpbin-listener"
-    assert listener["address"]["socketAddress"] == {"address": "0.0.0.0", "portValue": 15001}
+    assert listener["address"]["socketAddress"] == EVERYWHERE | {"portValue": 15001}
     assert (manager["statPrefix"], manager["routeConfig"]["name"]) == ("httpbin", "simple_httpbin_route")
     assert (virtual_host["name"], virtual_host["domains"]) == ("httpbin_host", ["*"])
     assert cluster == {
@@ -64,7 +66,7 @@ def test_the_file_has_the_labs_listener_route_and_cluster() -> None:
             "typedConfig": {
                 "@type": "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster",
                 "allAddressesInSingleEndpoint": False,  # STRICT_DNS; true would be LOGICAL_DNS
-                "dnsLookupFamily": "V4_ONLY",
+                "dnsLookupFamily": "V4_PREFERRED",
                 "respectDnsTtl": True,
             },
         },
@@ -115,7 +117,7 @@ def test_the_fields_that_the_lab_used_would_be_warned_of(
     assert re.sub("[A-Z]", lambda letter: f"_{letter[0]}", field).lower() in log
 
 
-def test_the_endpoint_is_found_by_name_and_only_under_ipv4(start_envoy: StartEnvoy, httpbin_port: int) -> None:
+def test_a_name_of_both_families_gives_its_ipv4_address(start_envoy: StartEnvoy, httpbin_port: int) -> None:
     envoy = start_envoy("base")
     hosts = set(re.findall(r"^httpbin_service::(\S+)::hostname::(\S+)$", envoy.admin("/clusters").body, re.MULTILINE))
 

@@ -48,6 +48,17 @@ def network_namespace(*ranges: str) -> Iterator[None]:
         os.close(before)
 
 
+@contextmanager
+def single_family(version: int) -> Iterator[None]:
+    """A network namespace whose loopback has no address of the other version of IP."""
+    with network_namespace():
+        if version == 6:
+            _ip("address", "delete", "127.0.0.1/8", "dev", "lo")
+        else:
+            Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
+        yield
+
+
 def _ip(*words: str) -> None:
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr.strip()}"

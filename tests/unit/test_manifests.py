@@ -184,7 +184,8 @@ def test_envoy_reads_its_file_from_the_config_map() -> None:
     assert container("envoy_demo/envoy.yaml")["volumeMounts"] == [
         {"name": "envoy", "mountPath": "/etc/envoy", "readOnly": True}
     ]
-    assert container("envoy_demo/envoy.yaml")["args"] == ["envoy", "-c", "/etc/envoy/envoy.yaml"]
+    *_, script = container("envoy_demo/envoy.yaml")["command"]
+    assert "exec envoy -c /etc/envoy/envoy.yaml\n" in script
 
 
 def test_envoy_rolls_without_a_moment_with_no_pod() -> None:
@@ -219,7 +220,7 @@ def test_the_sample_services_listen_on_8080_and_call_each_other_in_a_row(file: s
     name = Path(file).stem
 
     assert container(file)["image"] == "docker.io/nicholasjackson/fake-service:v0.7.8"
-    assert environment.pop("LISTEN_ADDR") == "0.0.0.0:8080"
+    assert environment.pop("LISTEN_ADDR") == ":8080"
     assert environment.pop("NAME") == name
     assert environment.pop("UPSTREAM_URIS", None) == UPSTREAMS[file]
     assert environment == {"MESSAGE": f"Hello from {name}"}

@@ -100,11 +100,9 @@ FAULTS = [
         "lab01.envoy-config",
         "another listener",
         _edit_envoy_file(EXPECTED["listener"].partition(" ")[0], "other-listener"),
-        r"listener other-listener 0\.0\.0\.0:15001, expected httpbin-listener",
+        r"listener other-listener \[::\]:15001, expected httpbin-listener",
     ),
-    Fault(
-        "lab01.envoy-config", "no YAML", _edit_envoy_file("admin:", "admin: ]"), r"admin -, expected 0\.0\.0\.0:15000"
-    ),
+    Fault("lab01.envoy-config", "no YAML", _edit_envoy_file("admin:", "admin: ]"), r"admin -, expected \[::\]:15000"),
     Fault(
         "lab01.envoy-config",
         "a comment more",
