@@ -1,12 +1,13 @@
-"""Which workloads of the mesh are not where their namespace leads to, and which proxies use what is to go."""
+"""Which workloads of the mesh are not where they belong, what keeps them away, and which proxies use what goes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
 from .api_objects import Manifest, Resource, entries, mapping
-from .names import INJECTION_LABEL, REVISION_LABEL
+from .injection import Hindrance, followed, hindrance, injected_by_rule
+from .names import REVISION_LABEL
 from .sidecars import injected_by
 from .workload_status import restartable
 
@@ -19,6 +20,8 @@ ROLLOUT = "pulumi-python:dynamic/meshlab:Rollout"
 """Type of the resource that rolls them (rollout_provider)."""
 NAMESPACES = Resource("v1", "namespaces", "Namespace")
 PODS = Resource("v1", "pods", "Pod")
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Cluster(Protocol):
@@ -39,7 +42,7 @@ class Workload:
     namespace: str
     name: str
     label: str
-    """The tag or revision that its namespace is labelled with."""
+    """The tag or revision that it follows, by a label of its namespace or of its pods."""
     wanted: str
     """The revision that the label leads to."""
     found: tuple[str, ...]
@@ -54,27 +57,47 @@ class Workload:
         return f"{self.namespace}/{self.name}"
 
 
-def behind(
-    cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str] = MappingProxyType({})
-) -> list[Workload]:
+@dataclass(frozen=True)
+class Kept:
+    """Workloads of a namespace that a label of it keeps from the revision that the stack has for them."""
+
+    hindrance: Hindrance
+    workloads: tuple[str, ...]
+    """Those that are there and not where they belong, as `namespace/name`, sorted."""
+
+
+def behind(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str] = NO_LABELS) -> list[Workload]:
     """The workloads that must roll, by namespace and name; those that a cut-off run has begun come first.
 
-    `leads_to` has the revision by label, `labels` the labels by namespace that are to be, over those that are.
-    Raises AccessError.
+    `leads_to` has the revision by label, `labels` the labels by namespace that are to be, over those that are. What a
+    roll would not bring where it belongs is left out: see `kept`. Raises AccessError.
     """
-    found: list[Workload] = []
-    for namespace in cluster.list(NAMESPACES):
-        name = str(namespace["metadata"]["name"])
-        label = labels.get(name) or mapping(namespace["metadata"].get("labels")).get(REVISION_LABEL, "")
-        if label in leads_to:
-            found += _behind_in(cluster, name, label, leads_to[label])
+    namespaces = _namespaces(cluster, labels)
+    hindered = {one.namespace for one in _hindrances(namespaces, leads_to, labels)}
+    spaces = {name: one for name, one in namespaces.items() if name not in hindered}
+    found = list(_behind(cluster, spaces, leads_to))
     return sorted(found, key=lambda one: (not one.begun, one.namespace, one.name, one.resource.kind))
+
+
+def kept(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str]) -> list[Kept]:
+    """What keeps namespaces of the stack from their revision, by namespace. Raises AccessError."""
+    namespaces = _namespaces(cluster, labels)
+    hindrances = list(_hindrances(namespaces, leads_to, labels))
+    if not hindrances:
+        return []
+    # As if no label stood in the way.
+    free = {one.namespace: _labelled(one.namespace, {REVISION_LABEL: one.asked}) for one in hindrances}
+    waiting = list(_behind(cluster, free, leads_to))
+    return [
+        Kept(one, tuple(sorted(str(each) for each in waiting if each.namespace == one.namespace)))
+        for one in sorted(hindrances, key=lambda one: one.namespace)
+    ]
 
 
 def still_behind(cluster: Cluster, workload: Workload) -> bool:
     """Whether a workload that was behind is so still, or again. Raises AccessError."""
-    now = _behind_in(cluster, workload.namespace, workload.label, workload.wanted)
-    return (workload.resource, workload.name) in {(one.resource, one.name) for one in now}
+    now = _sidecars(cluster, workload.namespace).get((workload.resource.kind, workload.name), set())
+    return bool(now - {workload.wanted})
 
 
 def stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
@@ -86,25 +109,54 @@ def stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _behind_in(cluster: Cluster, namespace: str, label: str, wanted: str) -> Iterable[Workload]:
-    sidecars: dict[tuple[str, str], set[str]] = {}
-    for pod in cluster.list(PODS, namespace):
-        if lives(pod):
-            sidecars.setdefault(_owner(pod), set()).add(injected_by(pod))
+def _namespaces(cluster: Cluster, labels: Mapping[str, str]) -> dict[str, Manifest]:
+    """Namespaces by name, with the labels that are to be."""
+    found: dict[str, Manifest] = {}
+    for one in cluster.list(NAMESPACES):
+        name = str(one["metadata"]["name"])
+        own = {REVISION_LABEL: labels[name]} if name in labels else {}
+        found[name] = _labelled(name, {**mapping(one["metadata"].get("labels")), **own})
+    return found
+
+
+def _labelled(name: str, labels: Mapping[str, str]) -> Manifest:
+    return {"metadata": {"name": name, "labels": dict(labels)}}
+
+
+def _hindrances(
+    namespaces: Mapping[str, Manifest], leads_to: Mapping[str, str], labels: Mapping[str, str]
+) -> Iterator[Hindrance]:
+    for name, asked in labels.items():
+        if name in namespaces and (one := hindrance(namespaces[name], asked, leads_to)) is not None:
+            yield one
+
+
+def _behind(cluster: Cluster, namespaces: Mapping[str, Manifest], leads_to: Mapping[str, str]) -> Iterator[Workload]:
+    meshed: dict[str, list[tuple[Resource, Manifest, str]]] = {}
     for resource in KINDS:
-        for one in cluster.list(resource, namespace):
-            name = one["metadata"]["name"]
+        for one in cluster.list(resource):
+            name = str(one["metadata"]["namespace"])
+            template = mapping(one["spec"]["template"])
+            if name not in namespaces or not injected_by_rule(namespaces[name], template, leads_to):
+                continue
+            if restartable(one):
+                meshed.setdefault(name, []).append((resource, one, followed(namespaces[name], template)))
+    for namespace, workloads in meshed.items():
+        sidecars = _sidecars(cluster, namespace)
+        for resource, one, label in workloads:
+            name, wanted = str(one["metadata"]["name"]), leads_to[label]
             found = sidecars.get((resource.kind, name), set())
-            if found - {wanted} and _wants_sidecar(one) and restartable(one):
+            if found - {wanted}:
                 yield Workload(resource, namespace, name, label, wanted, tuple(sorted(found)))
 
 
-def _wants_sidecar(workload: Manifest) -> bool:
-    """Whether an injector would put one into the workload's pods: they do not say no, nor use the node's network."""
-    template = mapping(workload["spec"]["template"])
-    metadata = mapping(template.get("metadata"))
-    said = {mapping(metadata.get(field)).get(INJECTION_LABEL) for field in ("labels", "annotations")}
-    return "false" not in said and not template["spec"].get("hostNetwork")
+def _sidecars(cluster: Cluster, namespace: str) -> dict[tuple[str, str], set[str]]:
+    """Revisions of the live pods' sidecars by kind and name of their workload; empty text for pods without one."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for pod in cluster.list(PODS, namespace):
+        if lives(pod):
+            found.setdefault(_owner(pod), set()).add(injected_by(pod))
+    return found
 
 
 def lives(pod: Manifest) -> bool:

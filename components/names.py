@@ -12,8 +12,13 @@ STACK_NAME_LIMIT = 26
 REVISION_LABEL = "istio.io/rev"
 INJECTION_LABEL = "sidecar.istio.io/inject"
 """On a pod: "false" keeps it without a sidecar, whatever its namespace says."""
+NAMESPACE_INJECTION_LABEL = "istio-injection"
+"""On a namespace: goes before every other label. "enabled" asks for the default revision, all else for no sidecar."""
 REVISION_ANNOTATION = "meshlab.io/revision"
 """On a pod template: a new revision changes it and so rolls the workload, which a namespace label alone does not."""
+
+ROLLED_ANNOTATION = "meshlab.io/rolled-to"
+"""On a workload of anybody: the revision that a restart was to bring, and which template that restart left."""
 
 OWNER_ANNOTATION = "meshlab.io/stack"
 """On a namespace of ours: the project and stack that it belongs to, so that no other takes it for its own."""

@@ -3,9 +3,12 @@
 from typing import Any
 
 from .assets import Manifest, load_manifests
+from .injection import DEFAULT
 from .names import REVISION_LABEL, RevisionNames
 
 TAG_LABEL = "istio.io/tag"
+_BY_NAME = "rev."
+"""How the webhooks are called that look for the tag by its name; the others are for who names none."""
 
 
 def revision_tag(tag: str, revision: str) -> Manifest:
@@ -14,8 +17,9 @@ def revision_tag(tag: str, revision: str) -> Manifest:
     metadata: dict[str, Any] = manifest["metadata"]
     metadata["name"] = RevisionNames(revision).tag_webhook(tag)
     metadata["labels"] |= {TAG_LABEL: tag, REVISION_LABEL: revision}
+    manifest["webhooks"] = [one for one in manifest["webhooks"] if tag == DEFAULT or one["name"].startswith(_BY_NAME)]
     for webhook in manifest["webhooks"]:
-        # The two webhooks share these in the file, and so here: what is set twice is the same.
+        # The webhooks share these in the file, and so here: what is set twice is the same.
         webhook["clientConfig"]["service"]["name"] = RevisionNames(revision).istiod
         for selector in ("namespaceSelector", "objectSelector"):
             for term in webhook[selector]["matchExpressions"]:

@@ -7,16 +7,16 @@ program's own workloads carry their revision and roll by themselves.
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import mesh_workloads
 from .api_objects import Manifest, MissingError, Resource
-from .mesh_workloads import Workload, behind, still_behind, stranded
+from .mesh_workloads import Kept, Workload, behind, kept, still_behind, stranded
+from .names import REVISION_LABEL
+from .rollout_mark import restart, was_restarted
 from .workload_status import done, failure
 
-RESTARTED = "kubectl.kubernetes.io/restartedAt"
-"""What `kubectl rollout restart` sets on a pod template, and what tools that compare manifests know to leave alone."""
 MANAGER = "meshlab"
 POLL_SECONDS = 0.5
 SHOWN = 5
@@ -49,6 +49,8 @@ class Plan:
     at_once: int
     timeout_seconds: float
     """How long one workload may take."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Revision or tag by namespace, of those that the stack labels."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,11 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
     """Roll what is behind, no more than `plan.at_once` workloads at a time.
 
     What rolls already is awaited, and only rolled again if that did not move it; what was stuck before is left to its
-    owner. A workload that does not come up stops what has not begun; a later run goes on from there.
-    Raises RolloutError, and AccessError.
+    owner. A workload that does not come up stops what has not begun; a later run goes on from there. One that a roll
+    did not bring where it belongs, of this run or an earlier one, is not rolled again, and neither is one of which that
+    is known before. Raises RolloutError, and AccessError.
     """
-    todo = deque(behind(cluster, plan.leads_to))
+    todo = deque(behind(cluster, plan.leads_to, plan.labels))
     began, left = list(todo), list[str]()
     deadlines, restarted = dict[Workload, float](), set[Workload]()
     while todo or deadlines:
@@ -78,7 +81,7 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
                 if now is None or workload in restarted or not still_behind(cluster, workload):
                     del deadlines[workload]
                 else:
-                    _restart(cluster, workload)
+                    _restart(cluster, workload, now)
                     restarted.add(workload)
             elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
                 raise RolloutError(
@@ -95,12 +98,12 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
                 left.append(f"{workload}: {reason}")
                 continue
             if done(workload.resource.kind, now):
-                _restart(cluster, workload)
+                _restart(cluster, workload, now)
                 restarted.add(workload)
             deadlines[workload] = time.monotonic() + plan.timeout_seconds
         if deadlines:
             sleep(POLL_SECONDS)
-    _hold_to_plan(restarted, behind(cluster, plan.leads_to))
+    _hold_to_plan(restarted, behind(cluster, plan.leads_to, plan.labels), kept(cluster, plan.leads_to, plan.labels))
     return Rolled(len(began) - len(left), tuple(left))
 
 
@@ -109,7 +112,7 @@ def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) 
 
     Raises RolloutError where workloads do not come up, or have proxies of a revision that is about to go.
     """
-    plan = Plan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]))
+    plan = Plan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]), now["namespaces"])
     rolled = roll(cluster, plan)
     leaving = set(before.get("installed", ())) - set(now["installed"])
     for revision, pods in sorted(stranded(cluster, leaving).items()):
@@ -139,24 +142,35 @@ def _read(cluster: Cluster, workload: Workload) -> Manifest | None:
         return None
 
 
-def _restart(cluster: Cluster, workload: Workload) -> None:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: moment}}}}}
-    cluster.merge_patch(workload.resource, workload.name, workload.namespace, patch, MANAGER)
+def _restart(cluster: Cluster, workload: Workload, now: Manifest) -> None:
+    """Roll a workload; one of a restart for the same revision already stays as it is."""
+    if not was_restarted(now, workload.wanted):
+        patch = restart(now, workload.wanted)
+        cluster.merge_patch(workload.resource, workload.name, workload.namespace, patch, MANAGER)
 
 
 def _late(deadline: float, limit: float) -> str:
     return f"still rolling after {limit:g} s" if time.monotonic() > deadline else ""
 
 
-def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload]) -> None:
-    """What had a sidecar, has rolled, and is still not of its revision, got it from a webhook that should not be."""
-    had_one = {(one.resource.kind, str(one)) for one in rolled if any(one.found)}
-    wrong = [one for one in still if (one.resource.kind, str(one)) in had_one]
-    if wrong:
-        first = wrong[0]
-        raise RolloutError(
-            f"{shown(map(str, wrong))}: rolled, and not with revision {first.wanted} (found: "
-            f"{', '.join(revision or 'no sidecar' for revision in first.found)}); look at the webhooks for namespace "
-            f"{first.namespace}: meshlab canary --status"
-        )
+def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_away: Sequence[Kept]) -> None:
+    """Raise RolloutError for each workload that a roll has not brought, or would not bring, where it belongs."""
+    tried = {(one.resource.kind, str(one)) for one in rolled}
+    wrong = [one for one in still if (one.resource.kind, str(one)) in tried]
+    lines = [
+        f"{shown(one.workloads)}: not rolled, since that would not bring revision {one.hindrance.wanted}: "
+        f"{one.hindrance} ({one.hindrance.fix})"
+        for one in kept_away
+        if one.workloads
+    ]
+    lines += [
+        f"{one}: rolled, and not with revision {one.wanted} of label {REVISION_LABEL}={one.label} (found: "
+        f"{', '.join(revision or 'no sidecar' for revision in one.found)}); it is not rolled again: look for what "
+        f"keeps the injector away or comes before it (kubectl get mutatingwebhookconfigurations; the injector's "
+        f"neverInjectSelector), then kubectl rollout restart {one.resource.plural}/{one.name} -n {one.namespace}"
+        for one in wrong[:SHOWN]
+    ]
+    if len(wrong) > SHOWN:
+        lines.append(f"and {len(wrong) - SHOWN} more workloads")
+    if lines:
+        raise RolloutError("\n".join(lines))

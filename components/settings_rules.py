@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from .charts import ChartSource, package_name
+from .injection import DEFAULT, NEVER_MESHED
 from .names import ISTIO_NAMESPACE
 from .settings_errors import Problem, shown
 from .versions import ISTIO_KUBERNETES, OPERATOR_CRDS, istios_for, minor, supports
@@ -41,6 +42,13 @@ def _default_revision_is_installed(sections: Sections) -> Iterator[Problem]:
         yield Problem(path, f"one of the revisions {installed}", shown(istio.default_revision))
 
 
+def _no_revision_is_called_default(sections: Sections) -> Iterator[Problem]:
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    if istio is not None and DEFAULT in istio.revisions:
+        expected = f"a revision of another name (`{DEFAULT}` is a tag's: istio.tags.{DEFAULT} may lead to it)"
+        yield Problem(("istio", "revisions", DEFAULT), expected, shown(DEFAULT))
+
+
 def _tags_lead_to_a_revision(sections: Sections) -> Iterator[Problem]:
     istio = cast("IstioSettings | None", sections.get("istio"))
     if istio is None:
@@ -73,7 +81,9 @@ def _namespaces_of_the_lab_stay_out_of_the_mesh(sections: Sections) -> Iterator[
     kiali = cast("KialiSettings | None", sections.get("kiali"))
     if mesh is None:
         return
-    reasons = {ISTIO_NAMESPACE: "the control plane runs there", "kube-system": "Istio never injects there"}
+    reasons = dict.fromkeys(NEVER_MESHED, "Istio never injects there") | {
+        ISTIO_NAMESPACE: "the control plane runs there"
+    }
     if monitoring is not None:
         reasons[monitoring.namespace] = "Prometheus scrapes from there without mutual TLS"
     if kiali is not None:
@@ -157,6 +167,7 @@ def needed_charts(sections: Sections) -> set[tuple[str, str]]:
 
 _RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
     _default_revision_is_installed,
+    _no_revision_is_called_default,
     _tags_lead_to_a_revision,
     _meshed_namespaces_have_their_revision,
     _namespaces_of_the_lab_stay_out_of_the_mesh,

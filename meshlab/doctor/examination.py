@@ -19,6 +19,7 @@ from .cluster import cluster, kubernetes
 from .crds import crds
 from .finding import Finding, Level, table
 from .images import images
+from .injection import injection
 from .known import Known, known_of
 from .permissions import permissions
 from .plan import planned
@@ -110,6 +111,7 @@ class _Examination:
         yield from cluster(self._settings, target.label, reached)
         yield from kubernetes(self._settings, reached)
         yield from revisions(self._settings, ClusterApi(target.kubeconfig))
+        yield from injection(self._settings, ClusterApi(target.kubeconfig))
         if self._question.quick:
             yield from releases(api, self._question.stack, set(), self._known())
         else:

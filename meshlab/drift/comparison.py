@@ -2,11 +2,15 @@
 
 import base64
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
+
+from components.injection import hindrance
+from components.names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
 
 from ..recorder import SECRET
 from ..rendering.masking import VARIES
-from ..verify.access import Manifest
+from ..verify.access import Manifest, mapping
 from ..verify.objects import differences as declared_differences
 from .api import DRIFT_MANAGER
 from .fields import Manager, Path, item_name, joined, managers, named, place
@@ -44,6 +48,19 @@ def differences(live: Manifest, applied: Manifest, scaled: Collection[Scaled], *
     if not patch:
         result += [_hidden(live, one) for one in additions(live, applied) if not is_noise(live, one.path, scaled)]
     return result
+
+
+def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) -> Iterator[Difference]:
+    """The label that keeps the injector from a namespace of the mesh: of what others add, the one that undoes ours.
+
+    `leads_to` has the revision by the label that the stack's webhooks look for.
+    """
+    asked = str(mapping(wanted["metadata"].get("labels")).get(REVISION_LABEL, ""))
+    if live["kind"] == "Namespace" and asked in leads_to and hindrance(live, asked, leads_to) is not None:
+        value = live["metadata"]["labels"][NAMESPACE_INJECTION_LABEL]
+        shown = f"metadata.labels.{NAMESPACE_INJECTION_LABEL}"
+        pointer = f"/metadata/labels/{NAMESPACE_INJECTION_LABEL}"
+        yield _signed(Difference(shown, value, None, declared=False, pointer=pointer), _authors(live))
 
 
 def untouched(live: Manifest, manifest: Manifest) -> bool:
@@ -137,7 +154,7 @@ def _signed(one: Difference, authors: Mapping[str, Manager]) -> Difference:
     above = one.path
     while above and above not in authors:
         above = above[: max(above.rfind("."), above.rfind("["), 0)]
-    return Difference(one.path, one.live, one.wanted, _author(authors[above])) if above else one
+    return replace(one, by=_author(authors[above])) if above else one
 
 
 def _author(manager: Manager) -> str:

@@ -5,12 +5,15 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from components.names import REVISION_LABEL
+from components.revision_tags import TAG_LABEL
+
 from ..rendering.objects import KubernetesObject
-from ..verify.access import Manifest, RefusedError
+from ..verify.access import Manifest, RefusedError, mapping
 from ..verify.objects import differences as declared_differences
 from ..verify.objects import name_of
 from .api import WORKERS, Kind, Kinds, LiveCluster
-from .comparison import declared, differences, untouched
+from .comparison import declared, differences, hindrances, untouched
 from .copies import extras
 from .expected import Expected
 from .finding import Difference, Finding, What
@@ -19,6 +22,7 @@ from .records import Record, records_of, release_findings
 
 AUTOSCALERS = ("autoscaling/v2", "HorizontalPodAutoscaler")
 SECRETS = ("v1", "Secret")
+INJECTOR = "MutatingWebhookConfiguration"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
     live = cluster.everything(dict.fromkeys([*served.values(), *beside]))
     scaled = autoscaled(_of(live, kinds, AUTOSCALERS))
     records = records_of(_of(live, kinds, SECRETS))
+    leads_to = _leads_to(expected.objects)
     findings = list(release_findings(expected.releases, records))
     work: list[tuple[KubernetesObject, Kind, Manifest]] = []
     for key, wanted in by_kind.items():
@@ -53,14 +58,19 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
             else:
                 work.append((one, served[key], manifest))
     with ThreadPoolExecutor(WORKERS) as pool:
-        started = [pool.submit(_compared, cluster, one, kind, manifest, scaled) for one, kind, manifest in work]
+        started = [pool.submit(_compared, cluster, *each, scaled, leads_to) for each in work]
         findings += [found for future in started if (found := future.result()) is not None]
     findings += _extras(expected, by_kind, served, live)
     return Seen(tuple(sorted(findings, key=_order)), len(expected.objects), records)
 
 
 def _compared(
-    cluster: LiveCluster, one: KubernetesObject, kind: Kind, live: Manifest, scaled: Collection[Scaled]
+    cluster: LiveCluster,
+    one: KubernetesObject,
+    kind: Kind,
+    live: Manifest,
+    scaled: Collection[Scaled],
+    leads_to: Mapping[str, str],
 ) -> Finding | None:
     # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
     if one.kind == "CustomResourceDefinition" and untouched(live, one.manifest):
@@ -69,6 +79,8 @@ def _compared(
     try:
         applied = cluster.dry_run(kind.resource, one.manifest)
         found = differences(live, applied, scaled, patch=one.patch)
+        if one.patch:
+            found += hindrances(live, one.manifest, leads_to)
         finding = replace(finding, declared=declared(applied))
     except RefusedError as error:
         # A selector that nobody may change, so the object was made anew; or two items of a list that now collide.
@@ -78,6 +90,12 @@ def _compared(
         found = [Difference(line.partition(": ")[0], line.partition(", got ")[2], "as rendered") for line in told]
         finding = replace(finding, refused=True, note=f"cannot be applied over: {error.reason}")
     return replace(finding, differences=tuple(found)) if found else None
+
+
+def _leads_to(objects: Iterable[KubernetesObject]) -> dict[str, str]:
+    """The revision by what a namespace may ask for: the revisions and tags whose webhooks the stack has."""
+    labels = [mapping(one.manifest["metadata"].get("labels")) for one in objects if one.kind == INJECTOR]
+    return {one.get(TAG_LABEL) or one[REVISION_LABEL]: one[REVISION_LABEL] for one in labels if REVISION_LABEL in one}
 
 
 def _extras(

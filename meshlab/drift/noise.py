@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from components.names import ROLLED_ANNOTATION
+
 from ..verify.access import Manifest, mapping
 from .fields import Manager
 
@@ -49,6 +51,11 @@ RULES = (
         ("Deployment", "StatefulSet", "DaemonSet"),
         r"spec\.template\.metadata\.annotations\.kubectl\.kubernetes\.io/restartedAt",
         "a restart by `kubectl rollout restart` changes nothing that the stack says",
+    ),
+    Rule(
+        ("Deployment", "StatefulSet", "DaemonSet"),
+        rf"metadata\.annotations\.{re.escape(ROLLED_ANNOTATION)}",
+        "the program notes there what a restart was for",
     ),
     Rule(WEBHOOKS, r"webhooks\[[^]]*\]\.clientConfig\.caBundle", "istiod and certificate jobs write their certificate"),
     Rule(WEBHOOKS, r"webhooks\[[^]]*\]\.failurePolicy", "istiod and certificate jobs close a webhook once it answers"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.api_objects import Manifest, MissingError, Resource
-from components.rollout import RESTARTED
+from components.rollout_mark import RESTARTED
 
 STATUS = "sidecar.istio.io/status"
 
@@ -23,6 +23,7 @@ class Rolling:
     restarts: int = 0
     """How often it was told to roll."""
     rolling: bool = False
+    annotations: dict[str, str] = field(default_factory=dict[str, str])
     stuck: str = ""
     """What its Progressing condition says where it never comes up."""
 
@@ -32,7 +33,12 @@ class Rolling:
         ready = 0 if self.rolling else count
         conditions = [{"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": self.stuck}]
         return {
-            "metadata": {"name": self.name, "namespace": self.namespace, "generation": 1 + self.restarts},
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                "generation": 1 + self.restarts,
+                "annotations": dict(self.annotations),
+            },
             "spec": {"replicas": count, "template": {"metadata": {}, "spec": {}, **self.template}},
             "status": {
                 "observedGeneration": 1 + self.restarts,
@@ -72,6 +78,8 @@ class RollingCluster:
     def __init__(self, labels: Mapping[str, str], injects: Mapping[str, str], *deployments: Rolling) -> None:
         """`injects`: revision by label, as the webhooks have it."""
         self.labels, self.injects, self.deployments = dict(labels), dict(injects), list(deployments)
+        self.more_labels: dict[str, dict[str, str]] = {}
+        """Labels by namespace, beside the revision's."""
         self.bare: list[dict[str, Any]] = []
         self.most_at_once = 0
         self.order: list[str] = []
@@ -83,7 +91,10 @@ class RollingCluster:
         self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
     ) -> Sequence[Manifest]:
         if resource.kind == "Namespace":
-            return [{"metadata": {"name": name, "labels": {"istio.io/rev": one}}} for name, one in self.labels.items()]
+            return [
+                {"metadata": {"name": name, "labels": {**({"istio.io/rev": one} if one else {}), **self._more(name)}}}
+                for name, one in self.labels.items()
+            ]
         here = [one for one in self.deployments if namespace in ("", one.namespace)]
         if resource.kind == "Pod":
             bare = [one for one in self.bare if namespace in ("", one["metadata"]["namespace"])]
@@ -95,6 +106,9 @@ class RollingCluster:
     ) -> Manifest:
         assert RESTARTED in patch["spec"]["template"]["metadata"]["annotations"]
         one = self._named(namespace, name)
+        template = one.template.setdefault("metadata", {}).setdefault("annotations", {})
+        template.update(patch["spec"]["template"]["metadata"]["annotations"])
+        one.annotations.update(patch["metadata"]["annotations"])
         one.restarts, one.rolling = one.restarts + 1, True
         self.order.append(f"{namespace}/{name}")
         self.most_at_once = max(self.most_at_once, sum(each.rolling for each in self.deployments))
@@ -107,6 +121,9 @@ class RollingCluster:
                 one.revisions = [self.injects.get(self.labels[one.namespace], "")] * len(one.revisions)
                 one.rolling = False
                 return
+
+    def _more(self, namespace: str) -> dict[str, str]:
+        return self.more_labels.get(namespace, {})
 
     def _named(self, namespace: str, name: str) -> Rolling:
         for one in self.deployments:

@@ -14,6 +14,7 @@ from meshlab.canary.plan import roll_plan
 from meshlab.canary.status import look
 from meshlab.cli import main
 from meshlab.doctor.finding import Level
+from meshlab.doctor.injection import injection
 from meshlab.doctor.revisions import revisions
 from meshlab.lab import LabError, overlaid, settings_of
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
@@ -125,6 +126,24 @@ def test_a_revision_goes_only_without_proxies() -> None:
         refuse_stranding(here, settings(NEW))
     here.deployments.clear()
     refuse_stranding(here, settings(NEW))
+
+
+@pytest.mark.parametrize(("at_once", "level"), [(3, Level.PROBLEM), (None, Level.WARNING)])
+def test_a_label_that_keeps_the_injector_away_is_told_before(at_once: int | None, level: Level) -> None:
+    here = MeshCluster({"default": "stable"}, {"stable": NEW}, Rolling("default", "web", [OLD]))
+    stack = settings(OLD, NEW, at_once=at_once)
+    assert list(injection(stack, here)) == []
+    here.more_labels = {"default": {"istio-injection": "disabled"}}
+    (one,) = injection(stack, here)
+    told = (
+        "namespace default: label istio-injection=disabled goes before istio.io/rev=stable: its pods get no sidecar "
+        "of this stack, expected revision 1-30"
+    )
+    assert (one.level, one.text) == (level, told)
+    assert one.fix.startswith("kubectl label namespace default istio-injection-;")
+    (line, *rest) = roll_plan(here, stack)
+    assert line == f"{told}; not where they belong, and not rolled: default/web ({one.fix})"
+    assert rest == (["no workload of the mesh would roll"] if at_once else [])
 
 
 def test_what_a_removed_stack_leaves_in_the_pods_of_others_is_told() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshlab.drift.api import DRIFT_MANAGER
-from meshlab.drift.comparison import comparable, differences, untouched
+from meshlab.drift.comparison import comparable, differences, hindrances, untouched
 from meshlab.drift.copies import extras
 from meshlab.drift.fields import disowned, managers
 from meshlab.drift.finding import Difference, Finding, What, short
@@ -102,6 +102,26 @@ def test_of_a_patched_object_only_the_patch_is_the_stacks() -> None:
     live = deployment(manager("kubectl-label", LABELS))
     assert found(live, live, patch=True) == {}
     assert found(live, live) != {}
+
+
+@pytest.mark.parametrize(("said", "default"), [("disabled", "1-30"), ("enabled", "1-17")])
+def test_a_label_that_undoes_a_patched_namespaces_is_a_difference(said: str, default: str) -> None:
+    revision, leads_to = {"istio.io/rev": "stable"}, {"stable": "1-30", "1-30": "1-30", "1-17": "1-17"}
+    wanted = {"kind": "Namespace", "metadata": {"name": "shop", "labels": revision}}
+    added = manager("kubectl-label", {"f:metadata": {"f:labels": {"f:istio-injection": {}}}})
+    metadata = {"name": "shop", "labels": {**revision, "istio-injection": said}, "managedFields": [added]}
+    live = {"kind": "Namespace", "metadata": metadata}
+    (one,) = hindrances(live, wanted, {**leads_to, "default": default})
+    assert one.line == (
+        f"metadata.labels.istio-injection: {said}, expected nothing (by kubectl-label at 2026-01-01T00:00:00Z)"
+    )
+    assert (one.declared, one.pointer) == (False, "/metadata/labels/istio-injection")
+
+
+def test_a_label_that_leads_to_the_same_revision_is_no_difference() -> None:
+    wanted = {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"istio.io/rev": "stable"}}}
+    live = {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}}
+    assert list(hindrances(live, wanted, {"stable": "1-30", "default": "1-30"})) == []
 
 
 def test_an_object_that_is_going_is_a_difference() -> None:

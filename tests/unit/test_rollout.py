@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.api_objects import Manifest
-from components.mesh_workloads import ROLLOUT, behind, stranded
+from components.mesh_workloads import ROLLOUT, behind, kept, stranded
 from components.rollout import Plan, RolloutError, follow, roll
 from components.rollout_provider import Rollout, RolloutProvider
 from components.sidecars import injected_by, proxy_version
@@ -163,14 +163,93 @@ def test_a_workload_that_takes_too_long_says_how_long_it_had() -> None:
 def test_a_workload_that_another_webhook_injects_is_told() -> None:
     here = cluster(Rolling("a", "app", [OLD]))
     here.injects = {"stable": "elsewhere"}
-    with pytest.raises(RolloutError, match=r"a/app: rolled, and not with revision 1-30 \(found: elsewhere\)"):
+    expected = r"a/app: rolled, and not with revision 1-30 of label istio.io/rev=stable \(found: elsewhere\)"
+    with pytest.raises(RolloutError, match=expected):
         roll(here, plan(), here.tick)
+
+
+@pytest.mark.parametrize("instead", ["", "elsewhere"])
+def test_what_a_roll_did_not_bring_is_told_again_and_not_rolled_again(instead: str) -> None:
+    app = Rolling("a", "app", [""])
+    here = cluster(app)
+    here.injects = {"stable": instead}
+    for _ in range(3):
+        with pytest.raises(RolloutError, match=rf"a/app: rolled, .*found: {instead or 'no sidecar'}"):
+            roll(here, plan(), here.tick)
+    assert app.restarts == 1
+
+
+def test_a_changed_template_or_another_revision_makes_another_roll_worth_it() -> None:
+    app = Rolling("a", "app", [""])
+    here = cluster(app)
+    here.injects = {}
+    with pytest.raises(RolloutError):
+        roll(here, plan(), here.tick)
+    app.template["metadata"]["labels"] = {"mended": "true"}
+    with pytest.raises(RolloutError):
+        roll(here, plan(), here.tick)
+    assert app.restarts == 2
+    here.injects = {"stable": OLD}
+    assert roll(here, plan(leads_to={"stable": OLD}), here.tick).count == 1
+    assert (app.restarts, app.revisions) == (3, [OLD])
+
+
+@pytest.mark.parametrize("said", ["enabled", "disabled"])
+def test_a_label_that_goes_before_the_revisions_is_told_and_nothing_is_rolled(said: str) -> None:
+    app, elsewhere = Rolling("a", "app", [""]), Rolling("b", "app", [""])
+    here = cluster(app, elsewhere)
+    here.more_labels = {"a": {"istio-injection": said}}
+    for _ in range(2):
+        with pytest.raises(RolloutError) as refused:
+            roll(here, Plan(MOVED, 2, 60, {"a": "stable", "b": "stable"}), here.tick)
+        assert str(refused.value) == (
+            "a/app: not rolled, since that would not bring revision 1-30: namespace a: label istio-injection="
+            f"{said} goes before istio.io/rev=stable: its pods get no sidecar of this stack, expected revision 1-30 "
+            "(kubectl label namespace a istio-injection-; or take the namespace out of mesh.namespaces)"
+        )
+    assert (app.restarts, elsewhere.restarts, elsewhere.revisions) == (0, 1, [NEW])
+    here.more_labels = {}
+    assert roll(here, plan(), here.tick).count == 1
+
+
+def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
+    asks: dict[str, Any] = {"metadata": {"labels": {"sidecar.istio.io/inject": "true"}}}
+    names: dict[str, Any] = {"metadata": {"labels": {"istio.io/rev": "stable"}}}
+    here = RollingCluster(
+        {"plain": "", "legacy": ""},
+        {},
+        Rolling("legacy", "app", [OLD]),
+        Rolling("plain", "asks", [OLD], asks),
+        Rolling("plain", "names", [OLD], names),
+        Rolling("plain", "outside", [OLD]),
+    )
+    here.more_labels = {"legacy": {"istio-injection": "enabled"}}
+    found = behind(here, {**MOVED, "default": NEW})
+    assert [(str(one), one.label) for one in found] == [
+        ("legacy/app", "default"),
+        ("plain/asks", "default"),
+        ("plain/names", "stable"),
+    ]
+
+
+def test_a_hindrance_is_none_where_the_default_revision_is_the_same() -> None:
+    here = cluster(Rolling("a", "app", [""]))
+    here.more_labels = {"a": {"istio-injection": "enabled"}}
+    assert kept(here, {**MOVED, "default": NEW}, {"a": "stable"}) == []
+    (other,) = kept(here, {**MOVED, "default": OLD}, {"a": "stable"})
+    assert (other.hindrance.instead, other.workloads) == (OLD, ("a/app",))
 
 
 def test_a_revision_does_not_go_while_proxies_use_it() -> None:
     here = cluster(*many("a", 1, NEW), outside="none")
     here.bare = [pod("outside", f"job-{index}", OLD) for index in range(7)]
-    both: dict[str, Any] = {"leadsTo": MOVED, "installed": [OLD, NEW], "atOnce": 2.0, "timeoutSeconds": 60.0}
+    both: dict[str, Any] = {
+        "leadsTo": MOVED,
+        "installed": [OLD, NEW],
+        "atOnce": 2.0,
+        "timeoutSeconds": 60.0,
+        "namespaces": {},
+    }
     assert follow(here, {}, both).count == 0
     one = {**both, "leadsTo": {NEW: NEW, "stable": NEW}, "installed": [NEW]}
     with pytest.raises(RolloutError) as refused:

@@ -1,0 +1,16 @@
+"""Whether a label keeps namespaces of the mesh from the sidecars that the stack has for them."""
+
+from collections.abc import Iterator
+
+from components.mesh_workloads import Cluster
+from components.settings import Settings
+
+from ..canary.plan import kept_away
+from .finding import Finding, Level
+
+
+def injection(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
+    """One finding for each such namespace: a problem where `up` rolls workloads, and would say that it cannot."""
+    level = Level.WARNING if settings.mesh.roll_at_once is None else Level.PROBLEM
+    for one in kept_away(cluster, settings):
+        yield Finding("injection", level, str(one.hindrance), one.hindrance.fix)
