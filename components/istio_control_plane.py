@@ -115,7 +115,7 @@ class IstioControlPlane(pulumi.ComponentResource):
             release_name=names.istiod,
             namespace=ISTIO_NAMESPACE,
             chart=self._args["charts"].ref("istiod", settings.version),
-            values=merged(istiod_values(revision, settings, self._args["cluster"].images), settings.values),
+            values=merged(istiod_values(revision, settings, self._args["cluster"]), settings.values),
             timeout_seconds=self._args["settings"].timeout_seconds,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.base]),
         )
@@ -124,7 +124,7 @@ class IstioControlPlane(pulumi.ComponentResource):
         """A tag leads to a revision once that answers: to move it earlier would leave its namespaces without pods."""
         return create(
             f"{self._name}-tag-{tag}",
-            revision_tag(tag, revision),
+            self._args["cluster"].webhook_marks.on(revision_tag(tag, revision)),
             pulumi.ResourceOptions(parent=self, depends_on=[self.revisions[revision]]),
         )
 

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from .images import Images
 from .names import REVISION_LABEL
-from .settings import RevisionSettings
+from .settings import ClusterSettings, RevisionSettings
 
 HUB = "docker.io/istio"
 """Where the images of every version of Istio are. The charts' own default, up to 1.30, is switched off in 2026."""
 
 
-def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> dict[str, Any]:
+def istiod_values(revision: str, settings: RevisionSettings, cluster: ClusterSettings) -> dict[str, Any]:
     """What the lab wants of its control plane, and what the settings say of its size."""
     pilot: dict[str, Any] = {
         # The chart scales istiod by a HorizontalPodAutoscaler, whose minimum is what decides.
@@ -23,7 +22,7 @@ def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> 
         pilot["resources"] = settings.resources.values
     if settings.replicas > 1:
         pilot["affinity"] = _apart(revision)
-    return {
+    values: dict[str, Any] = {
         "revision": revision,
         "pilot": pilot,
         "meshConfig": {
@@ -31,8 +30,12 @@ def istiod_values(revision: str, settings: RevisionSettings, images: Images) -> 
             "defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}},
         },
         # Sidecars as well: the injector takes their image from here.
-        "global": {"hub": images.of(HUB)},
+        "global": {"hub": cluster.images.of(HUB)},
     }
+    if cluster.webhook_annotations:
+        # Charts of old Istios know no such value; nothing of the kind is there for labels, nor for the validator.
+        values["sidecarInjectorWebhookAnnotations"] = dict(cluster.webhook_annotations)
+    return values
 
 
 def _apart(revision: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .settings import ClusterSettings, MonitoringSettings
 from .stack_parts import is_on
 from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, final_values, grafana_is_open
 from .webhook_certificate import Certificate, self_signed
+from .webhook_marks import WebhookMarks
 
 
 class KubePrometheusStackArgs(TypedDict):
@@ -98,7 +99,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
                 parent=self, depends_on=[self.crds, admin, *self._certificate_secret(name, served)]
             ),
         )
-        self._webhooks(name, served)
+        self._webhooks(name, served, args["cluster"].webhook_marks)
         self.grafana_password = pulumi.Output.secret(password.result)
         self.register_outputs({"prometheus_url": self.names.prometheus_url, "grafana_url": self.names.grafana_url})
 
@@ -119,8 +120,8 @@ class KubePrometheusStack(pulumi.ComponentResource):
         # A stack of before has one that the chart's Job made, and that nobody would create a second time.
         return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts, patch=True)]
 
-    def _webhooks(self, name: str, served: pulumi.Output[Certificate] | None) -> None:
+    def _webhooks(self, name: str, served: pulumi.Output[Certificate] | None, marks: WebhookMarks) -> None:
         """After the release, which has the operator running."""
         for manifest in webhooks(self.names, served) if served else []:
             opts = pulumi.ResourceOptions(parent=self, depends_on=[self.stack])
-            create(f"{name}-admission-{str(manifest['kind']).lower()}", manifest, opts)
+            create(f"{name}-admission-{str(manifest['kind']).lower()}", marks.on(manifest), opts)

@@ -35,7 +35,7 @@ class MeshRollout(pulumi.ComponentResource):
         default = istio.revisions[istio.default_revision]
         create(
             f"{name}-default-validator",
-            self._validator(),
+            args["cluster"].webhook_marks.on(self._validator()),
             pulumi.ResourceOptions(parent=self, depends_on=[istio.base, default, *workloads]),
         )
         create(

@@ -18,6 +18,7 @@ from .settings_rules import broken_rules
 from .settings_secrets import HIDDEN, secrets_in
 from .sizes import Resources, Storage
 from .versions import OPERATOR_CRDS, parse_version
+from .webhook_marks import WebhookMarks
 
 Version = Annotated[str, AfterValidator(check.exact_version)]
 Namespace = Annotated[str, AfterValidator(check.dns_label)]
@@ -44,8 +45,18 @@ class ClusterSettings(Section):
     """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
     image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
     """`sha256:...` by image of the program's own manifests, as it stands there; what is listed is pulled by digest."""
+    webhook_labels: dict[str, str] = Field(default_factory=dict[str, str])
+    """Labels of the program's webhook configurations, beside their own."""
+    webhook_annotations: dict[str, str] = Field(default_factory=dict[str, str])
+    """The same for annotations, and where its chart has a value for them, of istiod's injector: for example
+    `admissions.enforcer/disabled: "true"`, which keeps AKS from writing into them."""
     protect_namespaces: bool = False
     """Whether `destroy` refuses to delete the program's namespaces until somebody unprotects them."""
+
+    @property
+    def webhook_marks(self) -> WebhookMarks:
+        """Labels and annotations of webhook configurations, in the form that components use."""
+        return WebhookMarks(self.webhook_labels, self.webhook_annotations)
 
     @property
     def images(self) -> Images:

@@ -16,6 +16,7 @@ from .api import DRIFT_MANAGER
 from .fields import Manager, Path, item_name, joined, managers, named, place
 from .finding import Difference
 from .noise import Scaled, is_foreign, is_noise
+from .platforms import without_terms
 
 
 def comparable(manifest: Manifest) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def differences(live: Manifest, applied: Manifest, scaled: Collection[Scaled], *
 
     Of a `patch`, only what it says is the stack's: what others add to the object is theirs.
     """
+    live = without_terms(live, applied)
     found = [one for one in changes(live, applied) if not is_noise(live, one.path, scaled)]
     authors = _authors(live)
     result = [_hidden(live, _signed(one, authors)) for one in found]

@@ -9,6 +9,7 @@ from components.names import ROLLED_ANNOTATION
 
 from ..verify.access import Manifest, mapping
 from .fields import Manager
+from .platforms import MANAGERS, WEBHOOKS
 
 Scaled = tuple[str, str, str]
 """Kind, namespace and name of an object whose replicas an autoscaler sets."""
@@ -26,8 +27,6 @@ class Rule:
     when: Callable[[Manifest, Collection[Scaled]], bool] = lambda live, scaled: True
     """Which objects of those kinds, by the object as it is and by what autoscalers scale."""
 
-
-WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 RULES = (
     Rule(("*",), r"status", "controllers report there"),
@@ -92,6 +91,7 @@ RULES = (
 CONTROLLERS = (
     *("kube-*", "kubelet", "cloud-*", "*-controller", "*-controller-manager", "k3s", "kwok", "kwok-controller"),
     *("pilot-discovery", "kube-webhook-certgen", "operator", "PrometheusOperator", "prometheus-operator"),
+    *MANAGERS,
 )
 """Managers that write fields because that is their task."""
 OWNERS = ("helm", "pulumi-kubernetes*", "pulumi-resource-kubernetes")

@@ -14,6 +14,7 @@ from meshlab.drift.fields import disowned, managers
 from meshlab.drift.finding import Difference, Finding, What, short
 from meshlab.drift.mending import _order  # type: ignore[reportPrivateUsage]
 from meshlab.drift.noise import RULES, autoscaled, is_noise
+from meshlab.drift.platforms import PLATFORMS
 from meshlab.drift.records import records_of, release_findings
 from meshlab.recorder import ROOT
 from meshlab.rendering.objects import KubernetesObject
@@ -122,6 +123,44 @@ def test_a_label_that_leads_to_the_same_revision_is_no_difference() -> None:
     wanted = {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"istio.io/rev": "stable"}}}
     live = {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}}
     assert list(hindrances(live, wanted, {"stable": "1-30", "default": "1-30"})) == []
+
+
+AKS: list[dict[str, Any]] = [dict(term) for term in PLATFORMS[0].terms]
+OWN = {"key": "istio.io/rev", "operator": "In", "values": ["stable"]}
+
+
+def webhook(*terms: dict[str, Any], by: str = "admissionsenforcer") -> dict[str, Any]:
+    field = {"f:webhooks": {'k:{"name":"a.example"}': {"f:namespaceSelector": {}}}}
+    one: dict[str, Any] = {"name": "a.example", "namespaceSelector": {"matchExpressions": list(terms)} if terms else {}}
+    metadata = {"name": "tag", "managedFields": [manager(by, field)]}
+    return {"kind": "MutatingWebhookConfiguration", "metadata": metadata, "webhooks": [one]}
+
+
+@pytest.mark.parametrize("own", [[OWN], []], ids=["with terms of ours", "without any"])
+def test_terms_that_a_platform_adds_to_every_webhook_are_no_difference(own: list[dict[str, Any]]) -> None:
+    assert found(webhook(*own, *AKS), webhook(*own)) == {}
+    assert found(webhook(*AKS, *own), webhook(*own)) == {}
+
+
+def test_another_term_beside_a_platforms_is_the_difference() -> None:
+    by_hand = {"key": "by-hand", "operator": "Exists"}
+    path = "webhooks[name=a.example].namespaceSelector.matchExpressions"
+    live = webhook(OWN, *AKS, by_hand, by="kubectl-edit")
+    assert found(live, webhook(OWN, by=DRIFT_MANAGER)) == {path: ([by_hand], [])}
+    assert found(webhook(*AKS), webhook(OWN))
+
+
+def test_a_term_of_a_platform_that_the_stack_has_itself_must_be_there() -> None:
+    assert found(webhook(OWN), webhook(OWN, AKS[0]))
+    assert found(webhook(OWN, AKS[0]), webhook(OWN, AKS[0])) == {}
+
+
+def test_every_platforms_terms_are_in_the_documentation_with_a_source() -> None:
+    text = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
+    for platform in PLATFORMS:
+        assert platform.sources
+        for said in (platform.manager, *(term["key"] for term in platform.terms), *platform.sources):
+            assert said in text
 
 
 def test_an_object_that_is_going_is_a_difference() -> None:
