@@ -5,24 +5,30 @@ A test holds this to the webhooks of the real charts before a real API server, w
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .api_objects import Manifest, mapping
+from .injection_policy import USUAL, Policy
 from .names import INJECTION_LABEL, NAMESPACE_INJECTION_LABEL, REVISION_LABEL
 
+NO_POLICIES: Mapping[str, Policy] = MappingProxyType({})
 DEFAULT = "default"
 """The tag that also serves what asks for injection and names no revision, as an Istio without a revision does."""
 NEVER_MESHED = frozenset({"kube-node-lease", "kube-public", "kube-system", "local-path-storage"})
 """Namespaces in which no injector does anything."""
 
 
-def injected_by_rule(namespace: Manifest, pod: Manifest, leads_to: Mapping[str, str]) -> str:
+def injected_by_rule(
+    namespace: Manifest, pod: Manifest, leads_to: Mapping[str, str], policies: Mapping[str, Policy] = NO_POLICIES
+) -> str:
     """The revision that puts a sidecar into a new pod; empty where none does.
 
     `pod` is a pod or the template of one, `leads_to` has the revision by each name that a webhook serves: revisions and
-    tags.
+    tags. `policies` has what revisions do with pods that say nothing, where it is not the usual.
     """
     name = followed(namespace, pod)
-    return leads_to.get(name, "") if name and _wants_sidecar(namespace, pod) else ""
+    revision = leads_to.get(name, "") if name else ""
+    return revision if _wants_sidecar(namespace, pod, policies.get(revision, USUAL)) else ""
 
 
 def followed(namespace: Manifest, pod: Manifest) -> str:
@@ -38,13 +44,15 @@ def followed(namespace: Manifest, pod: Manifest) -> str:
     return DEFAULT if of_pod.get(INJECTION_LABEL) == "true" else ""
 
 
-def _wants_sidecar(namespace: Manifest, pod: Manifest) -> bool:
+def _wants_sidecar(namespace: Manifest, pod: Manifest, policy: Policy) -> bool:
     """Whether an injector that is asked puts one in. The label goes before the annotation, whatever it says."""
-    said = _labels(pod).get(INJECTION_LABEL)
+    if namespace["metadata"]["name"] in NEVER_MESHED or mapping(pod.get("spec")).get("hostNetwork"):
+        return False
+    labels = _labels(pod)
+    said = labels.get(INJECTION_LABEL)
     if said is None:
         said = mapping(mapping(pod.get("metadata")).get("annotations")).get(INJECTION_LABEL)
-    allowed = namespace["metadata"]["name"] not in NEVER_MESHED
-    return said != "false" and allowed and not mapping(pod.get("spec")).get("hostNetwork")
+    return said == "true" if said in ("true", "false") else policy.injects(labels)
 
 
 @dataclass(frozen=True)

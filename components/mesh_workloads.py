@@ -7,7 +7,8 @@ from typing import Protocol
 
 from .api_objects import Manifest, Resource, entries, mapping
 from .injection import Hindrance, followed, hindrance, injected_by_rule
-from .names import REVISION_LABEL
+from .injection_policy import CHART_LABELS, CONFIG_MAPS, policies
+from .names import ISTIO_NAMESPACE, REVISION_LABEL
 from .sidecars import injected_by
 from .workload_status import restartable
 
@@ -132,12 +133,13 @@ def _hindrances(
 
 
 def _behind(cluster: Cluster, namespaces: Mapping[str, Manifest], leads_to: Mapping[str, str]) -> Iterator[Workload]:
+    rules = policies(cluster.list(CONFIG_MAPS, ISTIO_NAMESPACE, CHART_LABELS))
     meshed: dict[str, list[tuple[Resource, Manifest, str]]] = {}
     for resource in KINDS:
         for one in cluster.list(resource):
             name = str(one["metadata"]["namespace"])
             template = mapping(one["spec"]["template"])
-            if name not in namespaces or not injected_by_rule(namespaces[name], template, leads_to):
+            if name not in namespaces or not injected_by_rule(namespaces[name], template, leads_to, rules):
                 continue
             if restartable(one):
                 meshed.setdefault(name, []).append((resource, one, followed(namespaces[name], template)))

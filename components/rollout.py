@@ -166,8 +166,8 @@ def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_aw
     lines += [
         f"{one}: rolled, and not with revision {one.wanted} of label {REVISION_LABEL}={one.label} (found: "
         f"{', '.join(revision or 'no sidecar' for revision in one.found)}); it is not rolled again: look for what "
-        f"keeps the injector away or comes before it (kubectl get mutatingwebhookconfigurations; the injector's "
-        f"neverInjectSelector), then kubectl rollout restart {one.resource.plural}/{one.name} -n {one.namespace}"
+        f"keeps the injector away or comes before it (kubectl get mutatingwebhookconfigurations), then "
+        f"kubectl rollout restart {one.resource.plural}/{one.name} -n {one.namespace}"
         for one in wrong[:SHOWN]
     ]
     if len(wrong) > SHOWN:

@@ -12,7 +12,9 @@ import pytest
 import yaml
 from kubernetes import client, config
 
-from components.injection import NEVER_MESHED, injected_by_rule
+from components.cluster_api import ClusterApi
+from components.injection import NEVER_MESHED, NO_POLICIES, injected_by_rule
+from components.injection_policy import CHART_LABELS, CONFIG_MAPS, Policy, policies
 from components.revision_tags import revision_tag
 from components.sidecars import injected_by
 from meshlab import process, toolchain
@@ -69,22 +71,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-def helm(cluster: Cluster, chart: Path, release: str, values: str) -> None:
-    process.run(
-        [
-            toolchain.ensure(["helm"])["helm"],
-            "install",
-            release,
-            chart,
-            "-n",
-            "istio-system",
-            "--set",
-            values,
-            "--wait",
-        ],
-        timeout=300,
-        env={"KUBECONFIG": str(cluster.kubeconfig)},
-    )
+def helm(cluster: Cluster, chart: Path, release: str, value: str, values: Mapping[str, Any] | None = None) -> None:
+    command = ["upgrade", "--install", release, chart, "-n", "istio-system", "--wait", "--set", value]
+    for key, content in (values or {}).items():
+        command += ["--set-json", f"{key}={json.dumps(content)}"]
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    process.run([toolchain.ensure(["helm"])["helm"], *command], timeout=300, env=env)
 
 
 def namespace(index: int) -> dict[str, Any]:
@@ -112,12 +104,17 @@ class Server:
         return injected_by(json.loads(answer.data))
 
 
-def disagreements(server: Server, leads_to: Mapping[str, str], asked: list[tuple[dict[str, Any], dict[str, Any]]]):
+def disagreements(
+    server: Server,
+    leads_to: Mapping[str, str],
+    asked: list[tuple[dict[str, Any], dict[str, Any]]],
+    rules: Mapping[str, Policy] = NO_POLICIES,
+) -> list[tuple[object, ...]]:
     """Each namespace and pod of which the rule says something else than the cluster does, and what both say."""
 
     def compare(one: tuple[dict[str, Any], dict[str, Any]]) -> tuple[object, ...] | None:
         space, each = one
-        seen, said = server.injects(space["metadata"]["name"], each), injected_by_rule(space, each, leads_to)
+        seen, said = server.injects(space["metadata"]["name"], each), injected_by_rule(space, each, leads_to, rules)
         return None if seen == said else (space["metadata"], each["metadata"], f"seen {seen!r}, said {said!r}")
 
     with ThreadPoolExecutor(8) as pool:
@@ -184,6 +181,40 @@ def test_namespaces_of_kubernetes_itself_get_no_sidecar(cluster: Cluster) -> Non
         space = {"metadata": {"name": name, "labels": labels}}
         assert disagreements(server, REVISIONS, [(space, pod({}, {}))]) == []
         assert injected_by_rule(space, pod({}, {}), REVISIONS) == ""
+
+
+def test_the_injectors_own_selectors_and_policy_are_part_of_the_rule(cluster: Cluster) -> None:
+    expressions = [{"key": "job-name", "operator": "Exists"}, {"key": "kind", "operator": "NotIn", "values": ["app"]}]
+    injector = {
+        "neverInjectSelector": [{"matchLabels": {"never": "yes"}}, {"matchExpressions": expressions}, {}],
+        "alwaysInjectSelector": [{"matchExpressions": [{"key": "always", "operator": "In", "values": ["yes", "y"]}]}],
+    }
+    for revision, policy in ((OLD, "disabled"), (NEW, "enabled")):
+        values = {"global": {"proxy": {"autoInject": policy}}, "sidecarInjectorWebhook": injector}
+        chart = chart_folder("dev", STACK) / f"istiod-{VERSIONS[revision]}.tgz"
+        helm(cluster, chart, f"istiod-{revision}", f"revision={revision}", values)
+    server = Server(cluster)
+    eventually(lambda: server.injects(asks(OLD), pod({}, {})) == "", "an injector has read that it is disabled")
+    eventually(lambda: server.injects(asks(NEW), pod({"never": "yes"}, {})) == "", "the other has read its selectors")
+    api = ClusterApi(cluster.kubeconfig)
+    rules = policies(api.list(CONFIG_MAPS, "istio-system", CHART_LABELS))
+    assert {revision: rule.enabled for revision, rule in rules.items()} == {OLD: False, NEW: True}
+    choices = itertools.product(
+        *([ABSENT, value, "other"] for value in ("yes", "y", "job", "app")), [ABSENT, "true", "false", "other"]
+    )
+    keys = ("never", "always", "job-name", "kind", "sidecar.istio.io/inject")
+    labels = [
+        {key: value for key, value in zip(keys, chosen, strict=True) if value is not ABSENT} for chosen in choices
+    ]
+    spaces = [namespace(NAMESPACES.index({"istio.io/rev": revision})) for revision in VERSIONS]
+    asked = [(space, pod(each, {})) for space in spaces for each in labels]
+    assert disagreements(server, REVISIONS, asked, rules) == []
+    print(f"{len(asked)} combinations")
+
+
+def asks(label: str) -> str:
+    """The namespace that asks for a revision or tag and says nothing else."""
+    return f"ns-{NAMESPACES.index({'istio.io/rev': label})}"
 
 
 @pytest.mark.parametrize("version", VERSIONS.values())

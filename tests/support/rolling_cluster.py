@@ -78,6 +78,8 @@ class RollingCluster:
     def __init__(self, labels: Mapping[str, str], injects: Mapping[str, str], *deployments: Rolling) -> None:
         """`injects`: revision by label, as the webhooks have it."""
         self.labels, self.injects, self.deployments = dict(labels), dict(injects), list(deployments)
+        self.config_maps: list[Manifest] = []
+        """Those of the control plane."""
         self.more_labels: dict[str, dict[str, str]] = {}
         """Labels by namespace, beside the revision's."""
         self.bare: list[dict[str, Any]] = []
@@ -90,6 +92,8 @@ class RollingCluster:
     def list(
         self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
     ) -> Sequence[Manifest]:
+        if resource.kind == "ConfigMap":
+            return self.config_maps
         if resource.kind == "Namespace":
             return [
                 {"metadata": {"name": name, "labels": {**({"istio.io/rev": one} if one else {}), **self._more(name)}}}

@@ -1,5 +1,6 @@
 """Rolling the workloads of meshed namespaces: which, in what order, how many at a time, and what stops it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -210,6 +211,24 @@ def test_a_label_that_goes_before_the_revisions_is_told_and_nothing_is_rolled(sa
     assert (app.restarts, elsewhere.restarts, elsewhere.revisions) == (0, 1, [NEW])
     here.more_labels = {}
     assert roll(here, plan(), here.tick).count == 1
+
+
+def test_what_the_injectors_own_settings_keep_out_is_left_alone() -> None:
+    here = cluster(
+        Rolling("a", "job", [""], {"metadata": {"labels": {"kind": "job"}}}),
+        Rolling("a", "asks", [""], {"metadata": {"labels": {"sidecar.istio.io/inject": "true"}}}),
+        Rolling("a", "plain", [""]),
+    )
+    never = {"neverInjectSelector": [{"matchLabels": {"kind": "job"}}]}
+
+    def left(config: dict[str, Any]) -> list[str]:
+        metadata = {"name": f"istio-sidecar-injector-{NEW}", "labels": {"istio.io/rev": NEW}}
+        here.config_maps = [{"metadata": metadata, "data": {"config": json.dumps(config)}}]
+        return [one.name for one in behind(here, MOVED)]
+
+    assert left({"policy": "enabled", **never}) == ["asks", "plain"]
+    assert left({"policy": "disabled", **never}) == ["asks"]
+    assert left({"policy": "disabled", "alwaysInjectSelector": never["neverInjectSelector"]}) == ["asks", "job"]
 
 
 def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
