@@ -29,7 +29,9 @@ OLD, NEW = "1-17", "1-30"
 VERSIONS = {OLD: "1.17.6", NEW: "1.30.3"}
 TAGS = {"stable": NEW, "default": OLD}
 REVISIONS = {revision: revision for revision in VERSIONS}
-STACK = {"istio": {"revisions": {name: {"version": version} for name, version in VERSIONS.items()}}}
+STACK = {
+    "istio": {"revisions": {name: {"version": one} for name, one in VERSIONS.items()}, "defaultRevision": OLD},
+}
 
 ABSENT = None
 Labels = dict[str, str]

@@ -49,6 +49,20 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "(set with: pulumi config set --path 'meshlab:istio.revisions[\"1-17\"].version' VALUE)",
     ),
     (
+        "revision of a name that Istio has for the default one",
+        {"istio": {"revisions": {"default": {"version": "1.17.6"}}}, "mesh": {}},
+        "meshlab:istio.revisions.default: expected a revision of another name (`default` is a tag's: "
+        'istio.tags.default may lead to it), got "default" '
+        "(set with: pulumi config set --path 'meshlab:istio.revisions.default' VALUE)",
+    ),
+    (
+        "namespace that no injector touches",
+        {"mesh": {"namespaces": {"local-path-storage": "1-17"}}},
+        "meshlab:mesh.namespaces.local-path-storage: expected no revision for namespace local-path-storage (Istio "
+        'never injects there), got "1-17" '
+        "(set with: pulumi config set --path 'meshlab:mesh.namespaces[\"local-path-storage\"]' VALUE)",
+    ),
+    (
         "section that is no mapping",
         {"kiali": "2.29.0"},
         "meshlab:kiali: expected a mapping, got \"2.29.0\" (set with: pulumi config set --path 'meshlab:kiali' VALUE)",
