@@ -12,12 +12,11 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from components.charts import package_name
 from components.versions import OPERATOR_CRDS, parse_version
 
 from . import toolchain
+from .goyaml.text import document, to_yaml
 from .process import CommandMissingError, ProcessError, run
 
 STAND_INS = ("kube-prometheus-stack", "prometheus-operator-crds", "kiali-operator")
@@ -112,9 +111,9 @@ def _stage_istio(staged: Path, name: str, version: str) -> tuple[str, str]:
         # A release's build fills these two in; the source has a test registry and `latest`.
         hub = "registry.istio.io/release" if parse_version(version) >= (1, 30, 0) else "docker.io/istio"
         values_file = staged / "values.yaml"
-        values = cast(dict[str, Any], yaml.safe_load(values_file.read_text(encoding="utf-8")))
+        values = cast(dict[str, Any], document(values_file.read_text(encoding="utf-8")))
         values["_internal_defaults_do_not_set"]["global"] |= {"hub": hub, "tag": version}
-        values_file.write_text(yaml.safe_dump(values), encoding="utf-8")
+        values_file.write_text(to_yaml(values), encoding="utf-8")
         note += f", with the images {hub}/*:{version}"
     return version, f"{note}."
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import yaml
+from meshlab.goyaml.text import document
 
 REQUEST_LIMIT = 10.0
 JSON = "application/json"
@@ -30,7 +30,7 @@ class Api:
 
     def __init__(self, kubeconfig: Path) -> None:
         """`kubeconfig` names the files of its certificates, as kwokctl writes it."""
-        loaded: dict[str, Any] = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        loaded: dict[str, Any] = document(kubeconfig.read_text(encoding="utf-8"))
         cluster: dict[str, str] = loaded["clusters"][0]["cluster"]
         user: dict[str, str] = loaded["users"][0]["user"]
         context = ssl.create_default_context(cafile=cluster["certificate-authority"])

@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from meshlab import process
 from meshlab.cluster import egress, layout, record
 from meshlab.cluster.layout import Network
 from meshlab.cluster.record import Record
+from meshlab.goyaml.text import document, to_yaml
 from meshlab.process import ProcessId
 
 # Warm it takes seconds; this is for a machine that does much else at the time.
@@ -140,7 +139,7 @@ def _schedulable(node: dict[str, Any]) -> bool:
 
 def _write_kubeconfig(mine: Record) -> str:
     """Makes of kwokctl's kubeconfig one that needs no other file, so that it can be copied, and returns the server."""
-    theirs = yaml.safe_load(own_kubeconfig(mine).read_text(encoding="utf-8"))
+    theirs = document(own_kubeconfig(mine).read_text(encoding="utf-8"))
     cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
     for data in (cluster, user):
         for key in [key for key in data if key in ("certificate-authority", "client-certificate", "client-key")]:
@@ -154,7 +153,7 @@ def _write_kubeconfig(mine: Record) -> str:
         "contexts": [{"name": mine.name, "context": {"cluster": mine.name, "user": mine.name}}],
     }
     mine.kubeconfig.touch(mode=0o600)
-    mine.kubeconfig.write_text(yaml.safe_dump(ours, sort_keys=False), encoding="utf-8")
+    mine.kubeconfig.write_text(to_yaml(ours), encoding="utf-8")
     return str(cluster["server"])
 
 

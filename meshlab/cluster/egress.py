@@ -14,9 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 from meshlab.cluster.layout import LOOPBACK
+from meshlab.goyaml.text import to_yaml
 
 FILE = "egress.yaml"
 CONNECT_LIMIT = 5.0
@@ -35,7 +34,7 @@ def configure(folder: Path, identifier: str) -> Path:
     selection = {"name": "cluster", "connection": {"proxyProtocol": "HTTPConnect", "transport": transport}}
     path = folder / FILE
     path.write_text(
-        yaml.safe_dump(
+        to_yaml(
             {
                 "apiVersion": "apiserver.k8s.io/v1beta1",
                 "kind": "EgressSelectorConfiguration",

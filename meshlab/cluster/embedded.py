@@ -12,14 +12,13 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-import yaml
-
 from meshlab import process, toolchain
 from meshlab.cluster import boot, layout, record
 from meshlab.cluster import injection as injectors
 from meshlab.cluster.boot import ClusterError
 from meshlab.cluster.layout import Network
 from meshlab.cluster.record import Record
+from meshlab.goyaml.text import document
 
 CLUSTER_TOOLS = (
     "kubectl",
@@ -180,7 +179,7 @@ def _program(pid: int) -> str:
 
 def _server(one: Record) -> str:
     try:
-        return str(yaml.safe_load(one.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
+        return str(document(one.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
     except FileNotFoundError:  # it is still starting, or never came so far
         return ""
 

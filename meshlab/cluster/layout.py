@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from meshlab.goyaml.text import to_yaml
 
 LOOPBACK = "127.0.0.1"
 # Nobody plays these parts here: claims are bound by a stage of ours (below), and no volume is ever attached.
@@ -210,4 +210,4 @@ def _node(index: int, network: Network) -> dict[str, Any]:
 
 
 def _dump(documents: Iterable[dict[str, Any]]) -> str:
-    return yaml.safe_dump_all(documents, sort_keys=False)
+    return "---\n".join(map(to_yaml, documents))

@@ -7,11 +7,11 @@ from pathlib import Path
 from ..drift.api import LiveCluster
 from ..drift.records import records_of
 from ..engine import EngineDriver
+from ..goyaml.text import from_yaml
 from ..lab import Outcome, Say
 from ..ownership import state_namespaces
 from ..recorder import Recorded
 from ..rendering.releases import RELEASE
-from ..rendering.text import from_yaml
 from ..verify.access import Manifest
 from ..verify.objects import NAMESPACES, SECRETS, SERVICES, name_of
 from .crds import CRDS, described, purge, refuse_loss, strangers, unkept

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from .text import TextError, from_yaml, to_yaml
+from ..goyaml.text import TextError, from_yaml, to_yaml
 
 INDEX = "index.yaml"
 _HEADER = """\

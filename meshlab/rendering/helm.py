@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
+from ..goyaml.text import TextError, from_yaml
 from .masking import steady
 from .objects import flattened
 from .releases import Release, ReleaseError
-from .text import TextError, from_yaml
 
 TEMPLATE_LIMIT_SECONDS = 120.0
 WORKERS = 4

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-import yaml
-
 from components import envoy_demo, sample_apps
 from components.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 from components.settings import Settings
 
+from ..goyaml.text import document
 from . import istiod, lab02_mesh, webhooks
 from .access import Manifest, mapping
 from .objects import (
@@ -109,7 +108,7 @@ def _mesh_config(revision: str) -> Callable[[Context], Seen]:
     def run(context: Context) -> Seen:
         name = RevisionNames(revision).mesh_config_map
         data = mapping(fetched(context.cluster, CONFIG_MAPS, name, ISTIO_NAMESPACE).get("data"))
-        mesh = mapping(yaml.safe_load(str(data.get("mesh", ""))))
+        mesh = mapping(document(str(data.get("mesh", ""))))
         merge = mesh.get("enablePrometheusMerge")
         capture = mapping(mapping(mesh.get("defaultConfig")).get("proxyMetadata")).get("ISTIO_META_DNS_CAPTURE")
         text = f"enablePrometheusMerge {str(merge).lower()}, ISTIO_META_DNS_CAPTURE {str(capture).lower()}"

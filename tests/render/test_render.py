@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from meshlab import repositories
+from meshlab.goyaml.text import from_yaml
 from meshlab.recorder import ROOT, record, stack_config
 from meshlab.render import Renderer, default_kubernetes, render
 from meshlab.rendering.charts import Charts
@@ -16,7 +17,6 @@ from meshlab.rendering.helm import Helm, Target
 from meshlab.rendering.others import is_object
 from meshlab.rendering.recording import chartless
 from meshlab.rendering.releases import RELEASE
-from meshlab.rendering.text import from_yaml
 from tests.charts.rendering import Loader, template
 
 

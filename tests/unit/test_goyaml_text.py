@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from meshlab.rendering.text import TextError, from_yaml, to_yaml
+from meshlab.goyaml.text import TextError, from_yaml, to_yaml
 
 KUBERNETES_READS = {
     "2026-11-24": "2026-11-24",
@@ -15,6 +15,14 @@ KUBERNETES_READS = {
     "0.5": 0.5,
     "1_000": 1000,
     "yes": True,
+    "y": True,
+    "N": False,
+    "0X1F": 31,
+    "0899": 899.0,
+    "1e400": "1e400",
+    "12:30:45": "12:30:45",
+    "2023-11-05 12:30:45": "2023-11-05 12:30:45",
+    "<<": "<<",
     "~": None,
 }
 
@@ -25,11 +33,15 @@ def test_scalars_are_read_as_the_api_server_reads_them(text: str) -> None:
     assert (value["a"], type(value["a"])) == (KUBERNETES_READS[text], type(KUBERNETES_READS[text]))
 
 
-@pytest.mark.parametrize("text", ["yes", "n", "1e3", "0644", "1:30", "2026-11-24", "=", "null", "", "a: b", "|", "0x1"])
+@pytest.mark.parametrize("text", ["yes", "n", "1e3", "0644", "1:30", "2026-11-24", "=", "null", "", "a: b", "|", "0X1"])
 def test_a_text_that_looks_like_something_else_is_quoted(text: str) -> None:
     written = to_yaml({"a": text})
     assert from_yaml(written) == [{"a": text}]
     assert yaml.safe_load(written) == {"a": text}
+
+
+def test_keys_are_texts_as_in_json() -> None:
+    assert from_yaml("{y: 1, 0x1F: 2, 1.5: 3, 'on': 4}") == [{"true": 1, "31": 2, "1.5": 3, "on": 4}]
 
 
 def test_keys_are_sorted_long_lines_stay_whole_and_texts_of_lines_are_blocks() -> None:
