@@ -3,23 +3,24 @@
 By itself, as a file: all that is imported is the program's and the recorder's, which is loaded from its file.
 """
 
-import importlib.util
+import importlib
 import json
 import re
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 
 def main(recorder_file: str, project: str, stack: str) -> None:
     """Print one JSON object: seconds, cpu_seconds, memory_bytes, resources."""
     over = json.load(sys.stdin)
     started = time.perf_counter()
-    spec = importlib.util.spec_from_file_location("meshlab_recorder", recorder_file)
-    assert spec and spec.loader
-    recorder = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = recorder  # dataclasses look their module up there
-    spec.loader.exec_module(recorder)
+    # In a package of another name: the project may have a package `meshlab` as well.
+    package = ModuleType("meshlab_of_the_recorder")
+    package.__path__ = [str(Path(recorder_file).parent)]
+    sys.modules[package.__name__] = package
+    recorder = importlib.import_module(f"{package.__name__}.recorder")
     recording = recorder.record(stack, project_dir=Path(project), config=over)
     seconds = time.perf_counter() - started
     # The interpreter's own start is in this one; it is a hundredth of a second.

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-import yaml
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode  # the constructors that need no mode make no class of ours
 
@@ -24,8 +23,9 @@ from .engine_watch import Watch
 from .event_log import EventLog, log_file
 from .inline import InlineStack
 from .lab import STATE, LabError, Outcome, Say, Target, write_private
-from .recorder import PASSWORD, ROOT, ProgramError, Recording, record
+from .recorder import PASSWORD, ROOT, ProgramError, Recording, record, stack_file
 from .rendering.masking import GENERATED
+from .stackfile.reading import read_beside_config, read_project, written
 
 STATE_LIMIT_SECONDS = 60.0
 """How long the backend may take to answer."""
@@ -193,19 +193,19 @@ class EngineDriver:
         program = self._folder / "program"
         if not program.is_symlink():
             program.symlink_to(ROOT)
-        project = cast(dict[str, Any], yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8")))
+        project = read_project(ROOT / "Pulumi.yaml")
         project["main"] = "program"
         project["runtime"] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")}}
         # Of what it finds on PATH, the engine tells at every run that it did.
         project["plugins"] = {
             "providers": [{"name": name, "path": str(folder)} for name, folder in sorted(engine.plugins.items())]
         }
-        (self._folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
+        (self._folder / "Pulumi.yaml").write_text(written(project), encoding="utf-8")
         own = self._folder / f"Pulumi.{stack}.yaml"
         # The salt of the secrets is the engine's: it writes it into the stack file and needs it again.
-        before = cast(dict[str, Any], yaml.safe_load(own.read_text(encoding="utf-8"))) if own.is_file() else {}
-        source = cast(dict[str, Any], yaml.safe_load((ROOT / own.name).read_text(encoding="utf-8")))
-        write_private(own, yaml.safe_dump({**before, **source, "config": dict(config)}, sort_keys=False))
+        before = read_beside_config(own) if own.is_file() else {}
+        source = stack_file(stack).content
+        write_private(own, written({**before, **source, "config": dict(config)}))
         return source
 
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from components.settings import Settings, parse_settings
 from components.settings_rules import needed_charts
 
 from . import cluster, process, repositories, toolchain
 from .charts import announce, pack_stand_ins
+from .goyaml.text import document
 from .mirror.lock import check_folder, flat
 from .recorder import ROOT, ProgramError, stack_config
+from .stackfile.reading import PROJECT
 
-PROJECT = "meshlab"
 STATE_VARIABLE = "MESHLAB_STATE"
 STAND_INS = ROOT / "tests" / "charts"
 EMBEDDED = "lab"
@@ -97,7 +96,7 @@ def named_target(context: str, say: Say, state: Path = STATE) -> Target:
     """The cluster of a context of the user's kubeconfig, copied so that nothing else can become current meanwhile."""
     kubectl = toolchain.ensure(["kubectl"], say)["kubectl"]
     view = process.run([kubectl, "config", "view", "--raw", "--flatten", "-o", "yaml"], timeout=30)
-    config: dict[str, Any] = yaml.safe_load(view.stdout) or {}
+    config: dict[str, Any] = document(view.stdout) or {}
     contexts = cast(list[dict[str, str]], config.get("contexts") or [])
     known = sorted(entry["name"] for entry in contexts)
     if context not in known:

@@ -5,7 +5,6 @@ Pulumi's own MockMonitor drops parents, dependencies and options; this one keeps
 
 import asyncio
 import base64
-import json
 import logging
 import os
 import runpy
@@ -18,11 +17,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pulumi
-import yaml
 from google.protobuf import json_format
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, rpc, run_in_stack, set_all_config, set_mocks
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import set_root_resource
+
+from .stackfile import alike
+from .stackfile.reading import StackFile, StackFileError, config_text, read, read_project
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "<secret>"
@@ -89,14 +90,28 @@ class ProgramError(Exception):
     """The program refused to run; the message is what the language host would print."""
 
 
-def stack_config(stack: str, project_dir: Path = ROOT) -> dict[str, Any]:
-    """The `config:` of a stack's file. Raises ProgramError where the file is not there."""
+def stack_file(stack: str, project_dir: Path = ROOT, *, strict: bool = True) -> StackFile:
+    """A stack's file. Raises ProgramError where it is not there, for what Pulumi refuses, and for what would surprise.
+
+    Not `strict`, what would surprise is read as Pulumi reads it: in another tree, nobody is going to mend it.
+    """
     path = project_dir / f"Pulumi.{stack}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.name for p in project_dir.glob("Pulumi.*.yaml")))
         raise ProgramError(f"{path.name}: expected a stack file, got none (there are: {known})")
-    document: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return cast(dict[str, Any], document.get("config") or {})
+    try:
+        file = read(path)
+    except StackFileError as error:
+        raise ProgramError(str(error)) from None
+    surprises = list(alike.surprises(file)) if strict else []
+    if surprises:
+        raise ProgramError("\n".join(surprises))
+    return file
+
+
+def stack_config(stack: str, project_dir: Path = ROOT, *, strict: bool = True) -> dict[str, Any]:
+    """The `config:` of a stack's file, as Pulumi reads it, by whole keys. Raises ProgramError as `stack_file` does."""
+    return stack_file(stack, project_dir, strict=strict).config
 
 
 def record(
@@ -106,17 +121,18 @@ def record(
     config: Mapping[str, Any] | None = None,
     generated: Generated = None,
     masked: bool = False,
+    strict: bool = True,
 ) -> Recording:
     """Run the program of `project_dir` as stack `stack` and return what it registered.
 
     `config` lays keys (`meshlab:istio` and so on) over the stack file's. `generated` stands in for generated passwords
     and shows secrets in clear, for who is to apply the resources; without it they are UNKNOWN and SECRET, as in a
     preview. `masked` hides secrets all the same, but not what stands in for a generated password, nor the keys of
-    a secret mapping: what a Secret is going to hold, without any value of it.
+    a secret mapping: what a Secret is going to hold, without any value of it. `strict` is as in `stack_file`.
     Raises ProgramError where the program refuses its settings; any other exception of the program passes through.
     """
-    project = cast(dict[str, Any], yaml.safe_load((project_dir / "Pulumi.yaml").read_text(encoding="utf-8")))
-    settings = {**stack_config(stack, project_dir), **(config or {})}
+    project = read_project(project_dir / "Pulumi.yaml")["name"]
+    settings = {**stack_config(stack, project_dir, strict=strict), **(config or {})}
     monitor = _RecordingMonitor(generated, masked)
     failure: list[BaseException] = []
 
@@ -127,7 +143,7 @@ def record(
         try:
             set_mocks(
                 monitor.mocks,
-                project=project["name"],
+                project=project,
                 stack=stack,
                 preview=generated is None,
                 logger=_quiet_logger(),
@@ -136,9 +152,7 @@ def record(
             set_root_resource(
                 cast(Any, None)
             )  # set_mocks makes a stack for tests that have no program; ours makes its own
-            set_all_config(
-                {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
-            )
+            set_all_config({key: config_text(value) for key, value in settings.items()})
             loop.run_until_complete(run_in_stack(lambda: _run_main(project_dir)))
         except BaseException as error:
             failure.append(error)

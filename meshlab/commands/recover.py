@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
     if args.cluster is None and EMBEDDED not in [one.name for one in cluster.status(STATE)]:
         say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
         return 0
+    settings = settings_of(args.stack, stack_config(args.stack))
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
-    refuse_another(settings_of(args.stack, stack_config(args.stack)), target, say)
+    refuse_another(settings, target, say)
     agree = (lambda: True) if args.yes else _ask
     return 0 if recover(Options(args.stack, target, STATE, args.holder_is_gone), agree, say) else 1
 

@@ -5,14 +5,12 @@ import json
 import os
 from pathlib import Path
 
-import yaml
-
 from .. import process
 from ..engine import engine_environment
 from ..engine_programs import find_cli
 from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
 from ..lab import STATE, write_private
-from ..recorder import ROOT, stack_config
+from ..recorder import ROOT, stack_file
 from ..scrubbing import SHORTEST, scrubbed, secrets_of
 from .up import say
 
@@ -32,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rewrite each file whole or not at all; says how many places there were."""
-    stack_config(args.stack, ROOT)  # one line where there is no such stack
+    stack_file(args.stack, ROOT)  # one line where there is no such stack
     secrets = _secrets(args.stack)
     for file in args.files:
         try:
@@ -45,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _secrets(stack: str) -> set[str]:
-    source = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
-    environment = {**engine_environment(STATE), **passphrase_environment(stack, key_service(source), STATE)}
+    service = key_service(stack_file(stack, ROOT).content)
+    environment = {**engine_environment(STATE), **passphrase_environment(stack, service, STATE)}
     words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", stack]
     try:
         done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)

@@ -4,13 +4,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
-
-import yaml
 
 from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
 from ..lab import LabError
-from ..recorder import ROOT
+from ..recorder import stack_file
 from ..recovery.locks import Holder, Lock
 from .finding import Finding, Level
 from .known import Known
@@ -41,9 +38,7 @@ def _room(folder: Path) -> Iterator[Finding]:
 
 
 def _secrets(stack: str, folder: Path, known: Known) -> Iterator[Finding]:
-    file = ROOT / f"Pulumi.{stack}.yaml"
-    stack_file = cast(dict[str, Any], yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    service = key_service(stack_file)
+    service = key_service(stack_file(stack).content)
     if service is not None:
         return
     own = folder / "passphrase"

@@ -5,12 +5,10 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from .. import process
 from ..engine import backend_folder, engine_environment, state_file
 from ..engine_secrets import BACKEND, key_service, passphrase_environment
-from ..recorder import ROOT
+from ..recorder import stack_file
 from .locks import Lock, attributes_of, locks_of
 
 CLI_LIMIT_SECONDS = 120.0
@@ -68,8 +66,7 @@ class Backend:
         self._run("import", stdin=json.dumps(document))
 
     def _environment(self) -> dict[str, str]:
-        file = ROOT / f"Pulumi.{self._stack}.yaml"
-        service = key_service(cast(dict[str, Any], yaml.safe_load(file.read_text(encoding="utf-8"))))
+        service = key_service(stack_file(self._stack).content)
         return {
             **engine_environment(self._state),
             **passphrase_environment(self._stack, service, self._state),

@@ -6,7 +6,7 @@ program generates is shown as `<generated>`.
 """
 
 import dataclasses
-import importlib.util
+import importlib
 import json
 import sys
 from collections.abc import Mapping
@@ -31,12 +31,13 @@ def chartless(config: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | N
 
 
 def _main(recorder_file: str, project: str, result: str, generated: str, *stacks: str) -> None:
-    recorder = _load(recorder_file)
+    recorder = load_recorder(recorder_file)
+    strict = Path(project).resolve() == recorder.ROOT
     found: dict[str, Any] = {}
     for stack in stacks:
         try:
-            over, source = chartless(recorder.stack_config(stack, Path(project)))
-            where = {"project_dir": Path(project), "config": over}
+            over, source = chartless(recorder.stack_config(stack, Path(project), strict=strict))
+            where = {"project_dir": Path(project), "config": over, "strict": strict}
             recording = recorder.record(stack, **where, generated=generated, masked=True)
         except recorder.ProgramError as error:
             found[stack] = {"error": str(error)}
@@ -45,13 +46,12 @@ def _main(recorder_file: str, project: str, result: str, generated: str, *stacks
     Path(result).write_text(json.dumps(found), encoding="utf-8")
 
 
-def _load(file: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("meshlab_recorder", file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
+def load_recorder(file: str) -> ModuleType:
+    """The recorder of a file, in a package of another name: the other tree may have a package `meshlab` as well."""
+    package = ModuleType("meshlab_of_the_recorder")
+    package.__path__ = [str(Path(file).parent)]
+    sys.modules[package.__name__] = package
+    return importlib.import_module(f"{package.__name__}.{Path(file).stem}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from meshlab import process
 from meshlab.recorder import ROOT
+from meshlab.stackfile.reading import read, written
 
 DEV = "Pulumi.dev.yaml"
 # All of the project but what only its developers read; a folder that is new here is a part of it all the same.
@@ -41,9 +40,9 @@ class History:
     def set(self, section: str, stack: str = "dev", **fields: Any) -> None:
         """Lay fields over a section of a stack's file."""
         file = self.root / f"Pulumi.{stack}.yaml"
-        content = yaml.safe_load(file.read_text())
+        content = read(file).content
         content["config"].setdefault(f"meshlab:{section}", {}).update(fields)
-        file.write_text(yaml.safe_dump(content))
+        file.write_text(written(content), encoding="utf-8")
 
     def diff(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `meshlab diff` in the repository."""

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from meshlab.engine import EngineDriver, InlineStack
 from meshlab.engine_programs import LAUNCHER, Engine, Part
 from meshlab.lab import LabError, Target, overlaid
 from meshlab.recorder import ROOT
+from meshlab.stackfile.reading import read_project
 from tests.support import pretended_pulumi
 
 KUBERNETES = Part("kubernetes", "4.34.2", "on PATH", Path("/plugins"), "4.34.2")
@@ -33,7 +33,7 @@ class Machine:
         return EngineDriver(engine, target, "dev", overlaid("dev", over), print, self.folder / "state")
 
     def written(self, name: str) -> dict[str, Any]:
-        return yaml.safe_load((self.folder / "state" / "stacks" / "dev" / name).read_text(encoding="utf-8"))
+        return read_project(self.folder / "state" / "stacks" / "dev" / name)
 
     def asked(self) -> list[str]:
         return (self.folder / "asked").read_text(encoding="utf-8").splitlines()
@@ -48,7 +48,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def test_the_project_is_the_committed_one_led_back_to_the_program(machine: Machine) -> None:
     machine.driver()
-    committed = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    committed = read_project(ROOT / "Pulumi.yaml")
     written = machine.written("Pulumi.yaml")
     assert written["requiredPulumiVersion"] == committed["requiredPulumiVersion"]
     assert {key: written[key] for key in ("name", "config")} == {key: committed[key] for key in ("name", "config")}
@@ -80,12 +80,19 @@ def test_the_stack_file_has_the_settings_in_force_and_keeps_its_salt(machine: Ma
     machine.driver()
     file = machine.folder / "state" / "stacks" / "dev" / "Pulumi.dev.yaml"
     with file.open("a", encoding="utf-8") as written:
-        written.write("encryptionsalt: of-the-engine\n")
+        # Whatever the settings of the last run look like: they are replaced.
+        written.write("  meshlab:kiali: {spec: {.nan: .inf}}\nencryptionsalt: of-the-engine\n")
     machine.driver(kiali={"awaitReady": False})
     assert machine.written("Pulumi.dev.yaml")["encryptionsalt"] == "of-the-engine"
     assert machine.written("Pulumi.dev.yaml")["config"]["meshlab:kiali"]["awaitReady"] is False
     assert file.stat().st_mode & 0o777 == 0o600
     assert (ROOT / "Pulumi.dev.yaml").read_bytes() == before
+
+
+def test_the_stack_file_keeps_texts_that_look_like_something_else(machine: Machine) -> None:
+    values = {"commit": "1234e56", "build": "0899", "mode": "off", "at": "12:30", "since": "2023-11-05", "y": None}
+    machine.driver(kiali={"values": values})
+    assert machine.written("Pulumi.dev.yaml")["config"]["meshlab:kiali"]["values"] == values
 
 
 @pytest.mark.parametrize("operation", ["up", "preview"])

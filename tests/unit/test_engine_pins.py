@@ -3,11 +3,11 @@
 import re
 
 import pytest
-import yaml
 
 from meshlab import toolchain
 from meshlab.engine_programs import CLI, PROVIDERS
 from meshlab.recorder import ROOT
+from meshlab.stackfile.reading import read_project
 from meshlab.toolchain import parse_version
 
 MINORS_AHEAD = 12
@@ -53,7 +53,7 @@ def test_a_provider_is_of_its_sdks_major_version(name: str) -> None:
 
 
 def test_plain_pulumi_asks_for_the_versions_that_we_take_from_path() -> None:
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    project = read_project(ROOT / "Pulumi.yaml")
     tool = toolchain.table()[CLI]
     oldest, newer = (".".join(map(str, (*bound, 0, 0)[:3])) for bound in (tool.at_least, tool.below))
     assert project["requiredPulumiVersion"] == f">={oldest} <{newer}"

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from meshlab import cli
 from meshlab.commands import promote
 from meshlab.lab import settings_of, wanted_charts
 from meshlab.recorder import ROOT
+from meshlab.stackfile.reading import read
 from meshlab.verify.report import report_file
 from tests.support import pretended_pulumi
 
@@ -42,7 +42,7 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "--message", "x")
 
     def config(self, stack: str) -> dict[str, Any]:
-        return yaml.safe_load((self.root / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+        return read(self.root / f"Pulumi.{stack}.yaml").config
 
     def edit(self, stack: str, old: str, new: str) -> None:
         path = self.root / f"Pulumi.{stack}.yaml"

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from components.settings import Section, Settings, parse_settings
 from components.settings_errors import SettingsError
 from meshlab.recorder import ROOT, ProgramError, record, stack_config
+from meshlab.stackfile.reading import read_project
 
 
 def sections(**over: Any) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_the_projects_config_schema_and_the_settings_list_the_same_keys() -> None:
-    schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    schema = read_project(ROOT / "Pulumi.yaml")["config"]
     models = {field.alias: field.annotation for field in Settings.model_fields.values()}
     assert set(schema) == set(models)
     for key, entry in schema.items():

@@ -4,7 +4,6 @@ import ast
 from typing import Any
 
 import pytest
-import yaml
 
 from components.settings import parse_settings
 from meshlab.recorder import ROOT, Recording, record, stack_config
@@ -165,6 +164,5 @@ def test_an_image_with_a_digest_is_pulled_by_it_from_wherever_images_come(prod: 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_file_is_valid_as_it_stands(stack: str) -> None:
-    document = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
-    raw = {key.removeprefix("meshlab:"): value for key, value in document["config"].items()}
+    raw = {key.removeprefix("meshlab:"): value for key, value in stack_config(stack).items()}
     parse_settings(raw, project="meshlab", stack=stack)
