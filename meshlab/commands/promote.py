@@ -7,11 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from .. import process
 from ..compare.unified import unified
-from ..lab import STATE, Config, settings_of
+from ..lab import STATE, settings_of
 from ..promotion.evidence import Evidence, read_report, refusals
 from ..promotion.moves import Move, written
 from ..promotion.pins import ORDER, SECTIONS
@@ -89,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 def _promote(args: argparse.Namespace, found: Plan) -> None:
     file = StackFile(found.target, ROOT)
     file.make(found.moves)
-    config = cast(Config, yaml.safe_load(file.text())["config"])
+    config = file.config()
     settings_of(found.target, config)
     for move in found.moves:
         say(f"{written(move.key)}: {_shown(move)}")
