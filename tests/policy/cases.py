@@ -127,6 +127,9 @@ def sources(**secure: Any) -> dict[str, Any]:
     return {"datasources": [{"name": "loki", "type": "loki", "secureJsonData": secure}]}
 
 
+SOURCES = "datasources:\n- name: loki\n  type: loki\n  secureJsonData: {{httpHeaderValue1: '{}'}}\n"
+"""The same as text."""
+
 READS = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJl"
 RANDOM = "Zk3vQ9xT1mB7cW5rYp2sLd8HfUg4JnAe"
@@ -362,6 +365,20 @@ CASES = [
         thing("core/v1:ConfigMap", data={"loki.yaml": f"# text\n{json.dumps(sources(httpHeaderValue1='${HEADER}'))}"}),
         thing("core/v1:ConfigMap", data={"loki.yaml": f"# text\n{json.dumps(sources(httpHeaderValue1='hunter2'))}"}),
         'data."loki.yaml" (datasources[loki].secureJsonData.httpHeaderValue1): expected no secret',
+    ),
+    Case(
+        "no-plain-secrets",
+        "a data source beside a day that there is not and a bare sign",
+        thing("core/v1:ConfigMap", data={"loki.yaml": f"day: 2023-02-30\nsign: =\n{SOURCES.format('${HEADER}')}"}),
+        thing("core/v1:ConfigMap", data={"loki.yaml": f"day: 2023-02-30\nsign: =\n{SOURCES.format('hunter2')}"}),
+        'data."loki.yaml" (datasources[loki].secureJsonData.httpHeaderValue1): expected no secret',
+    ),
+    Case(
+        "no-plain-secrets",
+        "a file with what is no number to PyYAML",
+        thing("core/v1:ConfigMap", data={"loki.yaml": "kind: Secret\nsize: 0x_\npassword: ${PASSWORD}\n"}),
+        thing("core/v1:ConfigMap", data={"loki.yaml": "kind: Secret\nsize: 0x_\npassword: hunter2\n"}),
+        'data."loki.yaml" (password): expected no secret',
     ),
     Case(
         "no-plain-secrets",

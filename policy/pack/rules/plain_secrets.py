@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -89,11 +89,22 @@ def _files(value: Any, top: str) -> Found:
             yield from ((f"{path} ({inner})", what) for inner, what in _structured(text))
 
 
+class _Loader(cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
+    """PyYAML's, but for dates and a bare `=`: it fails at a day that there is not, and no secret is either."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag.rsplit(":", 1)[-1] not in ("timestamp", "value")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _structured(text: str) -> Found:
     """A file by its structure; nothing where it has none, such as a template."""
     try:
-        documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except yaml.YAMLError:
+        documents = list(yaml.load_all(text, Loader=_Loader))
+    except (yaml.YAMLError, ValueError):
+        # A number without digits, such as `0x_`, is no YAMLError to it.
         return
     for document in documents:
         yield from _within(document, "")
