@@ -1,0 +1,38 @@
+"""All checks over a rendered stack."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from ..rendering.objects import KubernetesObject
+from .addresses import addresses
+from .finding import Finding
+from .kiali import kiali
+from .ranges import ranges
+from .references import references
+from .services import services
+from .whole import Whole
+
+_CHECKS = (references, services, kiali, addresses, ranges)
+
+
+def inconsistencies(objects: Iterable[KubernetesObject]) -> list[Finding]:
+    """Every place where the objects of a stack do not fit together, the same for the same objects."""
+    whole = Whole(objects)
+    return [*_twice(whole), *(finding for check in _CHECKS for finding in check(whole))]
+
+
+def _twice(whole: Whole) -> Iterator[Finding]:
+    """Objects that two bring: each would put its own content in place of the other's."""
+    often = Counter(_identity(one) for one in whole.objects)
+    told: set[tuple[str, str, str, str]] = set()
+    for one in whole.objects:
+        identity = _identity(one)
+        if often[identity] > 1 and identity not in told:
+            told.add(identity)
+            brought = [by.release or "the program" for by in whole.objects if _identity(by) == identity]
+            yield Finding("twice", one, "metadata.name", "one that brings it", " and ".join(brought), one.name)
+
+
+def _identity(one: KubernetesObject) -> tuple[str, str, str, str]:
+    """As the API server tells objects apart, to which a patch is one more owner of the same object."""
+    return one.group, one.kind, one.namespace, one.name

@@ -1,0 +1,163 @@
+"""Numbers that have an order, and that the API server or an operator would refuse otherwise."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..rendering.objects import KubernetesObject
+from .finding import Finding
+from .selectors import selects
+from .whole import Whole, containers, pod_template
+
+_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+          "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}  # fmt: skip
+_SECONDS = {"y": 31536000.0, "w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+_LAST_PORT = 65535
+
+
+def ranges(whole: Whole) -> Iterator[Finding]:
+    """Every pair of numbers that is the wrong way round."""
+    for one in whole.objects:
+        match one.kind:
+            case "HorizontalPodAutoscaler":
+                yield from _scaling(one)
+            case "PodDisruptionBudget":
+                yield from _disruption(whole, one)
+            case "Prometheus" | "ServiceMonitor" | "PodMonitor":
+                yield from _scraping(whole, one)
+            case "Deployment":
+                yield from _rolling(one)
+            case "Service":
+                yield from _ports(one)
+            case _:
+                pass
+        template = pod_template(one)
+        if template is not None:
+            yield from _pod(one, template)
+        elif one.kind in ("Prometheus", "Alertmanager"):
+            yield from _amounts(one, "spec", one.manifest.get("spec") or {})
+
+
+def quantity(text: Any) -> float | None:
+    """A Kubernetes quantity as a number; None for what is none."""
+    match = re.fullmatch(r"([0-9.]+)([a-zA-Z]{0,2})", str(text))
+    return float(match[1]) * _UNITS[match[2]] if match and match[2] in _UNITS else None
+
+
+def seconds(text: Any) -> float | None:
+    """A Prometheus duration in seconds; None for what is none."""
+    parts = re.findall(r"(\d+)(ms|[ywdhms])", str(text))
+    return sum(int(number) * _SECONDS[unit] for number, unit in parts) if parts else None
+
+
+def _scaling(one: KubernetesObject) -> Iterator[Finding]:
+    spec = one.manifest["spec"]
+    least, most = spec.get("minReplicas", 1), spec["maxReplicas"]
+    if least > most:
+        yield Finding("range", one, "spec.minReplicas", f"at most maxReplicas {most}", str(least))
+
+
+def _disruption(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    spec = one.manifest["spec"]
+    least = spec.get("minAvailable")
+    if least is not None and spec.get("maxUnavailable") is not None:
+        yield Finding("range", one, "spec", "either minAvailable or maxUnavailable", "both")
+    if not isinstance(least, int):
+        return
+    for pods in whole.pods:
+        if pods.namespace != one.namespace or not selects(spec.get("selector") or {}, pods.labels):
+            continue
+        scaled = [
+            int(scaler.manifest["spec"]["maxReplicas"])
+            for scaler in whole.of("HorizontalPodAutoscaler")
+            if scaler.namespace == one.namespace and scaler.manifest["spec"]["scaleTargetRef"]["name"] == pods.owner.name
+        ]
+        most = max([*scaled, pods.replicas or 1])
+        if least > most:
+            expected = f"at most {most}, which {pods.owner.label} has"
+            yield Finding("range", one, "spec.minAvailable", expected, str(least))
+
+
+def _scraping(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    """No scrape may take longer than until the next; the operator leaves out a monitor that says so."""
+    spec = one.manifest["spec"]
+    if one.kind == "Prometheus":
+        every, limit = spec.get("scrapeInterval", "30s"), spec.get("scrapeTimeout")
+        yield from _in_time(one, "spec.scrapeTimeout", limit, every)
+        return
+    default = next((taker.manifest["spec"].get("scrapeInterval") for taker in whole.of("Prometheus")), None)
+    field = "endpoints" if one.kind == "ServiceMonitor" else "podMetricsEndpoints"
+    for number, endpoint in enumerate(spec.get(field) or ()):
+        every = endpoint.get("interval") or default or "30s"
+        yield from _in_time(one, f"spec.{field}[{number}].scrapeTimeout", endpoint.get("scrapeTimeout"), every)
+
+
+def _in_time(one: KubernetesObject, where: str, limit: Any, every: Any) -> Iterator[Finding]:
+    longest, interval = seconds(limit), seconds(every)
+    if longest is not None and interval is not None and longest > interval:
+        yield Finding("range", one, where, f"at most the interval {every}", str(limit))
+
+
+def _rolling(one: KubernetesObject) -> Iterator[Finding]:
+    how = (one.manifest["spec"].get("strategy") or {}).get("rollingUpdate") or {}
+    if str(how.get("maxSurge", "25%")).strip("%") == "0" and str(how.get("maxUnavailable", "25%")).strip("%") == "0":
+        yield Finding("range", one, "spec.strategy.rollingUpdate", "maxSurge or maxUnavailable above 0", "both 0")
+
+
+def _ports(one: KubernetesObject) -> Iterator[Finding]:
+    names: set[str] = set()
+    for port in one.manifest["spec"].get("ports") or ():
+        name = str(port.get("name") or "")
+        if name in names:
+            yield Finding("range", one, "spec.ports", "a name of its own for each port", f"two named {name or 'nothing'}")
+        names.add(name)
+        if not 0 < int(port["port"]) <= _LAST_PORT:
+            yield Finding("range", one, f"spec.ports[{name}].port", f"1 to {_LAST_PORT}", str(port["port"]))
+
+
+def _pod(one: KubernetesObject, template: Mapping[str, Any]) -> Iterator[Finding]:
+    within = "" if one.kind == "Pod" else "template."
+    if one.kind in ("Deployment", "DaemonSet", "StatefulSet"):
+        labels = (template.get("metadata") or {}).get("labels") or {}
+        if not selects(one.manifest["spec"]["selector"], labels):
+            yield Finding("selected pods", one, "spec.selector", "the labels of its own pods", "others")
+    volumes = {volume["name"] for volume in template["spec"].get("volumes") or ()}
+    volumes |= {claim["metadata"]["name"] for claim in one.manifest["spec"].get("volumeClaimTemplates") or ()}
+    for path, container in containers(template):
+        where = f"{within}{path}"
+        yield from _amounts(one, where, container)
+        for mount in container.get("volumeMounts") or ():
+            if mount["name"] not in volumes:
+                expected = f"a volume named {mount['name']}"
+                yield Finding("volume", one, f"{where}.volumeMounts", expected, ", ".join(sorted(volumes)), mount["name"])
+        ports = {port.get("name") for port in container.get("ports") or ()}
+        for name in _PROBES:
+            yield from _probe(one, f"{where}.{name}", name, container.get(name), ports)
+
+
+def _probe(
+    one: KubernetesObject, where: str, name: str, probe: Mapping[str, Any] | None, ports: set[Any]
+) -> Iterator[Finding]:
+    if not probe:
+        return
+    for field in ("periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold"):
+        # 0 stands for the default.
+        if (probe.get(field) or 0) < 0:
+            yield Finding("range", one, f"{where}.{field}", "1 or more", str(probe[field]))
+    if name != "readinessProbe" and (probe.get("successThreshold") or 1) != 1:
+        yield Finding("range", one, f"{where}.successThreshold", "1", str(probe["successThreshold"]))
+    for how in ("httpGet", "tcpSocket"):
+        port = (probe.get(how) or {}).get("port")
+        if isinstance(port, str) and not port.isdigit() and port not in ports:
+            got = ", ".join(sorted(str(port) for port in ports if port)) or "none"
+            yield Finding("port of a pod", one, f"{where}.{how}.port", f"a port named {port}", got, port)
+
+
+def _amounts(one: KubernetesObject, where: str, container: Mapping[str, Any]) -> Iterator[Finding]:
+    resources = container.get("resources") or {}
+    limits = resources.get("limits") or {}
+    for name, asked in (resources.get("requests") or {}).items():
+        least, most = quantity(asked), quantity(limits.get(name))
+        if least is not None and most is not None and least > most:
+            yield Finding("range", one, f"{where}.resources.requests.{name}", f"at most its limit {limits[name]}", str(asked))

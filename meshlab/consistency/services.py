@@ -1,0 +1,262 @@
+"""Who calls whom: Services by name and port, and what selectors find."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..rendering.objects import KubernetesObject
+from .finding import Finding
+from .runtime import INJECTED_PORTS, UNSELECTED
+from .selectors import Labels, Selector, says_nothing, selects, shown
+from .whole import Service, Whole
+
+_SELECTED = {
+    "ServiceMonitor": "serviceMonitor",
+    "PodMonitor": "podMonitor",
+    "Probe": "probe",
+    "PrometheusRule": "rule",
+    "ScrapeConfig": "scrapeConfig",
+}
+"""Kinds that a Prometheus selects, and how its fields for that begin."""
+_HTTPS = 443
+_SHOWN = 3
+
+
+def services(whole: Whole) -> Iterator[Finding]:
+    """Every Service, port and selector that leads nowhere."""
+    for one in whole.objects:
+        match one.kind:
+            case "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration":
+                yield from _webhooks(whole, one)
+            case "APIService":
+                called = one.manifest["spec"].get("service")
+                if called:
+                    yield from _called(whole, one, "spec.service", called, called.get("port", _HTTPS))
+            case "Ingress":
+                yield from _ingress(whole, one)
+            case "HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute":
+                yield from _routed(whole, one)
+            case "StatefulSet":
+                named = one.manifest["spec"].get("serviceName")
+                if named:
+                    yield from _called(whole, one, "spec.serviceName", {"name": named}, None)
+            case "Service":
+                yield from _leads_somewhere(whole, one)
+            case "PodDisruptionBudget":
+                yield from _finds_pods(whole, one, "spec.selector", one.manifest["spec"].get("selector"), one.namespace)
+            case "NetworkPolicy":
+                yield from _network_policy(whole, one)
+            case "ServiceMonitor":
+                yield from _service_monitor(whole, one)
+            case "PodMonitor":
+                yield from _pod_monitor(whole, one)
+            case "Prometheus":
+                yield from _alertmanagers(whole, one)
+            case _:
+                pass
+    yield from _selected(whole)
+
+
+def _called(
+    whole: Whole, one: KubernetesObject, where: str, called: Mapping[str, Any], port: str | int | None
+) -> Iterator[Finding]:
+    """The Service that a field of `name` and perhaps `namespace` names, and its port."""
+    namespace = called.get("namespace") or one.namespace
+    service = whole.service(namespace, called["name"])
+    if service is None:
+        name = called["name"]
+        # Only of its own namespaces the stack knows what is there.
+        yield Finding("Service", one, where, f"a Service {namespace}/{name}", "none", name)
+    elif port is not None and not service.has(port):
+        yield _no_port(one, where, service, port)
+
+
+def _no_port(one: KubernetesObject, where: str, service: Service, port: str | int) -> Finding:
+    has = ", ".join(f"{port.name or 'unnamed'} {port.number}" for port in service.ports)
+    expected = f"the port {port} at Service {service.namespace}/{service.name}"
+    return Finding("port of a Service", one, where, expected, has, str(port))
+
+
+def _webhooks(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    for webhook in one.manifest.get("webhooks") or ():
+        called = webhook["clientConfig"].get("service")
+        if called:
+            where = f"webhooks[{webhook['name']}].clientConfig.service"
+            yield from _called(whole, one, where, called, called.get("port", _HTTPS))
+
+
+def _ingress(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    spec = one.manifest["spec"]
+    backends = [("spec.defaultBackend", spec.get("defaultBackend"))]
+    for number, rule in enumerate(spec.get("rules") or ()):
+        for path in (rule.get("http") or {}).get("paths") or ():
+            backends.append((f"spec.rules[{number}].http.paths[{path.get('path')}].backend", path.get("backend")))
+    for where, backend in backends:
+        called = (backend or {}).get("service")
+        if called:
+            port = called.get("port") or {}
+            yield from _called(whole, one, where, {"name": called["name"]}, port.get("name") or port.get("number"))
+
+
+def _routed(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    for number, rule in enumerate(one.manifest["spec"].get("rules") or ()):
+        for backend in rule.get("backendRefs") or ():
+            if backend.get("kind", "Service") == "Service":
+                yield from _called(whole, one, f"spec.rules[{number}].backendRefs", backend, backend.get("port"))
+
+
+def _leads_somewhere(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    """A Service's pods, and their ports where it calls them by name."""
+    service = whole.service(one.namespace, one.name)
+    if service is None or not service.selector or not whole.knows_pods_of(one.namespace):
+        return
+    pods = whole.pods_of(service)
+    if not pods:
+        wanted = shown({"matchLabels": service.selector})
+        yield Finding("pods of a Service", one, "spec.selector", f"pods with {wanted} in {one.namespace}", "none")
+        return
+    named = {name for one in pods for name in one.ports}
+    for port in service.ports:
+        if isinstance(port.target, str) and port.target not in named and port.target not in INJECTED_PORTS:
+            expected = f"a port named {port.target} of {pods[0].owner.label}"
+            got = ", ".join(sorted(named)) or "none"
+            yield Finding("port of a pod", one, f"spec.ports[{port.name}].targetPort", expected, got, port.target)
+
+
+def _finds_pods(
+    whole: Whole, one: KubernetesObject, where: str, selector: Selector | None, *namespaces: str
+) -> Iterator[Finding]:
+    """Pods in one of the namespaces; none are needed where the selector takes all, or the pods may be somebody else's."""
+    if not selector or says_nothing(selector) or not all(place in whole.namespaces for place in namespaces):
+        return
+    if not any(pods.namespace in namespaces and selects(selector, pods.labels) for pods in whole.pods):
+        expected = f"pods with {shown(selector)} in {' or '.join(namespaces)}"
+        yield Finding("selected pods", one, where, expected, "none")
+
+
+def _network_policy(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    spec = one.manifest["spec"]
+    selector = spec.get("podSelector") or {}
+    yield from _finds_pods(whole, one, "spec.podSelector", selector, one.namespace)
+    let_in = [pods for pods in whole.pods if pods.namespace == one.namespace and selects(selector, pods.labels)]
+    for number, rule in enumerate(spec.get("ingress") or ()):
+        where = f"spec.ingress[{number}]"
+        for peer in rule.get("from") or ():
+            place = ((peer.get("namespaceSelector") or {}).get("matchLabels") or {}).get("kubernetes.io/metadata.name")
+            if place or "namespaceSelector" not in peer:
+                yield from _finds_pods(whole, one, f"{where}.from", peer.get("podSelector"), place or one.namespace)
+        served = {number for pods in let_in for port in pods.ports.items() for number in port}
+        for service in whole.services if let_in else ():
+            if any(pods in let_in for pods in whole.pods_of(service)):
+                served |= {port.target for port in service.ports}
+        for port in rule.get("ports") or ():
+            if let_in and not says_nothing(selector) and "endPort" not in port and port.get("port") not in served:
+                expected = f"the port {port.get('port')} of {let_in[0].owner.label}"
+                got = ", ".join(sorted({str(one) for one in served if isinstance(one, int)})) or "none"
+                yield Finding("port of a pod", one, f"{where}.ports", expected, got, str(port.get("port")))
+
+
+def _places(one: KubernetesObject) -> list[str] | None:
+    """The namespaces in which a monitor looks; None for all of the cluster."""
+    selector = one.manifest["spec"].get("namespaceSelector") or {}
+    return None if selector.get("any") else selector.get("matchNames") or [one.namespace]
+
+
+def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    spec, places = one.manifest["spec"], _places(one)
+    found = [
+        service
+        for service in whole.services
+        if (places is None or service.namespace in places) and service.labels and selects(spec["selector"], service.labels)
+    ]
+    if not found:
+        if _knows(whole, one, places):
+            place = "the cluster" if places is None else " or ".join(places)
+            expected = f"a Service with {shown(spec['selector'])} in {place}"
+            yield Finding("monitored Service", one, "spec.selector", expected, "none", one.name)
+        return
+    for number, endpoint in enumerate(spec.get("endpoints") or ()):
+        port = endpoint.get("port")
+        if port and not any(service.has(port) for service in found):
+            yield _no_port(one, f"spec.endpoints[{number}].port", found[0], port)
+
+
+def _pod_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    spec, places = one.manifest["spec"], _places(one)
+    if places is None or not _knows(whole, one, places):
+        return
+    found = [pods for pods in whole.pods if pods.namespace in places and selects(spec["selector"], pods.labels)]
+    if not found:
+        expected = f"pods with {shown(spec['selector'])} in {' or '.join(places)}"
+        yield Finding("selected pods", one, "spec.selector", expected, "none", one.name)
+        return
+    for number, endpoint in enumerate(spec.get("podMetricsEndpoints") or ()):
+        port = endpoint.get("port")
+        if port and port not in INJECTED_PORTS and not any(port in pods.ports for pods in found):
+            expected = f"a port named {port} of {found[0].owner.label}"
+            got = ", ".join(sorted(found[0].ports)) or "none"
+            yield Finding("port of a pod", one, f"spec.podMetricsEndpoints[{number}].port", expected, got, port)
+
+
+def _knows(whole: Whole, one: KubernetesObject, places: list[str] | None) -> bool:
+    """Whether all that a monitor may find is the stack's: else it may be for what others have in the cluster."""
+    if places is None:
+        return not one.release
+    return all(place in whole.namespaces for place in places)
+
+
+def _alertmanagers(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+    for number, called in enumerate((one.manifest["spec"].get("alerting") or {}).get("alertmanagers") or ()):
+        where = f"spec.alerting.alertmanagers[{number}]"
+        yield from _called(whole, one, where, called, called.get("port"))
+        service = whole.service(called.get("namespace") or one.namespace, called["name"])
+        for pods in whole.pods_of(service) if service else ():
+            served = (pods.owner.manifest.get("spec") or {}).get("routePrefix") or "/"
+            if pods.owner.kind == "Alertmanager" and (called.get("pathPrefix") or "/").rstrip("/") != served.rstrip("/"):
+                got = called.get("pathPrefix") or "/"
+                expected = f"{served}, the routePrefix of {pods.owner.label}"
+                yield Finding("path", one, f"{where}.pathPrefix", expected, got, got)
+
+
+def _selected(whole: Whole) -> Iterator[Finding]:
+    """Monitors and rules that no Prometheus of the stack takes up."""
+    takers = list(whole.of("Prometheus"))
+    for kind, field in _SELECTED.items() if takers else ():
+        missed = [
+            one
+            for one in whole.of(kind)
+            if not any(_takes(whole, taker, field, one) for taker in takers)
+            and not any(kind == listed and fnmatchcase(one.name, name) for listed, name in UNSELECTED)
+        ]
+        if missed:
+            selector = takers[0].manifest["spec"].get(f"{field}Selector")
+            names = ", ".join(f"{one.namespace}/{one.name}" for one in missed[:_SHOWN])
+            more = f" and {len(missed) - _SHOWN} more" if len(missed) > _SHOWN else ""
+            expected = f"a selector that takes each {kind} of the stack"
+            got = f"{_told(selector)}, which leaves out {names}{more}"
+            yield Finding(f"selected {kind}", takers[0], f"spec.{field}Selector", expected, got)
+
+
+def _takes(whole: Whole, taker: KubernetesObject, field: str, one: KubernetesObject) -> bool:
+    spec = taker.manifest["spec"]
+    selector, places = spec.get(f"{field}Selector"), spec.get(f"{field}NamespaceSelector")
+    if selector is None or not selects(selector, one.manifest["metadata"].get("labels") or {}):
+        return False
+    if places is None:
+        return one.namespace == taker.namespace
+    return says_nothing(places) or selects(places, _namespace_labels(whole, one.namespace))
+
+
+def _namespace_labels(whole: Whole, name: str) -> Labels:
+    found = whole.find("Namespace", "", name)
+    labels: Labels = (found.manifest["metadata"].get("labels") or {}) if found else {}
+    return {"kubernetes.io/metadata.name": name, **labels}
+
+
+def _told(selector: Selector | None) -> str:
+    return "none" if selector is None else shown(selector) or "everything"
+
+
+def every_port(services: Iterable[Service]) -> set[int]:
+    """Numbers of all ports of some Services."""
+    return {port.number for service in services for port in service.ports}

@@ -1,0 +1,147 @@
+"""A rendered stack by what its objects are called, and what is known to be there beside them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..rendering.objects import KubernetesObject
+from .runtime import CLUSTERS_OWN, MADE, Pods, operated, secrets_made
+from .selectors import Labels
+
+TEMPLATED = ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job")
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a Service."""
+
+    name: str
+    number: int
+    target: str | int
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Service of the stack, or one that is known to be made."""
+
+    namespace: str
+    name: str
+    labels: Labels
+    ports: tuple[Port, ...]
+    """Empty where it is not known which."""
+    selector: Labels
+
+    def has(self, port: str | int | None) -> bool:
+        """Whether there is a port of this name or number."""
+        return not self.ports or any(port in (one.name, one.number) for one in self.ports)
+
+
+class Whole:
+    """Looks things up in a rendered stack."""
+
+    def __init__(self, objects: Iterable[KubernetesObject]) -> None:
+        self.objects = list(objects)
+        self.by_kind: dict[str, dict[tuple[str, str], KubernetesObject]] = {}
+        for one in self.objects:
+            self.by_kind.setdefault(one.kind, {})[one.namespace, one.name] = one
+        self._secrets = {(one.namespace, name) for one in self.objects for name in secrets_made(one)}
+
+    def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
+        """The object of the stack, if it has it."""
+        return self.by_kind.get(kind, {}).get((namespace, name))
+
+    def has(self, kind: str, namespace: str, name: str) -> bool:
+        """Whether an object is part of the stack, or is known to be made by somebody."""
+        if self.find(kind, namespace, name) is not None:
+            return True
+        if kind == "Secret" and (namespace, name) in self._secrets:
+            return True
+        return any(made.has(kind, namespace, name) for made in MADE)
+
+    def of(self, kind: str) -> Iterable[KubernetesObject]:
+        """Every object of a kind."""
+        return self.by_kind.get(kind, {}).values()
+
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that the stack itself makes: what is in them, it knows."""
+        return frozenset(one.name for one in self.of("Namespace") if not one.patch)
+
+    @cached_property
+    def pods(self) -> list[Pods]:
+        """Pods of workloads, and of what operators run."""
+        return [pods for one in self.objects for pods in (*_templated(one), *operated(one))]
+
+    @cached_property
+    def services(self) -> list[Service]:
+        """Services of the stack, and those that are known to be made."""
+        rendered = [_service(one) for one in self.of("Service")]
+        made = [
+            Service(one.namespace, one.name, one.labels, tuple(Port(*port, port[0]) for port in one.ports.items()), {})
+            for one in MADE
+            if one.kind == "Service"
+        ]
+        return [*rendered, *made]
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        """A Service by its name."""
+        one = self.find("Service", namespace, name)
+        if one is not None:
+            return _service(one)
+        made = next((one for one in MADE if one.has("Service", namespace, name)), None)
+        if made is None:
+            return None
+        return Service(namespace, name, made.labels, (), {})
+
+    def pods_of(self, service: Service) -> list[Pods]:
+        """The pods that a Service leads to."""
+        if not service.selector:
+            return []
+        wanted = service.selector.items()
+        return [one for one in self.pods if one.namespace == service.namespace and wanted <= one.labels.items()]
+
+    def knows_pods_of(self, namespace: str) -> bool:
+        """Whether a selector that finds nothing in a namespace is wrong, and not for pods that others bring."""
+        return namespace not in CLUSTERS_OWN
+
+
+def pod_template(one: KubernetesObject) -> Mapping[str, Any] | None:
+    """The pod that a workload makes, or a pod itself: a mapping of `metadata` and `spec`."""
+    if one.kind == "Pod":
+        return one.manifest
+    if one.kind in TEMPLATED:
+        return one.manifest["spec"].get("template")
+    if one.kind == "CronJob":
+        return one.manifest["spec"]["jobTemplate"]["spec"].get("template")
+    return None
+
+
+def containers(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each container of a pod template with its path."""
+    for group in ("initContainers", "containers"):
+        for container in template["spec"].get(group) or ():
+            yield f"spec.{group}[{container.get('name')}]", container
+
+
+def _templated(one: KubernetesObject) -> Iterator[Pods]:
+    template = pod_template(one)
+    if template is None:
+        return
+    ports: dict[str, int] = {}
+    for _, container in containers(template):
+        for port in container.get("ports") or ():
+            ports[str(port.get("name") or port["containerPort"])] = int(port["containerPort"])
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    yield Pods(one, one.namespace, labels, ports, one.manifest["spec"].get("replicas"))
+
+
+def _service(one: KubernetesObject) -> Service:
+    spec = one.manifest.get("spec") or {}
+    ports = tuple(
+        Port(str(port.get("name") or ""), int(port["port"]), port.get("targetPort", port["port"]))
+        for port in spec.get("ports") or ()
+    )
+    return Service(
+        one.namespace, one.name, one.manifest["metadata"].get("labels") or {}, ports, spec.get("selector") or {}
+    )
