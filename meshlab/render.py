@@ -76,6 +76,10 @@ class Renderer:
         """`target` is the cluster without what the stacks' own CRDs add to it; `show` hides what is not to be seen."""
         self._charts, self._helm, self._target, self._show = charts, helm, target, show
 
+    def once(self) -> "Renderer":
+        """The same, but for who only asks what objects there are: what varies is not told from the rest."""
+        return Renderer(self._charts, self._helm.once(), self._target, self._show)
+
     def recorded(self, stack: str, resources: Sequence[Recorded], source: str | None) -> RenderedStack:
         """The objects of recorded resources, where the stack wants charts from `source`.
 

@@ -8,11 +8,12 @@ from .addresses import addresses
 from .finding import Finding
 from .kiali import kiali
 from .ranges import ranges
+from .reach import reach
 from .references import references
 from .services import services
 from .whole import Whole
 
-_CHECKS = (references, services, kiali, addresses, ranges)
+_CHECKS = (references, services, reach, kiali, addresses, ranges)
 
 
 def inconsistencies(objects: Iterable[KubernetesObject]) -> list[Finding]:
@@ -31,6 +32,12 @@ def _twice(whole: Whole) -> Iterator[Finding]:
             told.add(identity)
             brought = [by.release or "the program" for by in whole.objects if _identity(by) == identity]
             yield Finding("twice", one, "metadata.name", "one that brings it", " and ".join(brought), one.name)
+    for maker, name in whole.secrets_made:
+        made = whole.find("Secret", maker.namespace, name)
+        # A Job takes what is there.
+        if made is not None and maker.kind != "Job":
+            got = f"{made.release or 'the program'} and {maker.label}"
+            yield Finding("twice", made, "metadata.name", "one that makes it", got, name)
 
 
 def _identity(one: KubernetesObject) -> tuple[str, str, str, str]:

@@ -1,14 +1,14 @@
 """Who calls whom: Services by name and port, and what selectors find."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .runtime import INJECTED_PORTS, UNSELECTED
-from .selectors import Labels, Selector, says_nothing, selects, shown
-from .whole import Service, Whole
+from .selectors import Selector, says_nothing, selects, shown
+from .whole import Service, Whole, namespace_labels, places_of
 
 _SELECTED = {
     "ServiceMonitor": "serviceMonitor",
@@ -44,8 +44,6 @@ def services(whole: Whole) -> Iterator[Finding]:
                 yield from _leads_somewhere(whole, one)
             case "PodDisruptionBudget":
                 yield from _finds_pods(whole, one, "spec.selector", one.manifest["spec"].get("selector"), one.namespace)
-            case "NetworkPolicy":
-                yield from _network_policy(whole, one)
             case "ServiceMonitor":
                 yield from _service_monitor(whole, one)
             case "PodMonitor":
@@ -134,36 +132,8 @@ def _finds_pods(
         yield Finding("selected pods", one, where, expected, "none")
 
 
-def _network_policy(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
-    spec = one.manifest["spec"]
-    selector = spec.get("podSelector") or {}
-    yield from _finds_pods(whole, one, "spec.podSelector", selector, one.namespace)
-    let_in = [pods for pods in whole.pods if pods.namespace == one.namespace and selects(selector, pods.labels)]
-    for number, rule in enumerate(spec.get("ingress") or ()):
-        where = f"spec.ingress[{number}]"
-        for peer in rule.get("from") or ():
-            place = ((peer.get("namespaceSelector") or {}).get("matchLabels") or {}).get("kubernetes.io/metadata.name")
-            if place or "namespaceSelector" not in peer:
-                yield from _finds_pods(whole, one, f"{where}.from", peer.get("podSelector"), place or one.namespace)
-        served = {number for pods in let_in for port in pods.ports.items() for number in port}
-        for service in whole.services if let_in else ():
-            if any(pods in let_in for pods in whole.pods_of(service)):
-                served |= {port.target for port in service.ports}
-        for port in rule.get("ports") or ():
-            if let_in and not says_nothing(selector) and "endPort" not in port and port.get("port") not in served:
-                expected = f"the port {port.get('port')} of {let_in[0].owner.label}"
-                got = ", ".join(sorted({str(one) for one in served if isinstance(one, int)})) or "none"
-                yield Finding("port of a pod", one, f"{where}.ports", expected, got, str(port.get("port")))
-
-
-def _places(one: KubernetesObject) -> list[str] | None:
-    """The namespaces in which a monitor looks; None for all of the cluster."""
-    selector = one.manifest["spec"].get("namespaceSelector") or {}
-    return None if selector.get("any") else selector.get("matchNames") or [one.namespace]
-
-
 def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
-    spec, places = one.manifest["spec"], _places(one)
+    spec, places = one.manifest["spec"], places_of(one)
     found = [
         service
         for service in whole.services
@@ -182,7 +152,7 @@ def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
 
 
 def _pod_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
-    spec, places = one.manifest["spec"], _places(one)
+    spec, places = one.manifest["spec"], places_of(one)
     if places is None or not _knows(whole, one, places):
         return
     found = [pods for pods in whole.pods if pods.namespace in places and selects(spec["selector"], pods.labels)]
@@ -244,19 +214,8 @@ def _takes(whole: Whole, taker: KubernetesObject, field: str, one: KubernetesObj
         return False
     if places is None:
         return one.namespace == taker.namespace
-    return says_nothing(places) or selects(places, _namespace_labels(whole, one.namespace))
-
-
-def _namespace_labels(whole: Whole, name: str) -> Labels:
-    found = whole.find("Namespace", "", name)
-    labels: Labels = (found.manifest["metadata"].get("labels") or {}) if found else {}
-    return {"kubernetes.io/metadata.name": name, **labels}
+    return says_nothing(places) or selects(places, namespace_labels(whole, one.namespace))
 
 
 def _told(selector: Selector | None) -> str:
     return "none" if selector is None else shown(selector) or "everything"
-
-
-def every_port(services: Iterable[Service]) -> set[int]:
-    """Numbers of all ports of some Services."""
-    return {port.number for service in services for port in service.ports}

@@ -45,7 +45,8 @@ class Whole:
         self.by_kind: dict[str, dict[tuple[str, str], KubernetesObject]] = {}
         for one in self.objects:
             self.by_kind.setdefault(one.kind, {})[one.namespace, one.name] = one
-        self._secrets = {(one.namespace, name) for one in self.objects for name in secrets_made(one)}
+        self.secrets_made = [(one, name) for one in self.objects for name in secrets_made(one)]
+        self._secrets = {(maker.namespace, name) for maker, name in self.secrets_made}
 
     def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
         """The object of the stack, if it has it."""
@@ -104,6 +105,19 @@ class Whole:
     def knows_pods_of(self, namespace: str) -> bool:
         """Whether a selector that finds nothing in a namespace is wrong, and not for pods that others bring."""
         return namespace not in CLUSTERS_OWN
+
+
+def places_of(monitor: KubernetesObject) -> list[str] | None:
+    """The namespaces in which a monitor looks; None for all of the cluster."""
+    selector = monitor.manifest["spec"].get("namespaceSelector") or {}
+    return None if selector.get("any") else selector.get("matchNames") or [monitor.namespace]
+
+
+def namespace_labels(whole: Whole, name: str) -> Labels:
+    """The labels of a namespace, as far as the stack says them."""
+    found = whole.find("Namespace", "", name)
+    labels: Labels = (found.manifest["metadata"].get("labels") or {}) if found else {}
+    return {"kubernetes.io/metadata.name": name, **labels}
 
 
 def pod_template(one: KubernetesObject) -> Mapping[str, Any] | None:

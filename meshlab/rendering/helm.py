@@ -57,9 +57,14 @@ class Target:
 class Helm:
     """Renders releases, several at a time. What was rendered once in a run is not rendered again."""
 
-    def __init__(self, program: Path) -> None:
-        self._program = program
+    def __init__(self, program: Path, *, steady: bool = True) -> None:
+        """`steady`: a chart that answers something else each time is rendered twice, and what varies is masked."""
+        self._program, self._steady = program, steady
         self._rendered: dict[str, list[dict[str, Any]]] = {}
+
+    def once(self) -> "Helm":
+        """The same, each chart rendered only once."""
+        return Helm(self._program, steady=False)
 
     def render(
         self, releases: Sequence[Release], files: Mapping[str, Path], target: Target
@@ -73,7 +78,7 @@ class Helm:
             started = {
                 release.resource: [
                     pool.submit(self._template, release, files[release.resource], target, zone, delay)
-                    for zone, delay in _runs(release, files[release.resource])
+                    for zone, delay in self._runs(release, files[release.resource])
                 ]
                 for release in releases
                 if _digest(release, files[release.resource], target) not in self._rendered
@@ -107,6 +112,14 @@ class Helm:
             raise ReleaseError(f"{_named(release)}: helm cannot render it: {reason}")
         return done.stdout
 
+    def _runs(self, release: Release, file: Path) -> Iterable[tuple[str, float]]:
+        """Time zone and delay (seconds) of each rendering that a release needs."""
+        found = traits(file, json.dumps(release.values))
+        if not found.varies or not self._steady:
+            return [("UTC", 0.0)]
+        # A clock of whole seconds must not show the same second twice.
+        return [(_ZONES[0], 0.0), (_ZONES[1], 1.1 if found.reads_clock else 0.0)]
+
 
 def asks_api_versions(release: Release, file: Path) -> bool:
     """Whether a release's chart asks which API versions the cluster serves."""
@@ -130,15 +143,6 @@ def traits(file: Path, values: str) -> Traits:
         varies=any(_VARYING.search(part) for part in content if b"{{" in part),
         reads_clock=any(_CLOCK.search(part) for part in content if b"{{" in part),
     )
-
-
-def _runs(release: Release, file: Path) -> Iterable[tuple[str, float]]:
-    """Time zone and delay (seconds) of each rendering that a release needs."""
-    found = traits(file, json.dumps(release.values))
-    if not found.varies:
-        return [("UTC", 0.0)]
-    # A clock of whole seconds must not show the same second twice.
-    return [(_ZONES[0], 0.0), (_ZONES[1], 1.1 if found.reads_clock else 0.0)]
 
 
 def _digest(release: Release, file: Path, target: Target) -> str:

@@ -1,0 +1,122 @@
+"""What has to be said of a rendered stack: where it does not fit together, which value is to blame, what to do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from policy.pack.allowed import allowed
+from policy.pack.subjects import object_of
+
+from ..rendering.objects import KubernetesObject
+from .blame import PREFIX, Blame, Config, Path, Trial, texts
+from .check import inconsistencies
+from .finding import Finding
+
+RULE = "consistent-whole"
+"""The name of the check among the rules of policy/, and of its list of exceptions there."""
+
+_MAY_COME_FROM_ELSEWHERE = frozenset(
+    {
+        "ConfigMap",
+        "Namespace",
+        "PersistentVolumeClaim",
+        "PriorityClass",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+        "address",
+        "key of a ConfigMap",
+        "key of a Secret",
+        "monitored Service",
+        "role",
+        "selected pods",
+    }
+)
+"""What a stack may take as given where its values name it word for word: somebody else makes it."""
+
+_INSTEAD: Mapping[str, str] = {
+    "autoscaleMax": "give it at least what istio.revisions.<name>.replicas says",
+    "fullnameOverride": "the names of the stack follow the setting monitoring.release",
+    "istioNamespace": "the control plane is always in istio-system",
+    "nameOverride": "the names of the stack follow the setting monitoring.release",
+    "namespaceOverride": "the stack's namespace is the setting monitoring.namespace",
+    "revision": "a revision is called by its key in istio.revisions",
+    "revisionTags": "tags are the setting istio.tags",
+}
+"""What to set in place of a value that is to blame, by its last key."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Findings of one kind, which one value has brought, or none."""
+
+    findings: tuple[Finding, ...]
+    blamed: Path
+
+    @property
+    def subject(self) -> KubernetesObject:
+        """The object that the first finding is about."""
+        return self.findings[0].subject
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do, in one line, without the subject's label."""
+        more = len(self.findings) - 1
+        others = f", and {more} more of the kind, the next at {self.findings[1].subject.label}" if more else ""
+        return f"{self.findings[0].text}{others} ({self._remedy})"
+
+    @property
+    def line(self) -> str:
+        """The same with the label."""
+        return f"{self.subject.label}: {self.message}"
+
+    @property
+    def _remedy(self) -> str:
+        listed = f"list it in policy/allowed/{RULE}.yaml if it is as it should be"
+        if not self.blamed:
+            return f"no value of the stack file brings this; {listed}"
+        instead = _INSTEAD.get(self.blamed[-1], f"take it away, or {listed}")
+        return f"without {PREFIX}{'.'.join(self.blamed)} it fits: {instead}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What there is to say of one stack."""
+
+    broken: tuple[Broken, ...] = ()
+    given: tuple[Finding, ...] = ()
+    """What is not in the stack, but named by its values: it has to be there already."""
+
+    @property
+    def notes(self) -> list[str]:
+        """One line for each thing that has to be there already."""
+        lines = [f"{one.subject.label}: {one.where}: {one.expected} has to be there already" for one in self.given]
+        return list(dict.fromkeys(lines))
+
+
+def verdict(objects: Iterable[KubernetesObject], config: Config, trial: Trial) -> Verdict:
+    """The verdict over the objects of a stack with this configuration; `trial` finds out what another one would do."""
+    found = [one for one in inconsistencies(objects) if not allowed(RULE, object_of(one.subject.manifest), one.text)]
+    if not found:
+        return Verdict()
+    said = texts(config)
+    given = [one for one in found if _is_given(one, said)]
+    wrong = [one for one in found if one not in given]
+    if not wrong:
+        return Verdict(given=tuple(given))
+    paths = Blame(config, wrong, lambda other: _wrong(trial(other), said)).paths()
+    return Verdict(tuple(_grouped(wrong, paths)), tuple(given))
+
+
+def _wrong(found: Iterable[Finding] | None, said: set[str]) -> list[Finding] | None:
+    return None if found is None else [one for one in found if not _is_given(one, said)]
+
+
+def _is_given(one: Finding, said: set[str]) -> bool:
+    if one.about not in _MAY_COME_FROM_ELSEWHERE or not one.names:
+        return False
+    return one.names in said or (one.about == "address" and any(one.names in text for text in said))
+
+
+def _grouped(wrong: Sequence[Finding], paths: Mapping[str, Path]) -> Iterable[Broken]:
+    for about in dict.fromkeys(one.about for one in wrong):
+        yield Broken(tuple(one for one in wrong if one.about == about), paths.get(about, ()))
