@@ -13,7 +13,7 @@ from .operator_webhooks import are_ours, certificate_secret, webhooks
 from .releases import release
 from .settings import ClusterSettings, MonitoringSettings
 from .stack_parts import is_on
-from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, final_values, grafana_is_open
+from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, final_values, grafana_is_open, stack_names
 from .webhook_certificate import Certificate, self_signed
 from .webhook_marks import WebhookMarks
 
@@ -50,7 +50,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
     def __init__(self, name: str, args: KubePrometheusStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:KubePrometheusStack", name, None, opts)
         settings = args["settings"]
-        self.names = StackNames(settings.release, settings.namespace)
+        self.names = stack_names(settings)
         values = final_values(settings, self.names, args["cluster"].images)
         self.has_grafana, self.grafana_is_open = is_on(values, "grafana"), grafana_is_open(values)
 

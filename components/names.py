@@ -6,6 +6,8 @@ ISTIO_NAMESPACE = "istio-system"
 """The charts, the webhooks and every guide expect the control plane here; it is no setting."""
 
 STACK_CHART = "kube-prometheus-stack"
+PROMETHEUS_PORT, GRAFANA_PORT = 9090, 80
+"""The ports of the stack's Services where its values say no others."""
 STACK_NAME_LIMIT = 26
 """kube-prometheus-stack cuts `<release>-kube-prometheus-stack` after this many characters (its _helpers.tpl)."""
 
@@ -57,11 +59,21 @@ class StackNames:
 
     release: str
     namespace: str
+    fullname_override: str = ""
+    """What the stack's values put in place of `fullname`."""
+    grafana_override: str = ""
+    """What they call Grafana."""
+    prometheus_port: int = PROMETHEUS_PORT
+    """The port of Prometheus' Service."""
+    prometheus_path: str = ""
+    """Below which path Prometheus serves, such as `/prometheus`."""
+    grafana_port: int = GRAFANA_PORT
+    """The port of Grafana's Service."""
 
     @property
     def fullname(self) -> str:
         """The prefix of the stack's own objects; settings refuse releases for which the chart would cut it."""
-        return f"{self.release}-{STACK_CHART}"
+        return self.fullname_override[:STACK_NAME_LIMIT].rstrip("-") or f"{self.release}-{STACK_CHART}"
 
     @property
     def operator(self) -> str:
@@ -92,17 +104,18 @@ class StackNames:
     @property
     def prometheus_url(self) -> str:
         """Where other workloads of the cluster query Prometheus."""
-        return f"http://{self.prometheus}.{self.namespace}:9090"
+        return f"http://{self.prometheus}.{self.namespace}:{self.prometheus_port}{self.prometheus_path}"
 
     @property
     def grafana(self) -> str:
         """Grafana's Deployment and Service."""
-        return f"{self.release}-grafana"
+        return self.grafana_override or f"{self.release}-grafana"
 
     @property
     def grafana_url(self) -> str:
         """Where other workloads of the cluster reach Grafana."""
-        return f"http://{self.grafana}.{self.namespace}"
+        port = "" if self.grafana_port == GRAFANA_PORT else f":{self.grafana_port}"
+        return f"http://{self.grafana}.{self.namespace}{port}"
 
     @property
     def grafana_admin_secret(self) -> str:

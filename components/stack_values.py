@@ -1,11 +1,11 @@
 """The values of the chart kube-prometheus-stack."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from .api_objects import mapping
 from .images import Images
-from .names import StackNames
+from .names import GRAFANA_PORT, PROMETHEUS_PORT, StackNames
 from .objects import merged
 from .settings import MonitoringSettings
 from .sizes import Resources
@@ -17,6 +17,9 @@ GRAFANA_FOLDER_ANNOTATION = "grafana_folder"
 ADMIN_USER_KEY, ADMIN_PASSWORD_KEY = "admin-user", "admin-password"
 """Keys of the Secret with Grafana's administrator."""
 
+ALERTMANAGER_PORT = 9093
+"""The port of Alertmanager's Service where the stack's values say no other."""
+
 SUBCHARTS_KNOW_THE_REGISTRY = (46, 0, 0)
 """The first version of the chart whose subcharts follow `global.imageRegistry` too."""
 _SUBCHART_IMAGES = {
@@ -25,6 +28,21 @@ _SUBCHART_IMAGES = {
     ("kube-state-metrics", "image"): "registry.k8s.io/kube-state-metrics/kube-state-metrics",
     ("prometheus-node-exporter", "image"): "quay.io/prometheus/node-exporter",
 }
+
+
+def stack_names(settings: MonitoringSettings) -> StackNames:
+    """What the chart calls the stack's objects, and where they serve, with what the stack's values say of that."""
+    said = settings.values
+    path = str(_said(said, "prometheus", "prometheusSpec", "routePrefix") or "").strip("/")
+    return StackNames(
+        settings.release,
+        settings.namespace,
+        fullname_override=str(said.get("fullnameOverride") or ""),
+        grafana_override=str(_said(said, "grafana", "fullnameOverride") or ""),
+        prometheus_port=_said(said, "prometheus", "service", "port") or PROMETHEUS_PORT,
+        prometheus_path=f"/{path}" if path else "",
+        grafana_port=_said(said, "grafana", "service", "port") or GRAFANA_PORT,
+    )
 
 
 def stack_values(settings: MonitoringSettings, names: StackNames, images: Images) -> dict[str, Any]:
@@ -45,6 +63,7 @@ def stack_values(settings: MonitoringSettings, names: StackNames, images: Images
     _make_durable(values, settings)
     _size(values, settings)
     _mirror(values, settings, images)
+    _follow(values, settings, names)
     return values
 
 
@@ -119,6 +138,44 @@ def _mirror(values: dict[str, Any], settings: MonitoringSettings, images: Images
     if parse_version(settings.version) < SUBCHARTS_KNOW_THE_REGISTRY:
         for path, image in _SUBCHART_IMAGES.items():
             _at(values, path)["repository"] = images.of(image)
+
+
+def _follow(values: dict[str, Any], settings: MonitoringSettings, names: StackNames) -> None:
+    """What hangs on the stack's own values: those come last, so that this holds where they say nothing of it."""
+    said = settings.values
+    if _said(said, "prometheusOperator", "admissionWebhooks", "certManager", "enabled"):
+        # The certificate is cert-manager's then, and the chart's webhooks know it by that.
+        values["prometheusOperator"]["admissionWebhooks"]["enabled"] = True
+    if names.prometheus_path and not _has_way_in(said, "prometheus"):
+        values["prometheus"]["prometheusSpec"]["externalUrl"] = names.prometheus_url
+    path = str(_said(said, "alertmanager", "alertmanagerSpec", "routePrefix") or "").strip("/")
+    if path and not _has_way_in(said, "alertmanager"):
+        port = _said(said, "alertmanager", "service", "port") or ALERTMANAGER_PORT
+        url = f"http://{names.fullname}-alertmanager.{names.namespace}:{port}/{path}"
+        values["alertmanager"]["alertmanagerSpec"]["externalUrl"] = url
+    for part, source in (
+        ("prometheus", {"defaultDatasourceEnabled": False}),
+        ("alertmanager", {"alertmanager": {"enabled": False}}),
+    ):
+        if _said(said, part, "enabled") is False:
+            _at(values, ("grafana", "sidecar", "datasources")).update(source)
+    for part, spec in (("prometheus", "prometheusSpec"), ("alertmanager", "alertmanagerSpec")):
+        if _said(said, part, spec, "affinity", "podAntiAffinity"):
+            # The chart would write both under one key.
+            values[part][spec].pop("podAntiAffinity", None)
+
+
+def _has_way_in(said: Mapping[str, Any], part: str) -> bool:
+    """Whether the chart takes a part's external address from where people come in."""
+    return any(_said(said, part, *path) for path in (("ingress", "enabled"), ("route", "main", "enabled")))
+
+
+def _said(values: Mapping[str, Any], *path: str) -> Any:
+    """What values say at a path; None where they say nothing."""
+    found: Any = values
+    for key in path:
+        found = cast(Mapping[str, Any], found).get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def _at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, PolicySettings, settings_of
 from policy.pack.subjects import Subject, object_of, subject_of
 
+from .consistency.stack import judged as judged_whole
+from .consistency.verdict import RULE as CONSISTENT
 from .recorder import ROOT, record, stack_config
 from .render import RenderedStack, Renderer
 from .rendering.masking import GENERATED
@@ -24,7 +26,11 @@ def policy_settings(stack: str, project_dir: Path = ROOT) -> PolicySettings:
 def judged(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> tuple[RenderedStack, list[Violation]]:
     """A rendered stack, and every rule that it breaks. Raises ProgramError, and what `Renderer.recorded` raises."""
     rendered, subjects = whole_stack(stack, renderer, project_dir)
-    return rendered, list(violations(subjects, policy_settings(stack, project_dir)))
+    apart = judged_whole(rendered, stack_config(stack, project_dir), renderer, project_dir).broken
+    return rendered, [
+        *violations(subjects, policy_settings(stack, project_dir)),
+        *(Violation(CONSISTENT, object_of(one.subject.manifest), one.message) for one in apart),
+    ]
 
 
 def whole_stack(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> tuple[RenderedStack, list[Subject]]:

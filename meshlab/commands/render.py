@@ -5,6 +5,9 @@ import time
 from pathlib import Path
 
 from .. import toolchain
+from ..consistency.stack import judged
+from ..consistency.verdict import RULE
+from ..recorder import stack_config
 from ..render import Renderer, default_kubernetes, render
 from ..rendering.charts import Charts, Say
 from ..rendering.folder import write_folder
@@ -50,9 +53,10 @@ def open_renderer(args: argparse.Namespace, say: Say) -> Renderer:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render into the folder; says what is in it and how long it took."""
+    """Render into the folder; says what is in it and how long it took, and 1 where it does not fit together."""
     started = time.monotonic()
-    rendered = render(args.stack, open_renderer(args, say))
+    renderer = open_renderer(args, say)
+    rendered = render(args.stack, renderer)
     write_folder(args.out, rendered.index(), {file: one.manifest for file, one in rendered.files.items()})
     for line in rendered.charts.notes:
         say(line)
@@ -61,4 +65,9 @@ def run(args: argparse.Namespace) -> int:
         f"{args.stack}: {len(rendered.objects)} objects of {len(components)} components and {len(rendered.releases)} "
         f"releases in {args.out}, for Kubernetes {rendered.target.kubernetes} ({time.monotonic() - started:.1f} s)"
     )
-    return 0
+    verdict = judged(rendered, stack_config(args.stack), renderer)
+    for line in verdict.notes:
+        say(f"{args.stack}: {line}")
+    for one in verdict.broken:
+        say(f"{args.stack}: {RULE}: {one.line}")
+    return 1 if verdict.broken else 0

@@ -22,7 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Bring the stack up; prints what exists, how long each step took, and what to do next."""
     session = open_session(args, say)
-    stop_at_problems(Question(args.stack, session.target, STATE, args.charts, quick=session.target.embedded), say)
+    charts = args.charts or session.config.get("meshlab:charts", {}).get("source")
+    stop_at_problems(Question(args.stack, session.target, STATE, charts, quick=session.target.embedded), say)
     refuse_strangers(session, args.stack)
     started = time.monotonic()
     outcome = session.driver.up()

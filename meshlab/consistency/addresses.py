@@ -51,7 +51,9 @@ def _followed(whole: Whole, one: KubernetesObject, where: str, match: re.Match[s
     service = whole.service(namespace, name)
     address = match.group()
     if service is None:
-        yield Finding("address", one, where, f"a Service {namespace}/{name} for {address}", "none", f"{name}.{namespace}")
+        yield Finding(
+            "address", one, where, f"a Service {namespace}/{name} for {address}", "none", f"{name}.{namespace}"
+        )
         return
     number = int(port) if port else _DEFAULT_PORTS.get(scheme or "")
     if number is not None and not service.has(number):

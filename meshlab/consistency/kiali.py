@@ -37,7 +37,7 @@ def _secrets(whole: Whole, one: KubernetesObject, node: Mapping[str, Any], path:
     for key, value in node.items():
         if isinstance(value, dict):
             yield from _secrets(whole, one, value, f"{path}.{key}")  # type: ignore[reportUnknownArgumentType]
-        elif isinstance(value, str) and value.startswith(f"{_REFERENCE}:") and value.count(":") == 2:  # noqa: PLR2004
+        elif isinstance(value, str) and value.startswith(f"{_REFERENCE}:") and value.count(":") == 2:
             _, name, _ = value.split(":")
             if not whole.has("Secret", one.namespace, name):
                 yield Finding("Secret", one, f"{path}.{key}", f"a Secret {one.namespace}/{name}", "none", value)

@@ -71,7 +71,8 @@ def _disruption(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
         scaled = [
             int(scaler.manifest["spec"]["maxReplicas"])
             for scaler in whole.of("HorizontalPodAutoscaler")
-            if scaler.namespace == one.namespace and scaler.manifest["spec"]["scaleTargetRef"]["name"] == pods.owner.name
+            if scaler.namespace == one.namespace
+            and scaler.manifest["spec"]["scaleTargetRef"]["name"] == pods.owner.name
         ]
         most = max([*scaled, pods.replicas or 1])
         if least > most:
@@ -110,7 +111,9 @@ def _ports(one: KubernetesObject) -> Iterator[Finding]:
     for port in one.manifest["spec"].get("ports") or ():
         name = str(port.get("name") or "")
         if name in names:
-            yield Finding("range", one, "spec.ports", "a name of its own for each port", f"two named {name or 'nothing'}")
+            yield Finding(
+                "range", one, "spec.ports", "a name of its own for each port", f"two named {name or 'nothing'}"
+            )
         names.add(name)
         if not 0 < int(port["port"]) <= _LAST_PORT:
             yield Finding("range", one, f"spec.ports[{name}].port", f"1 to {_LAST_PORT}", str(port["port"]))
@@ -130,7 +133,9 @@ def _pod(one: KubernetesObject, template: Mapping[str, Any]) -> Iterator[Finding
         for mount in container.get("volumeMounts") or ():
             if mount["name"] not in volumes:
                 expected = f"a volume named {mount['name']}"
-                yield Finding("volume", one, f"{where}.volumeMounts", expected, ", ".join(sorted(volumes)), mount["name"])
+                yield Finding(
+                    "volume", one, f"{where}.volumeMounts", expected, ", ".join(sorted(volumes)), mount["name"]
+                )
         ports = {port.get("name") for port in container.get("ports") or ()}
         for name in _PROBES:
             yield from _probe(one, f"{where}.{name}", name, container.get(name), ports)
@@ -160,4 +165,6 @@ def _amounts(one: KubernetesObject, where: str, container: Mapping[str, Any]) ->
     for name, asked in (resources.get("requests") or {}).items():
         least, most = quantity(asked), quantity(limits.get(name))
         if least is not None and most is not None and least > most:
-            yield Finding("range", one, f"{where}.resources.requests.{name}", f"at most its limit {limits[name]}", str(asked))
+            yield Finding(
+                "range", one, f"{where}.resources.requests.{name}", f"at most its limit {limits[name]}", str(asked)
+            )

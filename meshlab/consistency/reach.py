@@ -26,7 +26,11 @@ def reach(whole: Whole) -> Iterator[Finding]:
     for one in whole.of("ServiceMonitor") if scrapers else ():
         spec, places = one.manifest["spec"], places_of(one)
         for service in whole.services:
-            if (places is None or service.namespace in places) and service.labels and selects(spec["selector"], service.labels):
+            if (
+                (places is None or service.namespace in places)
+                and service.labels
+                and selects(spec["selector"], service.labels)
+            ):
                 for number, endpoint in enumerate(spec.get("endpoints") or ()):
                     where = f"spec.endpoints[{number}]"
                     yield from _open(whole, one, where, service, endpoint.get("port"), scrapers[0])

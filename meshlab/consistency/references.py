@@ -8,8 +8,17 @@ from .finding import Finding
 from .whole import Whole
 
 WITHOUT_REFERENCES = frozenset(
-    {"ClusterRole", "ConfigMap", "CustomResourceDefinition", "EnvoyFilter", "Namespace", "PrometheusRule", "Role", "Secret"}
-)  # fmt: skip
+    {
+        "ClusterRole",
+        "ConfigMap",
+        "CustomResourceDefinition",
+        "EnvoyFilter",
+        "Namespace",
+        "PrometheusRule",
+        "Role",
+        "Secret",
+    }
+)
 """Kinds whose fields name no other object; some of them are large."""
 _MONITORING = "monitoring.coreos.com"
 _LISTS = {"imagePullSecrets": "Secret", "secrets": "Secret", "configMaps": "ConfigMap"}
@@ -34,9 +43,8 @@ def references(whole: Whole) -> Iterator[Finding]:
     """Every reference of an object to another one that is not there, or lacks the key that it is asked for."""
     for one in whole.objects:
         if one.namespace and not whole.has("Namespace", "", one.namespace) and not one.patch:
-            yield Finding(
-                "Namespace", one, "metadata.namespace", "a namespace of the stack", one.namespace, one.namespace
-            )
+            expected = f"a Namespace {one.namespace}"
+            yield Finding("Namespace", one, "metadata.namespace", expected, "none", one.namespace)
         if one.kind in WITHOUT_REFERENCES:
             continue
         yield from _Walk(whole, one).findings(one.manifest, "")

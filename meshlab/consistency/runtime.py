@@ -29,9 +29,7 @@ class Made:
 
     def has(self, kind: str, namespace: str, name: str) -> bool:
         """Whether an object is one of these."""
-        return (
-            kind == self.kind and fnmatchcase(namespace, self.namespace) and fnmatchcase(name, self.name)
-        )
+        return kind == self.kind and fnmatchcase(namespace, self.namespace) and fnmatchcase(name, self.name)
 
 
 MADE = (
@@ -71,9 +69,9 @@ INJECTED_PORTS = {"http-envoy-prom": 15090}
 
 UNSELECTED = (
     # At 42.2.1 the chart forgets the label on this one: Prometheus does not scrape Grafana itself.
-    ("ServiceMonitor", "*-grafana"),
+    ("ServiceMonitor", "app.kubernetes.io/name", "grafana"),
 )
-"""Kind and name of what no Prometheus selects, and nothing can be done about from here."""
+"""Kind, label and its value of what no Prometheus selects, and nothing can be done about from here."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,11 @@ def operated(one: KubernetesObject) -> Iterator[Pods]:
     reloader = {"reloader-web": 8080}
     match one.group, one.kind:
         case "monitoring.coreos.com", "Prometheus" | "PrometheusAgent":
-            labels = {**_operated("prometheus", one.name), "operator.prometheus.io/name": one.name, "prometheus": one.name}
+            labels = {
+                **_operated("prometheus", one.name),
+                "operator.prometheus.io/name": one.name,
+                "prometheus": one.name,
+            }
             ports = {str(spec.get("portName") or "web"): 9090, **reloader, "grpc": 10901, "http": 10902}
             yield Pods(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
         case "monitoring.coreos.com", "Alertmanager":

@@ -1,13 +1,12 @@
 """Who calls whom: Services by name and port, and what selectors find."""
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .runtime import INJECTED_PORTS, UNSELECTED
-from .selectors import Selector, says_nothing, selects, shown
+from .selectors import Labels, Selector, says_nothing, selects, shown
 from .whole import Service, Whole, namespace_labels, places_of
 
 _SELECTED = {
@@ -124,7 +123,7 @@ def _leads_somewhere(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
 def _finds_pods(
     whole: Whole, one: KubernetesObject, where: str, selector: Selector | None, *namespaces: str
 ) -> Iterator[Finding]:
-    """Pods in one of the namespaces; none are needed where the selector takes all, or the pods may be somebody else's."""
+    """Pods in one of the namespaces, where the selector wants some and all that is there is the stack's."""
     if not selector or says_nothing(selector) or not all(place in whole.namespaces for place in namespaces):
         return
     if not any(pods.namespace in namespaces and selects(selector, pods.labels) for pods in whole.pods):
@@ -137,7 +136,9 @@ def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
     found = [
         service
         for service in whole.services
-        if (places is None or service.namespace in places) and service.labels and selects(spec["selector"], service.labels)
+        if (places is None or service.namespace in places)
+        and service.labels
+        and selects(spec["selector"], service.labels)
     ]
     if not found:
         if _knows(whole, one, places):
@@ -182,7 +183,9 @@ def _alertmanagers(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
         service = whole.service(called.get("namespace") or one.namespace, called["name"])
         for pods in whole.pods_of(service) if service else ():
             served = (pods.owner.manifest.get("spec") or {}).get("routePrefix") or "/"
-            if pods.owner.kind == "Alertmanager" and (called.get("pathPrefix") or "/").rstrip("/") != served.rstrip("/"):
+            if pods.owner.kind == "Alertmanager" and (called.get("pathPrefix") or "/").rstrip("/") != served.rstrip(
+                "/"
+            ):
                 got = called.get("pathPrefix") or "/"
                 expected = f"{served}, the routePrefix of {pods.owner.label}"
                 yield Finding("path", one, f"{where}.pathPrefix", expected, got, got)
@@ -196,7 +199,7 @@ def _selected(whole: Whole) -> Iterator[Finding]:
             one
             for one in whole.of(kind)
             if not any(_takes(whole, taker, field, one) for taker in takers)
-            and not any(kind == listed and fnmatchcase(one.name, name) for listed, name in UNSELECTED)
+            and not any(kind == listed and _labels(one).get(key) == value for listed, key, value in UNSELECTED)
         ]
         if missed:
             selector = takers[0].manifest["spec"].get(f"{field}Selector")
@@ -210,11 +213,15 @@ def _selected(whole: Whole) -> Iterator[Finding]:
 def _takes(whole: Whole, taker: KubernetesObject, field: str, one: KubernetesObject) -> bool:
     spec = taker.manifest["spec"]
     selector, places = spec.get(f"{field}Selector"), spec.get(f"{field}NamespaceSelector")
-    if selector is None or not selects(selector, one.manifest["metadata"].get("labels") or {}):
+    if selector is None or not selects(selector, _labels(one)):
         return False
     if places is None:
         return one.namespace == taker.namespace
     return says_nothing(places) or selects(places, namespace_labels(whole, one.namespace))
+
+
+def _labels(one: KubernetesObject) -> Labels:
+    return one.manifest["metadata"].get("labels") or {}
 
 
 def _told(selector: Selector | None) -> str:

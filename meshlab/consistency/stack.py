@@ -14,9 +14,7 @@ from .finding import Finding
 from .verdict import Verdict, verdict
 
 
-def judged(
-    rendered: RenderedStack, config: Mapping[str, Any], renderer: Renderer, project_dir: Path = ROOT
-) -> Verdict:
+def judged(rendered: RenderedStack, config: Mapping[str, Any], renderer: Renderer, project_dir: Path = ROOT) -> Verdict:
     """The verdict over a rendered stack, where `config` is what its file says.
 
     Renders no more where everything fits; else the stack is rendered without one value after the other.
@@ -27,7 +25,11 @@ def judged(
         over, source = chartless(other)
         try:
             recording = record(
-                rendered.stack, project_dir=project_dir, config={**other, **(over or {})}, generated=GENERATED, masked=True
+                rendered.stack,
+                project_dir=project_dir,
+                config={**other, **(over or {})},
+                generated=GENERATED,
+                masked=True,
             )
             objects = once.recorded(rendered.stack, recording.resources, source).objects
         except (ProgramError, ReleaseError):

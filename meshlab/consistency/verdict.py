@@ -58,24 +58,35 @@ class Broken:
         return self.findings[0].subject
 
     @property
-    def message(self) -> str:
-        """What is wrong and what to do, in one line, without the subject's label."""
+    def text(self) -> str:
+        """What is wrong, without the subject's label."""
         more = len(self.findings) - 1
         others = f", and {more} more of the kind, the next at {self.findings[1].subject.label}" if more else ""
-        return f"{self.findings[0].text}{others} ({self._remedy})"
+        return f"{self.findings[0].text}{others}"
 
     @property
-    def line(self) -> str:
-        """The same with the label."""
-        return f"{self.subject.label}: {self.message}"
-
-    @property
-    def _remedy(self) -> str:
+    def remedy(self) -> str:
+        """Which value to blame, and what to do."""
         listed = f"list it in policy/allowed/{RULE}.yaml if it is as it should be"
         if not self.blamed:
             return f"no value of the stack file brings this; {listed}"
         instead = _INSTEAD.get(self.blamed[-1], f"take it away, or {listed}")
         return f"without {PREFIX}{'.'.join(self.blamed)} it fits: {instead}"
+
+    @property
+    def message(self) -> str:
+        """Both in one line, without the label."""
+        return f"{self.text} ({self.remedy})"
+
+    @property
+    def found(self) -> str:
+        """What is wrong, with the label."""
+        return f"{self.subject.label}: {self.text}"
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return f"{self.subject.label}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -89,8 +100,11 @@ class Verdict:
     @property
     def notes(self) -> list[str]:
         """One line for each thing that has to be there already."""
-        lines = [f"{one.subject.label}: {one.where}: {one.expected} has to be there already" for one in self.given]
-        return list(dict.fromkeys(lines))
+        first = {one.expected: one for one in reversed(self.given)}
+        return [
+            f"{expected} has to be there already: {one.subject.label} names it ({one.where})"
+            for expected, one in reversed(first.items())
+        ]
 
 
 def verdict(objects: Iterable[KubernetesObject], config: Config, trial: Trial) -> Verdict:

@@ -14,6 +14,7 @@ from ..mirror.lock import ChartLock
 from ..recorder import stack_config
 from ..recovery.backend import Backend
 from ..recovery.state import ReleaseKey
+from ..render import default_kubernetes
 from .api import Api, Reached, UnreachableError
 from .cluster import cluster, kubernetes
 from .crds import crds
@@ -21,6 +22,7 @@ from .finding import Finding, Level, table
 from .images import images
 from .injection import injection
 from .known import Known, known_of
+from .objects import objects
 from .permissions import permissions
 from .plan import planned
 from .programs import programs
@@ -46,7 +48,8 @@ class Question:
     """The folder of charts that the user named."""
     ask_registries: bool = False
     quick: bool = False
-    """Only what is seen within a second: for `up` on an embedded cluster, where the rest is as we made it."""
+    """Only what is seen within a second, and the objects where a change may have touched them: for `up` on an embedded
+    cluster, where the rest is as we made it."""
 
 
 def examine(question: Question, say: Say) -> list[Finding]:
@@ -87,7 +90,16 @@ class _Examination:
         if not quick:
             found += [("tools", programs), ("charts", lambda: repositories(self._settings.charts.chart_source))]
             found.append(("addresses", lambda: in_stack(stack_config(self._question.stack), ChartLock.load())))
+        elif self._question.target is not None:
+            found.append(("objects", self._objects))
         return [*found, ("state", self._state), ("cluster", self._cluster)]
+
+    def _objects(self) -> Iterator[Finding]:
+        """For an embedded cluster, whose version is known without asking it."""
+        question = self._question
+        yield from objects(
+            planned(question.stack, default_kubernetes(), question.charts, question.folder / "doctor", self._say)
+        )
 
     def _known(self) -> Known:
         return known_of(self._question.stack, self._backend.files)
@@ -125,6 +137,7 @@ class _Examination:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
                 ("rights", lambda: permissions(api, plan)),
                 ("releases", lambda: releases(api, question.stack, wanted, self._known())),
+                ("objects", lambda: objects(plan)),
                 ("crds", lambda: crds(api, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
                 ("addresses", lambda: in_cluster(api)),
             ]

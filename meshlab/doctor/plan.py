@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from components.mesh_workloads import KINDS, ROLLOUT
 
 from .. import toolchain
 from ..compare.images import images
+from ..consistency.stack import judged
 from ..lab import Say, write_private
 from ..recorder import ROOT, record, stack_config
 from ..render import Renderer
@@ -23,8 +24,11 @@ from ..rendering.recording import chartless
 from ..rendering.releases import releases_of
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
-GLOBS = ("components/*.py", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt")
-"""The files that the program consists of, beside those."""
+GLOBS = (
+    *("components/*.py", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
+    *("meshlab/consistency/*.py", "policy/allowed/*.yaml"),
+)
+"""The files that a plan follows from beside those: the program's, and those of what is said of the plan."""
 OPERATOR_VERSION = "operator.prometheus.io/version"
 VERSIONS_KEPT = 8
 """How many plans stay in the folder, of one stack or several."""
@@ -63,6 +67,8 @@ class Plan:
     images: tuple[str, ...]
     releases: tuple[tuple[str, str], ...]
     """Namespace and name of each helm release."""
+    broken: tuple[tuple[str, str], ...] = ()
+    """Where the objects do not fit together: what is wrong, and what to do."""
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
@@ -73,6 +79,7 @@ class Plan:
             tuple(PlannedCrd(**entry) for entry in data["crds"]),
             tuple(data["images"]),
             tuple((entry[0], entry[1]) for entry in data["releases"]),
+            tuple((entry[0], entry[1]) for entry in data["broken"]),
         )
 
     def to_json(self) -> str:
@@ -91,9 +98,13 @@ def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: 
         return Plan.from_json(file.read_text(encoding="utf-8"))
     resources = record(stack, config=over, generated=GENERATED, masked=True).resources
     helm = Helm(toolchain.ensure(["helm"], say)["helm"])
-    rendered = Renderer(Charts(charts, say), helm, Target(kubernetes)).recorded(stack, resources, source)
+    renderer = Renderer(Charts(charts, say), helm, Target(kubernetes)).once()
+    rendered = renderer.recorded(stack, resources, source)
     releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
     plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
+    plan = replace(
+        plan, broken=tuple((one.found, one.remedy) for one in judged(rendered, stack_config(stack), renderer).broken)
+    )
     write_private(file, plan.to_json())
     for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
         old.unlink()

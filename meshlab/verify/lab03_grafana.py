@@ -67,7 +67,7 @@ def grafana(context: Context) -> Grafana:
     require_part(context, "grafana")
     names = stack_names(context.settings)
     # First the way there: on a cluster where nothing runs, the password is nobody's business.
-    web = service(context, names.namespace, names.grafana, 80, "Grafana")
+    web = service(context, names.namespace, names.grafana, names.grafana_port, "Grafana")
     data = fetched(context.cluster, SECRETS, names.grafana_admin_secret, names.namespace)["data"]
     user, password = (base64.b64decode(data[key]).decode() for key in ("admin-user", "admin-password"))
     return Grafana(web, user, password)

@@ -52,7 +52,8 @@ def prometheus(context: Context) -> Prometheus:
     """The stack's Prometheus. NotApplicable where it has none."""
     require_part(context, "prometheus")
     names = stack_names(context.settings)
-    return Prometheus(service(context, names.namespace, names.prometheus, 9090, "Prometheus"))
+    web = service(context, names.namespace, names.prometheus, names.prometheus_port, "Prometheus")
+    return Prometheus(web, names.prometheus_path)
 
 
 def _istiods(context: Context) -> Seen:

@@ -79,7 +79,10 @@ def _on(setting: bool) -> str:
 def _ports(settings: Settings) -> dict[str, int]:
     """The port of each Service that `up` tells of."""
     names = stack_names(settings)
-    told: tuple[tuple[Part, str, int], ...] = (("prometheus", names.prometheus, 9090), ("grafana", names.grafana, 80))
+    told: tuple[tuple[Part, str, int], ...] = (
+        ("prometheus", names.prometheus, names.prometheus_port),
+        ("grafana", names.grafana, names.grafana_port),
+    )
     return {name: port for part, name, port in told if is_on(settings.monitoring.values, part)}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from components.names import StackNames
 from components.settings import Settings
 from components.stack_parts import SWITCHES, Part, is_on
+from components.stack_values import stack_names as names_of
 
 from .access import Executed, Manifest
 from .objects import PODS, SERVICES, endpoints, fetched, name_of, nothing_runs, ready_pods, require_real
@@ -14,7 +15,7 @@ from .web import Web
 
 def stack_names(settings: Settings) -> StackNames:
     """What the monitoring chart calls its objects in this stack."""
-    return StackNames(settings.monitoring.release, settings.monitoring.namespace)
+    return names_of(settings.monitoring)
 
 
 def require_part(context: Context, part: Part) -> None:
