@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from components.api_objects import mapping
+
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .whole import Service, Whole
@@ -21,10 +23,14 @@ _SERVED_BELOW = ("Prometheus", "Alertmanager")
 
 def addresses(whole: Whole) -> Iterator[Finding]:
     """Every address of a namespace of the stack that leads to no Service, to none of its ports, or beside its path."""
+    # Dashboards are long texts: most of them are done with here.
+    ends = [f".{namespace}" for namespace in whole.namespaces]
     for one in whole.objects:
         if one.kind in _SILENT:
             continue
         for where, text in _texts(one.manifest, ""):
+            if not any(end in text for end in ends):
+                continue
             for match in _ADDRESS.finditer(text):
                 yield from _followed(whole, one, where, match)
 
@@ -71,7 +77,7 @@ def _below(
     for pods in whole.pods_of(service):
         if pods.owner.kind not in _SERVED_BELOW:
             continue
-        prefix = str((pods.owner.manifest.get("spec") or {}).get("routePrefix") or "/").rstrip("/")
+        prefix = str(mapping(pods.owner.manifest.get("spec")).get("routePrefix") or "/").rstrip("/")
         if prefix and not f"{path}/".startswith(f"{prefix}/"):
             expected = f"an address below {prefix}, where {pods.owner.label} serves"
             yield Finding("path", one, where, expected, address, address)

@@ -4,6 +4,7 @@ a mesh where one is not there."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.api_objects import mapping
 from components.names import ISTIO_NAMESPACE
 
 from ..rendering.objects import KubernetesObject
@@ -21,8 +22,8 @@ _REFERENCE = "secret"
 def kiali(whole: Whole) -> Iterator[Finding]:
     """Every name in a Kiali object that leads nowhere."""
     for one in whole.of("Kiali"):
-        spec: Mapping[str, Any] = one.manifest.get("spec") or {}
-        istio = (spec.get("external_services") or {}).get("istio") or {}
+        spec = mapping(one.manifest.get("spec"))
+        istio = mapping(mapping(spec.get("external_services")).get("istio"))
         namespace = spec.get("istio_namespace") or ISTIO_NAMESPACE
         for field, kind in _NAMED.items():
             name = istio.get(field)

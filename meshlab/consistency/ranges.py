@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.api_objects import entries, mapping
+
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .selectors import selects
@@ -36,7 +38,7 @@ def ranges(whole: Whole) -> Iterator[Finding]:
         if template is not None:
             yield from _pod(one, template)
         elif one.kind in ("Prometheus", "Alertmanager"):
-            yield from _amounts(one, "spec", one.manifest.get("spec") or {})
+            yield from _amounts(one, "spec", mapping(one.manifest.get("spec")))
 
 
 def quantity(text: Any) -> float | None:
@@ -89,7 +91,7 @@ def _scraping(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
         return
     default = next((taker.manifest["spec"].get("scrapeInterval") for taker in whole.of("Prometheus")), None)
     field = "endpoints" if one.kind == "ServiceMonitor" else "podMetricsEndpoints"
-    for number, endpoint in enumerate(spec.get(field) or ()):
+    for number, endpoint in enumerate(entries(spec.get(field))):
         every = endpoint.get("interval") or default or "30s"
         yield from _in_time(one, f"spec.{field}[{number}].scrapeTimeout", endpoint.get("scrapeTimeout"), every)
 
@@ -101,14 +103,14 @@ def _in_time(one: KubernetesObject, where: str, limit: Any, every: Any) -> Itera
 
 
 def _rolling(one: KubernetesObject) -> Iterator[Finding]:
-    how = (one.manifest["spec"].get("strategy") or {}).get("rollingUpdate") or {}
+    how = mapping(mapping(one.manifest["spec"].get("strategy")).get("rollingUpdate"))
     if str(how.get("maxSurge", "25%")).strip("%") == "0" and str(how.get("maxUnavailable", "25%")).strip("%") == "0":
         yield Finding("range", one, "spec.strategy.rollingUpdate", "maxSurge or maxUnavailable above 0", "both 0")
 
 
 def _ports(one: KubernetesObject) -> Iterator[Finding]:
     names: set[str] = set()
-    for port in one.manifest["spec"].get("ports") or ():
+    for port in entries(one.manifest["spec"].get("ports")):
         name = str(port.get("name") or "")
         if name in names:
             yield Finding(
@@ -122,21 +124,21 @@ def _ports(one: KubernetesObject) -> Iterator[Finding]:
 def _pod(one: KubernetesObject, template: Mapping[str, Any]) -> Iterator[Finding]:
     within = "" if one.kind == "Pod" else "template."
     if one.kind in ("Deployment", "DaemonSet", "StatefulSet"):
-        labels = (template.get("metadata") or {}).get("labels") or {}
+        labels = mapping(mapping(template.get("metadata")).get("labels"))
         if not selects(one.manifest["spec"]["selector"], labels):
             yield Finding("selected pods", one, "spec.selector", "the labels of its own pods", "others")
-    volumes = {volume["name"] for volume in template["spec"].get("volumes") or ()}
-    volumes |= {claim["metadata"]["name"] for claim in one.manifest["spec"].get("volumeClaimTemplates") or ()}
+    volumes = {volume["name"] for volume in entries(template["spec"].get("volumes"))}
+    volumes |= {claim["metadata"]["name"] for claim in entries(one.manifest["spec"].get("volumeClaimTemplates"))}
     for path, container in containers(template):
         where = f"{within}{path}"
         yield from _amounts(one, where, container)
-        for mount in container.get("volumeMounts") or ():
+        for mount in entries(container.get("volumeMounts")):
             if mount["name"] not in volumes:
                 expected = f"a volume named {mount['name']}"
                 yield Finding(
                     "volume", one, f"{where}.volumeMounts", expected, ", ".join(sorted(volumes)), mount["name"]
                 )
-        ports = {port.get("name") for port in container.get("ports") or ()}
+        ports = {port.get("name") for port in entries(container.get("ports"))}
         for name in _PROBES:
             yield from _probe(one, f"{where}.{name}", name, container.get(name), ports)
 
@@ -153,16 +155,16 @@ def _probe(
     if name != "readinessProbe" and (probe.get("successThreshold") or 1) != 1:
         yield Finding("range", one, f"{where}.successThreshold", "1", str(probe["successThreshold"]))
     for how in ("httpGet", "tcpSocket"):
-        port = (probe.get(how) or {}).get("port")
+        port = mapping(probe.get(how)).get("port")
         if isinstance(port, str) and not port.isdigit() and port not in ports:
             got = ", ".join(sorted(str(port) for port in ports if port)) or "none"
             yield Finding("port of a pod", one, f"{where}.{how}.port", f"a port named {port}", got, port)
 
 
 def _amounts(one: KubernetesObject, where: str, container: Mapping[str, Any]) -> Iterator[Finding]:
-    resources = container.get("resources") or {}
-    limits = resources.get("limits") or {}
-    for name, asked in (resources.get("requests") or {}).items():
+    resources = mapping(container.get("resources"))
+    limits = mapping(resources.get("limits"))
+    for name, asked in mapping(resources.get("requests")).items():
         least, most = quantity(asked), quantity(limits.get(name))
         if least is not None and most is not None and least > most:
             yield Finding(

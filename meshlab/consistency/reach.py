@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.api_objects import entries
+
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .runtime import Pods
@@ -16,7 +18,7 @@ def reach(whole: Whole) -> Iterator[Finding]:
     """Every webhook that the API server could not call, and every Service that Prometheus could not scrape."""
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         for one in whole.of(kind):
-            for webhook in one.manifest.get("webhooks") or ():
+            for webhook in entries(one.manifest.get("webhooks")):
                 called = webhook["clientConfig"].get("service")
                 service = whole.service(called.get("namespace", ""), called["name"]) if called else None
                 if called and service:
@@ -31,7 +33,7 @@ def reach(whole: Whole) -> Iterator[Finding]:
                 and service.labels
                 and selects(spec["selector"], service.labels)
             ):
-                for number, endpoint in enumerate(spec.get("endpoints") or ()):
+                for number, endpoint in enumerate(entries(spec.get("endpoints"))):
                     where = f"spec.endpoints[{number}]"
                     yield from _open(whole, one, where, service, endpoint.get("port"), scrapers[0])
 
@@ -63,7 +65,7 @@ def lets_in(whole: Whole, pods: Pods, port: Port, caller: Pods | None) -> bool:
     ]
     number = pods.ports.get(port.target) if isinstance(port.target, str) else port.target
     names = {name for name, other in pods.ports.items() if other == number}
-    rules = [rule for spec in closed for rule in spec.get("ingress") or ()]
+    rules = [rule for spec in closed for rule in entries(spec.get("ingress"))]
     return not closed or any(_admits(whole, pods, rule, {number, *names}, caller) for rule in rules)
 
 

@@ -1,7 +1,9 @@
 """Objects that others name by kind and name: each has to be there."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
+
+from components.api_objects import entries, mapping
 
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
@@ -61,7 +63,7 @@ class _Walk:
 
     def findings(self, node: Any, path: str) -> Iterator[Finding]:
         if isinstance(node, list):
-            for number, entry in enumerate(node):  # type: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            for number, entry in enumerate(cast(list[Any], node)):
                 if isinstance(entry, dict | list):
                     yield from self.findings(entry, f"{path}[{number}]")
             return
@@ -71,7 +73,7 @@ class _Walk:
                 if key in _NAMES and value and not self._made_here(key):
                     yield from self._named(_NAMES[key], value, f"{path}.{key}", fields)
             elif isinstance(value, dict):
-                entry: Mapping[str, Any] = value
+                entry = mapping(value)
                 if key in _MAPPINGS and isinstance(entry.get("name"), str):
                     yield from self._named(_MAPPINGS[key], entry["name"], f"{path}.{key}", entry)
                 elif self._selectors and "key" in entry and entry.keys() <= {"name", "key", "optional"}:
@@ -80,7 +82,7 @@ class _Walk:
                     yield from self.findings(entry, f"{path}.{key}")
             elif isinstance(value, list):
                 if key in _LISTS and (key == "imagePullSecrets" or self._selectors):
-                    yield from self._listed(_LISTS[key], value, f"{path}.{key}")
+                    yield from self._listed(_LISTS[key], cast(list[Any], value), f"{path}.{key}")
                 else:
                     yield from self.findings(value, f"{path}.{key}")
 
@@ -104,10 +106,10 @@ class _Walk:
             if not self._whole.has(kind, namespace, name):
                 yield Finding(kind, self._one, where, _an(kind, namespace, name), "none", name)
             return
-        wanted = [about.get("key"), *(item.get("key") for item in about.get("items") or ())]
+        wanted = [about.get("key"), *(item.get("key") for item in entries(about.get("items")))]
         for key in (key for key in wanted if key is not None and kind in ("Secret", "ConfigMap")):
-            held = [*(found.manifest.get("data") or {}), *(found.manifest.get("stringData") or {})]
-            held += found.manifest.get("binaryData") or {}
+            held = [*mapping(found.manifest.get("data")), *mapping(found.manifest.get("stringData"))]
+            held += mapping(found.manifest.get("binaryData"))
             if key not in held and not found.patch:
                 expected = f"the key {key} in {found.label}"
                 yield Finding(f"key of a {kind}", self._one, where, expected, ", ".join(held) or "an empty one", key)
@@ -121,7 +123,7 @@ def _bound(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
     namespace = "" if role["kind"] == "ClusterRole" else one.namespace
     if not whole.has(role["kind"], namespace, role["name"]):
         yield Finding("role", one, "roleRef", _an(role["kind"], namespace, role["name"]), "none", role["name"])
-    for number, subject in enumerate(one.manifest.get("subjects") or ()):
+    for number, subject in enumerate(entries(one.manifest.get("subjects"))):
         if subject["kind"] == "ServiceAccount":
             namespace = subject.get("namespace") or one.namespace
             if not whole.has("ServiceAccount", namespace, subject["name"]):

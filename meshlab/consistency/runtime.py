@@ -6,8 +6,8 @@ A line here is a promise of somebody else's program, so each says whose.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
+from components.api_objects import entries, mapping
 from components.names import ISTIO_NAMESPACE
 
 from ..rendering.objects import KubernetesObject
@@ -88,8 +88,8 @@ class Pods:
 
 def operated(one: KubernetesObject) -> Iterator[Pods]:
     """The pods that an operator makes for its object."""
-    spec: Mapping[str, Any] = one.manifest.get("spec") or {}
-    extra = (spec.get("podMetadata") or {}).get("labels") or {}
+    spec = mapping(one.manifest.get("spec"))
+    extra = mapping(mapping(spec.get("podMetadata")).get("labels"))
     reloader = {"reloader-web": 8080}
     match one.group, one.kind:
         case "monitoring.coreos.com", "Prometheus" | "PrometheusAgent":
@@ -109,7 +109,7 @@ def operated(one: KubernetesObject) -> Iterator[Pods]:
             ports = {str(spec.get("portName") or "web"): 10902, "grpc": 10901, **reloader}
             yield Pods(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
         case "kiali.io", "Kiali":
-            place = (spec.get("deployment") or {}).get("namespace") or one.namespace
+            place = mapping(spec.get("deployment")).get("namespace") or one.namespace
             labels = {"app": "kiali", "app.kubernetes.io/name": "kiali", "app.kubernetes.io/instance": one.name}
             yield Pods(one, place, labels, {"api-port": 20001, "http-metrics": 9090})
         case _:
@@ -126,17 +126,17 @@ def _operated(program: str, name: str) -> dict[str, str]:
 
 def secrets_made(one: KubernetesObject) -> Iterator[str]:
     """The Secrets, in the object's own namespace, that somebody makes of an object."""
-    spec: Mapping[str, Any] = one.manifest.get("spec") or {}
+    spec = mapping(one.manifest.get("spec"))
     match one.group, one.kind:
         case "cert-manager.io", "Certificate":
             yield str(spec.get("secretName"))
         case "external-secrets.io", "ExternalSecret":
-            yield str((spec.get("target") or {}).get("name") or one.name)
+            yield str(mapping(spec.get("target")).get("name") or one.name)
         case "bitnami.com", "SealedSecret":
             yield one.name
         case "batch", "Job":
             # The charts' Jobs that make a certificate say where they put it.
-            for container in spec["template"]["spec"].get("containers") or ():
+            for container in entries(spec["template"]["spec"].get("containers")):
                 for argument in container.get("args") or ():
                     if str(argument).startswith("--secret-name="):
                         yield str(argument).partition("=")[2]

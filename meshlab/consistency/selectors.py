@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from components.api_objects import entries, mapping
+
 Labels = Mapping[str, str]
 Selector = Mapping[str, Any]
 
 
 def selects(selector: Selector, labels: Labels) -> bool:
     """Whether a selector of `matchLabels` and `matchExpressions` takes an object with `labels`; an empty one does."""
-    wanted: Labels = selector.get("matchLabels") or {}
+    wanted: Labels = mapping(selector.get("matchLabels"))
     return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _holds(term, labels) for term in selector.get("matchExpressions") or ()
+        _holds(term, labels) for term in entries(selector.get("matchExpressions"))
     )
 
 
@@ -22,8 +24,8 @@ def says_nothing(selector: Selector) -> bool:
 
 def shown(selector: Selector) -> str:
     """A selector as `kubectl --selector` has it."""
-    terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    for term in selector.get("matchExpressions") or ():
+    terms = [f"{key}={value}" for key, value in mapping(selector.get("matchLabels")).items()]
+    for term in entries(selector.get("matchExpressions")):
         values = f" ({','.join(term['values'])})" if term.get("values") else ""
         terms.append(f"{term['key']} {term['operator']}{values}")
     return ",".join(terms)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.api_objects import entries, mapping
+
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .runtime import INJECTED_PORTS, UNSELECTED
@@ -75,7 +77,7 @@ def _no_port(one: KubernetesObject, where: str, service: Service, port: str | in
 
 
 def _webhooks(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
-    for webhook in one.manifest.get("webhooks") or ():
+    for webhook in entries(one.manifest.get("webhooks")):
         called = webhook["clientConfig"].get("service")
         if called:
             where = f"webhooks[{webhook['name']}].clientConfig.service"
@@ -85,19 +87,19 @@ def _webhooks(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
 def _ingress(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
     spec = one.manifest["spec"]
     backends = [("spec.defaultBackend", spec.get("defaultBackend"))]
-    for number, rule in enumerate(spec.get("rules") or ()):
-        for path in (rule.get("http") or {}).get("paths") or ():
+    for number, rule in enumerate(entries(spec.get("rules"))):
+        for path in entries(mapping(rule.get("http")).get("paths")):
             backends.append((f"spec.rules[{number}].http.paths[{path.get('path')}].backend", path.get("backend")))
     for where, backend in backends:
-        called = (backend or {}).get("service")
+        called = mapping(backend).get("service")
         if called:
-            port = called.get("port") or {}
+            port = mapping(called.get("port"))
             yield from _called(whole, one, where, {"name": called["name"]}, port.get("name") or port.get("number"))
 
 
 def _routed(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
-    for number, rule in enumerate(one.manifest["spec"].get("rules") or ()):
-        for backend in rule.get("backendRefs") or ():
+    for number, rule in enumerate(entries(one.manifest["spec"].get("rules"))):
+        for backend in entries(rule.get("backendRefs")):
             if backend.get("kind", "Service") == "Service":
                 yield from _called(whole, one, f"spec.rules[{number}].backendRefs", backend, backend.get("port"))
 
@@ -146,7 +148,7 @@ def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
             expected = f"a Service with {shown(spec['selector'])} in {place}"
             yield Finding("monitored Service", one, "spec.selector", expected, "none", one.name)
         return
-    for number, endpoint in enumerate(spec.get("endpoints") or ()):
+    for number, endpoint in enumerate(entries(spec.get("endpoints"))):
         port = endpoint.get("port")
         if port and not any(service.has(port) for service in found):
             yield _no_port(one, f"spec.endpoints[{number}].port", found[0], port)
@@ -161,7 +163,7 @@ def _pod_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
         expected = f"pods with {shown(spec['selector'])} in {' or '.join(places)}"
         yield Finding("selected pods", one, "spec.selector", expected, "none", one.name)
         return
-    for number, endpoint in enumerate(spec.get("podMetricsEndpoints") or ()):
+    for number, endpoint in enumerate(entries(spec.get("podMetricsEndpoints"))):
         port = endpoint.get("port")
         if port and port not in INJECTED_PORTS and not any(port in pods.ports for pods in found):
             expected = f"a port named {port} of {found[0].owner.label}"
@@ -177,12 +179,12 @@ def _knows(whole: Whole, one: KubernetesObject, places: list[str] | None) -> boo
 
 
 def _alertmanagers(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
-    for number, called in enumerate((one.manifest["spec"].get("alerting") or {}).get("alertmanagers") or ()):
+    for number, called in enumerate(entries(mapping(one.manifest["spec"].get("alerting")).get("alertmanagers"))):
         where = f"spec.alerting.alertmanagers[{number}]"
         yield from _called(whole, one, where, called, called.get("port"))
         service = whole.service(called.get("namespace") or one.namespace, called["name"])
         for pods in whole.pods_of(service) if service else ():
-            served = (pods.owner.manifest.get("spec") or {}).get("routePrefix") or "/"
+            served = mapping(pods.owner.manifest.get("spec")).get("routePrefix") or "/"
             if pods.owner.kind == "Alertmanager" and (called.get("pathPrefix") or "/").rstrip("/") != served.rstrip(
                 "/"
             ):

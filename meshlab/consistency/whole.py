@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from components.api_objects import entries, mapping
+
 from ..rendering.objects import KubernetesObject
 from .runtime import CLUSTERS_OWN, MADE, Pods, operated, secrets_made
 from .selectors import Labels
@@ -109,14 +111,14 @@ class Whole:
 
 def places_of(monitor: KubernetesObject) -> list[str] | None:
     """The namespaces in which a monitor looks; None for all of the cluster."""
-    selector = monitor.manifest["spec"].get("namespaceSelector") or {}
+    selector = mapping(monitor.manifest["spec"].get("namespaceSelector"))
     return None if selector.get("any") else selector.get("matchNames") or [monitor.namespace]
 
 
 def namespace_labels(whole: Whole, name: str) -> Labels:
     """The labels of a namespace, as far as the stack says them."""
     found = whole.find("Namespace", "", name)
-    labels: Labels = (found.manifest["metadata"].get("labels") or {}) if found else {}
+    labels: Labels = mapping(found.manifest["metadata"].get("labels")) if found else {}
     return {"kubernetes.io/metadata.name": name, **labels}
 
 
@@ -134,7 +136,7 @@ def pod_template(one: KubernetesObject) -> Mapping[str, Any] | None:
 def containers(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each container of a pod template with its path."""
     for group in ("initContainers", "containers"):
-        for container in template["spec"].get(group) or ():
+        for container in entries(template["spec"].get(group)):
             yield f"spec.{group}[{container.get('name')}]", container
 
 
@@ -144,17 +146,17 @@ def _templated(one: KubernetesObject) -> Iterator[Pods]:
         return
     ports: dict[str, int] = {}
     for _, container in containers(template):
-        for port in container.get("ports") or ():
+        for port in entries(container.get("ports")):
             ports[str(port.get("name") or port["containerPort"])] = int(port["containerPort"])
-    labels = (template.get("metadata") or {}).get("labels") or {}
+    labels = mapping(mapping(template.get("metadata")).get("labels"))
     yield Pods(one, one.namespace, labels, ports, one.manifest["spec"].get("replicas"))
 
 
 def _service(one: KubernetesObject) -> Service:
-    spec = one.manifest.get("spec") or {}
+    spec = mapping(one.manifest.get("spec"))
     ports = tuple(
         Port(str(port.get("name") or ""), int(port["port"]), port.get("targetPort", port["port"]))
-        for port in spec.get("ports") or ()
+        for port in entries(spec.get("ports"))
     )
     return Service(
         one.namespace, one.name, one.manifest["metadata"].get("labels") or {}, ports, spec.get("selector") or {}
