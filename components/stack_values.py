@@ -161,8 +161,8 @@ def _follow(values: dict[str, Any], settings: MonitoringSettings, names: StackNa
             _at(values, ("grafana", "sidecar", "datasources")).update(source)
     for part, spec in (("prometheus", "prometheusSpec"), ("alertmanager", "alertmanagerSpec")):
         if _said(said, part, spec, "affinity", "podAntiAffinity"):
-            # The chart would write both under one key.
-            values[part][spec].pop("podAntiAffinity", None)
+            # The chart would write both under one key, its own last.
+            values[part][spec]["podAntiAffinity"] = ""
 
 
 def _has_way_in(said: Mapping[str, Any], part: str) -> bool:

@@ -26,6 +26,7 @@ KEYS = {
         "crds.enabled": False,
         "defaultRules.create": False,
         "grafana.enabled": False,
+        "grafana.fullnameOverride": "other",
         "grafana.defaultDashboardsEnabled": False,
         "grafana.grafana.ini": {"auth.anonymous": {"enabled": True}},
         "grafana.admin.existingSecret": "other",
@@ -53,6 +54,7 @@ KEYS = {
         "grafana.sidecar.dashboards.provider.foldersFromFilesStructure": True,
         "grafana.sidecar.datasources.enabled": False,
         "grafana.sidecar.datasources.defaultDatasourceEnabled": False,
+        "grafana.sidecar.datasources.alertmanager.enabled": False,
         "grafana.sidecar.datasources.label": "other",
         "grafana.sidecar.datasources.uid": "other",
         "prometheus.enabled": False,
@@ -67,10 +69,12 @@ KEYS = {
         "prometheus.prometheusSpec.scrapeInterval": "5s",
         "prometheus.prometheusSpec.evaluationInterval": "5s",
         "prometheus.prometheusSpec.externalUrl": "http://outside",
+        "prometheus.prometheusSpec.routePrefix": "/prometheus",
         "prometheus.prometheusSpec.externalLabels": {"cluster": "lab"},
         "prometheus.prometheusSpec.image.tag": "v0.0.1",
         "prometheus.prometheusSpec.resources": RESOURCES,
         "prometheus.prometheusSpec.storageSpec": CLAIM,
+        "prometheus.prometheusSpec.affinity": {"nodeAffinity": {}},
         "prometheus.prometheusSpec.podAntiAffinity": "hard",
         "prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues": False,
         "prometheus.prometheusSpec.serviceMonitorSelectorNilUsesHelmValues": False,
@@ -87,6 +91,8 @@ KEYS = {
         "alertmanager.alertmanagerSpec.storage": CLAIM,
         "alertmanager.alertmanagerSpec.podAntiAffinity": "hard",
         "alertmanager.alertmanagerSpec.useExistingSecret": True,
+        "alertmanager.alertmanagerSpec.externalUrl": "http://outside",
+        "alertmanager.alertmanagerSpec.routePrefix": "/alertmanager",
         "prometheusOperator.enabled": False,
         "prometheusOperator.image.tag": "v0.0.1",
         "prometheusOperator.resources": RESOURCES,
@@ -94,6 +100,7 @@ KEYS = {
         "prometheusOperator.tls.enabled": False,
         "prometheusOperator.kubeletService.enabled": False,
         "prometheusOperator.admissionWebhooks.enabled": False,
+        "prometheusOperator.admissionWebhooks.certManager.enabled": True,
         "prometheusOperator.admissionWebhooks.timeoutSeconds": 3,
         "prometheusOperator.admissionWebhooks.patch.enabled": False,
         "prometheusOperator.admissionWebhooks.patch.resources": RESOURCES,
@@ -141,7 +148,11 @@ KEYS = {
 }
 
 # Keys that the real chart does not have yet at that version.
-NOT_YET = {("42.2.1", "kubernetesServiceMonitors.enabled"), ("1.59.1", "podLabels")}
+NOT_YET = {
+    ("42.2.1", "grafana.sidecar.datasources.alertmanager.enabled"),
+    ("42.2.1", "kubernetesServiceMonitors.enabled"),
+    ("1.59.1", "podLabels"),
+}
 
 
 def _set(values, path, value):

@@ -17,7 +17,8 @@
 {{/* Name of a part that is a chart of its own in the real one. Takes a list: the root, the part. */}}
 {{- define "stack.part" -}}
 {{- $root := index . 0 }}{{ $part := index . 1 }}
-{{- ternary $root.Release.Name (printf "%s-%s" $root.Release.Name $part) (contains $part $root.Release.Name) | trunc 63 | trimSuffix "-" }}
+{{- $own := (get $root.Values $part | default dict).fullnameOverride }}
+{{- $own | default (ternary $root.Release.Name (printf "%s-%s" $root.Release.Name $part) (contains $part $root.Release.Name)) | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "stack.namespace" -}}

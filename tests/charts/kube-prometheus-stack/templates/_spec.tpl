@@ -14,7 +14,7 @@ List: root, spec, name in app.kubernetes.io/name, label that names the object, t
 */}}
 {{- define "stack.affinity" -}}
 {{- $root := index . 0 }}{{ $spec := index . 1 }}
-{{- $mode := $spec.podAntiAffinity | default (ternary "soft" "" (eq (include "stack.current" $root) "true")) }}
+{{- $mode := hasKey $spec "podAntiAffinity" | ternary $spec.podAntiAffinity (ternary "soft" "" (eq (include "stack.current" $root) "true")) }}
 {{- $same := list (dict "key" "app.kubernetes.io/name" "operator" "In" "values" (list (index . 2))) (dict "key" (index . 3) "operator" "In" "values" (list (index . 4))) }}
 {{- $term := dict "topologyKey" ($spec.podAntiAffinityTopologyKey | default "kubernetes.io/hostname") "labelSelector" (dict "matchExpressions" $same) }}
 {{- $affinity := deepCopy ($spec.affinity | default dict) }}

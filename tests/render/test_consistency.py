@@ -1,0 +1,242 @@
+"""Values that break a stack apart are told with the value to blame; what can follow a value follows. Real helm."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from components.objects import merged
+from meshlab.commands import render as render_command
+from meshlab.compare.trees import stacks_of
+from meshlab.consistency.stack import judged
+from meshlab.consistency.verdict import Verdict
+from meshlab.doctor.finding import Level
+from meshlab.doctor.objects import objects
+from meshlab.doctor.plan import Plan
+from meshlab.policy import judged as judged_by_policy
+from meshlab.recorder import ROOT, record, stack_config
+from meshlab.render import RenderedStack, Renderer
+from meshlab.rendering.masking import GENERATED
+from tests.support.rendering import renderer_of
+
+STACKS = stacks_of(ROOT)
+EITHER = ("dev", "staging")
+"""Stacks of the oldest and the newest charts."""
+REVISION = {"dev": "1-17", "staging": "1-30"}
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return renderer_of(STACKS).once()
+
+
+def config_of(stack: str, over: Mapping[str, Any]) -> dict[str, Any]:
+    laid = {f"meshlab:{section}": values for section, values in over.items()}
+    return merged(stack_config(stack), laid)
+
+
+def rendered(stack: str, over: Mapping[str, Any], renderer: Renderer) -> tuple[RenderedStack, dict[str, Any]]:
+    config = config_of(stack, over)
+    resources = record(stack, config=config, generated=GENERATED, masked=True).resources
+    return renderer.recorded(stack, resources, None), config
+
+
+def verdict_of(stack: str, over: Mapping[str, Any], renderer: Renderer) -> Verdict:
+    return judged(*rendered(stack, over, renderer), renderer)
+
+
+def monitoring(**values: Any) -> dict[str, Any]:
+    return {"monitoring": {"values": values}}
+
+
+def istiod(stack: str, values: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
+    return {"istio": {"revisions": {REVISION[stack]: {"values": values, **settings}}}}
+
+
+class Bad(NamedTuple):
+    """A value that breaks a stack apart."""
+
+    stack: str
+    over: dict[str, Any]
+    blamed: str
+    said: tuple[str, ...]
+
+
+def bad(stack: str) -> dict[str, Bad]:
+    revision = REVISION[stack]
+    istio = f"istio.revisions.{revision}.values"
+    spec = "monitoring.values.prometheus.prometheusSpec"
+    main = {"matchLabels": {"prometheus": "main"}}
+    return {
+        "another namespace": Bad(
+            stack,
+            monitoring(namespaceOverride="observability"),
+            "monitoring.values.namespaceOverride",
+            ("a Secret observability/prom-", "setting monitoring.namespace"),
+        ),
+        "another name in names": Bad(
+            stack,
+            monitoring(nameOverride="kps"),
+            "monitoring.values.nameOverride",
+            ("a Secret prometheus/prom-kps-admission, got none", "a Service prometheus/prom-kube-prometheus-stack-op"),
+        ),
+        "another selector": Bad(
+            stack,
+            monitoring(prometheus={"prometheusSpec": {"serviceMonitorSelector": main}}),
+            f"{spec}.serviceMonitorSelector.matchLabels.prometheus",
+            ("takes each ServiceMonitor of the stack, got prometheus=main, which leaves out prometheus/",),
+        ),
+        "another namespace of Istio": Bad(
+            stack,
+            istiod(stack, {"global": {"istioNamespace": "x"}}),
+            f"{istio}.global.istioNamespace",
+            ("a ServiceAccount x/istio-reader-service-account, got none", "always in istio-system"),
+        ),
+        "another revision": Bad(
+            stack,
+            istiod(stack, {"revision": "other"}),
+            f"{istio}.revision",
+            (
+                f"a ConfigMap istio-system/istio-{revision}, got none",
+                f"a Service istio-system/istiod-{revision}, got no",
+            ),
+        ),
+        "another namespace of Kiali": Bad(
+            stack,
+            {"kiali": {"spec": {"istio_namespace": "mesh"}}},
+            "kiali.spec.istio_namespace",
+            (f"a Deployment mesh/istiod-{revision}, got none",),
+        ),
+        "no Prometheus for Kiali": Bad(
+            stack,
+            monitoring(prometheus={"enabled": False}),
+            "monitoring.values.prometheus.enabled",
+            ("Kiali istio-system/kiali: spec.external_services.prometheus.url: expected a Service prometheus/",),
+        ),
+    }
+
+
+CASES = {f"{stack}: {name}": case for stack in EITHER for name, case in bad(stack).items()}
+CASES["staging: a tag twice"] = Bad(
+    "staging",
+    istiod("staging", {"revisionTags": ["stable"]}),
+    "istio.revisions.1-30.values.revisionTags",
+    ("one that brings it, got the program and istiod-1-30", "istio.tags"),
+)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_what_does_not_fit_is_told_with_the_value_to_blame(case: Bad, renderer: Renderer) -> None:
+    broken = verdict_of(case.stack, case.over, renderer).broken
+    assert {".".join(one.blamed) for one in broken} == {case.blamed}
+    lines = "\n".join(one.line for one in broken)
+    assert f"without meshlab:{case.blamed} it fits" in lines
+    assert [said for said in case.said if said not in lines] == []
+
+
+FOLLOWED = {
+    "another name": monitoring(fullnameOverride="kps"),
+    "a path of Prometheus": monitoring(prometheus={"prometheusSpec": {"routePrefix": "/prometheus"}}),
+    "a path of Alertmanager": monitoring(alertmanager={"alertmanagerSpec": {"routePrefix": "/am"}}),
+    "a port of Prometheus": monitoring(prometheus={"service": {"port": 9999}}),
+    "a port of Grafana": monitoring(grafana={"service": {"port": 8080}}),
+    "another name of Grafana": monitoring(grafana={"fullnameOverride": "prom-boards"}),
+    "a certificate of cert-manager": monitoring(
+        prometheusOperator={"admissionWebhooks": {"certManager": {"enabled": True}}}
+    ),
+    "the chart's own webhooks": monitoring(prometheusOperator={"admissionWebhooks": {"enabled": True}}),
+    "no webhooks": monitoring(prometheusOperator={"tls": {"enabled": False}}),
+    "no operator": monitoring(prometheusOperator={"enabled": False}),
+    "no Grafana": monitoring(grafana={"enabled": False}),
+    "no Alertmanager": monitoring(alertmanager={"enabled": False}),
+    "no node-exporter": monitoring(nodeExporter={"enabled": False}),
+    "everything scraped": monitoring(prometheus={"prometheusSpec": {"serviceMonitorSelectorNilUsesHelmValues": False}}),
+}
+
+
+@pytest.mark.parametrize("over", FOLLOWED.values(), ids=list(FOLLOWED))
+@pytest.mark.parametrize("stack", EITHER)
+def test_what_hangs_on_a_value_follows_it(stack: str, over: dict[str, Any], renderer: Renderer) -> None:
+    verdict = verdict_of(stack, over, renderer)
+    assert [one.line for one in verdict.broken] == []
+    assert verdict.notes == []
+
+
+@pytest.mark.parametrize("stack", EITHER)
+def test_kiali_and_grafana_ask_prometheus_below_its_path(stack: str, renderer: Renderer) -> None:
+    whole, _ = rendered(stack, FOLLOWED["a path of Prometheus"], renderer)
+    address = "http://prom-kube-prometheus-stack-prometheus.prometheus:9090/prometheus"
+    by_kind = {one.kind: one.manifest for one in whole.objects if one.kind in ("Kiali", "Prometheus")}
+    assert by_kind["Kiali"]["spec"]["external_services"]["prometheus"]["url"] == address
+    assert by_kind["Prometheus"]["spec"]["externalUrl"] == address
+    (sources,) = (one.manifest["data"] for one in whole.objects if one.name.endswith("-grafana-datasource"))
+    assert f"url: {address}" in "".join(sources.values())
+
+
+@pytest.mark.parametrize("stack", EITHER)
+def test_affinity_of_a_stacks_own_is_not_overruled(stack: str, renderer: Renderer) -> None:
+    term = {"labelSelector": {"matchLabels": {"a": "b"}}, "topologyKey": "zone"}
+    own = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    over = {"monitoring": {"replicas": 2, "values": {"prometheus": {"prometheusSpec": {"affinity": own}}}}}
+    whole, _ = rendered(stack, over, renderer)
+    (prometheus,) = (one for one in whole.objects if one.kind == "Prometheus")
+    assert prometheus.manifest["spec"]["affinity"] == own
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_labs_own_stacks_fit_together(stack: str, renderer: Renderer) -> None:
+    whole, config = rendered(stack, {}, renderer)
+    assert len(whole.objects) > 100
+    assert judged(whole, config, renderer) == Verdict()
+
+
+def test_what_a_value_names_word_for_word_has_to_be_there_already(renderer: Renderer) -> None:
+    spec = {
+        "secrets": ["etcd-client"],
+        "remoteWrite": [
+            {"url": "http://mimir.prometheus:9009/api", "basicAuth": {"username": {"name": "m", "key": "u"}}}
+        ],
+    }
+    verdict = verdict_of("staging", monitoring(prometheus={"prometheusSpec": spec}), renderer)
+    assert verdict.broken == ()
+    assert [note.partition(" has to be there already: Prometheus ")[0] for note in verdict.notes] == [
+        "a Secret prometheus/m",
+        "a Secret prometheus/etcd-client",
+        "a Service prometheus/mimir for http://mimir.prometheus:9009/api",
+    ]
+
+
+def test_a_stack_whose_values_cannot_be_rendered_without_one_another_is_told_all_the_same(renderer: Renderer) -> None:
+    both = {"namespaceOverride": "observability", "prometheus": {"prometheusSpec": {"replicas": 2}}}
+    broken = verdict_of("dev", monitoring(**both), renderer).broken
+    assert {".".join(one.blamed) for one in broken} == {"monitoring.values.namespaceOverride"}
+
+
+def test_policy_tells_it_as_a_rule_of_its_own(monkeypatch: pytest.MonkeyPatch, renderer: Renderer) -> None:
+    config = config_of("dev", monitoring(namespaceOverride="observability"))
+    monkeypatch.setattr("meshlab.policy.stack_config", lambda stack, project_dir=ROOT: config)
+    monkeypatch.setattr("meshlab.recorder.stack_config", lambda stack, project_dir=ROOT: config)
+    _, violations = judged_by_policy("dev", renderer)
+    told = [one for one in violations if one.rule == "consistent-whole"]
+    assert told
+    assert "without meshlab:monitoring.values.namespaceOverride it fits" in told[0].message
+
+
+def test_render_writes_the_stack_and_fails(
+    monkeypatch: pytest.MonkeyPatch, renderer: Renderer, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = config_of("dev", istiod("dev", {"revision": "other"}))
+    for module in ("meshlab.render", "meshlab.recorder", "meshlab.commands.render"):
+        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT: config)
+    monkeypatch.setattr(render_command, "open_renderer", lambda args, say: renderer)
+    arguments = type("Arguments", (), {"stack": "dev", "out": tmp_path / "dev"})
+    assert render_command.run(arguments) == 1
+    assert (tmp_path / "dev" / "index.yaml").is_file()
+    assert "dev: consistent-whole: ValidatingWebhookConfiguration istiod-default-validator: " in capsys.readouterr().out
+
+
+def test_doctor_has_a_problem_for_each_and_so_up_does_not_begin() -> None:
+    plan = Plan((), (), (), (), (("Service x: wrong", "without y it fits"),))
+    (problem,) = objects(Plan.from_json(plan.to_json()))
+    assert (problem.level, problem.text, problem.fix) == (Level.PROBLEM, "Service x: wrong", "without y it fits")
+    assert [one.level for one in objects(Plan((), (), (), ()))] == [Level.OK]
