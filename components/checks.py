@@ -10,6 +10,15 @@ _EXACT_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _DURATION = re.compile(r"((\d+)y)?((\d+)w)?((\d+)d)?((\d+)h)?((\d+)m)?((\d+)s)?((\d+)ms)?")
 # Kubernetes' quantities, without the exponent form that nobody writes by hand.
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+_UNITS = {
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
+    **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTP", 1)},
+}
 _REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9][a-z0-9._-]*)*")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -72,6 +81,14 @@ def quantity(value: str) -> str:
     if not match or not float(match[1]):
         raise ValueError("expected a Kubernetes quantity such as 500m, 2 or 4Gi")
     return value
+
+
+def amount(value: str) -> float:
+    """The number that a Kubernetes quantity stands for; raises ValueError for what is none."""
+    match = _QUANTITY.fullmatch(value)
+    if not match:
+        raise ValueError("expected a Kubernetes quantity such as 500m, 2 or 4Gi")
+    return float(match[1]) * _UNITS.get(match[2], 1.0)
 
 
 def image_registry(value: str) -> str:

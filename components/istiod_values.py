@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .istiod_spelling import CHARTS_MOST, least_replicas, spelled
 from .names import REVISION_LABEL
 from .settings import ClusterSettings, RevisionSettings
 
@@ -11,20 +12,24 @@ HUB = "docker.io/istio"
 
 def istiod_values(revision: str, settings: RevisionSettings, cluster: ClusterSettings) -> dict[str, Any]:
     """What the lab wants of its control plane, and what the settings say of its size."""
-    pilot: dict[str, Any] = {
+    own: dict[str, Any] = {
         # The chart scales istiod by a HorizontalPodAutoscaler, whose minimum is what decides.
         "replicaCount": settings.replicas,
         "autoscaleMin": settings.replicas,
         # All that istiod lacks for Kubernetes' strictest Pod Security level.
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    least = least_replicas(settings)
+    if least > CHARTS_MOST:
+        # Else the chart's own, which the API server refuses below the minimum.
+        own["autoscaleMax"] = least
     if settings.resources is not None:
-        pilot["resources"] = settings.resources.values
+        own["resources"] = settings.resources.values
     if settings.replicas > 1:
-        pilot["affinity"] = _apart(revision)
+        own["affinity"] = _apart(revision)
     values: dict[str, Any] = {
         "revision": revision,
-        "pilot": pilot,
+        **spelled(settings.version, own),
         "meshConfig": {
             "enablePrometheusMerge": True,
             "defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}},

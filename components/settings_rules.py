@@ -1,13 +1,26 @@
 """Rules between settings. Each takes the sections that are valid by themselves and reports where they do not fit."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .charts import ChartSource, package_name
+from .checks import amount
 from .injection import DEFAULT, NEVER_MESHED
+from .istiod_spelling import LEGACY, least_replicas, said, unread
 from .names import ISTIO_NAMESPACE
+from .section import Section
 from .settings_errors import Problem, shown
-from .versions import ISTIO_KUBERNETES, OPERATOR_CRDS, istios_for, minor, supports
+from .sizes import Resources
+from .versions import (
+    ISTIO_KUBERNETES,
+    KIALI_ADDRESSES,
+    KIALI_RENAMED_IN,
+    OPERATOR_CRDS,
+    istios_for,
+    minor,
+    parse_version,
+    supports,
+)
 
 if TYPE_CHECKING:
     from .settings import (
@@ -17,10 +30,9 @@ if TYPE_CHECKING:
         KialiSettings,
         MeshSettings,
         MonitoringSettings,
-        Section,
     )
 
-Sections = Mapping[str, "Section"]
+Sections = Mapping[str, Section]
 """Valid sections by their key in the stack file; one that is wrong by itself is not there."""
 
 
@@ -131,6 +143,104 @@ def _istio_supports_the_clusters_kubernetes(sections: Sections) -> Iterator[Prob
             yield Problem(path, expected, shown(revision.version))
 
 
+def _istiods_values_are_read(sections: Sections) -> Iterator[Problem]:
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    for name, revision in istio.revisions.items() if istio is not None else ():
+        for path, expected in unread(revision.version, revision.values):
+            got: Any = revision.values
+            for key in path:
+                got = got[key]
+            yield Problem(("istio", "revisions", name, "values", *path), expected, f"{shown(got)}, which does nothing")
+
+
+def _registries_are_not_overruled(sections: Sections) -> Iterator[Problem]:
+    cluster = cast("ClusterSettings | None", sections.get("cluster"))
+    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    if cluster is None or cluster.image_registry is None or monitoring is None:
+        return
+    values = monitoring.values
+    if "imageRegistry" in _mapping_at(values, "global"):
+        return
+    for path in _paths_to("registry", {key: value for key, value in values.items() if key != "global"}):
+        yield Problem(
+            ("monitoring", "values", *path),
+            "none beside cluster.imageRegistry, which the chart lays over it",
+            "one that does nothing",
+        )
+
+
+def _paths_to(key: str, values: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where within nested values something stands under `key`."""
+    for name, value in cast(dict[str, object], values).items() if isinstance(values, dict) else ():
+        if name == key and value:
+            yield *path, name
+        else:
+            yield from _paths_to(key, value, (*path, name))
+
+
+def _kialis_fields_are_known(sections: Sections) -> Iterator[Problem]:
+    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    if kiali is None:
+        return
+    wrong, right = (0, 1) if parse_version(kiali.version)[0] >= KIALI_RENAMED_IN else (1, 0)
+    for service in ("grafana", "tracing"):
+        fields = _mapping_at(kiali.spec, "external_services", service)
+        for names in KIALI_ADDRESSES:
+            if names[wrong] in fields:
+                yield Problem(
+                    ("kiali", "spec", "external_services", service, names[wrong]),
+                    f"{names[right]}, as Kiali {kiali.version} calls it",
+                    "its name in another version",
+                )
+
+
+def _mapping_at(values: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The mapping at a path of free values; an empty one where something else stands there."""
+    for key in path:
+        below = values.get(key)
+        values = cast(Mapping[str, Any], below) if isinstance(below, Mapping) else {}
+    return values
+
+
+def _istiod_scales_up_to_its_replicas(sections: Sections) -> Iterator[Problem]:
+    istio = cast("IstioSettings | None", sections.get("istio"))
+    for name, revision in istio.revisions.items() if istio is not None else ():
+        most, least = said(revision.values, "autoscaleMax"), least_replicas(revision)
+        if isinstance(most, int) and most < least and said(revision.values, "autoscaleEnabled") is not False:
+            legacy = "autoscaleMax" in _mapping_at(revision.values, LEGACY)
+            path = (LEGACY, "autoscaleMax") if legacy else ("autoscaleMax",)
+            yield Problem(
+                ("istio", "revisions", name, "values", *path),
+                f"{least} or more, as many replicas as there are at least",
+                shown(most),
+            )
+
+
+def _requests_fit_their_limits(sections: Sections) -> Iterator[Problem]:
+    for path, resources in _all_resources(sections):
+        for field in ("cpu", "memory"):
+            least, most = getattr(resources.requests, field), getattr(resources.limits, field)
+            if least is not None and most is not None and amount(least) > amount(most):
+                yield Problem((*path, "requests", field), f"at most the limit {most}", shown(least))
+
+
+def _all_resources(sections: Sections) -> Iterator[tuple[tuple[str, ...], Resources]]:
+    """Every setting for what a container gets, with its path."""
+    for section, settings in sections.items():
+        yield from _resources_in(settings, (section,))
+
+
+def _resources_in(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Resources]]:
+    if isinstance(value, Resources):
+        yield path, value
+    elif isinstance(value, Section):
+        for name, field in type(value).model_fields.items():
+            yield from _resources_in(getattr(value, name), (*path, field.alias or name))
+    elif isinstance(value, dict) and path[-1] == "revisions":
+        for key, entry in cast(dict[str, object], value).items():
+            yield from _resources_in(entry, (*path, key))
+
+
 def _chart_folder_is_complete(sections: Sections) -> Iterator[Problem]:
     charts = cast("ChartsSettings | None", sections.get("charts"))
     folder = ChartSource(charts.source).folder if charts is not None else None
@@ -173,5 +283,10 @@ _RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
     _namespaces_of_the_lab_stay_out_of_the_mesh,
     _crds_are_known,
     _istio_supports_the_clusters_kubernetes,
+    _istiods_values_are_read,
+    _registries_are_not_overruled,
+    _kialis_fields_are_known,
+    _istiod_scales_up_to_its_replicas,
+    _requests_fit_their_limits,
     _chart_folder_is_complete,
 )

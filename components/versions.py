@@ -41,6 +41,12 @@ ISTIO_KUBERNETES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
+# Kiali's major version from which on it calls the addresses of Grafana and of tracing by other names, and those names:
+# before, and since. Of two names for one address nobody can say which decides.
+KIALI_RENAMED_IN = 2
+KIALI_ADDRESSES = (("in_cluster_url", "internal_url"), ("url", "external_url"))
+
+
 def minor(version: str) -> str:
     """The minor version that an exact one belongs to: `1.17` of `1.17.6`, or of `v1.17.6+build`."""
     major, minor_number, *_ = version.removeprefix("v").split(".")

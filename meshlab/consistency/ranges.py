@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.api_objects import entries, mapping
+from components.checks import amount
 
 from ..rendering.objects import KubernetesObject
 from .finding import Finding
 from .selectors import selects
 from .whole import Whole, containers, pod_template
 
-_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
-          "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}  # fmt: skip
 _SECONDS = {"y": 31536000.0, "w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _LAST_PORT = 65535
@@ -43,8 +42,10 @@ def ranges(whole: Whole) -> Iterator[Finding]:
 
 def quantity(text: Any) -> float | None:
     """A Kubernetes quantity as a number; None for what is none."""
-    match = re.fullmatch(r"([0-9.]+)([a-zA-Z]{0,2})", str(text))
-    return float(match[1]) * _UNITS[match[2]] if match and match[2] in _UNITS else None
+    try:
+        return amount(str(text))
+    except ValueError:
+        return None
 
 
 def seconds(text: Any) -> float | None:

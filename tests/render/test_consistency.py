@@ -183,6 +183,44 @@ def test_affinity_of_a_stacks_own_is_not_overruled(stack: str, renderer: Rendere
     assert prometheus.manifest["spec"]["affinity"] == own
 
 
+def scaled(stack: str, over: Mapping[str, Any], renderer: Renderer) -> tuple[int, int]:
+    """The replicas between which istiod is scaled."""
+    whole, _ = rendered(stack, over, renderer)
+    (scaler,) = (one.manifest["spec"] for one in whole.objects if one.kind == "HorizontalPodAutoscaler")
+    return scaler["minReplicas"], scaler["maxReplicas"]
+
+
+@pytest.mark.parametrize("stack", EITHER)
+def test_istiod_scales_from_the_replicas_that_are_set_up(stack: str, renderer: Renderer) -> None:
+    assert scaled(stack, istiod(stack, {}, replicas=3), renderer) == (3, 5)
+    assert scaled(stack, istiod(stack, {}, replicas=6), renderer) == (6, 6)
+    assert scaled(stack, istiod(stack, {"pilot": {"autoscaleMin": 7}}), renderer) == (7, 7)
+
+
+def test_values_come_last_in_the_spelling_that_the_chart_documents(renderer: Renderer) -> None:
+    assert scaled("staging", istiod("staging", {"autoscaleMin": 3, "autoscaleMax": 4}), renderer) == (3, 4)
+    assert scaled("staging", istiod("staging", {"autoscaleMin": 3, "pilot": {"autoscaleMax": 4}}), renderer) == (3, 4)
+    assert scaled("dev", istiod("dev", {"pilot": {"autoscaleMin": 3, "autoscaleMax": 4}}), renderer) == (3, 4)
+
+
+def test_a_registry_of_one_image_does_nothing_beside_that_of_all(renderer: Renderer) -> None:
+    mirrored = {"cluster": {"imageRegistry": "mirror.test/x"}}
+    # Past the settings, which refuse the second.
+    said = {"global": {"imageRegistry": "mirror.test/x"}}
+    other = {"prometheusOperator": {"image": {"registry": "other.test"}}}
+    images = [
+        {
+            container["image"]
+            for one in rendered("staging", {**mirrored, **monitoring(**values)}, renderer)[0].objects
+            if one.kind == "Deployment" and one.release == "prom"
+            for container in one.manifest["spec"]["template"]["spec"]["containers"]
+        }
+        for values in (said, {**said, **other})
+    ]
+    assert images[0] == images[1]
+    assert all(image.startswith("mirror.test/x/") for image in images[0])
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_labs_own_stacks_fit_together(stack: str, renderer: Renderer) -> None:
     whole, config = rendered(stack, {}, renderer)

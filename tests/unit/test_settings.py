@@ -29,6 +29,10 @@ def monitoring(**over: Any) -> dict[str, Any]:
     return {"monitoring": {"version": "42.2.1", **over}}
 
 
+def istiod(**over: Any) -> dict[str, Any]:
+    return {"istio": {"revisions": {"1-17": {"version": "1.17.6", **over}}}}
+
+
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "unknown section",
@@ -195,6 +199,56 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         monitoring(crdsVersion="31.0.1"),
         "meshlab:monitoring.crdsVersion: expected 0.1.0, the prometheus-operator-crds of kube-prometheus-stack 42.2.1, "
         "got \"31.0.1\" (set with: pulumi config set --path 'meshlab:monitoring.crdsVersion' VALUE)",
+    ),
+    (
+        "a value that the chart reads elsewhere",
+        istiod(values={"autoscaleMin": 3}),
+        "meshlab:istio.revisions.1-17.values.autoscaleMin: expected pilot.autoscaleMin, where the chart of Istio "
+        "1.17.6 reads it, got 3, which does nothing (set with: pulumi config set --path "
+        "'meshlab:istio.revisions[\"1-17\"].values.autoscaleMin' VALUE)",
+    ),
+    (
+        "a value that another spelling overrules",
+        istiod(version="1.30.3", values={"env": {"A": "b", "C": "d"}, "pilot": {"env": {"A": "x"}}}),
+        "meshlab:istio.revisions.1-17.values.env.A: expected env.A or pilot.env.A (the chart lays the second over the "
+        'first), got "b", which does nothing (set with: pulumi config set --path '
+        "'meshlab:istio.revisions[\"1-17\"].values.env.A' VALUE)",
+    ),
+    (
+        "fewer replicas at most than at least",
+        istiod(replicas=2, values={"pilot": {"autoscaleMax": 1}}),
+        "meshlab:istio.revisions.1-17.values.pilot.autoscaleMax: expected 2 or more, as many replicas as there are at "
+        "least, got 1 (set with: pulumi config set --path "
+        "'meshlab:istio.revisions[\"1-17\"].values.pilot.autoscaleMax' VALUE)",
+    ),
+    (
+        "requests over limits",
+        istiod(resources={"requests": {"cpu": "1500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1100M"}}),
+        'meshlab:istio.revisions.1-17.resources.requests.cpu: expected at most the limit 1, got "1500m" '
+        "(set with: pulumi config set --path 'meshlab:istio.revisions[\"1-17\"].resources.requests.cpu' VALUE)",
+    ),
+    (
+        "requests over limits of a part of the stack",
+        monitoring(resources={"grafana": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1G"}}}),
+        'meshlab:monitoring.resources.grafana.requests.memory: expected at most the limit 1G, got "1Gi" '
+        "(set with: pulumi config set --path 'meshlab:monitoring.resources.grafana.requests.memory' VALUE)",
+    ),
+    (
+        "a registry of one image beside that of all",
+        {
+            "cluster": {"imageRegistry": "mirror.test/x"},
+            **monitoring(values={"grafana": {"image": {"registry": "other.test"}}}),
+        },
+        "meshlab:monitoring.values.grafana.image.registry: expected none beside cluster.imageRegistry, which the chart "
+        "lays over it, got one that does nothing "
+        "(set with: pulumi config set --path 'meshlab:monitoring.values.grafana.image.registry' VALUE)",
+    ),
+    (
+        "a field that Kiali calls otherwise",
+        {"kiali": {"version": "2.29.0", "spec": {"external_services": {"grafana": {"in_cluster_url": "http://g"}}}}},
+        "meshlab:kiali.spec.external_services.grafana.in_cluster_url: expected internal_url, as Kiali 2.29.0 calls it, "
+        "got its name in another version "
+        "(set with: pulumi config set --path 'meshlab:kiali.spec.external_services.grafana.in_cluster_url' VALUE)",
     ),
     (
         "stack version without known CRDs",

@@ -72,9 +72,9 @@ def test_supported_versions_run_everywhere_but_in_dev() -> None:
 
 
 def test_prods_control_plane_survives_the_loss_of_a_node(prod: Recording) -> None:
-    pilot = values(prod, "istio-istiod-1-30")["pilot"]
-    assert pilot["autoscaleMin"] >= 2
-    (term,) = pilot["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    istiod = values(prod, "istio-istiod-1-30")
+    assert istiod["autoscaleMin"] >= 2
+    (term,) = istiod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
     assert term["podAffinityTerm"]["labelSelector"]["matchLabels"]["istio.io/rev"] == "1-30"
 
@@ -93,7 +93,7 @@ def test_prods_monitoring_is_there_twice_and_keeps_what_it_knows(prod: Recording
 @pytest.mark.parametrize("stack", ["staging", "prod"])
 def test_everything_of_ours_has_requests_and_limits(stack: str) -> None:
     recording = record(stack)
-    sized = [values(recording, "istio-istiod-1-30")["pilot"], values(recording, "kiali-release")]
+    sized = [values(recording, "istio-istiod-1-30"), values(recording, "kiali-release")]
     sized.append(recording.named("kiali-kiali").inputs["spec"]["deployment"])
     monitoring = values(recording, "monitoring-stack")
     sized += [monitoring["prometheus"]["prometheusSpec"], monitoring["alertmanager"]["alertmanagerSpec"]]

@@ -32,8 +32,7 @@ List: values, default repository with its registry, default tag, global registry
 {{- define "stack.image" -}}
 {{- $values := index . 0 | default dict }}
 {{- $repository := $values.repository | default (index . 1) }}
-{{- with $values.registry }}{{ $repository = printf "%s/%s" . $repository }}{{ end }}
-{{- with index . 3 }}{{ $repository = printf "%s/%s" . (regexReplaceAll "^[^/]+[.:][^/]*/" $repository "") }}{{ end }}
+{{- with index . 3 | default $values.registry }}{{ $repository = printf "%s/%s" . (regexReplaceAll "^[^/]+[.:][^/]*/" $repository "") }}{{ end }}
 {{- printf "%s:%s" $repository ($values.tag | default (index . 2) | toString) }}
 {{- end }}
 
