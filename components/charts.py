@@ -1,5 +1,6 @@
 """Where charts come from: their upstream repositories, a mirror, or a folder of packed charts."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ class ChartRef(TypedDict):
     chart: str
     version: str
     repositoryOpts: NotRequired[RepositoryOpts]
+    description: NotRequired[str]
+    """Of a release's revision, as `helm history` shows it."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,18 @@ class ChartSource:
     def ref(self, chart: str, version: str) -> ChartRef:
         """Say how a Release refers to `chart` at exactly `version`."""
         if self.folder is not None:
-            return {"chart": str(self.folder.resolve() / package_name(chart, version)), "version": version}
+            file = self.folder.resolve() / package_name(chart, version)
+            # The provider compares a chart's path and version. Of a published version that is enough; a file can be
+            # packed anew, and no preview would tell.
+            return {"chart": str(file), "version": version, "description": f"{file.name} {_digest(file)}"}
         if self.source is not None and self.source.startswith("oci://"):
             return {"chart": f"{self.source.rstrip('/')}/{chart}", "version": version}
         return {"chart": chart, "version": version, "repositoryOpts": {"repo": self.source or UPSTREAM[chart]}}
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
 
 
 def package_name(chart: str, version: str) -> str:

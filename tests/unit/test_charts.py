@@ -1,5 +1,6 @@
 """Packing the stand-ins, with go and helm played by scripts, and asking repositories, played by a loopback server."""
 
+import hashlib
 import http.server
 import tarfile
 import threading
@@ -249,3 +250,14 @@ def test_a_registry_answers_even_where_it_asks_for_a_password(monkeypatch):
     assert repositories.probe(ChartSource("oci://registry.example/team/charts")) == [
         repositories.Answer("https://registry.example/v2/", ok=True)
     ]
+
+
+def test_a_release_from_a_folder_says_which_file_it_is_of(tmp_path):
+    (tmp_path / "base-1.30.3.tgz").write_bytes(b"one")
+    source = ChartSource(str(tmp_path))
+    before = source.ref("base", "1.30.3")
+    assert before["description"] == f"base-1.30.3.tgz sha256:{hashlib.sha256(b'one').hexdigest()}"
+    (tmp_path / "base-1.30.3.tgz").write_bytes(b"other")
+    assert source.ref("base", "1.30.3") != before
+    assert "description" not in ChartSource().ref("base", "1.30.3")
+    assert "description" not in ChartSource("oci://registry.test/charts").ref("base", "1.30.3")
