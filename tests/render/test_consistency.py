@@ -12,11 +12,12 @@ from meshlab.consistency.stack import judged
 from meshlab.consistency.verdict import Verdict
 from meshlab.doctor.finding import Level
 from meshlab.doctor.objects import objects
-from meshlab.doctor.plan import Plan
+from meshlab.doctor.plan import Plan, planned
 from meshlab.policy import judged as judged_by_policy
 from meshlab.recorder import ROOT, record, stack_config
-from meshlab.render import RenderedStack, Renderer
+from meshlab.render import RenderedStack, Renderer, default_kubernetes
 from meshlab.rendering.masking import GENERATED
+from tests.support.charts import chart_folder
 from tests.support.rendering import renderer_of
 
 STACKS = stacks_of(ROOT)
@@ -134,23 +135,25 @@ def test_what_does_not_fit_is_told_with_the_value_to_blame(case: Bad, renderer: 
     assert [said for said in case.said if said not in lines] == []
 
 
+CERT_MANAGER = {"admissionWebhooks": {"certManager": {"enabled": True}}}
 FOLLOWED = {
-    "another name": monitoring(fullnameOverride="kps"),
-    "a path of Prometheus": monitoring(prometheus={"prometheusSpec": {"routePrefix": "/prometheus"}}),
-    "a path of Alertmanager": monitoring(alertmanager={"alertmanagerSpec": {"routePrefix": "/am"}}),
-    "a port of Prometheus": monitoring(prometheus={"service": {"port": 9999}}),
-    "a port of Grafana": monitoring(grafana={"service": {"port": 8080}}),
-    "another name of Grafana": monitoring(grafana={"fullnameOverride": "prom-boards"}),
-    "a certificate of cert-manager": monitoring(
-        prometheusOperator={"admissionWebhooks": {"certManager": {"enabled": True}}}
+    "names, ports and paths": monitoring(
+        fullnameOverride="kps",
+        prometheus={"prometheusSpec": {"routePrefix": "/prometheus"}, "service": {"port": 9999}},
+        alertmanager={"alertmanagerSpec": {"routePrefix": "/am"}},
+        grafana={"fullnameOverride": "prom-boards", "service": {"port": 8080}},
+        prometheusOperator=CERT_MANAGER,
     ),
-    "the chart's own webhooks": monitoring(prometheusOperator={"admissionWebhooks": {"enabled": True}}),
-    "no webhooks": monitoring(prometheusOperator={"tls": {"enabled": False}}),
-    "no operator": monitoring(prometheusOperator={"enabled": False}),
-    "no Grafana": monitoring(grafana={"enabled": False}),
-    "no Alertmanager": monitoring(alertmanager={"enabled": False}),
-    "no node-exporter": monitoring(nodeExporter={"enabled": False}),
-    "everything scraped": monitoring(prometheus={"prometheusSpec": {"serviceMonitorSelectorNilUsesHelmValues": False}}),
+    "the chart's own webhooks": monitoring(
+        prometheusOperator={"admissionWebhooks": {"enabled": True}},
+        prometheus={"prometheusSpec": {"serviceMonitorSelectorNilUsesHelmValues": False}},
+    ),
+    "parts that are off": monitoring(
+        alertmanager={"enabled": False}, nodeExporter={"enabled": False}, prometheusOperator={"tls": {"enabled": False}}
+    ),
+    "other parts that are off": monitoring(
+        grafana={"enabled": False}, kubeStateMetrics={"enabled": False}, prometheusOperator={"enabled": False}
+    ),
 }
 
 
@@ -164,8 +167,8 @@ def test_what_hangs_on_a_value_follows_it(stack: str, over: dict[str, Any], rend
 
 @pytest.mark.parametrize("stack", EITHER)
 def test_kiali_and_grafana_ask_prometheus_below_its_path(stack: str, renderer: Renderer) -> None:
-    whole, _ = rendered(stack, FOLLOWED["a path of Prometheus"], renderer)
-    address = "http://prom-kube-prometheus-stack-prometheus.prometheus:9090/prometheus"
+    whole, _ = rendered(stack, FOLLOWED["names, ports and paths"], renderer)
+    address = "http://kps-prometheus.prometheus:9999/prometheus"
     by_kind = {one.kind: one.manifest for one in whole.objects if one.kind in ("Kiali", "Prometheus")}
     assert by_kind["Kiali"]["spec"]["external_services"]["prometheus"]["url"] == address
     assert by_kind["Prometheus"]["spec"]["externalUrl"] == address
@@ -237,9 +240,9 @@ def test_what_a_value_names_word_for_word_has_to_be_there_already(renderer: Rend
     }
     verdict = verdict_of("staging", monitoring(prometheus={"prometheusSpec": spec}), renderer)
     assert verdict.broken == ()
-    assert [note.partition(" has to be there already: Prometheus ")[0] for note in verdict.notes] == [
-        "a Secret prometheus/m",
+    assert sorted(note.partition(" has to be there already: Prometheus ")[0] for note in verdict.notes) == [
         "a Secret prometheus/etcd-client",
+        "a Secret prometheus/m",
         "a Service prometheus/mimir for http://mimir.prometheus:9009/api",
     ]
 
@@ -271,6 +274,18 @@ def test_render_writes_the_stack_and_fails(
     assert render_command.run(arguments) == 1
     assert (tmp_path / "dev" / "index.yaml").is_file()
     assert "dev: consistent-whole: ValidatingWebhookConfiguration istiod-default-validator: " in capsys.readouterr().out
+
+
+def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    config = config_of("dev", istiod("dev", {"revision": "other"}))
+    for module in ("meshlab.doctor.plan", "meshlab.recorder"):
+        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT: config)
+    charts = str(chart_folder("dev"))
+    first = planned("dev", default_kubernetes(), charts, tmp_path, print)
+    assert first.broken[0][0].startswith("ValidatingWebhookConfiguration istiod-default-validator: ")
+    assert "without meshlab:istio.revisions.1-17.values.revision it fits" in first.broken[0][1]
+    monkeypatch.setattr("meshlab.doctor.plan.record", None)
+    assert planned("dev", default_kubernetes(), charts, tmp_path, print) == first
 
 
 def test_doctor_has_a_problem_for_each_and_so_up_does_not_begin() -> None:
