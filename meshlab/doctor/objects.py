@@ -7,8 +7,10 @@ from .plan import Plan
 
 
 def objects(plan: Plan) -> Iterator[Finding]:
-    """One problem for each value that keeps them from it."""
+    """One problem for each kind of thing that keeps them from it, one note for what has to be there already."""
     for text, fix in plan.broken:
         yield Finding("objects", Level.PROBLEM, text, fix)
+    for text in plan.given:
+        yield Finding("objects", Level.NOTE, text)
     if not plan.broken:
         yield Finding("objects", Level.OK, "what one names, another brings")

@@ -69,6 +69,8 @@ class Plan:
     """Namespace and name of each helm release."""
     broken: tuple[tuple[str, str], ...] = ()
     """Where the objects do not fit together: what is wrong, and what to do."""
+    given: tuple[str, ...] = ()
+    """What the stack does not bring, but its values name: it has to be there already."""
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
@@ -80,6 +82,7 @@ class Plan:
             tuple(data["images"]),
             tuple((entry[0], entry[1]) for entry in data["releases"]),
             tuple((entry[0], entry[1]) for entry in data["broken"]),
+            tuple(data["given"]),
         )
 
     def to_json(self) -> str:
@@ -102,9 +105,9 @@ def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: 
     rendered = renderer.recorded(stack, resources, source)
     releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
     plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
-    plan = replace(
-        plan, broken=tuple((one.found, one.remedy) for one in judged(rendered, stack_config(stack), renderer).broken)
-    )
+    whole = judged(rendered, stack_config(stack), renderer)
+    broken = tuple((one.found, one.remedy) for one in whole.broken)
+    plan = replace(plan, broken=broken, given=tuple(whole.notes))
     write_private(file, plan.to_json())
     for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
         old.unlink()

@@ -289,7 +289,8 @@ def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_doctor_has_a_problem_for_each_and_so_up_does_not_begin() -> None:
-    plan = Plan((), (), (), (), (("Service x: wrong", "without y it fits"),))
-    (problem,) = objects(Plan.from_json(plan.to_json()))
+    plan = Plan((), (), (), (), (("Service x: wrong", "without y it fits"),), ("a Secret z has to be there already",))
+    problem, note = objects(Plan.from_json(plan.to_json()))
+    assert (note.level, note.text) == (Level.NOTE, "a Secret z has to be there already")
     assert (problem.level, problem.text, problem.fix) == (Level.PROBLEM, "Service x: wrong", "without y it fits")
     assert [one.level for one in objects(Plan((), (), (), ()))] == [Level.OK]
