@@ -7,14 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import kubernetes.client as _client
-import kubernetes.config as _config
+from urllib3 import HTTPHeaderDict
 from urllib3.util import Retry
 
 from .api_objects import AccessError, Manifest, MissingError, RefusedError, Resource
-
-# The client ships no usable types.
-client, config = cast(Any, _client), cast(Any, _config)
+from .kubeconfig import read
+from .sign_in import client, configuration, impersonation
 
 REQUEST_LIMIT = 20.0
 # A connection that was kept may have been closed meanwhile, which only shows in its use. A server that asks for some
@@ -29,18 +27,10 @@ class ClusterApi:
 
     def __init__(self, kubeconfig: Path | None = None, context: str | None = None) -> None:
         """`kubeconfig` stands for the user's own files, `context` for the current one."""
-        self._configuration = client.Configuration()
+        asked = read(context, kubeconfig)
+        self._configuration = configuration(asked)
         self._configuration.retries = RETRIES
-        file = str(kubeconfig) if kubeconfig is not None else None
-        try:
-            if context is not None:
-                known = sorted(entry["name"] for entry in config.list_kube_config_contexts(file)[0])
-                if context not in known:
-                    raise AccessError(f"kubeconfig: expected a context named {context}, got {', '.join(known)}")
-            config.load_kube_config(file, context=context, client_configuration=self._configuration)
-        except config.ConfigException as error:
-            wanted = "a current context" if context is None else f"a context named {context}"
-            raise AccessError(f"kubeconfig: expected one with {wanted}, got: {one_line(error)}") from None
+        self._impersonation = impersonation(asked.user)
         self._api = client.ApiClient(self._configuration)
 
     @property
@@ -76,11 +66,14 @@ class ClusterApi:
         content_type: str = "application/json",
     ) -> str:
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        request = self._api.param_serialize(
+        method, url, headers, *rest = self._api.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
+        sent = HTTPHeaderDict(headers)
+        for name, value in self._impersonation:
+            sent.add(name, value)
         try:
-            answer = self._api.call_api(*request, _request_timeout=REQUEST_LIMIT)
+            answer = self._api.call_api(method, url, sent, *rest, _request_timeout=REQUEST_LIMIT)
             text = cast(bytes, answer.read()).decode(errors="replace")
         except Exception as error:  # urllib3's, of many types
             raise AccessError(f"{self.server} does not answer: {one_line(error)}") from None

@@ -4,17 +4,34 @@ import http.client
 import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, cast
 
 import kubernetes.stream as _stream
+import kubernetes.stream.ws_client as _ws_client
+import websocket
 from kubernetes.client.exceptions import ApiException
 
-from components.cluster_api import ClusterApi, client, one_line
+from components.cluster_api import ClusterApi, one_line
+from components.sign_in import client
 
 from .access import AccessError, Executed, entries, mapping
 
 # The client ships no usable types.
-stream = cast(Any, _stream)
+stream, ws_client = cast(Any, _stream), cast(Any, _ws_client)
+
+_AS: ContextVar[tuple[str, ...]] = ContextVar("_AS", default=())
+"""Headers by which a websocket acts as another one. The client's websockets send none but their own."""
+
+
+class _WebSocket(websocket.WebSocket):
+    """A websocket that sends the headers of `_AS` too."""
+
+    def connect(self, url: str, **options: Any) -> None:
+        cast(Any, super()).connect(url, **{**options, "header": [*options.get("header", ()), *_AS.get()]})
+
+
+ws_client.WebSocket = _WebSocket
 
 STATUS_CHANNEL = 3
 BUSY = "the command was not done after"
@@ -42,18 +59,19 @@ class KubeCluster(ClusterApi):
     def execute(self, namespace: str, pod: str, container: str, command: Sequence[str], seconds: float) -> Executed:
         what = f"exec in {namespace}/{pod}"
         try:
-            session = stream.stream(
-                self._core().connect_get_namespaced_pod_exec,
-                pod,
-                namespace,
-                container=container,
-                command=list(command),
-                stdin=False,
-                stdout=True,
-                stderr=True,
-                tty=False,
-                _preload_content=False,
-            )
+            with self._as_itself():
+                session = stream.stream(
+                    self._core().connect_get_namespaced_pod_exec,
+                    pod,
+                    namespace,
+                    container=container,
+                    command=list(command),
+                    stdin=False,
+                    stdout=True,
+                    stderr=True,
+                    tty=False,
+                    _preload_content=False,
+                )
         except ApiException as error:
             raise AccessError(f"{what}: {_reason(error)}") from None
         try:
@@ -68,12 +86,22 @@ class KubeCluster(ClusterApi):
 
     def tunnel(self, namespace: str, pod: str, port: int, seconds: float) -> http.client.HTTPConnection:
         try:
-            forward = stream.portforward(
-                self._core().connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port)
-            )
+            with self._as_itself():
+                forward = stream.portforward(
+                    self._core().connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port)
+                )
         except ApiException as error:
             raise AccessError(f"port-forward to {namespace}/{pod}:{port}: {_reason(error)}") from None
         return _Tunnel(forward, port, seconds)
+
+    @contextmanager
+    def _as_itself(self) -> Generator[None]:
+        """Has websockets that are opened meanwhile act as the one whom the kubeconfig says."""
+        before = _AS.set(tuple(f"{name}: {value}" for name, value in self._impersonation))
+        try:
+            yield
+        finally:
+            _AS.reset(before)
 
     def _core(self) -> Any:
         # A client of its own each time: the stream module swaps a method of it for the length of the call.

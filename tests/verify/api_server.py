@@ -3,10 +3,14 @@ messages that begin with the number of their channel (v4.channel.k8s.io), for ex
 the Status at the end; for each forwarded port an even channel for data and an odd one for errors, both of which begin
 with the port's number in two bytes, the lower one first."""
 
+import base64
 import json
+import ssl
 import struct
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,16 +23,20 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from components.webhook_certificate import Certificate, self_signed
+
 OUT, ERRORS, STATUS = 1, 2, 3
 PROTOCOL = "v4.channel.k8s.io"
 TOKEN = "token-of-the-kubeconfig"
+HOST = "api.test"
+"""The name in the server's certificate, which is not its address."""
 Session = Callable[[ServerConnection, Mapping[str, list[str]]], None]
 Plain = Callable[[Request], tuple[int, Any]]
 
 
 @contextmanager
 def api_server(session: Session, plain: Plain = lambda request: (404, status_of(404, "not here"))) -> Iterator[str]:
-    """A server for WebSocket sessions and plain GETs; gives its URL. Who has not the token gets 401."""
+    """A server with TLS for WebSocket sessions and plain GETs; gives its URL. Who has not the token gets 401."""
 
     def first(connection: ServerConnection, request: Request) -> Response | None:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -46,12 +54,18 @@ def api_server(session: Session, plain: Plain = lambda request: (404, status_of(
             session(connection, asked)
 
     server: Server = serve(
-        handle, "127.0.0.1", 0, process_request=first, subprotocols=[Subprotocol(PROTOCOL)], close_timeout=0.2
+        handle,
+        "127.0.0.1",
+        0,
+        process_request=first,
+        subprotocols=[Subprotocol(PROTOCOL)],
+        close_timeout=0.2,
+        ssl=_tls(),
     )
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        yield f"https://127.0.0.1:{server.socket.getsockname()[1]}"
     finally:
         server.shutdown()
         thread.join()
@@ -62,19 +76,35 @@ def status_of(code: int, message: str) -> dict[str, Any]:
     return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
 
 
-def kubeconfig(folder: Path, server: str, *contexts: str) -> Path:
-    """A kubeconfig file with these contexts, the first of them current."""
+def kubeconfig(folder: Path, server: str, *contexts: str, **user: Any) -> Path:
+    """A kubeconfig file with these contexts, the first of them current; `user` goes beside the token."""
+    authority = base64.b64encode(_certificate().certificate.encode()).decode()
+    tls = {"certificate-authority-data": authority, "tls-server-name": HOST} if server.startswith("https") else {}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": contexts[0],
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "users": [{"name": "u", "user": {"token": TOKEN}}],
+        "clusters": [{"name": "c", "cluster": {"server": server, **tls}}],
+        "users": [{"name": "u", "user": {"token": TOKEN, **user}}],
         "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in contexts],
     }
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
+
+
+@cache
+def _certificate() -> Certificate:
+    return self_signed("a secret of a test, of 256 bits or more", [HOST])
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(_certificate().certificate + _certificate().key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
 
 
 def ended(code: int) -> bytes:
