@@ -20,12 +20,16 @@ charts = settings.charts.chart_source
 
 cluster = k8s.Provider(
     "cluster",
+    # The provider reads kubeconfigs itself, as kubectl does: the SDK would hand it KUBECONFIG as if it were one file.
+    kubeconfig="",
     context=settings.cluster.context,
     # Where it is set: another address of the same cluster is no other cluster, in which everything would be made anew.
     cluster_identifier=settings.cluster.cluster_uid,
     # A changed dashboard is an update; the default replaces ConfigMaps, and there would be a moment with none.
     enable_config_map_mutable=True,
     enable_secret_mutable=True,
+    # Where helm's own records are is no matter of the caller's environment: elsewhere, every release is a new one.
+    helm_release_settings={"driver": "secret"},
 )
 opts = pulumi.ResourceOptions(providers=[cluster])
 

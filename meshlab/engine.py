@@ -20,6 +20,7 @@ from . import process
 from .engine_programs import Engine, pulumi_home
 from .engine_secrets import BACKEND, key_service, passphrase_environment
 from .engine_watch import Watch
+from .environment import reaching
 from .event_log import EventLog, log_file
 from .inline import InlineStack
 from .lab import STATE, LabError, Outcome, Say, Target, write_private
@@ -75,7 +76,7 @@ class EngineDriver:
         env = {
             **engine_environment(state),
             **passphrase_environment(stack, service, state),
-            "KUBECONFIG": str(target.kubeconfig),
+            **reaching(target.kubeconfig),
             "PULUMI_PYTHON_CMD": sys.executable,
             "PYTHONPATH": str(ROOT),
         }
@@ -89,7 +90,7 @@ class EngineDriver:
         )
         self._workspace.exists = self._file is not None and self._file.is_file()
         self.stack = InlineStack(stack, self._workspace, StackInitMode.CREATE_OR_SELECT)
-        self.stack.environment = {"KUBECONFIG": str(target.kubeconfig)}
+        self.stack.environment = reaching(target.kubeconfig)
         self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
 
     @cached_property

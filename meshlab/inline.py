@@ -16,6 +16,7 @@ from typing import Any
 
 from pulumi import automation as auto
 
+from .environment import replace, settled
 from .recorder import ROOT
 
 PACKAGE = "components"
@@ -56,7 +57,7 @@ class InlineStack(auto.Stack):
 
 @contextmanager
 def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Callable[[], None]]:
-    """The program of `folder` for one operation, with `environment` laid over this process's own.
+    """The program of `folder` for one operation, with `environment` laid over this process's own, settled.
 
     The engine is told what the environment is, the program is not: the SDK reads KUBECONFIG, for one, from the process
     that the program runs in.
@@ -64,7 +65,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
     before = dict(os.environ)
     ours = {name: sys.modules.pop(name) for name in _modules()}
     limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
-    os.environ.update(environment)
+    replace({**settled(before), **environment})
     sys.path.insert(0, str(folder))
     try:
         yield lambda: _run(folder)
@@ -73,7 +74,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
             del sys.modules[name]
         sys.modules.update(ours)
         sys.path[:] = path
-        _restore(before)
+        replace(before)
         if limit is not None:
             sys.tracebacklimit = limit
         elif hasattr(sys, "tracebacklimit"):
@@ -86,9 +87,3 @@ def _run(folder: Path) -> None:
 
 def _modules() -> list[str]:
     return [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]
-
-
-def _restore(environment: Mapping[str, str]) -> None:
-    for name in os.environ.keys() - environment.keys():
-        del os.environ[name]
-    os.environ.update(environment)

@@ -1,18 +1,19 @@
 """What `up`, `preview` and `down` share: which cluster, which charts, and what brings the resources up on it."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from components import kubeconfig
 from components.settings import Settings, parse_settings
 from components.settings_rules import needed_charts
 
-from . import cluster, process, repositories, toolchain
+from . import cluster, repositories
 from .charts import announce, pack_stand_ins
-from .goyaml.text import document
 from .mirror.lock import check_folder, flat
 from .recorder import ROOT, ProgramError, stack_config
 from .stackfile.reading import PROJECT
@@ -72,6 +73,11 @@ class Target:
     """True for the embedded cluster, whose pods do not really run."""
     label: str
 
+    def __post_init__(self) -> None:
+        """Raise LabError where the file's path is not one to every program."""
+        if os.pathsep in str(self.kubeconfig):
+            raise LabError(f"{STATE_VARIABLE}: expected a folder without {os.pathsep!r}, got {self.kubeconfig.parent}")
+
 
 def embedded_target(say: Say, state: Path = STATE) -> Target:
     """The embedded cluster, started where it does not run. Raises ToolsError or ClusterError."""
@@ -92,23 +98,16 @@ def no_cluster(command: str) -> str:
     )
 
 
-def named_target(context: str, say: Say, state: Path = STATE) -> Target:
-    """The cluster of a context of the user's kubeconfig, copied so that nothing else can become current meanwhile."""
-    kubectl = toolchain.ensure(["kubectl"], say)["kubectl"]
-    view = process.run([kubectl, "config", "view", "--raw", "--flatten", "-o", "yaml"], timeout=30)
-    config: dict[str, Any] = document(view.stdout) or {}
-    contexts = cast(list[dict[str, str]], config.get("contexts") or [])
-    known = sorted(entry["name"] for entry in contexts)
-    if context not in known:
-        raise LabError(
-            f"kubeconfig: expected a context named {context}, got {', '.join(known) or 'none'} "
-            "(say which with: make up CLUSTER=<context>)"
-        )
-    mine = process.run(
-        [kubectl, "--context", context, "config", "view", "--raw", "--flatten", "--minify", "-o", "yaml"], timeout=30
-    )
-    path = state / "contexts" / f"{context.replace('/', '_')}.yaml"
-    write_private(path, mine.stdout)
+def named_target(context: str, state: Path = STATE) -> Target:
+    """The cluster of a context of the user's kubeconfig, copied so that nothing else can become current meanwhile.
+
+    Every program gets this copy, and so acts as the same one. Raises KubeconfigError.
+    """
+    found = kubeconfig.read(context)
+    # A context may be called whatever one likes, and contexts of one name in several kubeconfigs are several.
+    who = "\0".join((context, str(found.cluster["server"]), str(found.context.get("user") or "")))
+    path = state / "contexts" / f"{hashlib.sha256(who.encode()).hexdigest()[:16]}.yaml"
+    write_private(path, found.text())
     return Target(path, embedded=False, label=f"context {context}")
 
 

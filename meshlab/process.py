@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .environment import settled
+
 Argument = str | Path
 OnLine = Callable[[str], None]
 
@@ -81,7 +83,8 @@ def run(
 ) -> Completed:
     """Runs a command to its end and returns what it wrote.
 
-    `timeout` and `grace` are seconds. `env` is laid over this process's environment; None takes a variable away.
+    `timeout` and `grace` are seconds. `env` is laid over this process's environment without the caller's preferences
+    (`environment.settled`); None takes a variable away.
     `on_line` gets each line of both streams as it comes (from other threads). When the time is over, or when anything
     is raised here (Ctrl-C), the command's session gets `stop_signal`, and SIGKILL once `grace` has passed.
 
@@ -216,7 +219,7 @@ def _spawn(
     stdin: int,
     output: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    merged: dict[str, str | None] = {**os.environ, **(env or {})}
+    merged: dict[str, str | None] = {**settled(os.environ), **(env or {})}
     environment = {key: value for key, value in merged.items() if value is not None}
     if cwd is not None and not cwd.is_dir():
         raise CommandMissingError(f"{_name(words)} cannot run in {cwd}: there is no such folder")

@@ -6,11 +6,9 @@ Pulumi's own MockMonitor drops parents, dependencies and options; this one keeps
 import asyncio
 import base64
 import logging
-import os
 import runpy
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -160,9 +158,8 @@ def record(
             loop.close()
 
     thread = threading.Thread(target=run, name="pulumi-program")
-    with _no_kubeconfig_of_the_callers():
-        thread.start()
-        thread.join()
+    thread.start()
+    thread.join()
     if failure:
         if isinstance(failure[0], pulumi.RunError):
             raise ProgramError(str(failure[0])) from None
@@ -190,17 +187,6 @@ def ordered(resources: Iterable[Recorded]) -> Iterator[Recorded]:
 
 def _run_main(project_dir: Path) -> None:
     runpy.run_path(str(project_dir / "__main__.py"), run_name="__main__")
-
-
-@contextmanager
-def _no_kubeconfig_of_the_callers() -> Generator[None]:
-    """The SDK writes what this variable says into a provider that names no kubeconfig; it is no part of the program."""
-    theirs = os.environ.pop("KUBECONFIG", None)
-    try:
-        yield
-    finally:
-        if theirs is not None:
-            os.environ["KUBECONFIG"] = theirs
 
 
 def _quiet_logger() -> logging.Logger:

@@ -49,7 +49,7 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     charts, announcements = chosen_charts(args.stack, args.charts, say)
     for line in (engine.told(), *announcements):
         say(line)
-    target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
+    target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
     overlay: dict[str, Any] = dict(charts)
     if target.embedded:
         # No operator runs there to report Kiali as ready.

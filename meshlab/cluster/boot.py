@@ -16,6 +16,7 @@ from meshlab import process
 from meshlab.cluster import egress, layout, record
 from meshlab.cluster.layout import Network
 from meshlab.cluster.record import Record
+from meshlab.environment import reaching
 from meshlab.goyaml.text import document, to_yaml
 from meshlab.process import ProcessId
 
@@ -62,9 +63,7 @@ def kubectl(
     program: Path, kubeconfig: Path, *args: str, stdin: str = "", timeout: float = 60.0, check: bool = True
 ) -> process.Completed:
     """Runs kubectl with this kubeconfig and no other. Raises as `process.run`."""
-    # Its cache of the API's kinds goes beside the kubeconfig and away with it, not into the user's home.
-    env = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(kubeconfig.parent / "kubectl-cache")}
-    return process.run([program, *args], timeout=timeout, env=env, stdin=stdin, check=check)
+    return process.run([program, *args], timeout=timeout, env=reaching(kubeconfig), stdin=stdin, check=check)
 
 
 def _bring_up(mine: Record, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:

@@ -4,6 +4,8 @@ import argparse
 import json
 import time
 
+from components.kubeconfig import KubeconfigError
+
 from ..doctor.examination import Question, examine
 from ..doctor.finding import Finding, Level, table, worst
 from ..lab import STATE, LabError, Target, named_target, running_embedded
@@ -27,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     findings: list[Finding] = []
     try:
-        target = _embedded() if args.cluster is None else named_target(args.cluster, _quiet)
-    except LabError as error:
+        target = _embedded() if args.cluster is None else named_target(args.cluster)
+    except (LabError, KubeconfigError) as error:
         findings.append(
             Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
         )

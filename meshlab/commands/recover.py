@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
         return 0
     settings = settings_of(args.stack, stack_config(args.stack))
-    target = embedded_target(say) if args.cluster is None else named_target(args.cluster, say)
+    target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
     refuse_another(settings, target, say)
     agree = (lambda: True) if args.yes else _ask
     return 0 if recover(Options(args.stack, target, STATE, args.holder_is_gone), agree, say) else 1

@@ -74,7 +74,9 @@ def _others(pairs: Iterable[tuple[Other | None, Other | None]]) -> Iterator[tupl
             continue
         fields = [text_of(path) for path in differing(old.inputs, new.inputs)]
         if new.type == KUBERNETES_PROVIDER:
-            where = [field for field in fields if field in _CLUSTER]
+            # An empty one says no more than none.
+            named = [field for field in _CLUSTER if old.inputs.get(field) or new.inputs.get(field)]
+            where = [field for field in fields if field in named]
             told = ", ".join(f"{field} {old.inputs.get(field)} becomes {new.inputs.get(field)}" for field in where)
             if told:
                 yield new.label, f"{told}: where that is another cluster, everything is created anew there"

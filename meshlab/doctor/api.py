@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
+from ..environment import reaching
 from ..recovery.state import ReleaseKey
 
 REQUEST_LIMIT_SECONDS = 10.0
@@ -40,8 +41,7 @@ class Api:
 
     def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
         self._kubectl, self.kubeconfig = kubectl, kubeconfig
-        cache = kubeconfig.parent / "kubectl-cache"
-        self._env = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(cache)}
+        self._env = reaching(kubeconfig)
 
     def reach(self) -> Reached:
         """Ask who is there. Raises UnreachableError."""

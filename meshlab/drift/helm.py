@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
+from ..environment import reaching
 from ..recorder import Recorded
 
 LIMIT_SECONDS = 300.0
@@ -18,7 +19,7 @@ class Helm:
     """helm on one cluster, never on the user's current one."""
 
     def __init__(self, program: Path, kubeconfig: Path) -> None:
-        self._program, self._env = program, {"KUBECONFIG": str(kubeconfig)}
+        self._program, self._env = program, reaching(kubeconfig)
 
     def install(self, release: Recorded) -> None:
         """Bring a release to the chart and values that the stack has, and wait for it."""

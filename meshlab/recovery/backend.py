@@ -8,6 +8,7 @@ from typing import Any, cast
 from .. import process
 from ..engine import backend_folder, engine_environment, state_file
 from ..engine_secrets import BACKEND, key_service, passphrase_environment
+from ..environment import reaching
 from ..recorder import stack_file
 from .locks import Lock, attributes_of, locks_of
 
@@ -70,7 +71,7 @@ class Backend:
         return {
             **engine_environment(self._state),
             **passphrase_environment(self._stack, service, self._state),
-            "KUBECONFIG": str(self._kubeconfig),
+            **reaching(self._kubeconfig),
         }
 
     def _run(self, command: str, stdin: str = "") -> process.Completed:

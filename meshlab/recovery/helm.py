@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
+from ..environment import reaching
 from .state import ReleaseKey
 
 DEPLOYED = "deployed"
@@ -43,7 +44,7 @@ class Helm:
 
     def __init__(self, helm: Path, kubectl: Path, kubeconfig: Path) -> None:
         self._helm, self._kubectl = helm, kubectl
-        self._env = {"KUBECONFIG": str(kubeconfig)}
+        self._env = reaching(kubeconfig)
 
     def releases(self) -> dict[ReleaseKey, HelmRelease]:
         """Every release of the cluster."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import process
+from ..environment import reaching
 from .state import Operation
 
 Manifest = Mapping[str, Any]
@@ -25,7 +26,7 @@ class Live:
     """Looks objects up with kubectl."""
 
     def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
-        self._kubectl, self._env = kubectl, {"KUBECONFIG": str(kubeconfig)}
+        self._kubectl, self._env = kubectl, reaching(kubeconfig)
 
     def look(self, operation: Operation) -> Manifest | None:
         """The object that an operation was about; None where there is none, or not even its kind."""

@@ -72,7 +72,7 @@ def test_the_engine_and_the_program_are_for_the_targets_cluster_alone(machine: M
     stack = machine.driver().stack
     kubeconfig = str(machine.folder / "kubeconfig")
     assert stack.workspace.env_vars["KUBECONFIG"] == kubeconfig
-    assert dict(stack.environment) == {"KUBECONFIG": kubeconfig}
+    assert stack.environment["KUBECONFIG"] == kubeconfig
 
 
 def test_the_stack_file_has_the_settings_in_force_and_keeps_its_salt(machine: Machine) -> None:

@@ -1,11 +1,13 @@
 """Which cluster, which charts and which settings a run works with."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from meshlab import lab, repositories, toolchain
+from components.kubeconfig import KubeconfigError, read
+from meshlab import lab, repositories
 from meshlab.recorder import ROOT, ProgramError
 
 KUBECONFIG = {
@@ -26,33 +28,46 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture
-def kubectl() -> None:
-    if toolchain.find("kubectl") is None:
-        pytest.skip("no kubectl here yet: any cluster test builds it")
-
-
-@pytest.mark.usefixtures("kubeconfig", "kubectl")
+@pytest.mark.usefixtures("kubeconfig")
 def test_a_context_that_does_not_exist_is_refused_with_the_ones_that_do(tmp_path: Path) -> None:
-    with pytest.raises(lab.LabError) as caught:
-        lab.named_target("gamma", print, state=tmp_path)
-    assert str(caught.value) == (
-        "kubeconfig: expected a context named gamma, got alpha, beta (say which with: make up CLUSTER=<context>)"
-    )
+    with pytest.raises(KubeconfigError, match=r"^kubeconfig: expected a context named gamma, got alpha, beta$"):
+        lab.named_target("gamma", state=tmp_path)
 
 
-@pytest.mark.usefixtures("kubectl")
 def test_a_named_context_is_copied_alone_and_privately_and_the_users_file_stays(
     kubeconfig: Path, tmp_path: Path
 ) -> None:
     before = kubeconfig.read_bytes()
-    target = lab.named_target("beta", print, state=tmp_path)
+    target = lab.named_target("beta", state=tmp_path)
     copied = yaml.safe_load(target.kubeconfig.read_text(encoding="utf-8"))
     assert [context["name"] for context in copied["contexts"]] == ["beta"]
     assert copied["current-context"] == "beta"
     assert "alpha" not in target.kubeconfig.read_text(encoding="utf-8")
     assert target.kubeconfig.stat().st_mode & 0o777 == 0o600
     assert kubeconfig.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["arn:aws:eks:eu-north-1:1:cluster/shop", "group/project:agent", "a/b", "../up", "a b"]
+)
+def test_no_context_gives_a_path_its_name(name: str, kubeconfig: Path, tmp_path: Path) -> None:
+    kubeconfig.write_text(kubeconfig.read_text(encoding="utf-8").replace("alpha", name), encoding="utf-8")
+    file = lab.named_target(name, state=tmp_path).kubeconfig
+    assert file.parent == tmp_path / "contexts"
+    assert re.fullmatch(r"[0-9a-f]{16}\.yaml", file.name)
+    assert read(file=file).name == name
+
+
+def test_contexts_of_like_names_have_files_of_their_own(kubeconfig: Path, tmp_path: Path) -> None:
+    text = kubeconfig.read_text(encoding="utf-8")
+    kubeconfig.write_text(text.replace("alpha", "a/b").replace("beta", "a_b"), encoding="utf-8")
+    files = {lab.named_target(name, state=tmp_path).kubeconfig for name in ("a/b", "a_b", "a/b")}
+    assert len(files) == 2
+
+
+def test_a_state_folder_that_a_list_of_paths_would_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(lab.LabError, match=r"^MESHLAB_STATE: expected a folder without ':', got /.*a:b$"):
+        lab.Target(tmp_path / "a:b" / "kubeconfig", embedded=True, label="x")
 
 
 def test_state_lies_in_the_checkout_or_where_a_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
