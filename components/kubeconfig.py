@@ -4,6 +4,7 @@ kubectl itself cannot be asked for it: what it prints of a merged configuration 
 helpers in it, and no word about which file they are relative to.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ class Kubeconfig:
             "clusters": [{"name": cluster, "cluster": dict(self.cluster)}],
             "users": [{"name": user, "user": dict(self.user)}] if user else [],
         }
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        # Which is YAML too, and has no text in it that one reader takes for a text and another for a truth value.
+        return json.dumps(document, indent=1)
 
 
 def read(context: str | None = None, file: Path | None = None) -> Kubeconfig:
@@ -132,13 +134,20 @@ def _document(file: Path) -> Fields:
 
 def _entries(file: Path, document: Fields, section: str, inner: str) -> dict[str, Fields]:
     found: dict[str, Fields] = {}
-    for entry in cast(Sequence[Fields], document.get(section) or []):
+    listed: Any = document.get(section) or []
+    if not isinstance(listed, list) or not all(_is_entry(one, inner) for one in cast(list[Any], listed)):
+        raise KubeconfigError(f"kubeconfig: {file}: {section}: expected a list of entries, each a name and a {inner}")
+    for entry in cast(list[Fields], listed):
         name = entry.get("name")
         if not isinstance(name, str) or name in found:
             what = f"{name!r} twice" if name in found else f"{name!r}"
             raise KubeconfigError(f"kubeconfig: {file}: {section}: expected a name of its own for each, got {what}")
         found[name] = mapping(entry.get(inner))
     return found
+
+
+def _is_entry(one: Any, inner: str) -> bool:
+    return isinstance(one, Mapping) and isinstance(cast(Fields, one).get(inner), Mapping | None)
 
 
 def _resolved(fields: Fields, section: str, file: Path) -> Fields:
