@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,9 +22,14 @@ LOOK_LIMIT_SECONDS = 60.0
 ACT_LIMIT_SECONDS = 300.0
 
 _STILL_THERE = re.compile(r"no \S+ with the name \S+ found")
+_NO_SUCH_KIND = re.compile(r"no matches for kind|ensure CRDs are installed first")
 _SEPARATOR = re.compile(r"^---.*$", re.MULTILINE)
 _CRD = re.compile(r"^kind:\s*CustomResourceDefinition\s*$", re.MULTILINE)
 _KEPT = re.compile(r"^\s+[\"']?helm\.sh/resource-policy[\"']?:\s*[\"']?keep[\"']?\s*$", re.MULTILINE)
+
+
+class StillThereError(Exception):
+    """What a program has told as deleted is there all the same; the message is one line that names it."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +72,24 @@ class Helm:
         return {int(one["revision"]): one["status"] for one in cast(list[Mapping[str, Any]], json.loads(got.stdout))}
 
     def uninstall(self, key: ReleaseKey) -> None:
-        """Remove what a release brought, hooks included, but for CRDs: their objects, anybody's, would go with them."""
+        """Remove what a release brought, hooks included, but for CRDs: their objects, anybody's, would go with them.
+
+        Raises StillThereError where something of it is not gone after.
+        """
         where = ("--namespace", key.namespace)
         manifest = self._run([self._helm, "get", "manifest", key.name, *where]).stdout
         hooks = self._run([self._helm, "get", "hooks", key.name, *where]).stdout
-        if any(_CRD.search(part) and not _KEPT.search(part) for part in _parts(manifest)):
-            # helm would delete these. Without helm's record, the next install takes them over as they are.
-            self._delete(_without_crds(manifest), key.namespace)
-            self._forget(key)
+        crds_stay = any(_CRD.search(part) and not _KEPT.search(part) for part in _parts(manifest))
+        if crds_stay:
+            self._delete(_to_go(manifest), key.namespace)  # helm would delete the CRDs
         else:
             limit = f"{ACT_LIMIT_SECONDS:g}s"
             self._run([self._helm, "uninstall", key.name, *where, "--wait", "--ignore-not-found", "--timeout", limit])
-        self._delete(_without_crds(hooks), key.namespace)
+        self._delete(_to_go(hooks), key.namespace)
+        self._refuse_left(key, f"{_to_go(manifest)}\n---\n{_to_go(hooks)}")
+        if crds_stay:
+            # Without helm's record, the next install takes them over as they are.
+            self._forget(key)
 
     def rollback(self, key: ReleaseKey, revision: int) -> None:
         """Put a release back to a revision. Not awaited: the next `up` changes it again and waits then."""
@@ -98,14 +109,32 @@ class Helm:
         if after is not None:
             selector += f",version in ({','.join(str(number) for number in self._history(key) if number > after)})"
         self._run([self._kubectl, "delete", "secrets", "--selector", selector, *where])
+        left = self._run([self._kubectl, "get", "secrets", "--selector", selector, *where, "-o", "name"]).stdout.split()
+        if left:
+            raise StillThereError(_still_there(key, left))
 
     def _delete(self, manifests: str, namespace: str) -> None:
         if manifests.strip():
             command = [self._kubectl, "delete", "--namespace", namespace, "--ignore-not-found", "--wait", "-f", "-"]
             self._run(command, stdin=manifests)
 
-    def _run(self, args: list[Any], stdin: str = "") -> process.Completed:
-        return process.run(args, timeout=ACT_LIMIT_SECONDS + LOOK_LIMIT_SECONDS, env=self._env, stdin=stdin)
+    def _refuse_left(self, key: ReleaseKey, manifests: str) -> None:
+        """What is told as gone is forgotten next: nobody would look for it again."""
+        if not manifests.replace("-", "").strip():
+            return
+        command = [self._kubectl, "get", "--namespace", key.namespace, "--ignore-not-found", "-o", "name", "-f", "-"]
+        found = self._run(command, stdin=manifests, check=False)
+        if left := found.stdout.split():
+            raise StillThereError(_still_there(key, left))
+        # Of a kind that is gone, there is no object either.
+        if found.code != 0 and not all(
+            _NO_SUCH_KIND.search(line) for line in found.stderr.splitlines() if line.strip()
+        ):
+            raise process.CommandFailedError(found)
+
+    def _run(self, args: list[Any], stdin: str = "", *, check: bool = True) -> process.Completed:
+        limit = ACT_LIMIT_SECONDS + LOOK_LIMIT_SECONDS
+        return process.run(args, timeout=limit, env=self._env, stdin=stdin, check=check)
 
 
 def way_back(history: Mapping[int, str]) -> tuple[int, ...]:
@@ -136,5 +165,13 @@ def _parts(manifest: str) -> list[str]:
     return [part for part in _SEPARATOR.split(manifest) if re.search(r"^kind:", part, re.MULTILINE)]
 
 
-def _without_crds(manifest: str) -> str:
-    return "\n---\n".join(part for part in _parts(manifest) if not _CRD.search(part))
+def _to_go(manifest: str) -> str:
+    """What of a release is gone after it: neither CRDs nor what its chart has helm keep."""
+    return "\n---\n".join(part for part in _parts(manifest) if not _CRD.search(part) and not _KEPT.search(part))
+
+
+def _still_there(key: ReleaseKey, left: Sequence[str]) -> str:
+    return (
+        f"release {key}: told as deleted and still there: {', '.join(left)}; nothing of it is forgotten "
+        f"(see what holds them: kubectl get {left[0]} --namespace {key.namespace} -o yaml; then again: meshlab recover)"
+    )
