@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .cluster.embedded import CLUSTER_TOOLS
@@ -9,6 +10,7 @@ from .doctor.identity import refuse_another
 from .engine import EngineDriver
 from .engine_programs import find_engine
 from .lab import (
+    STATE,
     Config,
     Say,
     Target,
@@ -18,6 +20,7 @@ from .lab import (
     overlaid,
     settings_of,
 )
+from .places import claim, place, refuse_elsewhere
 from .recorder import stack_config
 
 
@@ -30,6 +33,8 @@ class Session:
     announcements: tuple[str, ...]
     config: Config
     """The stack's config as it is in force here: with the charts that were chosen, and what the cluster cannot do."""
+    place: Path = STATE
+    """The folder of what is kept of this stack on this cluster."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,5 +61,8 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
         overlay["kiali"] = {"awaitReady": False}
     config = overlaid(args.stack, overlay)
     refuse_another(settings_of(args.stack, config), target, say)
-    driver = EngineDriver(engine, target, args.stack, config, say)
-    return Session(target, driver, tuple(announcements), config)
+    folder = place(target, args.stack)
+    driver = EngineDriver(engine, target, args.stack, config, say, folder)
+    claim(target, args.stack, folder)
+    refuse_elsewhere(lambda: driver.stack.export_stack().deployment, target, args.stack)
+    return Session(target, driver, tuple(announcements), config, folder)

@@ -3,12 +3,15 @@
 import argparse
 import json
 import time
+from pathlib import Path
 
+from components.api_objects import AccessError
 from components.kubeconfig import KubeconfigError
 
 from ..doctor.examination import Question, examine
 from ..doctor.finding import Finding, Level, table, worst
 from ..lab import STATE, LabError, Target, named_target, running_embedded
+from ..places import place
 from .up import say
 
 
@@ -35,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
             Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
         )
         target = None
-    question = Question(args.stack, target, STATE, args.charts, args.images)
+    question = Question(args.stack, target, _place(target, args.stack), args.charts, args.images)
     examined = examine(question, _quiet)
     # Where no cluster could be named, that none runs is no news.
     findings += [one for one in examined if not (findings and one.subject == "cluster")]
@@ -61,6 +64,14 @@ def _embedded() -> Target | None:
     """The embedded cluster, if it runs."""
     running = running_embedded()
     return running and Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name}")
+
+
+def _place(target: Target | None, stack: str) -> Path:
+    """Where the stack's state lies; a cluster that does not answer is a finding of its own."""
+    try:
+        return place(target, stack) if target is not None else STATE
+    except AccessError:
+        return STATE
 
 
 def _quiet(line: str) -> None:

@@ -9,6 +9,7 @@ from components.cluster_api import ClusterApi
 from .. import cluster
 from ..canary.leaving import orphaned
 from ..lab import EMBEDDED, STATE, running_embedded, settings_of
+from ..places import forget
 from ..removal.left import lines
 from ..removal.removal import Approve, Removal
 from ..session import add_options, open_session
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args.stack, session.config)
     for line in orphaned(ClusterApi(session.target.kubeconfig), settings):
         say(line)
+    forget(session.place)
     if session.target.embedded:
         cluster.down(STATE, EMBEDDED)
         say("the embedded cluster is gone, and all that was kept with it")

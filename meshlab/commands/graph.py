@@ -10,6 +10,7 @@ from ..graph import picture_of
 from ..graph_drawing import svg_of
 from ..lab import STATE
 from ..needs import needs_of
+from ..places import places
 from ..recorder import ROOT, record
 from .up import say
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list_chain(stack: str, events: Path | None) -> int:
     needs = needs_of(record(stack).resources)
-    log = events or log_file(stack, STATE)
+    log = events or log_file(stack, places(stack, STATE)[0])
     if events is None and not log.is_file():
         raise EventLogError(
             f"{stack}: no log of an `up` here (bring it up with: make up STACK={stack}; "

@@ -10,6 +10,7 @@ from typing import Any, cast
 from .. import process
 from ..compare.unified import unified
 from ..lab import STATE, settings_of
+from ..places import places
 from ..promotion.evidence import Evidence, read_report, refusals
 from ..promotion.moves import Move, written
 from ..promotion.pins import ORDER, SECTIONS
@@ -130,7 +131,7 @@ def _evidence(source: str) -> Evidence:
     return Evidence(
         commit_of(ROOT),
         file_changed=bool(status.stdout.strip()),
-        update=last_update(source, _aside, STATE),
+        update=last_update(source, _aside, places(source, STATE)[0]),
         labs=frozenset(check.lab for check in all_checks(settings)),
     )
 

@@ -10,6 +10,7 @@ from .. import cluster, toolchain
 from ..doctor.identity import refuse_another
 from ..engine_programs import find_cli
 from ..lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
+from ..places import place, refuse_elsewhere
 from ..recorder import stack_config
 from ..recovery.backend import Backend
 from ..recovery.carry_out import carry_out
@@ -49,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
     refuse_another(settings, target, say)
     agree = (lambda: True) if args.yes else _ask
-    return 0 if recover(Options(args.stack, target, STATE, args.holder_is_gone), agree, say) else 1
+    options = Options(args.stack, target, place(target, args.stack), args.holder_is_gone)
+    return 0 if recover(options, agree, say) else 1
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
         say(f"nothing to recover: stack {options.stack} was never brought up from here")
         return True
     backend = Backend(find_cli(say), *where)
+    refuse_elsewhere(lambda: backend.export().get("deployment"), options.target, options.stack)
     tools = toolchain.ensure(["helm", "kubectl"], say)
     helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 

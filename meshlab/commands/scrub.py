@@ -10,6 +10,7 @@ from ..engine import engine_environment
 from ..engine_programs import find_cli
 from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
 from ..lab import STATE, write_private
+from ..places import places
 from ..recorder import ROOT, stack_file
 from ..scrubbing import SHORTEST, scrubbed, secrets_of
 from .up import say
@@ -31,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Rewrite each file whole or not at all; says how many places there were."""
     stack_file(args.stack, ROOT)  # one line where there is no such stack
-    secrets = _secrets(args.stack)
+    # The stack may be on several clusters, and the log of any of them.
+    secrets = {secret for folder in places(args.stack, STATE) for secret in _secrets(args.stack, folder)}
     for file in args.files:
         try:
             text, count = scrubbed(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
@@ -42,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _secrets(stack: str) -> set[str]:
+def _secrets(stack: str, folder: Path) -> set[str]:
     service = key_service(stack_file(stack, ROOT).content)
-    environment = {**engine_environment(STATE), **passphrase_environment(stack, service, STATE)}
+    environment = {**engine_environment(folder), **passphrase_environment(stack, service, folder)}
     words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", stack]
     try:
         done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..doctor.examination import Question, stop_at_problems
-from ..lab import STATE
 from ..ownership import refuse_strangers
 from ..session import Session, add_options, open_session
 
@@ -23,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
     """Bring the stack up; prints what exists, how long each step took, and what to do next."""
     session = open_session(args, say)
     charts = args.charts or session.config.get("meshlab:charts", {}).get("source")
-    stop_at_problems(Question(args.stack, session.target, STATE, charts, quick=session.target.embedded), say)
+    question = Question(args.stack, session.target, session.place, charts, quick=session.target.embedded)
+    stop_at_problems(question, say)
     refuse_strangers(session, args.stack)
     started = time.monotonic()
     outcome = session.driver.up()

@@ -157,12 +157,13 @@ def test_the_canary_is_what_would_be_seen_without_masking() -> None:
 
 
 def test_up_tells_where_things_are_and_not_the_password(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     outputs = {"grafana": "http://x", "grafanaPassword": CANARY}
     outcome = Outcome((Step("monitoring-grafana-admin", "create", 1.0),), outputs)
     session = SimpleNamespace(
         driver=SimpleNamespace(up=lambda: outcome),
+        place=tmp_path,
         target=Target(Path("kubeconfig"), embedded=False, label="context x"),
         announcements=(),
     )
