@@ -12,8 +12,9 @@ HOST = "pulumi-language-python"
 LIMIT_SECONDS = 300.0
 
 
-def pulumi(driver: EngineDriver, folder: Path, *words: str) -> str:
-    """Run `pulumi` in the stack's project folder; returns what it wrote. `folder` is for the tests' language host."""
+def pulumi(driver: EngineDriver, folder: Path, *words: str, **more: str) -> str:
+    """Run `pulumi` in the stack's project folder; returns what it wrote. `folder` is for the tests' language host, and
+    `more` what else is in the environment."""
     workspace = driver.stack.workspace
     done = process.run(
         [workspace.pulumi_command.command, *words, "--non-interactive", "--stack", driver.stack.name],
@@ -23,6 +24,7 @@ def pulumi(driver: EngineDriver, folder: Path, *words: str) -> str:
         env={
             **workspace.env_vars,
             "PULUMI_DEBUG_COMMANDS": "true",
+            **more,
             "PATH": f"{_host(folder)}{os.pathsep}{os.environ['PATH']}",
         },
     )

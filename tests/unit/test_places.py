@@ -1,0 +1,121 @@
+"""Which folder has the state of a stack on a cluster."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshlab import places
+from meshlab.lab import Target
+from meshlab.places import PlaceError, forget, is_of, place, refuse_elsewhere
+
+HERE = {"kube-system": "uid-here", "default": "default-here", "istio-system": "istio-here"}
+EMBEDDED, NAMED = (Target(Path("kubeconfig"), embedded=embedded, label="context x") for embedded in (True, False))
+
+
+def namespaces(uids: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"metadata": {"name": name, "uid": uid}} for name, uid in uids.items()]
+
+
+class Cluster:
+    """What is asked of a cluster."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        pass
+
+    def get(self, resource: object, name: str) -> dict[str, Any]:
+        return namespaces({name: HERE[name]})[0]
+
+    def list(self, resource: object) -> list[dict[str, Any]]:
+        return namespaces(HERE)
+
+
+@pytest.fixture(autouse=True)
+def _cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ClusterApi", Cluster)
+
+
+def resource(uid: str, kind: str = "Namespace") -> dict[str, Any]:
+    return {"type": f"kubernetes:core/v1:{kind}", "outputs": {"metadata": {"name": "any", "uid": uid}}}
+
+
+def state(folder: Path, *uids: str, record: str = "") -> Path:
+    file = folder / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+    file.parent.mkdir(parents=True)
+    resources = [{"type": "pulumi:pulumi:Stack"}, *(resource(uid) for uid in uids)]
+    file.write_text(json.dumps({"checkpoint": {"latest": {"resources": resources}}}))
+    if record:
+        (folder / "stacks" / "dev").mkdir(parents=True)
+        (folder / "stacks" / "dev" / "cluster").write_text(record)
+    return folder
+
+
+def test_at_first_the_embedded_cluster_has_the_folder_and_others_have_one_each(tmp_path: Path) -> None:
+    assert place(EMBEDDED, "dev", tmp_path) == tmp_path
+    assert place(NAMED, "dev", tmp_path) == tmp_path / "on" / "uid-here"
+
+
+@pytest.mark.parametrize("target", [EMBEDDED, NAMED], ids=["embedded", "named"])
+@pytest.mark.parametrize(
+    ("uids", "record", "own"),
+    [
+        ((), "uid-here", False),
+        ((), "uid-elsewhere", True),
+        (("istio-here",), "uid-elsewhere", True),
+        # From before records: the namespaces tell, as far as there are any.
+        (("istio-here", "gone"), "", False),
+        (("istio-elsewhere",), "", True),
+        ((), "", False),
+    ],
+)
+def test_a_state_that_is_there_is_of_the_cluster_that_it_knows(
+    target: Target, uids: tuple[str, ...], record: str, own: bool, tmp_path: Path
+) -> None:
+    state(tmp_path, *uids, record=record)
+    assert place(target, "dev", tmp_path) == (tmp_path / "on" / "uid-here" if own else tmp_path)
+
+
+def test_a_state_of_this_very_cluster_goes_first(tmp_path: Path) -> None:
+    state(tmp_path, record="uid-here")
+    own = state(tmp_path / "on" / "uid-here")
+    assert place(EMBEDDED, "dev", tmp_path) == own
+
+
+def test_what_asks_no_cluster_takes_the_state_that_was_changed_last(tmp_path: Path) -> None:
+    assert places.places("dev", tmp_path) == [tmp_path]
+    first, second = state(tmp_path), state(tmp_path / "on" / "uid-here")
+    (first / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json").touch()
+    assert places.places("dev", tmp_path) == [first, second]
+
+
+def test_a_folder_goes_with_its_last_state(tmp_path: Path) -> None:
+    own = state(tmp_path / "on" / "uid-here")
+    forget(own, tmp_path)
+    assert own.is_dir()
+    next(own.glob("pulumi/.pulumi/stacks/*/dev.json")).unlink()
+    forget(own, tmp_path)
+    assert not own.exists()
+    forget(tmp_path, tmp_path)
+    assert tmp_path.is_dir()
+
+
+def test_a_patch_of_a_namespace_that_was_there_tells_as_well() -> None:
+    assert is_of([resource("default-here", "NamespacePatch"), resource("gone")], namespaces(HERE))
+    assert not is_of([resource("default-elsewhere", "NamespacePatch")], namespaces(HERE))
+    assert is_of([], namespaces(HERE))
+
+
+def test_a_backend_of_the_callers_is_one_place_and_not_for_another_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {"resources": [resource("istio-elsewhere")]}
+    refuse_elsewhere(lambda: elsewhere, NAMED, "dev")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    assert place(NAMED, "dev", tmp_path) == tmp_path
+    refuse_elsewhere(lambda: None, NAMED, "dev")
+    refuse_elsewhere(lambda: {"resources": [resource("istio-here")]}, NAMED, "dev")
+    with pytest.raises(
+        PlaceError, match=r"^stack dev: its state in s3://states is of another cluster than the context x,"
+    ):
+        refuse_elsewhere(lambda: elsewhere, NAMED, "dev")
