@@ -166,6 +166,7 @@ def test_up_tells_where_things_are_and_not_the_password(
         place=tmp_path,
         target=Target(Path("kubeconfig"), embedded=False, label="context x"),
         announcements=(),
+        config={},
     )
     monkeypatch.setattr(up, "open_session", lambda args, say: session)
     for check in ("stop_at_problems", "refuse_strangers"):
