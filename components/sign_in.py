@@ -6,6 +6,7 @@ without TLS.
 
 import base64
 import ipaddress
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,6 @@ import kubernetes.config as _config
 import kubernetes.config.exec_provider as _exec
 import kubernetes.config.kube_config as _files
 import urllib3
-import yaml
 
 from .api_objects import mapping
 from .kubeconfig import Fields, Kubeconfig, KubeconfigError, given
@@ -132,7 +132,7 @@ def _set_provided(made: Any, kubeconfig: Kubeconfig) -> None:
     if name != "oidc":
         raise KubeconfigError(f"kubeconfig: auth-provider: expected oidc, got {name} (kubectl knows no other either)")
     try:
-        config.load_kube_config_from_dict(yaml.safe_load(kubeconfig.text()), client_configuration=made)
+        config.load_kube_config_from_dict(json.loads(kubeconfig.text()), client_configuration=made)
     except config.ConfigException as error:
         raise KubeconfigError(f"kubeconfig: auth-provider oidc: {error}") from None
     if KEY not in made.api_key:

@@ -26,7 +26,6 @@ WITHOUT_RULES = {
     "components/injection_policy.py": "a policy and selectors that helm has written, quoted as Go quotes",
     "components/assets.py": "our own manifests, held to the rules below",
     "components/kubeconfig.py": "kubeconfigs, whose fields have types of their own",
-    "components/sign_in.py": "what a helper for kubeconfigs prints",
     "policy/pack/rules/plain_secrets.py": "files of any program inside values, for what looks like a secret",
     "policy/pack/allowed.py": "a list of ours in the pack, which stands by itself",
     "meshlab/goyaml/text.py": "the rules",
