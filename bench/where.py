@@ -16,7 +16,7 @@ from meshlab import process, toolchain
 from meshlab.critical_path import chain_of
 from meshlab.engine_programs import find_engine
 from meshlab.event_log import log_file, read
-from meshlab.lab import Say, settings_of
+from meshlab.lab import Say, settings_of, wanted_charts
 from meshlab.needs import needs_of
 from meshlab.recorder import record
 
@@ -114,7 +114,7 @@ def _helm_alone(field: Field) -> dict[str, float]:
     helm, kubectl = (str(toolchain.ensure([name])[name]) for name in ("helm", "kubectl"))
     env = {"KUBECONFIG": str(field.cluster.kubeconfig)}
     (stack,) = (one for one in releases(field, "up") if STACK_CHART in one.chart)
-    version = settings_of(course.STACK, field.config("up")).monitoring.operator_crds_version
+    (version,) = wanted_charts(settings_of(course.STACK, field.config("up")))[CRD_CHART]
 
     def timed(*words: str) -> float:
         started = time.monotonic()

@@ -1,6 +1,6 @@
 """Lab 03: Prometheus, Alertmanager and Grafana by the Prometheus operator."""
 
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import pulumi
 import pulumi_random as random
@@ -9,6 +9,7 @@ from .charts import ChartSource
 from .names import STACK_CHART, StackNames
 from .namespaces import inside, namespace, network_policies
 from .objects import create, encoded
+from .operator_crds import CRDS_CHART, crds_of
 from .operator_webhooks import are_ours, certificate_secret, webhooks
 from .releases import release
 from .settings import ClusterSettings, MonitoringSettings
@@ -62,12 +63,14 @@ class KubePrometheusStack(pulumi.ComponentResource):
             protect=args["cluster"].protect_namespaces,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        # The settings were held to it: there is one.
+        crds_version = settings.crds_version or cast(str, crds_of(settings.version, args["charts"]))
         network_policies(self, name, "kube_prometheus_stack", settings.namespace, self.namespace)
         self.crds = release(
             f"{name}-crds",
             release_name=self.names.crds_release,
             namespace=settings.namespace,
-            chart=args["charts"].ref("prometheus-operator-crds", settings.operator_crds_version),
+            chart=args["charts"].ref(CRDS_CHART, crds_version),
             values={},
             timeout_seconds=settings.timeout_seconds,
             # Deleting a CRD deletes every object of its kind in the cluster, other teams' included.

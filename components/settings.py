@@ -17,7 +17,7 @@ from .settings_errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
 from .settings_rules import broken_rules
 from .settings_secrets import HIDDEN, secrets_in
 from .sizes import Resources, Storage
-from .versions import OPERATOR_CRDS, parse_version
+from .versions import parse_version
 from .webhook_marks import WebhookMarks
 
 Version = Annotated[str, AfterValidator(check.exact_version)]
@@ -180,7 +180,7 @@ class MonitoringSettings(Section):
     version: Version
     """Version of the chart kube-prometheus-stack, exact."""
     crds_version: Version | None = None
-    """Version of the chart prometheus-operator-crds; else the one that components/versions.py pairs with `version`."""
+    """Version of the chart prometheus-operator-crds; else the one of the same operator as `version`."""
     allow_crd_downgrade: bool = False
     """Whether the operator's CRDs may become older than the cluster's: fields that only the newer have are lost."""
     namespace: Namespace = "prometheus"
@@ -205,11 +205,6 @@ class MonitoringSettings(Section):
     """Seconds that the release may take to become ready."""
     values: HelmValues = Field(default_factory=dict[str, Any])
     """Merged over the chart's values."""
-
-    @property
-    def operator_crds_version(self) -> str:
-        """The CRD chart's version in force."""
-        return self.crds_version or OPERATOR_CRDS[self.version]
 
 
 class MeshMonitorsSettings(Section):

@@ -7,7 +7,8 @@ from .charts import ChartSource, package_name
 from .checks import amount
 from .injection import DEFAULT, NEVER_MESHED
 from .istiod_spelling import LEGACY, least_replicas, said, unread
-from .names import ISTIO_NAMESPACE
+from .names import ISTIO_NAMESPACE, STACK_CHART
+from .operator_crds import CRDS_CHART, crds_of, misfit, released
 from .section import Section
 from .settings_errors import Problem, shown
 from .sizes import Resources
@@ -15,7 +16,6 @@ from .versions import (
     ISTIO_KUBERNETES,
     KIALI_ADDRESSES,
     KIALI_RENAMED_IN,
-    OPERATOR_CRDS,
     istios_for,
     minor,
     parse_version,
@@ -110,21 +110,20 @@ def _crds_are_known(sections: Sections) -> Iterator[Problem]:
     monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
     if monitoring is None:
         return
-    paired = OPERATOR_CRDS.get(monitoring.version)
+    stack, crds, source = monitoring.version, monitoring.crds_version, _source(sections)
     path = ("monitoring", "crdsVersion")
-    if monitoring.crds_version is None and paired is None:
-        yield Problem(
-            path,
-            f"the version of prometheus-operator-crds that belongs to kube-prometheus-stack {monitoring.version} "
-            f"(components/versions.py knows {', '.join(OPERATOR_CRDS)})",
-            "nothing",
+    if crds is None and crds_of(stack, source) is None:
+        known = released()
+        how = (
+            f"components/operator_crds.yaml goes up to {known.until}: read on with meshlab charts pairs"
+            if parse_version(stack) > parse_version(known.until)
+            else f"the first that has one is {next(iter(known.stacks))}"
         )
-    elif monitoring.crds_version is not None and paired is not None and monitoring.crds_version != paired:
-        yield Problem(
-            path,
-            f"{paired}, the prometheus-operator-crds of kube-prometheus-stack {monitoring.version}",
-            shown(monitoring.crds_version),
-        )
+        yield Problem(path, f"the version of {CRDS_CHART} that belongs to {STACK_CHART} {stack} ({how})", "nothing")
+    elif crds is not None:
+        expected = misfit(stack, crds, source)
+        if expected is not None:
+            yield Problem(path, f"{expected}, the {CRDS_CHART} of {STACK_CHART} {stack}", shown(crds))
 
 
 def _istio_supports_the_clusters_kubernetes(sections: Sections) -> Iterator[Problem]:
@@ -242,13 +241,17 @@ def _resources_in(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[
 
 
 def _chart_folder_is_complete(sections: Sections) -> Iterator[Problem]:
-    charts = cast("ChartsSettings | None", sections.get("charts"))
-    folder = ChartSource(charts.source).folder if charts is not None else None
+    folder = _source(sections).folder
     if folder is None:
         return
     missing = [name for name in sorted(_packages(sections)) if not (folder / name).is_file()]
     if missing:
         yield Problem(("charts", "source"), f"a folder with {', '.join(missing)}", shown(str(folder)))
+
+
+def _source(sections: Sections) -> ChartSource:
+    charts = cast("ChartsSettings | None", sections.get("charts"))
+    return ChartSource(charts.source if charts is not None else None)
 
 
 def _packages(sections: Sections) -> Iterator[str]:
@@ -266,10 +269,10 @@ def needed_charts(sections: Sections) -> set[tuple[str, str]]:
         needed.add(("base", istio.base_version))
         needed |= {("istiod", revision.version) for revision in istio.revisions.values()}
     if monitoring is not None:
-        needed.add(("kube-prometheus-stack", monitoring.version))
-        crds = monitoring.crds_version or OPERATOR_CRDS.get(monitoring.version)
+        needed.add((STACK_CHART, monitoring.version))
+        crds = monitoring.crds_version or crds_of(monitoring.version, _source(sections))
         if crds is not None:
-            needed.add(("prometheus-operator-crds", crds))
+            needed.add((CRDS_CHART, crds))
     if kiali is not None:
         needed.add(("kiali-operator", kiali.version))
     return needed

@@ -1,21 +1,11 @@
 """Versions that must move together, as data.
 
-The stack files choose versions; these tables say which of them fit each other, each with the rule for extending it.
+The stack files choose versions; this table says which of them fit each other, with the rule for extending it.
+Which CRDs belong to a kube-prometheus-stack is operator_crds.py's.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-
-# kube-prometheus-stack -> prometheus-operator-crds: the CRD chart that carries the very operator version of the stack.
-# To extend it, add one line for each new chart version: the operator's version stands as `appVersion` in the Chart.yaml
-# of both charts of the same repository, and a pair fits when it is the same.
-OPERATOR_CRDS: Mapping[str, str] = MappingProxyType(
-    {
-        "42.2.1": "0.1.0",  # operator 0.60.1
-        # renovate: datasource=helm depName=kube-prometheus-stack registryUrl=https://prometheus-community.github.io/helm-charts
-        "88.5.3": "31.0.1",  # operator 0.93.1
-    }
-)
 
 # Istio's minor version -> the first and the last minor version of Kubernetes that it supports. To extend it, add one
 # line for each new minor version of Istio: its release announcement, and the table "Support status of Istio releases"

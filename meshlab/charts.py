@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from components.charts import package_name
-from components.versions import OPERATOR_CRDS, parse_version
+from components.operator_crds import TABLE, released
+from components.versions import parse_version
 
 from . import toolchain
 from .goyaml.text import document, to_yaml
@@ -26,8 +27,6 @@ ISTIO = "istio.io/istio"
 # The proxy serves no tags of this module; the same development version as the tests' istiod (tools/).
 ISTIO_VERSION = "v0.0.0-20260827124520-eed52ebb66ad"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator"
-# prometheus-operator-crds -> the appVersion of its Chart.yaml; kube-prometheus-stack goes by OPERATOR_CRDS.
-OPERATOR_VERSIONS: Mapping[str, str] = {"0.1.0": "0.60.1", "31.0.1": "v0.93.1"}
 
 Progress = Callable[[str], None]
 Wanted = Mapping[str, str | Collection[str]]
@@ -124,8 +123,7 @@ def _stage_stand_in(staged: Path, source: Path, name: str, version: str) -> tupl
     note = f"{name} {version} is meshlab's own stand-in (tests/charts): "
     if name == "kiali-operator":
         return f"v{version}", note + "the real chart's names, labels, ports and value keys."
-    crd_chart = _at(OPERATOR_CRDS, version) if name == "kube-prometheus-stack" else version
-    operator = _at(OPERATOR_VERSIONS, crd_chart)
+    operator = _at(released().stacks if name == "kube-prometheus-stack" else released().crds, version)
     crds, served = _operator_crds(operator.removeprefix("v"))
     instead = "" if served == operator.removeprefix("v") else f", the closest served to {operator.removeprefix('v')}"
     # In a subchart both times: from crds/ helm installs them once, what is in files/ a template emits.
@@ -197,7 +195,7 @@ def _copy(source: Path, target: Path) -> None:
 def _digest(sources: Path) -> str:
     """Changes with the stand-ins and with this file, which holds every version that packing goes by."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    digest.update(repr(sorted(OPERATOR_CRDS.items())).encode())
+    digest.update(TABLE.read_bytes())
     for name in STAND_INS:
         for file in sorted(path for path in (sources / name).rglob("*") if path.is_file()):
             content = file.read_bytes()

@@ -151,10 +151,20 @@ def settings_of(stack: str, config: Config) -> Settings:
 def wanted_charts(settings: Settings) -> dict[str, list[str]]:
     """Versions by chart name that a stack installs."""
     wanted: dict[str, list[str]] = {}
-    sections = {"istio": settings.istio, "monitoring": settings.monitoring, "kiali": settings.kiali}
+    sections = {
+        "charts": settings.charts,
+        "istio": settings.istio,
+        "monitoring": settings.monitoring,
+        "kiali": settings.kiali,
+    }
     for chart, version in sorted(needed_charts(sections)):
         wanted.setdefault(chart, []).append(version)
     return wanted
+
+
+def asked_charts(folder: str | None) -> dict[str, Any]:
+    """The overlay for a folder of charts that the user named, if any."""
+    return {"charts": {"source": str(Path(folder).expanduser().resolve())}} if folder is not None else {}
 
 
 def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, Any], list[str]]:
@@ -163,10 +173,10 @@ def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, A
     A folder that was asked for comes first, then what the stack says, then upstream; where that does not answer, the
     stand-in charts. Raises LockError where a folder has a chart that is not the one of charts.lock.
     """
-    settings = settings_of(stack, stack_config(stack))
-    if folder is not None:
-        overlay = {"charts": {"source": str(Path(folder).expanduser().resolve())}}
-        _hold_to_lock(settings_of(stack, overlaid(stack, overlay)))
+    overlay = asked_charts(folder)
+    settings = settings_of(stack, overlaid(stack, overlay))
+    if overlay:
+        _hold_to_lock(settings)
         return overlay, []
     if settings.charts.source is not None:
         _hold_to_lock(settings)

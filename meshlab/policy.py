@@ -35,7 +35,7 @@ def judged(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> tuple[Re
 
 def whole_stack(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> tuple[RenderedStack, list[Subject]]:
     """A rendered stack, and all that rules look at: what the program declares, then what its charts bring."""
-    over, source = chartless(stack_config(stack, project_dir))
+    over, source = chartless(stack_config(stack, project_dir), renderer.asked)
     recording = record(stack, project_dir=project_dir, config=over, generated=GENERATED, masked=True)
     rendered = renderer.recorded(stack, recording.resources, source)
     declared = (subject_of(one.type, one.inputs, one.urn) for one in recording.resources)

@@ -80,6 +80,11 @@ class Renderer:
         """The same, but for who only asks what objects there are: what varies is not told from the rest."""
         return Renderer(self._charts, self._helm.once(), self._target, self._show)
 
+    @property
+    def asked(self) -> str | None:
+        """The folder of charts that the user named, if any: it goes before what a stack says."""
+        return self._charts.asked
+
     def recorded(self, stack: str, resources: Sequence[Recorded], source: str | None) -> RenderedStack:
         """The objects of recorded resources, where the stack wants charts from `source`.
 
@@ -120,7 +125,7 @@ class Renderer:
 
 def render(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> RenderedStack:
     """Record the program of `project_dir` in this process, and render what it registers. Also raises ProgramError."""
-    over, source = chartless(stack_config(stack, project_dir))
+    over, source = chartless(stack_config(stack, project_dir), renderer.asked)
     recording = record(stack, project_dir=project_dir, config=over, generated=GENERATED, masked=True)
     return renderer.recorded(stack, recording.resources, source)
 

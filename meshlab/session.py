@@ -14,6 +14,7 @@ from .lab import (
     Config,
     Say,
     Target,
+    asked_charts,
     chosen_charts,
     embedded_target,
     named_target,
@@ -21,7 +22,6 @@ from .lab import (
     settings_of,
 )
 from .places import claim, place, refuse_elsewhere
-from .recorder import stack_config
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def open_session(args: argparse.Namespace, say: Say) -> Session:
     """Choose engine, charts, cluster and driver, in that order, and announce what stands in for what."""
-    settings_of(args.stack, stack_config(args.stack))  # what is wrong there is said before anything is built
+    settings_of(
+        args.stack, overlaid(args.stack, asked_charts(args.charts))
+    )  # what is wrong there is said before anything is built
     # Before the charts: stand-ins are packed by helm, whose build is not the longest.
     engine = find_engine(say, also=["helm", *(CLUSTER_TOOLS if args.cluster is None else ("kubectl",))])
     charts, announcements = chosen_charts(args.stack, args.charts, say)

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from components.charts import ChartSource
+from components.operator_crds import TABLE, released
 
 from .. import toolchain
 from ..compare.trees import stacks_of
+from ..mirror import pairs
 from ..mirror.charts import charts_of, fetch, published
 from ..mirror.lock import LOCK, Chart, ChartLock, LockError, check_folder, require
 from ..recorder import ROOT, stack_config
 from ..rendering.recording import chartless
 from .up import say
+
+_TABLE = TABLE.relative_to(ROOT)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _require(out)
     lock = _action(actions, "lock", f"add the digests of charts that {LOCK.name} lacks", _lock)
     _from(lock)
+    known = actions.add_parser(
+        "pairs",
+        help="read which operator CRDs belong to the versions of kube-prometheus-stack that were released since",
+        description=f"Bring {_TABLE} up to date from the index of a chart repository.",
+    )
+    _from(known)
+    known.set_defaults(run=_pairs)
     held = _action(actions, "verify", "hold the charts of a folder to their digests", _verify)
     held.add_argument("--charts", metavar="FOLDER", help="folder to look at (default: the stack's charts.source)")
     _require(held)
@@ -64,6 +75,15 @@ def _lock(args: argparse.Namespace) -> int:
         lock = lock.with_charts(published(missing, ChartSource(args.source), _helm()))
         LOCK.write_text(lock.text(), encoding="utf-8")
     say(f"{LOCK.name}: {len(missing)} charts added, {len(lock.charts)} in all")
+    return 0
+
+
+def _pairs(args: argparse.Namespace) -> int:
+    before = released()
+    after = pairs.extended(before, pairs.app_versions(ChartSource(args.source)))
+    pairs.write(after)
+    added = len(after.crds) - len(before.crds)
+    say(f"{_TABLE}: kube-prometheus-stack up to {after.until} (before: {before.until}), {added} charts of CRDs added")
     return 0
 
 

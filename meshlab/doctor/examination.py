@@ -9,7 +9,7 @@ from components.cluster_api import ClusterApi
 from components.settings import Settings
 
 from .. import toolchain
-from ..lab import LabError, Say, Target, overlaid, settings_of
+from ..lab import LabError, Say, Target, asked_charts, overlaid, settings_of
 from ..mirror.lock import ChartLock
 from ..recorder import stack_config
 from ..recovery.backend import Backend
@@ -54,10 +54,7 @@ class Question:
 
 def examine(question: Question, say: Say) -> list[Finding]:
     """Every finding. Raises ProgramError where the stack's settings are wrong: there is nothing to examine then."""
-    overlay = {"charts": {"source": str(Path(question.charts).expanduser().resolve())}} if question.charts else {}
-    settings = settings_of(
-        question.stack, overlaid(question.stack, overlay) if overlay else stack_config(question.stack)
-    )
+    settings = settings_of(question.stack, overlaid(question.stack, asked_charts(question.charts)))
     examination = _Examination(question, settings, say)
     with ThreadPoolExecutor(8) as pool:
         running = [pool.submit(_told, subject, check) for subject, check in examination.checks()]

@@ -25,7 +25,7 @@ from ..rendering.releases import releases_of
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
 GLOBS = (
-    *("components/*.py", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
+    *("components/*.py", "components/*.yaml", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
     *("meshlab/consistency/*.py", "policy/allowed/*.yaml"),
 )
 """The files that a plan follows from beside those: the program's, and those of what is said of the plan."""
@@ -95,7 +95,7 @@ def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: 
 
     Raises what recording and rendering raise: each one line for the user.
     """
-    over, source = chartless(stack_config(stack))
+    over, source = chartless(stack_config(stack), charts)
     file = folder / f"{stack}-{_digest(stack, kubernetes, charts or source)}.json"
     if file.is_file():
         return Plan.from_json(file.read_text(encoding="utf-8"))

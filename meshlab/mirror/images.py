@@ -69,7 +69,7 @@ def pulled_images(
 
 def rendered_with(stack: str, renderer: Renderer, registry: str | None, project_dir: Path = ROOT) -> RenderedStack:
     """A stack rendered with images from `registry`, or from upstream."""
-    over, source = chartless(stack_config(stack, project_dir))
+    over, source = chartless(stack_config(stack, project_dir), renderer.asked)
     cluster = {key: value for key, value in _cluster(stack, project_dir).items() if key != REGISTRY}
     if registry is not None:
         cluster[REGISTRY] = registry

@@ -20,6 +20,6 @@ def comparison(stack: str, before: Config, after: Config, renderer: Renderer) ->
 
 
 def _rendered(stack: str, config: Config, renderer: Renderer) -> RenderedStack:
-    over, source = chartless(config)
+    over, source = chartless(config, renderer.asked)
     recording = record(stack, config={**config, **(over or {})}, generated=GENERATED, masked=True)
     return renderer.recorded(stack, recording.resources, source)

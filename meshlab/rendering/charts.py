@@ -40,14 +40,14 @@ class Charts:
 
     def __init__(self, asked: str | None, say: Say) -> None:
         """`asked` is the folder that the user named, if any: it goes before what a stack says."""
-        self._asked, self._say = asked, say
+        self.asked, self._say = asked, say
 
     def of(self, releases: Sequence[Release], stack: str, configured: str | None) -> ChartFiles:
         """The chart files of a stack's releases, where `configured` is what the stack says of where they come from.
 
         Raises ChartFileError, what packing the stand-ins raises, and ToolsError.
         """
-        source = ChartSource(self._asked or configured)
+        source = ChartSource(self.asked or configured)
         if source.folder is not None:
             folder = source.folder.resolve()
             return ChartFiles("folder", {one.resource: _in_folder(one, folder, stack) for one in releases})

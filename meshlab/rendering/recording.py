@@ -16,18 +16,41 @@ from typing import Any, cast
 
 CHARTS = "meshlab:charts"
 """The section of a stack file that says where charts come from."""
+MONITORING = "meshlab:monitoring"
+"""The section that says which kube-prometheus-stack there is."""
 
 
-def chartless(config: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+def chartless(config: Mapping[str, Any], asked: str | None = None) -> tuple[dict[str, Any] | None, str | None]:
     """What to lay over a stack's config so that it says nothing of where charts come from, and what it said.
 
-    Which charts there are does not hang on where they come from, and another tree's folder may be out of reach.
+    A folder of charts may be out of reach for who records, or `asked` for instead of the stack's. One thing of it the
+    program reads, and is told then: which CRDs are of the operator of a kube-prometheus-stack.
     """
     section = cast(dict[str, Any], config.get(CHARTS) or {})
     source = section.get("source")
-    if source is None:
-        return None, None
-    return {CHARTS: {key: value for key, value in section.items() if key != "source"}}, str(source)
+    over: dict[str, Any] = {}
+    if source is not None:
+        over[CHARTS] = {key: value for key, value in section.items() if key != "source"}
+    monitoring = config.get(MONITORING)
+    crds = _crds_of(monitoring, asked or source) if isinstance(monitoring, dict) else None
+    if crds is not None:
+        over[MONITORING] = {**cast(dict[str, Any], monitoring), "crdsVersion": crds}
+    return over or None, None if source is None else str(source)
+
+
+def _crds_of(monitoring: Any, source: Any) -> str | None:
+    """What the program would find out from a folder of charts; None where it is no folder, or the setting says it."""
+    try:
+        from components.charts import ChartSource
+        from components.operator_crds import crds_of
+    except ImportError:  # another tree's program, from before it looked
+        return None
+    if source is None or monitoring.get("crdsVersion") is not None or ChartSource(str(source)).folder is None:
+        return None
+    try:
+        return crds_of(str(monitoring.get("version")), ChartSource(str(source)))
+    except ValueError:  # no exact version: the settings say so
+        return None
 
 
 def _main(recorder_file: str, project: str, result: str, generated: str, *stacks: str) -> None:

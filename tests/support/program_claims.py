@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from components.versions import OPERATOR_CRDS
+from components.charts import ChartSource
+from components.operator_crds import crds_of
 from meshlab.recorder import Recording
 from tests.support.kiali_fields import fields_of, unread
 
@@ -79,7 +80,7 @@ def nothing_waits_for_monitors_to_go(program: Recording) -> None:
 def the_operators_crds_are_its_own(program: Recording) -> None:
     """Of the operator's very version: an older set lacks kinds and fields that the operator wants."""
     stack, crds = (program.named(f"monitoring-{name}").inputs["version"] for name in ("stack", "crds"))
-    assert OPERATOR_CRDS[stack] == crds
+    assert crds_of(stack, ChartSource()) == crds
 
 
 def grafana_takes_its_administrator_from_the_secret(program: Recording) -> None:

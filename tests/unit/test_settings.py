@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.operator_crds import released
 from components.settings import Section, Settings, parse_settings
 from components.settings_errors import SettingsError
 from meshlab.recorder import ROOT, ProgramError, record, stack_config
@@ -251,10 +252,18 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "(set with: pulumi config set --path 'meshlab:kiali.spec.external_services.grafana.in_cluster_url' VALUE)",
     ),
     (
-        "stack version without known CRDs",
-        {"monitoring": {"version": "50.0.0"}},
+        "stack version from before its CRDs were a chart",
+        {"monitoring": {"version": "40.5.0"}},
         "meshlab:monitoring.crdsVersion: expected the version of prometheus-operator-crds that belongs to "
-        "kube-prometheus-stack 50.0.0 (components/versions.py knows 42.2.1, 88.5.3), got nothing "
+        "kube-prometheus-stack 40.5.0 (the first that has one is 41.0.0), got nothing "
+        "(set with: pulumi config set --path 'meshlab:monitoring.crdsVersion' VALUE)",
+    ),
+    (
+        "stack version that is newer than the table",
+        {"monitoring": {"version": "999.0.0"}},
+        "meshlab:monitoring.crdsVersion: expected the version of prometheus-operator-crds that belongs to "
+        f"kube-prometheus-stack 999.0.0 (components/operator_crds.yaml goes up to {released().until}: read on with "
+        "meshlab charts pairs), got nothing "
         "(set with: pulumi config set --path 'meshlab:monitoring.crdsVersion' VALUE)",
     ),
 ]
