@@ -44,7 +44,7 @@ class Released:
 @cache
 def released(path: Path = TABLE) -> Released:
     """The table of released charts."""
-    document = cast(dict[str, Any], yaml.safe_load(path.read_text(encoding="utf-8")))
+    document = cast(dict[str, Any], yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
     return Released(document["until"], document[STACK_CHART], document[CRDS_CHART])
 
 
@@ -111,12 +111,12 @@ def _packed_crds(folder: Path) -> dict[str, str | None]:
 def _packed(folder: Path, chart: str, version: str) -> str | None:
     """The appVersion of a packed chart; None where there is no such chart, or none that says it."""
     try:
-        # As a stream: Chart.yaml comes first, and the rest is megabytes.
-        with tarfile.open(folder / package_name(chart, version), "r|gz") as package:
+        # Not as a stream: tarfile reads no gzip header with an extra field in one, and helm writes that.
+        with tarfile.open(folder / package_name(chart, version), "r:gz") as package:
             for member in package:
                 content = package.extractfile(member) if member.name == f"{chart}/Chart.yaml" else None
                 if content is not None:
-                    described = yaml.safe_load(content.read())
+                    described = yaml.load(content.read(), yaml.CSafeLoader)
                     return str(described["appVersion"])
     except (OSError, EOFError, tarfile.TarError, yaml.YAMLError, KeyError, TypeError):
         return None

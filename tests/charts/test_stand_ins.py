@@ -8,6 +8,8 @@ import tarfile
 import pytest
 import yaml
 
+from components.charts import ChartSource
+from components.operator_crds import Released, crds_of
 from meshlab.charts import STAND_INS
 from tests.charts.rendering import (
     CRDS,
@@ -22,6 +24,8 @@ from tests.charts.rendering import (
     template,
     text,
 )
+
+NOTHING_RELEASED = Released("0.0.0", {}, {})
 
 ADMIN = {"grafana": {"admin": {"existingSecret": "prom-grafana-admin"}}}
 PROMETHEUS = "Prometheus prom-kube-prometheus-stack-prometheus"
@@ -52,6 +56,13 @@ def _rendered(facts):
         how = {"release": facts.release, "namespace": facts.namespace, "crds": False}
         _cache[str(facts)] = render(facts.chart, facts.version, facts.values, **how)
     return _cache[str(facts)]
+
+
+@pytest.mark.parametrize(("stack", "crds"), zip(VERSIONS[STACK], VERSIONS[CRDS], strict=True))
+def test_charts_that_helm_packed_say_which_crds_are_their_operators(stack, crds, tmp_path):
+    for chart in (package(STACK, stack), *(package(CRDS, version) for version in VERSIONS[CRDS])):
+        (tmp_path / chart.name).symlink_to(chart)
+    assert crds_of(stack, ChartSource(str(tmp_path)), NOTHING_RELEASED) == crds
 
 
 @of_every_version
