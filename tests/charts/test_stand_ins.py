@@ -58,7 +58,7 @@ def _rendered(facts):
     return _cache[str(facts)]
 
 
-@pytest.mark.parametrize(("stack", "crds"), zip(VERSIONS[STACK], VERSIONS[CRDS], strict=True))
+@pytest.mark.parametrize(("stack", "crds"), list(zip(VERSIONS[STACK], VERSIONS[CRDS], strict=True)))
 def test_charts_that_helm_packed_say_which_crds_are_their_operators(stack, crds, tmp_path):
     for chart in (package(STACK, stack), *(package(CRDS, version) for version in VERSIONS[CRDS])):
         (tmp_path / chart.name).symlink_to(chart)
