@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     removal = Removal(session.driver, args.stack, session.target.kubeconfig, say)
     removed = removal.run(purge_crds=_approval(yes=args.yes) if args.purge_crds else None)
     say(f"removed {len(removed.outcome.steps)} resources in {time.monotonic() - started:.1f} s")
-    for line in lines(removed.left):
+    for line in lines(removed.left, removed.silent):
         say(line)
     settings = settings_of(args.stack, session.config)
     for line in orphaned(ClusterApi(session.target.kubeconfig), settings):

@@ -14,7 +14,7 @@ from ..drift.look import Seen
 from ..lab import Say, no_cluster, running_embedded
 from ..session import add_options, open_session
 
-DRIFT = 2
+DRIFT, UNTOLD = 2, 1
 
 
 class DriftError(Exception):
@@ -31,7 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, and put back where asked to: 0 where nothing differs (any more), 2 where something does."""
+    """Compare, and put back where asked to: 0 where nothing differs (any more), 2 where something does.
+
+    1 where nothing that could be seen differs, but not all of the stack could be.
+    """
     say: Say = partial(_say, sys.stderr if args.json else sys.stdout)
     if args.cluster is None and running_embedded() is None:
         raise DriftError(no_cluster("drift"))
@@ -47,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
             say(line)
         seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
     _tell(args, before, seen, hooks, time.monotonic() - started, say)
-    return DRIFT if seen.findings else 0
+    if seen.findings:
+        return DRIFT
+    return UNTOLD if seen.uncompared else 0
 
 
 def _tell(args: argparse.Namespace, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:

@@ -1,16 +1,21 @@
 """What drift and removal ask of a cluster beyond reading: which kinds it has, dry runs, changes, deletions."""
 
+import http.client
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..verify.access import AccessError, Manifest, MissingError, Resource
+from ..verify.access import AccessError, Manifest, MissingError, RefusedError, Resource, entries, mapping
 from ..verify.kube import KubeCluster
 
 WORKERS = 12
+API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService")
 DRIFT_MANAGER = "meshlab-drift"
+Silent = dict[str, str]
+"""What could not be asked, and why."""
 APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
 
 
@@ -22,12 +27,20 @@ class Kind:
     namespaced: bool
     listable: bool
 
+    @property
+    def label(self) -> str:
+        """As kubectl names it: `prometheuses.monitoring.coreos.com`."""
+        group = group_of(self.resource.api)
+        return f"{self.resource.plural}.{group}" if group else self.resource.plural
+
 
 class Kinds:
     """The kinds of a cluster."""
 
-    def __init__(self, kinds: Iterable[Kind], versions: Iterable[str]) -> None:
+    def __init__(self, kinds: Iterable[Kind], versions: Iterable[str], silent: Silent | None = None) -> None:
         self.all = tuple(kinds)
+        self.silent: Silent = silent or {}
+        """By group and version: what did not answer for itself, such as an APIService without its Service."""
         self.versions = tuple(sorted(versions))
         """What helm's `.Capabilities.APIVersions` has: `<group>/<version>`, and the same with each kind."""
         self._by_kind = {(kind.resource.api, kind.resource.kind): kind for kind in self.all}
@@ -49,17 +62,22 @@ class LiveCluster(KubeCluster):
     """A cluster that may also be changed. Everything raises AccessError; one may be used by several threads."""
 
     def kinds(self) -> Kinds:
-        """Everything that the cluster serves, the preferred version of each group first."""
+        """Everything that the cluster serves, the preferred version of each group first.
+
+        A group that another server has may be silent without keeping anybody from the rest.
+        """
         groups = cast(list[dict[str, Any]], json.loads(self._request("GET", "/apis"))["groups"])
         versions = ["v1"]
         for group in groups:
             preferred = group["preferredVersion"]["groupVersion"]
             others = [one["groupVersion"] for one in group["versions"] if one["groupVersion"] != preferred]
             versions += [preferred, *others]
+        silent = self._unavailable()
+        versions = [api for api in versions if api not in silent]
         with ThreadPoolExecutor(WORKERS) as pool:
-            lists = list(pool.map(self._kinds_of, versions))
+            lists = list(pool.map(lambda api: self._kinds_of(api, silent), versions))
         kinds = [kind for found in lists for kind in found]
-        return Kinds(kinds, {*versions, *(f"{kind.resource.api}/{kind.resource.kind}" for kind in kinds)})
+        return Kinds(kinds, {*versions, *(f"{kind.resource.api}/{kind.resource.kind}" for kind in kinds)}, silent)
 
     def dry_run(self, resource: Resource, manifest: Manifest) -> Manifest:
         """What an object would be if `manifest` were applied by a manager of its own, with nothing changed."""
@@ -88,17 +106,26 @@ class LiveCluster(KubeCluster):
         except MissingError:
             return
 
-    def everything(self, kinds: Iterable[Kind]) -> dict[Kind, list[Manifest]]:
-        """All objects of some kinds, of all namespaces; a kind that went meanwhile has none."""
+    def everything(self, kinds: Iterable[Kind], silent: Silent | None = None) -> dict[Kind, list[Manifest]]:
+        """All objects of some kinds, of all namespaces; a kind that went meanwhile has none.
+
+        Into `silent` goes each kind that the API server cannot list, by `<resource>.<group>`; without it, that raises.
+        """
         listed = list(kinds)
         with ThreadPoolExecutor(WORKERS) as pool:
-            found = pool.map(self._objects, listed)
+            found = pool.map(lambda kind: self._objects(kind, silent), listed)
         return dict(zip(listed, found, strict=True))
 
-    def _objects(self, kind: Kind) -> list[Manifest]:
+    def _objects(self, kind: Kind, silent: Silent | None) -> list[Manifest]:
         try:
             items = self.list(kind.resource)
         except MissingError:
+            return []
+        except RefusedError as error:
+            if silent is None or error.status < http.client.TOO_MANY_REQUESTS:
+                raise
+            # 429 once all patience is over: a dead conversion webhook keeps the kind's storage from coming up.
+            silent[kind.label] = f"HTTP {error.status}: {error.reason}"
             return []
         # A list does not repeat on its items what they are.
         return [{"apiVersion": kind.resource.api, "kind": kind.resource.kind, **item} for item in items]
@@ -111,14 +138,28 @@ class LiveCluster(KubeCluster):
         asked = [("fieldManager", manager), ("force", "true"), *query]
         return cast(Manifest, json.loads(self._request("PATCH", path, asked, json.dumps(manifest), content_type=APPLY)))
 
-    def _kinds_of(self, api: str) -> list[Kind]:
+    def _unavailable(self) -> Silent:
+        """The groups whose own server is not there, as the API server has seen it; its list may leave them out."""
+        found: Silent = {}
+        with suppress(RefusedError, MissingError):  # who may not look at these still sees the rest
+            for one in self.list(API_SERVICES):
+                for condition in entries(mapping(one.get("status")).get("conditions")):
+                    if condition.get("type") == "Available" and condition.get("status") == "False":
+                        spec = one["spec"]
+                        found[f"{spec['group']}/{spec['version']}"] = str(condition.get("message"))
+        return found
+
+    def _kinds_of(self, api: str, silent: Silent) -> list[Kind]:
         root = f"/api/{api}" if "/" not in api else f"/apis/{api}"
         try:
             resources = cast(list[dict[str, Any]], json.loads(self._request("GET", root))["resources"])
         except MissingError:
             return []
         except AccessError as error:
-            raise AccessError(f"cannot tell which kinds {api} has: {error}") from None
+            if "." not in api:  # the API server's own: then nothing answers
+                raise AccessError(f"cannot tell which kinds {api} has: {error}") from None
+            silent[api] = str(error)
+            return []
         return [
             Kind(Resource(api, one["name"], one["kind"]), bool(one["namespaced"]), "list" in one["verbs"])
             for one in resources

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from components.names import REVISION_LABEL
 from components.revision_tags import TAG_LABEL
@@ -34,6 +34,10 @@ class Seen:
     """Objects that were compared, those that are missing included."""
     records: Mapping[tuple[str, str], Record]
     """Helm's records by namespace and name of the release."""
+    silent: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Which groups and kinds could not be asked, and why."""
+    uncompared: tuple[str, ...] = ()
+    """The stack's objects of those kinds."""
 
 
 def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
@@ -43,13 +47,18 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
         by_kind[str(one.manifest["apiVersion"]), one.kind].append(one)
     served = {key: kind for key in by_kind if (kind := kinds.of(*key)) is not None}
     beside = [kind for key in (AUTOSCALERS, SECRETS) if (kind := kinds.of(*key)) is not None]
-    live = cluster.everything(dict.fromkeys([*served.values(), *beside]))
+    silent = dict(kinds.silent)
+    live = cluster.everything(dict.fromkeys([*served.values(), *beside]), silent)
     scaled = autoscaled(_of(live, kinds, AUTOSCALERS))
     records = records_of(_of(live, kinds, SECRETS))
     leads_to = _leads_to(expected.objects)
     findings = list(release_findings(expected.releases, records))
     work: list[tuple[KubernetesObject, Kind, Manifest]] = []
+    uncompared: list[str] = []
     for key, wanted in by_kind.items():
+        if key[0] in silent or (key in served and served[key].label in silent):
+            uncompared += [one.label for one in wanted]
+            continue
         there = {_place(manifest): manifest for manifest in live[served[key]]} if key in served else {}
         for one in wanted:
             manifest = there.get((one.namespace, one.name))
@@ -61,7 +70,8 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
         started = [pool.submit(_compared, cluster, *each, scaled, leads_to) for each in work]
         findings += [found for future in started if (found := future.result()) is not None]
     findings += _extras(expected, by_kind, served, live)
-    return Seen(tuple(sorted(findings, key=_order)), len(expected.objects), records)
+    compared = len(expected.objects) - len(uncompared)
+    return Seen(tuple(sorted(findings, key=_order)), compared, records, silent, tuple(uncompared))
 
 
 def _compared(

@@ -17,6 +17,10 @@ def lines(seen: Seen, stack: str, hooks: int, seconds: float) -> Iterator[str]:
             yield f"           {difference.line}"
         if len(one.differences) > SHOWN_FIELDS:
             yield f"           and {len(one.differences) - SHOWN_FIELDS} more fields (all of them: --json)"
+    for what, why in sorted(seen.silent.items()):
+        yield f"could not be asked: {what} ({why})"
+    for label in seen.uncompared:
+        yield f"not compared: {label}"
     found = counted(seen.findings)
     yield f"{stack}: {found} among {seen.compared} objects, {hooks} hooks of charts left out ({seconds:.1f} s)"
 
@@ -35,6 +39,8 @@ def document(seen: Seen, stack: str, seconds: float, fixed: Sequence[Finding]) -
         "stack": stack,
         "compared": seen.compared,
         "seconds": round(seconds, 1),
+        "silent": dict(seen.silent),
+        "uncompared": list(seen.uncompared),
         "drift": [one.json() for one in seen.findings],
         "fixed": [one.json() for one in fixed],
     }

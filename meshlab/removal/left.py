@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..drift.api import LiveCluster
+from ..drift.api import LiveCluster, Silent
 from ..verify.access import Manifest
 from ..verify.objects import name_of
 from .kept import Reason, kept_for
@@ -40,16 +40,17 @@ class Left:
         return f"kubectl delete {kind} {name_of(self.manifest)}{where}"
 
 
-def left_of(cluster: LiveCluster, ours: Ours) -> list[Left]:
-    """Everything of a stack that a cluster still has. Raises AccessError."""
-    kinds = [kind for kind in cluster.kinds().listable() if kind.resource.kind not in PASSING]
+def left_of(cluster: LiveCluster, ours: Ours) -> tuple[list[Left], Silent]:
+    """Everything of a stack that a cluster still has, and what could not be asked. Raises AccessError."""
+    kinds = cluster.kinds()
+    looked, silent = [kind for kind in kinds.listable() if kind.resource.kind not in PASSING], dict(kinds.silent)
     found: list[Left] = []
-    for items in cluster.everything(kinds).values():
+    for items in cluster.everything(looked, silent).values():
         for live in items:
             mark = ours.mark(live)
             if mark and not live["metadata"].get("ownerReferences"):
                 found.append(Left(live, mark, kept_for(live)))
-    return sorted(found, key=lambda one: one.label)
+    return sorted(found, key=lambda one: one.label), silent
 
 
 def custom_objects(cluster: LiveCluster, crds: Sequence[Manifest]) -> Mapping[str, list[Manifest]]:
@@ -70,8 +71,8 @@ def custom_objects(cluster: LiveCluster, crds: Sequence[Manifest]) -> Mapping[st
     return found
 
 
-def lines(found: Sequence[Left]) -> Iterator[str]:
-    """The report: what is kept, by why, and then each leftover."""
+def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The report: what is kept, by why, then each leftover, and what could not be looked at."""
     kept: dict[Reason, list[Left]] = {}
     for one in found:
         if one.reason is not None:
@@ -83,6 +84,8 @@ def lines(found: Sequence[Left]) -> Iterator[str]:
     leftovers = [one for one in found if one.reason is None]
     for one in leftovers:
         yield f"left over: {one.label} ({one.mark}); to remove: {one.command}"
+    for what, why in sorted((silent or {}).items()):
+        yield f"could not be asked: {what} ({why}); whether anything of its kinds is left, nobody can tell"
     yield f"{len(found) - len(leftovers)} objects kept on purpose, {len(leftovers)} left over"
 
 

@@ -1,7 +1,7 @@
 """Takes one stack away, in the order that works, and looks at what is left."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..drift.api import LiveCluster
@@ -29,6 +29,8 @@ class Removed:
     outcome: Outcome
     left: tuple[Left, ...]
     """What of the stack is still in the cluster."""
+    silent: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Which groups and kinds could not be asked, and why."""
 
     @property
     def leftovers(self) -> list[Left]:
@@ -62,12 +64,23 @@ class Removal:
             refuse_loss(self._cluster, self._ours, self.leaving_crds())
         if known:
             remove_kialis(self._cluster, self._ours, self._say, kiali_limit)
+            self._say_what_blocks_namespaces()
         outcome = self._driver.down()
         if known:
             self._sweep()
         if purge_crds is not None:
             purge(self._cluster, self._crds(), self._say)
-        return Removed(outcome, tuple(left_of(self._cluster, self._ours)))
+        left, silent = left_of(self._cluster, self._ours)
+        return Removed(outcome, tuple(left), silent)
+
+    def _say_what_blocks_namespaces(self) -> None:
+        """Kubernetes ends no namespace while a group does not answer, since it may have objects in there."""
+        for api, why in sorted(self._cluster.kinds().silent.items()):
+            group, _, version = api.rpartition("/")
+            self._say(
+                f"could not be asked: {api} ({why}); no namespace goes until it answers or nobody announces it any "
+                f"more: kubectl delete apiservice {version}.{group}"
+            )
 
     def _refuse_somebody_elses(self) -> None:
         there = sorted(
