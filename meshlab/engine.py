@@ -69,6 +69,7 @@ class EngineDriver:
         state: Path = STATE,
     ) -> None:
         self._say, self._name, self._config = say, stack, config
+        self._kubeconfig = target.kubeconfig
         self._folder = state / "stacks" / stack
         self._log = log_file(stack, state)
         source = self._write_project(stack, config, engine)
@@ -112,7 +113,7 @@ class EngineDriver:
         """
         self._judge()
         with EventLog(self._log) as log:
-            watch = Watch(self._say, log)
+            watch = Watch(self._say, log, self._explained)
             with watch.failures("up"):
                 self.stack.up(on_event=watch.see, color="never")
         return Outcome(watch.steps(), watch.outputs())
@@ -134,7 +135,7 @@ class EngineDriver:
     def down(self) -> Outcome:
         """Run `pulumi destroy` and forget the stack, whose state is empty then."""
         self._refuse_protected()
-        watch = Watch(self._say)
+        watch = Watch(self._say, explain=self._explained)
         with watch.failures("destroy"):
             self.stack.destroy(on_event=watch.see, color="never")
         self._workspace.remove_stack(self.stack.name)
@@ -142,7 +143,7 @@ class EngineDriver:
 
     def restore(self, names: Collection[str]) -> Outcome:
         """Put resources back, by their logical names, that other hands have changed or deleted in the cluster."""
-        watch = Watch(self._say)
+        watch = Watch(self._say, explain=self._explained)
         with watch.failures("up"):
             self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
         return Outcome(watch.steps(), {})
@@ -161,6 +162,13 @@ class EngineDriver:
             raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
         for line in lines:
             self._say(f"  policy (advisory) {line}")
+
+    def _explained(self, urns: Collection[str]) -> list[str]:
+        """What the cluster says of resources that failed.."""
+        from .reasons import reasons  # needed after a failure alone
+
+        names = {urn.rpartition("::")[2] for urn in urns}
+        return reasons(self._kubeconfig, [one for one in self.recording.resources if one.name in names])
 
     def _was_up(self) -> bool:
         """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,21 @@ from pulumi.automation import events
 from .event_log import EventLog
 from .lab import LabError, Say, Step
 
+Explain = Callable[[Collection[str]], list[str]]
+
 STACK = "pulumi:pulumi:Stack"
 _NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2] if urn.count("::") > 2 else ""
+
+
+def _about(urn: str | None, message: str) -> str:
+    """A message with the resource that it is about, which the engine keeps beside it."""
+    name = (urn or "").rpartition("::")[2]
+    return message if not name or _type(urn or "") == STACK or name in message else f"{name}: {message}"
 
 
 def _lines_of(error: auto.CommandError) -> list[str]:
@@ -37,8 +49,10 @@ def _note(log: EventLog, event: events.EngineEvent) -> None:
 class Watch:
     """Follows an operation by the engine's events: times each resource, tells of it, keeps what went wrong."""
 
-    def __init__(self, say: Say | None, log: EventLog | None = None) -> None:
-        self._say, self._log = say, log
+    def __init__(self, say: Say | None, log: EventLog | None = None, explain: Explain | None = None) -> None:
+        """`explain` is asked once, after a failure, for what the cluster says of the resources with these URNs."""
+        self._say, self._log, self._explain = say, log, explain
+        self._failed: dict[str, None] = {}
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
         self._errors: list[str] = []
@@ -55,9 +69,13 @@ class Watch:
             if event.res_outputs_event is not None:
                 self._finished(event.res_outputs_event.metadata)
                 self._take_outputs(event.res_outputs_event.metadata)
+            if event.res_op_failed_event is not None:
+                self._failed[event.res_op_failed_event.metadata.urn] = None
             diagnostic = event.diagnostic_event
             if diagnostic is not None and diagnostic.severity == "error":
-                self._errors.append(_COLOURS.sub("", diagnostic.message).strip())
+                self._errors.append(_about(diagnostic.urn, _COLOURS.sub("", diagnostic.message).strip()))
+                if diagnostic.urn and _type(diagnostic.urn) != STACK:
+                    self._failed[diagnostic.urn] = None
 
     def steps(self) -> tuple[Step, ...]:
         """Every resource that the operation has dealt with, in the order of completion."""
@@ -77,8 +95,11 @@ class Watch:
         except auto.CommandError as error:
             with self._lock:
                 told = list(dict.fromkeys(self._errors)) or _lines_of(error)
+                failed = tuple(self._failed)
             # The engine's own closing lines say only that there was an error.
             told = [line for line in told if not line.startswith(_NOTHING_SAID)] or told
+            why = self._explain(failed) if self._explain is not None and failed else []
+            told += [f"in the cluster: {line}" for line in why]
             raise LabError("\n".join([*told, f"pulumi {operation} stopped; what was done so far is kept"])) from None
 
     def _finished(self, metadata: events.StepEventMetadata) -> None:
