@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     session = open_session(args, say)
     inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
     before = seen = inspection.look()
-    hooks = inspection.expected.hooks
+    hooks = len(inspection.expected.hooks)
     if all(one.what is What.DELETED for one in seen.findings) and len(seen.findings) >= seen.compared > 0:
         raise DriftError(f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: make up)")
     if args.fix and seen.findings:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, cast
 
 from ..verify.access import AccessError, Manifest, MissingError, RefusedError, Resource, entries, mapping
@@ -75,7 +76,7 @@ class LiveCluster(KubeCluster):
         silent = self._unavailable()
         versions = [api for api in versions if api not in silent]
         with ThreadPoolExecutor(WORKERS) as pool:
-            lists = list(pool.map(lambda api: self._kinds_of(api, silent), versions))
+            lists = list(pool.map(self._kinds_of, versions, repeat(silent)))
         kinds = [kind for found in lists for kind in found]
         return Kinds(kinds, {*versions, *(f"{kind.resource.api}/{kind.resource.kind}" for kind in kinds)}, silent)
 
@@ -83,16 +84,37 @@ class LiveCluster(KubeCluster):
         """What an object would be if `manifest` were applied by a manager of its own, with nothing changed."""
         return self._applied(resource, manifest, DRIFT_MANAGER, [("dryRun", "All")])
 
+    def conflict(self, resource: Resource, manifest: Manifest) -> str:
+        """Who else manages, with another value, what `manifest` sets; empty where nobody does. Changes nothing."""
+        name = manifest["metadata"]["name"]
+        path = resource.path(manifest["metadata"].get("namespace") or "", name)
+        asked = [("fieldManager", DRIFT_MANAGER), ("dryRun", "All")]
+        try:
+            self.get(resource, name, manifest["metadata"].get("namespace") or "")  # an apply would make it
+            self._request("PATCH", path, asked, json.dumps(manifest), content_type=APPLY)
+        except RefusedError as error:
+            if error.status != http.client.CONFLICT:
+                raise
+            return error.reason
+        return ""
+
     def apply(self, resource: Resource, manifest: Manifest, manager: str) -> Manifest:
         """Apply server-side as `manager`, whoever else set the fields."""
         return self._applied(resource, manifest, manager, [])
 
-    def json_patch(self, resource: Resource, manifest: Manifest, operations: Sequence[Mapping[str, Any]]) -> Manifest:
+    def json_patch(
+        self,
+        resource: Resource,
+        manifest: Manifest,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        dry_run: bool = False,
+    ) -> Manifest:
         """The object seen in `manifest` after a patch; one that has changed meanwhile is refused."""
         metadata = manifest["metadata"]
         same = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
         path = resource.path(metadata.get("namespace") or "", metadata["name"])
-        asked = [("fieldManager", DRIFT_MANAGER)]
+        asked = [("fieldManager", DRIFT_MANAGER), *([("dryRun", "All")] if dry_run else [])]
         return cast(
             Manifest, json.loads(self._request("PATCH", path, asked, [same, *operations], content_type=JSON_PATCH))
         )
@@ -113,7 +135,7 @@ class LiveCluster(KubeCluster):
         """
         listed = list(kinds)
         with ThreadPoolExecutor(WORKERS) as pool:
-            found = pool.map(lambda kind: self._objects(kind, silent), listed)
+            found = pool.map(self._objects, listed, repeat(silent))
         return dict(zip(listed, found, strict=True))
 
     def _objects(self, kind: Kind, silent: Silent | None) -> list[Manifest]:

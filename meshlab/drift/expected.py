@@ -28,8 +28,8 @@ class Expected:
     objects: tuple[KubernetesObject, ...]
     """Without helm's hooks, which come and go; secrets in clear."""
     releases: tuple[Release, ...]
-    hooks: int
-    """How many hooks were left out."""
+    hooks: tuple[KubernetesObject, ...]
+    """Helm's hooks, which are not compared."""
     notes: tuple[str, ...]
     """What has to be said of the charts."""
     resources: Mapping[str, Recorded]
@@ -51,7 +51,7 @@ def expected(stack: str, config: Config, target: Target, generated: Generated, s
     return Expected(
         tuple(_as_applied(one, rendered, generated) for one in standing),
         rendered.releases,
-        len(rendered.objects) - len(standing),
+        tuple(one for one in rendered.objects if one.hooks),
         rendered.charts.notes,
         resources,
     )

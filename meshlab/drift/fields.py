@@ -99,6 +99,11 @@ def place(manifest: Manifest, path: Path) -> Place | None:
     return Place(shown, pointer, value)
 
 
+def from_the_end(pointer: str) -> list[tuple[int, str]]:
+    """Sorts JSON pointers so that, reversed, of one list later items come first: an item that goes moves the rest."""
+    return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
+
+
 def joined(above: str, field: str) -> str:
     """The path of a field below another."""
     return f"{above}.{field}" if above else field

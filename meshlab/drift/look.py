@@ -1,7 +1,7 @@
 """Looks at a cluster once: every object of the stack, every release, and what is there once too often."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -17,8 +17,10 @@ from .comparison import declared, differences, hindrances, untouched
 from .copies import extras
 from .expected import Expected
 from .finding import Difference, Finding, What
-from .noise import Scaled, autoscaled
-from .records import Record, records_of, release_findings
+from .noise import Scaled, autoscaled, is_noise
+from .records import Record, failures_of, records_of, release_findings
+from .strays import Identity, Strays
+from .strays import fields as stray_fields
 
 AUTOSCALERS = ("autoscaling/v2", "HorizontalPodAutoscaler")
 SECRETS = ("v1", "Secret")
@@ -49,6 +51,10 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
     beside = [kind for key in (AUTOSCALERS, SECRETS) if (kind := kinds.of(*key)) is not None]
     silent = dict(kinds.silent)
     live = cluster.everything(dict.fromkeys([*served.values(), *beside]), silent)
+    releases = {(one.namespace, one.name) for one in expected.releases}
+    strays = Strays.of(failures_of(_of(live, kinds, SECRETS), releases), kinds)
+    beyond = {key: kind for key in strays.kinds() - by_kind.keys() if (kind := kinds.of(*key)) is not None}
+    live |= cluster.everything(beyond.values(), silent)
     scaled = autoscaled(_of(live, kinds, AUTOSCALERS))
     records = records_of(_of(live, kinds, SECRETS))
     leads_to = _leads_to(expected.objects)
@@ -67,9 +73,13 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
             else:
                 work.append((one, served[key], manifest))
     with ThreadPoolExecutor(WORKERS) as pool:
-        started = [pool.submit(_compared, cluster, *each, scaled, leads_to) for each in work]
+        started = [
+            pool.submit(_compared, cluster, *each, scaled, leads_to, strays.objects.get(_identity(each[0]), ()))
+            for each in work
+        ]
         findings += [found for future in started if (found := future.result()) is not None]
-    findings += _extras(expected, by_kind, served, live)
+    findings += _extras(expected, by_kind, served | beyond, live)
+    findings += _stray_hooks(expected, strays, served | beyond, live)
     compared = len(expected.objects) - len(uncompared)
     return Seen(tuple(sorted(findings, key=_order)), compared, records, silent, tuple(uncompared))
 
@@ -81,9 +91,10 @@ def _compared(
     live: Manifest,
     scaled: Collection[Scaled],
     leads_to: Mapping[str, str],
+    failed: Sequence[tuple[Record, Manifest]],
 ) -> Finding | None:
     # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
-    if one.kind == "CustomResourceDefinition" and untouched(live, one.manifest):
+    if one.kind == "CustomResourceDefinition" and not failed and untouched(live, one.manifest):
         return None
     finding = _finding(What.EDITED, one, live)
     try:
@@ -91,6 +102,9 @@ def _compared(
         found = differences(live, applied, scaled, patch=one.patch)
         if one.patch:
             found += hindrances(live, one.manifest, leads_to)
+        known = {each.pointer for each in found if not each.declared}
+        left = stray_fields(cluster, kind.resource, live, one.manifest, failed)
+        found += [each for each in left if each.pointer not in known and not is_noise(live, each.path, scaled)]
         finding = replace(finding, declared=declared(applied))
     except RefusedError as error:
         # A selector that nobody may change, so the object was made anew; or two items of a list that now collide.
@@ -118,6 +132,29 @@ def _extras(
     own = {one.name for one in expected.objects if one.kind == "Namespace" and not one.patch}
     for key, kind in served.items():
         yield from extras(by_kind[key], live[kind], components, own)
+
+
+def _stray_hooks(
+    expected: Expected,
+    strays: Strays,
+    served: Mapping[tuple[str, str], Kind],
+    live: Mapping[Kind, list[Manifest]],
+) -> Iterable[Finding]:
+    """Hooks that failed upgrades have left; those that the stack has too, the next upgrade deletes."""
+    own = {_identity(one) for one in expected.hooks}
+    resources = {(one.namespace, one.name): one for one in expected.releases}
+    for identity, record in strays.hooks.items():
+        api, kind, *place = identity
+        there = live[served[api, kind]] if (api, kind) in served else []
+        found = next((manifest for manifest in there if _place(manifest) == tuple(place)), None)
+        if found is not None and identity not in own:
+            release = resources[record.namespace, record.name]
+            note = f"a hook of revision {record.revision} of the release, which failed"
+            yield Finding(What.EXTRA, *identity, release.component, release.name, note=note, live=found)
+
+
+def _identity(one: KubernetesObject) -> Identity:
+    return str(one.manifest["apiVersion"]), one.kind, one.namespace, one.name
 
 
 def _of(live: Mapping[Kind, list[Manifest]], kinds: Kinds, key: tuple[str, str]) -> list[Manifest]:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..engine import EngineDriver
-from ..lab import Say
+from ..lab import LabError, Say
+from ..removal.left import custom_objects
+from ..removal.ours import CRD
 from ..rendering.objects import KubernetesObject
 from ..verify.access import Manifest, mapping
 from ..verify.objects import differences
 from .api import DRIFT_MANAGER, Kinds, LiveCluster, group_of
 from .expected import Expected
-from .fields import disowned
+from .fields import disowned, from_the_end
 from .finding import Finding, What
 from .helm import Helm
 from .look import Seen, look
@@ -40,8 +42,10 @@ class Mender:
     def mend(self, seen: Seen, say: Say, approve: Approve) -> Seen:
         """Put back what can be, and look again. `approve` is asked before extra objects are deleted.
 
-        Raises LabError, ProcessError or AccessError where a tool cannot do its part.
+        Raises LabError, ProcessError or AccessError where a tool cannot do its part; a LabError before anything is
+        changed where helm is not done with a release and would refuse it.
         """
+        self._refuse_pending(seen)
         copies = [one for one in seen.findings if one.what is What.EXTRA]
         if copies and approve(copies):
             for one in copies:
@@ -53,6 +57,16 @@ class Mender:
         if not self._apply(left.findings, say):
             return left
         return look(self._cluster, self._kinds, self._expected)
+
+    def _refuse_pending(self, seen: Seen) -> None:
+        """A failed release is upgraded like any other once what it left is gone; one in between is recover's."""
+        for one in self._expected.releases:
+            record = seen.records.get((one.namespace, one.name))
+            if record is not None and record.status.startswith("pending"):
+                raise LabError(
+                    f"release {one.namespace}/{one.name} was left {record.status}, which helm refuses to touch; "
+                    f"nothing was changed (meshlab recover --stack {self._driver.stack.name}, then again)"
+                )
 
     def _by_the_driver(self, findings: Iterable[Finding], say: Say) -> None:
         """What Pulumi itself has: the program's own objects, and releases that are gone."""
@@ -91,7 +105,9 @@ class Mender:
                 continue
             live: Manifest = one.live
             # From the end: an item that goes moves those after it.
-            added = sorted((each.pointer for each in one.differences if not each.declared), key=_order, reverse=True)
+            added = sorted(
+                (each.pointer for each in one.differences if not each.declared), key=from_the_end, reverse=True
+            )
             operations = [{"op": "remove", "path": pointer} for pointer in added]
             if one.refused:
                 operations = list(_replacements(live, wanted.manifest))
@@ -123,7 +139,10 @@ class Mender:
 
     def _delete(self, one: Finding, say: Say) -> None:
         kind = self._kinds.of(one.api, one.kind)
-        if kind is not None:
+        used = custom_objects(self._cluster, [one.live])[one.name] if one.kind == CRD else []
+        if used:
+            say(f"leaves {one.label}: with it would go {len(used)} objects of its kind")
+        elif kind is not None:
             say(f"deletes {one.label}")
             self._cluster.delete(kind.resource, one.live)
 
@@ -155,8 +174,3 @@ def _replacements(live: Manifest, manifest: Manifest) -> Iterator[dict[str, Any]
 
 def _identity(one: KubernetesObject) -> tuple[str, str, str, str]:
     return str(one.manifest["apiVersion"]), one.kind, one.namespace, one.name
-
-
-def _order(pointer: str) -> list[tuple[int, str]]:
-    """Sorts pointers so that of one list, later items come after earlier ones."""
-    return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]

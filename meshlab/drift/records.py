@@ -3,21 +3,22 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ..rendering.releases import RELEASE, Release
-from ..verify.access import Manifest, mapping
+from ..verify.access import Manifest, entries, mapping
 from ..verify.objects import labels_of
 from .finding import Difference, Finding, What
 
+UNFINISHED = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
 RECORD_TYPE = "helm.sh/release.v1"
 
 
 @dataclass(frozen=True)
 class Record:
-    """The newest revision of one release."""
+    """One revision of a release."""
 
     namespace: str
     name: str
@@ -28,6 +29,8 @@ class Record:
     values: Mapping[str, Any]
     manifest: str
     """The objects of the release as YAML, as helm applied them."""
+    hooks: tuple[str, ...] = ()
+    """Its hooks as YAML."""
 
 
 def records_of(secrets: Iterable[Manifest]) -> dict[tuple[str, str], Record]:
@@ -39,6 +42,17 @@ def records_of(secrets: Iterable[Manifest]) -> dict[tuple[str, str], Record]:
             key = str(secret["metadata"]["namespace"]), labels["name"]
             newest[key] = max(newest.get(key, (0, secret)), (int(labels["version"]), secret), key=lambda one: one[0])
     return {key: _record(key, revision, secret) for key, (revision, secret) in newest.items()}
+
+
+def failures_of(secrets: Iterable[Manifest], releases: Collection[tuple[str, str]]) -> list[Record]:
+    """The revisions of some releases that were not brought to their end, of all that helm remembers, oldest first."""
+    found: list[tuple[int, tuple[str, str], Manifest]] = []
+    for secret in secrets:
+        if secret.get("type") == RECORD_TYPE and labels_of(secret).get("status") in UNFINISHED:
+            key = str(secret["metadata"]["namespace"]), labels_of(secret)["name"]
+            if key in releases:
+                found.append((int(labels_of(secret)["version"]), key, secret))
+    return [_record(key, revision, secret) for revision, key, secret in sorted(found, key=lambda one: one[:2])]
 
 
 def release_findings(releases: Sequence[Release], records: Mapping[tuple[str, str], Record]) -> Iterator[Finding]:
@@ -68,10 +82,21 @@ def _value_differences(seen: Mapping[str, Any], wanted: Mapping[str, Any], at: s
     return found
 
 
+def unpacked(secret: Manifest) -> dict[str, Any]:
+    """What a record's Secret has: the Secret's own base64 around helm's, around gzip."""
+    return cast(
+        dict[str, Any], json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
+    )
+
+
+def packed(release: Mapping[str, Any]) -> dict[str, str]:
+    """The data of the Secret with such a record."""
+    content = base64.b64encode(gzip.compress(json.dumps(release).encode()))
+    return {"release": base64.b64encode(content).decode()}
+
+
 def _record(key: tuple[str, str], revision: int, secret: Manifest) -> Record:
-    # The Secret's own base64 around helm's, around gzip.
-    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-    content: dict[str, Any] = json.loads(gzip.decompress(packed))
+    content = unpacked(secret)
     chart = mapping(mapping(content.get("chart")).get("metadata"))
     return Record(
         *key,
@@ -81,6 +106,7 @@ def _record(key: tuple[str, str], revision: int, secret: Manifest) -> Record:
         version=str(chart.get("version")),
         values=mapping(content.get("config")),
         manifest=str(content.get("manifest") or ""),
+        hooks=tuple(str(hook["manifest"]) for hook in entries(content.get("hooks"))),
     )
 
 

@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from .. import process
+from ..drift.records import packed, unpacked
 from ..environment import reaching
+from ..goyaml.text import from_yaml, to_yaml
+from ..verify.access import Manifest
 from .state import ReleaseKey
 
 DEPLOYED = "deployed"
@@ -21,8 +25,9 @@ GOOD = ("deployed", "superseded")
 LOOK_LIMIT_SECONDS = 60.0
 ACT_LIMIT_SECONDS = 300.0
 
-_STILL_THERE = re.compile(r"no \S+ with the name \S+ found")
-_NO_SUCH_KIND = re.compile(r"no matches for kind|ensure CRDs are installed first")
+KEEP = "helm.sh/resource-policy"
+
+_NO_SUCH_KIND = re.compile(r"no matches for kind|ensure CRDs are installed first|server doesn't have a resource type")
 _SEPARATOR = re.compile(r"^---.*$", re.MULTILINE)
 _CRD = re.compile(r"^kind:\s*CustomResourceDefinition\s*$", re.MULTILINE)
 _KEPT = re.compile(r"^\s+[\"']?helm\.sh/resource-policy[\"']?:\s*[\"']?keep[\"']?\s*$", re.MULTILINE)
@@ -92,22 +97,63 @@ class Helm:
             self._forget(key)
 
     def rollback(self, key: ReleaseKey, revision: int) -> None:
-        """Put a release back to a revision. Not awaited: the next `up` changes it again and waits then."""
-        try:
-            self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
-        except process.CommandFailedError as error:
-            if not _STILL_THERE.search(str(error)):
-                raise
-            # The upgrade was to take an object away and had not come to it: helm rolls back over none of those. Without
-            # the records of what was begun, the next upgrade starts from the revision and takes over what it finds.
-            self._forget(key, after=revision)
+        """Put a release back to a revision, from the last one. Not awaited: the next `up` changes it again and waits.
 
-    def _forget(self, key: ReleaseKey, after: int | None = None) -> None:
-        """Delete helm's records of a release, or of its revisions after one; no object that it has brought."""
+        Hooks that only the last one has go too. A CRD that only it has stays where somebody has objects of it.
+        """
+        last = max(self._history(key))
+        begun, good = self._manifest(key, last), self._manifest(key, revision)
+        self._take_note(key, last, [one for one in good if _identity(one) not in set(map(_identity, begun))])
+        with self._kept(_crd_names(begun) - _crd_names(good)):
+            self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
+        own = {_identity(one) for one in self._hooks(key, revision)}
+        gone = [one for one in self._hooks(key, last) if _identity(one) not in own]
+        self._delete(_to_go("\n---\n".join(map(to_yaml, gone))), key.namespace)
+
+    def _take_note(self, key: ReleaseKey, revision: int, objects: Sequence[Manifest]) -> None:
+        """Write into a revision's record the objects that it was to take away: it may not have come to it.
+
+        Over an object that is there and not in the record, helm rolls nothing back ("no ServiceAccount with the name
+        "x" found"), and what it would have put back after it stays as it is. One that is gone, it creates.
+        """
+        if not objects:
+            return
+        name, where = f"sh.helm.release.v1.{key.name}.v{revision}", ("--namespace", key.namespace)
+        secret = json.loads(self._run([self._kubectl, "get", "secret", name, *where, "-o", "json"]).stdout)
+        release = unpacked(secret)
+        release["manifest"] = "\n---\n".join([str(release["manifest"]), *map(to_yaml, objects)])
+        self._run([self._kubectl, "replace", "-f", "-"], stdin=json.dumps({**secret, "data": packed(release)}))
+
+    @contextmanager
+    def _kept(self, crds: Collection[str]) -> Generator[None]:
+        """Have helm leave those CRDs alone that somebody has objects of, which would go with them."""
+        used = [name for name in sorted(crds) if self._objects_of(name)]
+        for name in used:
+            self._run([self._kubectl, "annotate", "crd", name, "--overwrite", f"{KEEP}=keep"])
+        yield
+        for name in used:
+            self._run([self._kubectl, "annotate", "crd", name, f"{KEEP}-"])
+
+    def _objects_of(self, crd: str) -> str:
+        asked = [self._kubectl, "get", crd, "--all-namespaces", "--ignore-not-found", "-o", "name"]
+        found = process.run(asked, timeout=LOOK_LIMIT_SECONDS, env=self._env, check=False)
+        # A CRD that the upgrade had not come to has none; one that cannot be asked may have some.
+        return "" if _NO_SUCH_KIND.search(found.stderr) else found.stdout + found.stderr
+
+    def _manifest(self, key: ReleaseKey, revision: int) -> list[Manifest]:
+        return self._got("manifest", key, revision)
+
+    def _hooks(self, key: ReleaseKey, revision: int) -> list[Manifest]:
+        return self._got("hooks", key, revision)
+
+    def _got(self, what: str, key: ReleaseKey, revision: int) -> list[Manifest]:
+        words = ["get", what, key.name, "--namespace", key.namespace, "--revision", str(revision)]
+        return from_yaml(self._run([self._helm, *words]).stdout)
+
+    def _forget(self, key: ReleaseKey) -> None:
+        """Delete helm's records of a release; no object that it has brought."""
         where = ("--namespace", key.namespace)
         selector = f"owner=helm,name={key.name}"
-        if after is not None:
-            selector += f",version in ({','.join(str(number) for number in self._history(key) if number > after)})"
         self._run([self._kubectl, "delete", "secrets", "--selector", selector, *where])
         left = self._run([self._kubectl, "get", "secrets", "--selector", selector, *where, "-o", "name"]).stdout.split()
         if left:
@@ -159,6 +205,16 @@ def _time(text: str) -> datetime:
     """Go's print of a time: `2026-11-24 06:17:25.928439803 +0000 UTC`."""
     date, clock, zone = text.split()[:3]
     return datetime.fromisoformat(f"{date}T{clock.partition('.')[0]}{zone[:3]}:{zone[3:]}")
+
+
+def _identity(manifest: Manifest) -> tuple[str, str, str]:
+    """What an object of one release is told by: the version of its API may be another one."""
+    metadata = manifest["metadata"]
+    return str(manifest["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])
+
+
+def _crd_names(manifests: Iterable[Manifest]) -> set[str]:
+    return {str(one["metadata"]["name"]) for one in manifests if one["kind"] == "CustomResourceDefinition"}
 
 
 def _parts(manifest: str) -> list[str]:

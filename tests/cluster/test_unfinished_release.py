@@ -15,6 +15,17 @@ from meshlab.recovery.state import ReleaseKey
 
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: leaving}\n"
 STAYS, COMES = (f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming"))
+CRD = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"""
+WIDGET = "{apiVersion: example.com/v1, kind: Widget, metadata: {name: theirs, namespace: default}}"
 
 
 def half_upgraded(secret: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +43,7 @@ def half_upgraded(secret: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_what_helm_will_not_roll_back_over_is_left_to_the_next_upgrade(tmp_path: Path) -> None:
+def test_what_an_upgrade_had_not_come_to_take_away_is_rolled_back_over(tmp_path: Path) -> None:
     try:
         tools = toolchain.ensure(["helm", "kubectl"])
         cluster = Cluster.up("unfinished", state_dir=tmp_path)
@@ -54,10 +65,25 @@ def test_what_helm_will_not_roll_back_over_is_left_to_the_next_upgrade(tmp_path:
 
         ours, key = Helm(tools["helm"], tools["kubectl"], cluster.kubeconfig), ReleaseKey("default", "app")
         ours.rollback(key, 1)
-        assert (ours.releases()[key].revision, ours.releases()[key].status) == (1, "deployed")
+        assert (ours.releases()[key].revision, ours.releases()[key].status) == (3, "deployed")
+        assert cluster.kubectl("get", "serviceaccount", "leaving", "-o", "name").stdout.strip()
 
         template.write_text(f"{STAYS}---\n{COMES}")
         helm("upgrade", "app", str(chart))
         names = cluster.kubectl("get", "serviceaccounts,configmaps", "-n", "default", "-o", "name").stdout.split()
         assert {"configmap/staying", "configmap/coming"} <= set(names)
         assert "serviceaccount/leaving" not in names
+
+        template.write_text(f"{STAYS}---\n{CRD}")
+        for used in (True, False):
+            helm("upgrade", "app", str(chart))
+            cluster.kubectl("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=60s")
+            if used:
+                cluster.kubectl("create", "-f", "-", stdin=WIDGET)
+            ours.rollback(key, 3)
+            there = cluster.kubectl("get", "crd", "widgets.example.com", "-o", "json", check=False)
+            assert (there.code == 0) is used
+            if used:
+                # No mark of ours stays on it, and the next upgrade takes it over with the object.
+                assert "helm.sh/resource-policy" not in there.stdout
+                cluster.kubectl("delete", "widgets", "--all")

@@ -1,5 +1,9 @@
-"""Upgrades that fail are taken back: recover rolls them back, and one up is what an install would have been."""
+"""Upgrades that fail are taken back: recover rolls them back, and one up is what an install would have been.
 
+Each test gets a lab as a fresh install leaves it, whatever became of the tests before it.
+"""
+
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,20 +11,23 @@ from typing import Any
 import pytest
 
 from meshlab.commands.recover import Options, recover
+from meshlab.drift.finding import Finding
 from meshlab.drift.inspection import Inspection
 from meshlab.lab import LabError
-from tests.support.inventory import inventory, objects
+from tests.support.broken import refused_update
+from tests.support.hand_edits import patch
+from tests.support.inventory import declared, objects
 from tests.support.lab import Lab, driver, running_lab
+from tests.support.labs import Labs
+
+pytestmark = pytest.mark.timeout(900)
 
 NOWHERE = {"nodeSelector": {"disk": "ssd"}}
 """No node has the label, so no pod comes up and helm waits in vain."""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("failed"), "failed-upgrade") as lab:
-        driver(lab, **istio({})).up()
-        yield lab
+NEWER: dict[str, Any] = {"monitoring": {"version": "88.5.3"}}
+HOOKS = {"admissionWebhooks": {"enabled": True, "patch": {"enabled": True, "resources": {"requests": {"cpu": "999"}}}}}
+"""Jobs that no node has room for."""
+RULES_CRD = "prometheusrules.monitoring.coreos.com"
 
 
 def istio(pilot: dict[str, Any], **values: Any) -> dict[str, Any]:
@@ -29,15 +36,38 @@ def istio(pilot: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {"istio": {"revisions": {"1-17": revision}, "timeoutSeconds": 30}}
 
 
+PLAIN = istio({})
+
+
+@pytest.fixture(scope="module")
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
+    found = Labs(lambda: tmp_path_factory.mktemp("failed"), "failed-upgrade", PLAIN, NEWER)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def lab(labs: Labs) -> Iterator[Lab]:
+    with labs.one() as lab:
+        yield lab
+
+
 def istiod(lab: Lab) -> dict[str, Any]:
     """The pod template of istiod, as the API server has it."""
     (found,) = objects(lab.cluster, "deployment", "istiod-1-17", "-n", "istio-system")
     return found["spec"]["template"]
 
 
+def crd_specs(lab: Lab) -> dict[str, Any]:
+    """The CRDs of the Prometheus operator, as the API server has them."""
+    crds = [one for one in objects(lab.cluster, "crds") if one["spec"]["group"] == "monitoring.coreos.com"]
+    return {one["metadata"]["name"]: (one["metadata"]["annotations"], one["spec"]) for one in crds}
+
+
 def fails(lab: Lab, settings: dict[str, Any]) -> None:
-    with pytest.raises(LabError):
+    with pytest.raises(LabError) as caught:
         driver(lab, **settings).up()
+    assert "nothing was changed" not in str(caught.value)
 
 
 def recovered(lab: Lab) -> list[str]:
@@ -47,32 +77,68 @@ def recovered(lab: Lab) -> list[str]:
     return told
 
 
-def converges(lab: Lab) -> None:
-    driver(lab, **istio({})).up()
-    driver(lab, **istio({})).stack.preview(expect_no_changes=True)
-    assert drift(lab) == []
+def inspected(lab: Lab) -> Inspection:
+    return Inspection(driver(lab, **PLAIN), lab.stack, lab.config(**PLAIN), lab.cluster.kubeconfig, lab.say)
 
 
 def drift(lab: Lab) -> list[str]:
-    settings = istio({})
-    inspection = Inspection(driver(lab, **settings), lab.stack, lab.config(**settings), lab.cluster.kubeconfig, lab.say)
-    return [f"{one.label}: {each.line}" for one in inspection.look().findings for each in one.differences]
+    return [told for one in inspected(lab).look().findings for told in said(one)]
 
 
-def test_what_a_failed_upgrade_added_goes_with_recover_and_one_up(lab: Lab) -> None:
-    before, names = istiod(lab), inventory(lab.cluster)
+def said(one: Finding) -> list[str]:
+    """What drift says of an object, a line a difference; how many revisions there were before is other tests' doing."""
+    lines = [line for line in (one.note, *(each.line for each in one.differences)) if line]
+    return [f"{one.what} {one.label}: {re.sub(r'revision [0-9]+', 'revision N', line)}" for line in lines]
+
+
+def converges(lab: Lab) -> None:
+    driver(lab, **PLAIN).up()
+    driver(lab, **PLAIN).stack.preview(expect_no_changes=True)
+    assert drift(lab) == []
+
+
+def test_fields_of_a_failed_upgrade_go_with_recover_and_one_up(lab: Lab, labs: Labs) -> None:
+    before = istiod(lab)
     fails(lab, istio(NOWHERE))
     assert istiod(lab)["spec"]["nodeSelector"] == {"disk": "ssd"}
-    assert any("istiod-1-17 back to its revision 1 (failed)" in line for line in recovered(lab))
+    assert any("roll release istio-system/istiod-1-17 back to its revision" in line for line in recovered(lab))
     converges(lab)
     assert istiod(lab) == before
-    kinds = ("Deployment ", "ConfigMap ", "Service ", "HorizontalPodAutoscaler ")
-    assert [one for one in inventory(lab.cluster) if one.startswith(kinds)] == [
-        one for one in names if one.startswith(kinds)
+    assert declared(lab.cluster) == labs.fresh()
+
+
+def test_drift_names_the_fields_that_a_failed_upgrade_left_and_fixes_it(lab: Lab) -> None:
+    before = istiod(lab)
+    fails(lab, istio(NOWHERE))
+    found = drift(lab)
+    assert [line for line in found if "spec.template.spec.nodeSelector" in line] == [
+        "edited Deployment istio-system/istiod-1-17: "
+        "spec.template.spec.nodeSelector: {'disk': 'ssd'}, expected nothing "
+        "(left by revision N of release istiod-1-17, which failed)"
     ]
+    assert [line for line in found if "status: failed" in line]
+    inspection = inspected(lab)
+    assert inspection.mend(inspection.look(), lambda copies: True).findings == ()
+    assert istiod(lab) == before
+    converges(lab)
 
 
-def test_two_failed_upgrades_in_a_row_are_both_taken_back(lab: Lab) -> None:
+def test_drift_names_them_also_once_a_later_upgrade_has_gone_through(lab: Lab) -> None:
+    fails(lab, istio({**NOWHERE, "podAnnotations": {"first": "yes"}}))
+    # Somebody helps the pods up; the rest of the failed upgrade stays.
+    remove = [{"op": "remove", "path": "/spec/template/spec/nodeSelector"}]
+    patch("istio-system", "deployment", "istiod-1-17", remove, "json")(lab.cluster)
+    driver(lab, **PLAIN).up()
+    assert drift(lab) == [
+        "edited Deployment istio-system/istiod-1-17: spec.template.metadata.annotations.first: yes, expected nothing "
+        "(left by revision N of release istiod-1-17, which failed)"
+    ]
+    inspection = inspected(lab)
+    assert inspection.mend(inspection.look(), lambda copies: True).findings == ()
+    converges(lab)
+
+
+def test_two_failed_upgrades_in_a_row_are_both_taken_back(lab: Lab, labs: Labs) -> None:
     before = istiod(lab)
     fails(lab, istio({**NOWHERE, "podAnnotations": {"first": "yes"}}))
     # The second no longer has what the first one added.
@@ -81,6 +147,47 @@ def test_two_failed_upgrades_in_a_row_are_both_taken_back(lab: Lab) -> None:
     assert any("by way of" in line for line in recovered(lab))
     converges(lab)
     assert istiod(lab) == before
+    assert declared(lab.cluster) == labs.fresh()
+
+
+def test_objects_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, labs: Labs) -> None:
+    more = {"global": {"networkPolicy": {"enabled": True}}, "experimental": {"stableValidationPolicy": True}}
+    fails(lab, istio(NOWHERE, **more))
+    added = [name for name in declared(lab.cluster) if name not in labs.fresh()]
+    assert {name.partition(" ")[0] for name in added} == {
+        "NetworkPolicy",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+    extra = [line for line in drift(lab) if line.startswith("extra ")]
+    assert len(extra) == len(added)
+    assert all("says it belongs to the release istiod-1-17, which brings no such object" in line for line in extra)
+    recovered(lab)
+    converges(lab)
+    assert declared(lab.cluster) == labs.fresh()
+
+
+def test_hooks_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, labs: Labs) -> None:
+    monitoring = {"timeoutSeconds": 30, "values": {"prometheusOperator": HOOKS}}
+    fails(lab, {**PLAIN, "monitoring": monitoring})
+    added = [name for name in declared(lab.cluster) if name not in labs.fresh()]
+    assert "Job prometheus/prom-kube-prometheus-stack-admission-create" in added
+    extra = [line for line in drift(lab) if "a hook of revision N of the release, which failed" in line]
+    assert len(extra) == len(added)
+    recovered(lab)
+    converges(lab)
+    assert declared(lab.cluster) == labs.fresh()
+
+
+def test_a_failed_upgrade_of_the_crds_is_taken_back(lab: Lab, labs: Labs) -> None:
+    before = crd_specs(lab)
+    with refused_update(lab.cluster, RULES_CRD):
+        fails(lab, {**PLAIN, **NEWER})
+    assert crd_specs(lab) != before
+    assert any("roll release prometheus/prom-crds back to its revision" in line for line in recovered(lab))
+    converges(lab)
+    assert crd_specs(lab) == before
+    assert declared(lab.cluster) == labs.fresh()
 
 
 def test_a_failed_first_install_needs_no_recovery(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from meshlab.recorder import Recording
 from meshlab.toolchain import ToolsMissingError
 from tests.support.charts import chart_folder
 from tests.support.interruption import Progress, Wire, command_of, filled, kill_engine, up_with
-from tests.support.inventory import inventory, objects
+from tests.support.inventory import declared, inventory, objects
 from tests.support.lab import Lab, changed
 
 pytestmark = pytest.mark.timeout(1800)
@@ -47,7 +47,6 @@ DELAYS = (0.0, 1.0, 0.4)
 """Seconds between the begin of a resource and every second kill, in turn; the others wait for a pending release."""
 CUT_SECONDS = 20.0
 STATE_MEGABYTES = 64
-MADE_BY_CONTROLLERS = ("Pod ", "ReplicaSet ", "EndpointSlice ", "IPAddress ", "ControllerRevision ", "Job ")
 
 
 @dataclass
@@ -133,12 +132,6 @@ def helm_releases(cluster: Cluster) -> dict[str, str]:
     listed = cluster.kubectl("get", "secrets", "-A", "-l", "owner=helm", *columns).stdout
     rows = sorted((line.split()[-3:] for line in listed.splitlines()), key=lambda row: int(row[2]))
     return {name: status for name, status, _ in rows}
-
-
-def declared(cluster: Cluster) -> list[str]:
-    """Every object but those that controllers make of others, and helm's records, which tell of the way."""
-    found = [name for name in inventory(cluster) if not name.startswith(MADE_BY_CONTROLLERS)]
-    return sorted(name for name in found if "sh.helm.release" not in name)
 
 
 def interrupt(story: Story, progress: Progress, total: int, number: int, kills: int, **over: Any) -> bool:

@@ -1,6 +1,8 @@
 """What breaks on other people's clusters: an API group without a server, a conversion webhook that nobody answers."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from meshlab.cluster import Cluster
@@ -72,3 +74,37 @@ def _crd(stored: str, conversion: dict[str, Any] | None = None) -> dict[str, Any
 
 def _create(cluster: Cluster, manifest: dict[str, Any]) -> None:
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+
+
+@contextmanager
+def refused_update(cluster: Cluster, crd: str) -> Iterator[None]:
+    """Let the API server refuse every change of one CRD, as a platform's policy may."""
+    name = {"metadata": {"name": "refused"}}
+    policy = "admissionregistration.k8s.io/v1"
+    rule = {
+        "apiGroups": ["apiextensions.k8s.io"],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": ["customresourcedefinitions"],
+        "resourceNames": [crd],
+    }
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "refused for a test"}],
+    }
+    binding = {"policyName": "refused", "validationActions": ["Deny"]}
+    _create(cluster, {"apiVersion": policy, "kind": "ValidatingAdmissionPolicy", **name, "spec": spec})
+    _create(cluster, {"apiVersion": policy, "kind": "ValidatingAdmissionPolicyBinding", **name, "spec": binding})
+
+    def refused() -> bool:
+        tried = cluster.kubectl("label", "crd", crd, "tried=yes", "--dry-run=server", check=False)
+        return "refused for a test" in tried.stderr
+
+    try:
+        eventually(refused, "the policy is in force")
+        yield
+    finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            cluster.kubectl("delete", kind, "refused")
+        eventually(lambda: not refused(), "the policy is out of force")

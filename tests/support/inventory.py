@@ -11,6 +11,7 @@ AUTOMANAGED = "kube-aggregator.kubernetes.io/automanaged"
 """Label of an APIService that the API server keeps by itself, one for each group and version of its CRDs."""
 # What the cluster's own controllers make and renew by themselves.
 OF_THE_CLUSTER = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
+MADE_BY_CONTROLLERS = ("Pod ", "ReplicaSet ", "EndpointSlice ", "IPAddress ", "ControllerRevision ")
 
 
 def inventory(cluster: Cluster) -> dict[str, str]:
@@ -24,6 +25,12 @@ def inventory(cluster: Cluster) -> dict[str, str]:
             continue
         found[f"{item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"] = metadata["uid"]
     return found
+
+
+def declared(cluster: Cluster) -> list[str]:
+    """Every object but those that controllers make of others, and helm's records, which tell of the way."""
+    found = [name for name in inventory(cluster) if not name.startswith(MADE_BY_CONTROLLERS)]
+    return sorted(name for name in found if "sh.helm.release" not in name)
 
 
 def objects(cluster: Cluster, *what: str) -> list[dict[str, Any]]:

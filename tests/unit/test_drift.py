@@ -10,9 +10,8 @@ import pytest
 from meshlab.drift.api import DRIFT_MANAGER
 from meshlab.drift.comparison import comparable, differences, hindrances, untouched
 from meshlab.drift.copies import extras
-from meshlab.drift.fields import disowned, managers
+from meshlab.drift.fields import disowned, from_the_end, managers
 from meshlab.drift.finding import Difference, Finding, What, short
-from meshlab.drift.mending import _order  # type: ignore[reportPrivateUsage]
 from meshlab.drift.noise import RULES, autoscaled, is_noise
 from meshlab.drift.platforms import PLATFORMS
 from meshlab.drift.records import records_of, release_findings
@@ -56,7 +55,7 @@ def test_a_changed_field_says_who_changed_it_and_when() -> None:
     assert one.line == "spec.replicas: 3, expected 1 (by kubectl-edit at 2026-01-01T00:00:00Z)"
 
 
-def test_items_of_a_list_are_told_by_their_names_and_their_order_by_itself() -> None:
+def test_items_of_a_list_are_told_by_their_names_and_theirfrom_the_end_by_itself() -> None:
     first, second = {"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}
     live = deployment(containers=[{**second, "image": "b:2"}, first])
     names = ["spec.containers[name=b]", "spec.containers[name=a]"]
@@ -225,7 +224,11 @@ def test_letting_go_of_fields_keeps_every_other_of_theirs() -> None:
 
 def test_of_one_list_later_items_are_removed_first() -> None:
     pointers = ["/spec/items/2", "/spec/items/10", "/spec/items/10/name"]
-    assert sorted(pointers, key=_order, reverse=True) == ["/spec/items/10/name", "/spec/items/10", "/spec/items/2"]
+    assert sorted(pointers, key=from_the_end, reverse=True) == [
+        "/spec/items/10/name",
+        "/spec/items/10",
+        "/spec/items/2",
+    ]
 
 
 MONITOR = {

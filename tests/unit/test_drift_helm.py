@@ -2,14 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from meshlab.drift.helm import Helm
+from meshlab.drift.look import Seen
+from meshlab.drift.mending import Mender
+from meshlab.drift.records import Record
+from meshlab.lab import LabError
 from meshlab.manifests import manifest_of
 from meshlab.process import CommandFailedError
 from meshlab.recorder import SECRET, Recorded, Recording
+from meshlab.rendering.releases import Release
 from tests.support.pretended_pulumi import program
 
 # Keeps its command line, its standard input and which cluster it is for.
@@ -112,3 +118,18 @@ def test_annotations_are_left_out_only_where_there_are_none(annotations: dict[st
     manifest = manifest_of(resource("core/v1:ConfigMap", inputs))
     assert ("annotations" in manifest["metadata"]) is there
     assert inputs["metadata"]["annotations"] == annotations, "the recording stays as it is"
+
+
+def test_a_release_that_helm_is_not_done_with_is_refused_in_a_line_that_says_what_to_run() -> None:
+    release = Release("monitoring", "stack", "prom", "prometheus", "c", "1", "c", "", {}, skip_crds=True)
+    record = Record("prometheus", "prom", 2, "pending-upgrade", "c", "1", {}, "")
+    expected = SimpleNamespace(releases=(release,))
+    driver = SimpleNamespace(stack=SimpleNamespace(name="dev"))
+    mender = Mender(cast(Any, None), cast(Any, None), cast(Any, expected), cast(Any, driver), cast(Any, None))
+    seen = Seen((), 0, {("prometheus", "prom"): record})
+    with pytest.raises(LabError) as caught:
+        mender.mend(seen, print, lambda copies: True)
+    assert str(caught.value) == (
+        "release prometheus/prom was left pending-upgrade, which helm refuses to touch; nothing was changed "
+        "(meshlab recover --stack dev, then again)"
+    )

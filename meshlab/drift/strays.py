@@ -1,0 +1,115 @@
+"""What failed upgrades have left in the cluster, whatever became of their release since.
+
+Helm compares an upgrade with the last revision that stood. What a failed one in between had added is in no manifest
+that is compared with anything, and helm has set it: neither an upgrade nor who wrote the field tells it from the rest.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ..goyaml.text import from_yaml
+from ..verify.access import Manifest, RefusedError, Resource
+from ..verify.objects import differences, name_of
+from .api import Kinds, LiveCluster
+from .fields import from_the_end, joined, named
+from .finding import Difference
+from .records import Record
+
+Identity = tuple[str, str, str, str]
+"""apiVersion, kind, namespace and name."""
+
+
+@dataclass(frozen=True)
+class Strays:
+    """What revisions that failed were to bring."""
+
+    objects: Mapping[Identity, Sequence[tuple[Record, Manifest]]] = field(default_factory=dict)  # type: ignore[assignment]
+    hooks: Mapping[Identity, Record] = field(default_factory=dict)  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, failures: Iterable[Record], kinds: Kinds) -> "Strays":
+        """Those of some failed revisions, on a cluster of these kinds."""
+        objects: dict[Identity, list[tuple[Record, Manifest]]] = {}
+        hooks: dict[Identity, Record] = {}
+        for record in failures:
+            for manifest in from_yaml(record.manifest):
+                objects.setdefault(_identity(manifest, record, kinds), []).append((record, manifest))
+            for text in record.hooks:
+                hooks |= {_identity(manifest, record, kinds): record for manifest in from_yaml(text)}
+        return cls(objects, hooks)
+
+    def kinds(self) -> set[tuple[str, str]]:
+        """apiVersion and kind of everything that they were to bring."""
+        return {(api, kind) for api, kind, _, _ in (*self.objects, *self.hooks)}
+
+
+def fields(
+    cluster: LiveCluster,
+    resource: Resource,
+    live: Manifest,
+    wanted: Manifest,
+    brought: Sequence[tuple[Record, Manifest]],
+) -> list[Difference]:
+    """The fields of an object that a failed revision has set and that the stack says nothing of."""
+    found: dict[str, Difference] = {}
+    for record, manifest in brought:
+        found |= {one.pointer: one for one in _left(manifest, wanted, live, _by(record))}
+    if not found:
+        return []
+    back = _coming_back(cluster, resource, live, wanted, [manifest for _, manifest in brought], found)
+    return [one for one in found.values() if one.path not in back]
+
+
+def _coming_back(
+    cluster: LiveCluster,
+    resource: Resource,
+    live: Manifest,
+    wanted: Manifest,
+    failed: Iterable[Manifest],
+    pointers: Iterable[str],
+) -> set[str]:
+    """The fields that the API server sets by itself where they are taken away: those say nothing."""
+    operations = [{"op": "remove", "path": pointer} for pointer in sorted(pointers, key=from_the_end, reverse=True)]
+    try:
+        without = cluster.json_patch(resource, live, operations, dry_run=True)
+    except RefusedError:
+        return set()  # something must be there, and whether the stack has another value, the dry run of it tells
+    return {one.path for manifest in failed for one in _left(manifest, wanted, without, "")}
+
+
+def _by(record: Record) -> str:
+    return f"left by revision {record.revision} of release {record.name}, which failed"
+
+
+def _left(failed: Any, wanted: Any, live: Any, by: str, shown: str = "", pointer: str = "") -> Iterator[Difference]:
+    """What is still as the failed manifest has it where the wanted one has nothing."""
+    if isinstance(failed, Mapping) and isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        brought, said = cast(Mapping[str, Any], failed), cast(Mapping[str, Any], wanted)
+        there = cast(Mapping[str, Any], live)
+        for key in (key for key in brought if key in there and brought[key] is not None):
+            below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            yield from _item(brought[key], said.get(key), there[key], by, joined(shown, key), below)
+    elif isinstance(failed, list) and isinstance(wanted, list) and isinstance(live, list):
+        brought, said, there = cast(list[Any], failed), cast(list[Any], wanted), cast(list[Any], live)
+        if not (named(brought) and named(said) and named(there)):
+            return  # a list that is compared as a whole, by the dry run
+        before, ours = ({item["name"]: item for item in items} for items in (brought, said))
+        for index, item in enumerate(there):
+            name = item["name"]
+            if name in before:
+                yield from _item(before[name], ours.get(name), item, by, f"{shown}[name={name}]", f"{pointer}/{index}")
+
+
+def _item(failed: Any, wanted: Any, live: Any, by: str, shown: str, pointer: str) -> Iterator[Difference]:
+    if wanted is not None:
+        yield from _left(failed, wanted, live, by, shown, pointer)
+    elif not any(differences(failed, live)):
+        yield Difference(shown, live, None, by, declared=False, pointer=pointer)
+
+
+def _identity(manifest: Manifest, record: Record, kinds: Kinds) -> Identity:
+    api, kind = str(manifest["apiVersion"]), str(manifest["kind"])
+    served = kinds.of(api, kind)
+    namespace = str(manifest["metadata"].get("namespace") or record.namespace) if served and served.namespaced else ""
+    return api, kind, namespace, name_of(manifest)
