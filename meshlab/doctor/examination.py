@@ -9,6 +9,7 @@ from components.cluster_api import ClusterApi
 from components.settings import Settings
 
 from .. import toolchain
+from ..drift.api import LiveCluster
 from ..lab import LabError, Say, Target, asked_charts, overlaid, settings_of
 from ..mirror.lock import ChartLock
 from ..recorder import stack_config
@@ -16,6 +17,7 @@ from ..recovery.backend import Backend
 from ..recovery.state import ReleaseKey
 from ..render import default_kubernetes
 from .api import Api, Reached, UnreachableError
+from .blockers import blockers
 from .cluster import cluster, kubernetes
 from .crds import crds
 from .finding import Finding, Level, table
@@ -138,6 +140,9 @@ class _Examination:
                 ("crds", lambda: crds(api, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
                 ("addresses", lambda: in_cluster(api)),
             ]
+            if question.target is not None:
+                live = LiveCluster(question.target.kubeconfig)
+                checks.append(("in the way", lambda: blockers(live, plan)))
             if question.ask_registries:
                 checks.append(("images", lambda: images(plan.images)))
             running = [pool.submit(_told, subject, check) for subject, check in checks]

@@ -22,6 +22,7 @@ from ..rendering.masking import GENERATED
 from ..rendering.objects import KubernetesObject, crds
 from ..rendering.recording import chartless
 from ..rendering.releases import releases_of
+from ..verify.access import entries
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
 GLOBS = (
@@ -30,6 +31,9 @@ GLOBS = (
 )
 """The files that a plan follows from beside those: the program's, and those of what is said of the plan."""
 OPERATOR_VERSION = "operator.prometheus.io/version"
+FORM = 2
+"""Of the files: one of another form is not read."""
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 VERSIONS_KEPT = 8
 """How many plans stay in the folder, of one stack or several."""
 
@@ -58,6 +62,22 @@ class PlannedCrd:
     """The version of the Prometheus operator that it belongs to, where it says so."""
 
 
+@dataclass(frozen=True, order=True)
+class Pods:
+    """A workload whose pods the plan brings."""
+
+    kind: str
+    namespace: str
+    name: str
+    replicas: int
+    """Of a DaemonSet, one a node."""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Kind, namespace and name."""
+        return self.kind, self.namespace, self.name
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the stack's objects ask of a cluster."""
@@ -71,6 +91,16 @@ class Plan:
     """Where the objects do not fit together: what is wrong, and what to do."""
     given: tuple[str, ...] = ()
     """What the stack does not bring, but its values name: it has to be there already."""
+    pods: tuple[Pods, ...] = ()
+    host_ports: tuple[tuple[str, str, int], ...] = ()
+    """Namespace and name of each workload that takes a port of its nodes, and the port."""
+    patches: tuple[Mapping[str, Any], ...] = ()
+    """What the program sets of other people's objects, as manifests; no Secret and no CRD."""
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Where the plan has objects."""
+        return frozenset(kind.namespace for kind in self.kinds if kind.namespace)
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
@@ -83,6 +113,9 @@ class Plan:
             tuple((entry[0], entry[1]) for entry in data["releases"]),
             tuple((entry[0], entry[1]) for entry in data["broken"]),
             tuple(data["given"]),
+            tuple(Pods(**entry) for entry in data["pods"]),
+            tuple((entry[0], entry[1], entry[2]) for entry in data["host_ports"]),
+            tuple(data["patches"]),
         )
 
     def to_json(self) -> str:
@@ -144,7 +177,34 @@ def reduced(
         for namespace, name in [releases[one.resource]]
     ]
     found = {image for one in listed for _, image in images(one)}
-    return Plan(tuple(sorted(kinds)), tuple(brought), tuple(sorted(found)), tuple(sorted(releases.values())))
+    workloads = [one for one in listed if one.kind in WORKLOADS and not one.patch and not one.hooks]
+    return Plan(
+        tuple(sorted(kinds)),
+        tuple(brought),
+        tuple(sorted(found)),
+        tuple(sorted(releases.values())),
+        pods=tuple(sorted(_pods(one) for one in workloads)),
+        host_ports=tuple((one.namespace, one.name, port) for one in workloads for port in _host_ports(one)),
+        patches=tuple(
+            one.manifest for one in listed if one.patch and one.kind not in ("Secret", "CustomResourceDefinition")
+        ),
+    )
+
+
+def node_ports(pod: Mapping[str, Any]) -> list[int]:
+    """The ports of its node that a pod with this spec takes."""
+    ports = [port for container in entries(pod.get("containers")) for port in entries(container.get("ports"))]
+    taken = [port.get("containerPort") if pod.get("hostNetwork") else port.get("hostPort") for port in ports]
+    return [int(port) for port in taken if port]
+
+
+def _pods(one: KubernetesObject) -> Pods:
+    replicas = one.manifest["spec"].get("replicas")
+    return Pods(one.kind, one.namespace, one.name, 1 if replicas is None else int(replicas))
+
+
+def _host_ports(one: KubernetesObject) -> list[int]:
+    return node_ports(one.manifest["spec"]["template"]["spec"])
 
 
 def plural(kind: str) -> str:
@@ -164,7 +224,7 @@ def _operator(crd: KubernetesObject) -> str:
 
 def _digest(stack: str, kubernetes: str, source: str | None) -> str:
     """What a plan follows from: the program with its data, the stack's settings, the cluster's version, the charts."""
-    digest = hashlib.sha256(json.dumps([kubernetes, source]).encode())
+    digest = hashlib.sha256(json.dumps([FORM, kubernetes, source]).encode())
     for file in sorted([*PROGRAM, ROOT / f"Pulumi.{stack}.yaml", *(one for glob in GLOBS for one in ROOT.glob(glob))]):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     folder = ChartSource(source).folder

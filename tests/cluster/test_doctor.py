@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,8 +20,10 @@ from meshlab.doctor.finding import Finding, Level
 from meshlab.lab import Target
 from meshlab.process import run
 from meshlab.toolchain import ToolsMissingError
+from tests.support.broken import lose_a_conversion
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
+from tests.support.waiting import eventually
 
 WARM_SECONDS = 5.0
 
@@ -154,3 +158,65 @@ def test_crds_installed_the_default_way_are_handed_over_by_the_printed_commands_
     run(install, timeout=120, env={"KUBECONFIG": str(place.cluster.kubeconfig)})
     after = {crd["metadata"]["name"]: crd["metadata"]["uid"] for crd in objects(place.cluster, "crds")}
     assert {name: after.get(name) for name in before} == before
+
+
+def create(place: Place, manifest: dict[str, Any]) -> None:
+    place.cluster.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+
+
+def test_a_quota_without_room_for_the_plan_is_a_problem(place: Place) -> None:
+    place.cluster.kubectl("create", "namespace", "istioinaction")
+    place.cluster.kubectl("create", "quota", "team", "-n", "istioinaction", "--hard=pods=2")
+    try:
+        eventually(
+            lambda: objects(place.cluster, "quota", "team", "-n", "istioinaction")[0].get("status", {}).get("used"),
+            "the quota is counted",
+        )
+        (finding,) = problems(place.examine(), "quota")
+    finally:
+        place.cluster.kubectl("delete", "namespace", "istioinaction")
+    assert re.match(r"ResourceQuota istioinaction/team: pods: 0 of 2 used, and the plan has [3-9] more", finding.text)
+
+
+def test_a_port_of_the_nodes_that_others_take_is_a_problem(place: Place) -> None:
+    ports = [{"containerPort": 9100, "hostPort": 9100}]
+    template = {
+        "metadata": {"labels": {"app": "theirs"}},
+        "spec": {"containers": [{"name": "exporter", "image": "example.invalid/exporter:1", "ports": ports}]},
+    }
+    spec = {"selector": {"matchLabels": {"app": "theirs"}}, "template": template}
+    metadata = {"name": "theirs", "namespace": "kube-public"}
+    create(place, {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec})
+    try:
+        eventually(lambda: objects(place.cluster, "pods", "-n", "kube-public"), "its pods are there")
+        (finding,) = problems(place.examine(), "node ports")
+    finally:
+        place.cluster.kubectl("delete", "daemonset", "theirs", "-n", "kube-public")
+    assert finding.text == (
+        "port 9100 of the nodes is taken by kube-public/theirs; prometheus/prom-prometheus-node-exporter wants it"
+    )
+
+
+def test_a_label_that_another_manager_owns_is_a_problem(place: Place) -> None:
+    label = ("label", "namespace", "default", "--overwrite", "--field-manager=other-team")
+    place.cluster.kubectl(*label, "istio.io/rev=theirs")
+    try:
+        (finding,) = problems(place.examine(), "field managers")
+    finally:
+        place.cluster.kubectl(*label, "istio.io/rev-")
+    assert finding.text.startswith("Namespace default: ")
+    assert 'conflict with "other-team"' in finding.text
+    assert ".metadata.labels.istio.io/rev" in finding.text
+
+
+def test_a_namespace_that_cannot_go_is_a_problem_with_what_holds_it(place: Place) -> None:
+    place.cluster.kubectl("create", "namespace", "istio-system")
+    lose_a_conversion(place.cluster, "istio-system")
+    place.cluster.kubectl("delete", "namespace", "istio-system", "--wait=false")
+
+    def told() -> list[Finding]:
+        return [one for one in problems(place.examine(), "namespaces") if "ContentFailure" in one.text]
+
+    (finding,) = eventually(told, "Kubernetes says what holds the namespace")
+    assert finding.text.startswith("Namespace istio-system is being deleted")
+    assert "conversion webhook for example.com/v1, Kind=Widget failed" in finding.text

@@ -1,0 +1,97 @@
+"""What a cluster has that `up` would wait for in vain, or stop at: each with the object that is in the way."""
+
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+
+from ..drift.api import LiveCluster
+from ..drift.noise import OWNERS
+from ..reasons import WORKLOADS, held
+from ..verify.access import Manifest, MissingError, Resource, entries, mapping
+from ..verify.objects import NAMESPACES, NODES, PODS, name_of, parse_quantity
+from .finding import Finding, Level
+from .plan import Plan, node_ports
+
+QUOTAS = Resource("v1", "resourcequotas", "ResourceQuota")
+PODS_OF_QUOTAS = ("pods", "count/pods")
+
+
+def blockers(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+    """Namespaces on their way out, quotas without room, node ports in use, fields that somebody else manages."""
+    checks: list[Callable[[LiveCluster, Plan], Iterator[Finding]]] = [_namespaces, _quotas, _ports, _conflicts]
+    found = [finding for check in checks for finding in check(cluster, plan)]
+    yield from found
+    if not found:
+        yield Finding("in the way", Level.OK, "no namespace on its way out, quota, node port or field manager")
+
+
+def _namespaces(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+    for one in cluster.list(NAMESPACES):
+        if name_of(one) in plan.namespaces and "deletionTimestamp" in one["metadata"]:
+            why = "\n".join(held(one)) or "Kubernetes has not said yet what holds it"
+            text = f"Namespace {name_of(one)} is being deleted, and nothing new can be made in it\n{why}"
+            yield Finding("namespaces", Level.PROBLEM, text, "mend what holds it: it goes by itself then")
+
+
+def _quotas(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+    quotas = [one for one in cluster.list(QUOTAS) if one["metadata"]["namespace"] in plan.namespaces]
+    if not quotas:
+        return
+    nodes = len(cluster.list(NODES))
+    there = {
+        (resource.kind, str(one["metadata"]["namespace"]), name_of(one))
+        for resource in WORKLOADS
+        for one in cluster.list(resource)
+    }
+    for quota in quotas:
+        namespace, status = quota["metadata"]["namespace"], mapping(quota.get("status"))
+        missing = [one for one in plan.pods if one.namespace == namespace and one.identity not in there]
+        wanted = sum(nodes if one.kind == "DaemonSet" else one.replicas for one in missing)
+        for key, hard in mapping(status.get("hard")).items():
+            used = mapping(status.get("used")).get(key, "0")
+            more = wanted if key in PODS_OF_QUOTAS else 0
+            label = f"ResourceQuota {namespace}/{name_of(quota)}: {key}: {used} of {hard} used"
+            if parse_quantity(used) + more > parse_quantity(hard):
+                text = f"{label}, and the plan has {more} more to bring"
+                yield Finding("quota", Level.PROBLEM, text, "have it raised, or make room in the namespace")
+            elif parse_quantity(used) >= parse_quantity(hard):
+                text = f"{label}: a pod that rolls needs room for one more"
+                yield Finding("quota", Level.WARNING, text, "have it raised, or make room in the namespace")
+
+
+def _ports(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+    if not plan.host_ports:
+        return
+    users: dict[int, set[str]] = {}
+    ours = {(namespace, name) for namespace, name, _ in plan.host_ports}
+    for pod in cluster.list(PODS):
+        namespace = str(pod["metadata"]["namespace"])
+        owner = next((str(one["name"]) for one in entries(pod["metadata"].get("ownerReferences"))), name_of(pod))
+        if (namespace, owner) not in ours:
+            for port in node_ports(mapping(pod["spec"])):
+                users.setdefault(port, set()).add(f"{namespace}/{owner}")
+    for namespace, name, port in plan.host_ports:
+        if port in users:
+            text = f"port {port} of the nodes is taken by {', '.join(sorted(users[port]))}; {namespace}/{name} wants it"
+            fix = "give either another port, or leave ours out (monitoring.values: nodeExporter.enabled: false)"
+            yield Finding("node ports", Level.PROBLEM, text, fix)
+
+
+def _conflicts(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+    kinds = cluster.kinds()
+    for manifest in plan.patches:
+        kind = kinds.of(str(manifest["apiVersion"]), str(manifest["kind"]))
+        told = _conflict(cluster, kind.resource, manifest) if kind is not None else ""
+        managers = re.findall(r'conflict with "([^"]+)"', told)
+        # The tools of the stack itself are no strangers: the engine changes what it has set.
+        if any(not any(fnmatchcase(name, pattern) for pattern in OWNERS) for name in managers):
+            text = f"{manifest['kind']} {name_of(manifest)}: {told}"
+            fix = "have that manager give the field up, or take it out of the stack's settings"
+            yield Finding("field managers", Level.PROBLEM, text, fix)
+
+
+def _conflict(cluster: LiveCluster, resource: Resource, manifest: Manifest) -> str:
+    try:
+        return cluster.conflict(resource, manifest)
+    except MissingError:
+        return ""
