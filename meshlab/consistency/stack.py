@@ -22,7 +22,7 @@ def judged(rendered: RenderedStack, config: Mapping[str, Any], renderer: Rendere
     once = renderer.once()
 
     def trial(other: Mapping[str, Any]) -> list[Finding] | None:
-        over, source = chartless(other)
+        over, source = chartless(other, renderer.asked)
         try:
             recording = record(
                 rendered.stack,
