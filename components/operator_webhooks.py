@@ -20,7 +20,6 @@ def are_ours(values: Mapping[str, Any]) -> bool:
     """Whether the program brings the webhooks: not where the stack's values want the chart's own, or none can be."""
     operator = mapping(values.get("prometheusOperator"))
     served = operator.get("enabled", True) and mapping(operator.get("tls")).get("enabled", True)
-    # A key that the stack's values set to null is the chart's own to fill: with webhooks.
     return bool(served) and not mapping(operator.get("admissionWebhooks")).get("enabled", True)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .charts import ChartSource, package_name
 from .checks import amount
+from .helm_values import lost_nulls
 from .injection import DEFAULT, NEVER_MESHED
 from .istiod_spelling import LEGACY, least_replicas, said, unread
 from .names import ISTIO_NAMESPACE, STACK_CHART
@@ -292,4 +293,5 @@ _RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
     _istiod_scales_up_to_its_replicas,
     _requests_fit_their_limits,
     _chart_folder_is_complete,
+    lost_nulls,
 )

@@ -131,7 +131,6 @@ def test_the_release_makes_no_webhook_and_runs_no_job_for_one(dev: Recording) ->
     "operator",
     [
         {"admissionWebhooks": {"enabled": True}},
-        {"admissionWebhooks": None},
         {"tls": {"enabled": False}},
         {"enabled": False},
     ],

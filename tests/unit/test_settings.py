@@ -165,6 +165,20 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "(set with: pulumi config set --path 'meshlab:monitoring.storage.size' VALUE)",
     ),
     (
+        "null among a chart's values",
+        {"istio": {"revisions": {"1-17": {"version": "1.17.6", "values": {"pilot": {"nodeSelector": None}}}}}},
+        "meshlab:istio.revisions.1-17.values.pilot.nodeSelector: expected a value (Pulumi leaves a null out, so that "
+        "the chart's own value stays; helm would take that away), got null "
+        "(set with: pulumi config set --path 'meshlab:istio.revisions[\"1-17\"].values.pilot.nodeSelector' VALUE)",
+    ),
+    (
+        "null in a list among a chart's values",
+        monitoring(values={"grafana": {"plugins": ["piechart", None]}}),
+        "meshlab:monitoring.values.grafana.plugins: expected a list without null (Pulumi leaves a null out), "
+        'got ["piechart", null] '
+        "(set with: pulumi config set --path 'meshlab:monitoring.values.grafana.plugins' VALUE)",
+    ),
+    (
         "prometheus in the mesh",
         {"mesh": {"namespaces": {"prometheus": "1-17"}}},
         "meshlab:mesh.namespaces.prometheus: expected no revision for namespace prometheus (Prometheus scrapes from "
