@@ -1,11 +1,11 @@
-"""Runs that are interrupted, on the real engine and a real API server. The tests are one story, in file order."""
+"""Runs that are interrupted, on the real engine and a real API server. Each test brings the stack where it begins."""
 
 import json
 import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,7 @@ STATE_MEGABYTES = 64
 
 @dataclass
 class Story:
-    """The lab, the engine's state beside it, and what the tests know of each other."""
+    """A lab with the engine's state beside it."""
 
     lab: Lab
     wire: Wire
@@ -59,14 +59,21 @@ class Story:
     state: Path
     small: bool
     """Whether the state is on a small file system of its own."""
-    uninterrupted: list[str] = field(default_factory=list[str])
-    """What an uninterrupted `up` makes."""
     told: list[str] = field(default_factory=list[str])
 
     def driver(self, **over: Any) -> EngineDriver:
         say = self.lab.say
         config = self.lab.config(**{**HERE, **over})
         return EngineDriver(find_engine(say), self.lab.target, "dev", config, say, state=self.state)
+
+    def begin(self, **over: Any) -> None:
+        """Have the stack up with the settings `over`, whatever was before."""
+        self.driver(**over).up()
+
+    def begin_without(self) -> None:
+        """Have nothing of the stack, whatever was before."""
+        if self.state_file().is_file():
+            self.driver().down()
 
     def recover(self) -> list[str]:
         """Recover, and return what was told; then once more, which has to find nothing."""
@@ -91,25 +98,74 @@ class Story:
 HEALTHY = "nothing to recover: stack dev has no lock, no pending operation and no unfinished release"
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("recover")
-    state = folder / "state"
-    state.mkdir()
-    with ExitStack() as ending:
-        own = ending.enter_context(pytest.MonkeyPatch.context())
-        own.delenv("PULUMI_BACKEND_URL", raising=False)
-        small = ending.enter_context(small_file_system(state))
+class Stories:
+    """One lab for all tests, as long as each leaves it so that it can be recovered; else a new one for the next."""
+
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        """`folder` makes a new one for each lab."""
+        self._folder = folder
+        self._ending = ExitStack()
+        self._story: Story | None = None
+
+    def one(self) -> Story:
+        """The lab of the tests before, or a new one."""
+        if self._story is None:
+            self._story = self._new()
+        return self._story
+
+    def give_up_if_broken(self) -> None:
+        """End the lab where recovery does not put it right."""
         try:
-            cluster = ending.enter_context(Cluster.up("recover", state_dir=folder))
-        except ToolsMissingError as missing:
-            pytest.skip(str(missing))
+            if self._story is not None:
+                self._story.recover()
+        except Exception as error:
+            print(f"this lab is given up: {error}")
+            self.close()
+
+    def close(self) -> None:
+        """End the lab, if there is one."""
+        self._ending.close()
+        self._story = None
+
+    def _new(self) -> Story:
+        folder = self._folder()
+        state = folder / "state"
+        state.mkdir()
+        small = self._ending.enter_context(small_file_system(state))
+        cluster = self._ending.enter_context(Cluster.up("recover", state_dir=folder))
         cluster.kubectl("create", "namespace", MESHED)
         lab = Lab(cluster, folder, "dev")
         chart_folder("dev", UPGRADED)
         wire, lab.target = wired(lab)
-        ending.callback(wire.close)
-        yield Story(lab, wire, state, small)
+        self._ending.callback(wire.close)
+        return Story(lab, wire, state, small)
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stories]:
+    with ExitStack() as ending:
+        own = ending.enter_context(pytest.MonkeyPatch.context())
+        own.delenv("PULUMI_BACKEND_URL", raising=False)
+        found = Stories(lambda: tmp_path_factory.mktemp("recover"))
+        ending.callback(found.close)
+        yield found
+
+
+@pytest.fixture
+def story(stories: Stories) -> Iterator[Story]:
+    try:
+        yield stories.one()
+    except ToolsMissingError as missing:
+        pytest.skip(str(missing))
+    stories.give_up_if_broken()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(stories: Stories) -> list[str]:
+    """The objects that an uninterrupted `up` makes."""
+    story = stories.one()
+    story.begin()
+    return declared(story.lab.cluster)
 
 
 @contextmanager
@@ -156,8 +212,7 @@ def interrupt(story: Story, progress: Progress, total: int, number: int, kills: 
 
 
 def test_recovering_a_healthy_stack_changes_nothing_and_says_so(story: Story) -> None:
-    story.driver().up()
-    story.uninterrupted = declared(story.lab.cluster)
+    story.begin()
     before, state = inventory(story.lab.cluster), story.state_file().read_bytes()
     assert recover(Options("dev", story.lab.target, story.state), lambda: pytest.fail("asked"), story.told.append)
     assert story.told == [HEALTHY]
@@ -166,6 +221,7 @@ def test_recovering_a_healthy_stack_changes_nothing_and_says_so(story: Story) ->
 
 
 def test_a_run_that_goes_on_is_not_disturbed(story: Story) -> None:
+    story.begin()
     refused: list[LabError] = []
     ended = threading.Event()
 
@@ -190,7 +246,10 @@ def test_a_run_that_goes_on_is_not_disturbed(story: Story) -> None:
     assert "nothing was changed" in str(error)
 
 
-def test_ten_kills_of_a_first_up_are_each_recovered_from(story: Story, dev: Recording) -> None:
+def test_ten_kills_of_a_first_up_are_each_recovered_from(
+    story: Story, dev: Recording, uninterrupted: list[str]
+) -> None:
+    story.begin_without()
     progress, survived = Progress(), 0
     while survived < FIRST_KILLS:
         if interrupt(story, progress, len(dev.resources), survived, FIRST_KILLS):
@@ -203,11 +262,13 @@ def test_ten_kills_of_a_first_up_are_each_recovered_from(story: Story, dev: Reco
             progress.begun.clear()
     story.driver().up()
     story.driver().stack.preview(expect_no_changes=True)
-    assert declared(story.lab.cluster) == story.uninterrupted
+    assert declared(story.lab.cluster) == uninterrupted
     assert story.lab.unavailable_deployments() == []
 
 
 def test_five_kills_of_an_upgrade_are_each_recovered_from(story: Story) -> None:
+    story.begin_without()
+    story.begin()
     before = story.lab.crds()
     changes = [name for name, action in actions(story, **UPGRADED).items() if action != "same"]
     progress, survived = Progress(), 0
@@ -232,6 +293,7 @@ def actions(story: Story, **over: Any) -> dict[str, str]:
 
 
 def test_a_network_that_is_gone_for_a_while_costs_an_up_at_most(story: Story) -> None:
+    story.begin(**UPGRADED)
     over = {**UPGRADED, "monitoring": {"version": "88.5.3", "retention": "11d"}}
     progress = Progress()
 
@@ -247,6 +309,7 @@ def test_a_network_that_is_gone_for_a_while_costs_an_up_at_most(story: Story) ->
 
 
 def test_an_api_server_that_is_started_anew_costs_an_up_at_most(story: Story) -> None:
+    story.begin(**UPGRADED)
     over = {**UPGRADED, "monitoring": {"version": "88.5.3", "retention": "12d"}}
     progress = Progress()
 
@@ -297,6 +360,7 @@ def restart_api_server(cluster: Cluster) -> None:
 def test_a_full_disk_is_told_clearly_and_leaves_the_old_state_as_it_was(story: Story) -> None:
     if not story.small:
         pytest.skip("needs a small file system, which only root may mount")
+    story.begin(**UPGRADED)
     over = {**UPGRADED, "monitoring": {"version": "88.5.3", "retention": "13d"}}
     driver = story.driver(**over)
     before = story.state_file().read_bytes()

@@ -256,8 +256,8 @@ def test_a_stack_whose_values_cannot_be_rendered_without_one_another_is_told_all
 
 def test_policy_tells_it_as_a_rule_of_its_own(monkeypatch: pytest.MonkeyPatch, renderer: Renderer) -> None:
     config = config_of("dev", monitoring(namespaceOverride="observability"))
-    monkeypatch.setattr("meshlab.policy.stack_config", lambda stack, project_dir=ROOT: config)
-    monkeypatch.setattr("meshlab.recorder.stack_config", lambda stack, project_dir=ROOT: config)
+    monkeypatch.setattr("meshlab.policy.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
+    monkeypatch.setattr("meshlab.recorder.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
     _, violations = judged_by_policy("dev", renderer)
     told = [one for one in violations if one.rule == "consistent-whole"]
     assert told
@@ -269,7 +269,7 @@ def test_render_writes_the_stack_and_fails(
 ) -> None:
     config = config_of("dev", istiod("dev", {"revision": "other"}))
     for module in ("meshlab.render", "meshlab.recorder", "meshlab.commands.render"):
-        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT: config)
+        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
     monkeypatch.setattr(render_command, "open_renderer", lambda args, say: renderer)
     arguments = type("Arguments", (), {"stack": "dev", "out": tmp_path / "dev"})
     assert render_command.run(arguments) == 1
@@ -280,7 +280,7 @@ def test_render_writes_the_stack_and_fails(
 def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     config = config_of("dev", istiod("dev", {"revision": "other"}))
     for module in ("meshlab.doctor.plan", "meshlab.recorder"):
-        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT: config)
+        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
     charts = str(chart_folder("dev"))
     first = planned("dev", default_kubernetes(), charts, tmp_path, print)
     assert first.broken[0][0].startswith("ValidatingWebhookConfiguration istiod-default-validator: ")
