@@ -26,8 +26,11 @@ PLACES = frozenset(
     }
 )
 """What of the caller's settings for helm, kubectl and Pulumi stays: where something lies, and what opens it."""
-PREFERENCES = re.compile(r"(HELM|KUBECTL|PULUMI)_|KUBERC$")
-"""Settings that change what these programs do: another helm driver, another context, a refresh before each `up`."""
+PREFERENCES = re.compile(r"(HELM|KUBECTL|PULUMI)_(?!DIY_BACKEND_|SELF_MANAGED_STATE_)|KUBERC$")
+"""Settings that change what these programs do: another helm driver, another context, a refresh before each `up`.
+
+How a bucket keeps Pulumi's states, compressed or not, belongs to the bucket: all who use it have to agree.
+"""
 NO_PREFERENCES = MappingProxyType({"KUBERC": "off", "KUBECTL_KUBERC": "false"})
 """Keeps kubectl from ~/.kube/kuberc, which may have it ask before it deletes."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

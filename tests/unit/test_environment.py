@@ -43,6 +43,11 @@ def test_what_says_where_things_lie_and_opens_them_stays() -> None:
     assert {key: value for key, value in settled(caller).items() if key in PLACES} == caller
 
 
+@pytest.mark.parametrize("name", ["PULUMI_DIY_BACKEND_GZIP", "PULUMI_SELF_MANAGED_STATE_LEGACY_LAYOUT"])
+def test_how_a_bucket_keeps_its_states_stays(name: str) -> None:
+    assert settled({name: "true"})[name] == "true"
+
+
 def test_the_same_again_is_the_same() -> None:
     assert settled(settled(CALLER)) == settled(CALLER)
 
