@@ -72,8 +72,9 @@ def kiali(context: Context, *, signed_in: bool = True) -> Kiali:
 def _object(context: Context) -> Seen:
     spec = as_declared(context, context.program.one("Kiali", "kiali", ISTIO_NAMESPACE))["spec"]
     services = spec["external_services"]
-    istio = [str(value) for key, value in services["istio"].items() if key.endswith("_name")]
-    return Seen(f"{services['prometheus']['url']}; {', '.join(istio)}")
+    named = [str(value) for key, value in mapping(services.get("istio")).items() if key.endswith("_name")]
+    # From 2.14 on it is told of none.
+    return Seen(f"{services['prometheus']['url']}; {', '.join(named) or 'finds each control plane by itself'}")
 
 
 def _operator(context: Context) -> Seen:
