@@ -75,10 +75,15 @@ def kiali_spec(
             "grafana": _grafana(settings, stack) if grafana_is_open else {"enabled": False},
         },
     }
-    if parse_version(settings.version) < _AUTODETECTS:
+    if not finds_control_planes(settings):
         spec["istio_namespace"] = ISTIO_NAMESPACE
         spec["external_services"]["istio"] = _control_plane(RevisionNames(revision))
     return spec
+
+
+def finds_control_planes(settings: KialiSettings) -> bool:
+    """Whether Kiali finds the control planes by itself, so that its spec names none."""
+    return parse_version(settings.version) >= _AUTODETECTS
 
 
 def _control_plane(names: RevisionNames) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from functools import partial
 
 from components import envoy_demo
+from components.kiali_spec import finds_control_planes
 from components.names import ISTIO_NAMESPACE, RevisionNames
 from components.settings import Settings
 
@@ -24,11 +25,12 @@ TOKEN_SECONDS = 600
 def checks(settings: Settings) -> list[Check]:
     """The checks of Kiali and its operator."""
     istiod = RevisionNames(settings.istio.default).istiod
+    names = "" if finds_control_planes(settings.kiali) else f"; the three names of revision {settings.istio.default}"
     return [
         Check(
             "lab03.kiali-object",
             "the Kiali object names this stack",
-            f"Prometheus {stack_names(settings).prometheus_url}; the three names of revision {settings.istio.default}",
+            f"Prometheus {stack_names(settings).prometheus_url}{names}",
             _object,
         ),
         Check("lab03.kiali-operator", "Kiali's operator runs", "Deployment kiali-operator, all pods ready", _operator),
