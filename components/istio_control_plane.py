@@ -60,7 +60,7 @@ class IstioControlPlane(pulumi.ComponentResource):
             f"{name}-namespace",
             ISTIO_NAMESPACE,
             pod_security=args["pod_security"],
-            protect=args["cluster"].protect_namespaces,
+            cluster=args["cluster"],
             opts=pulumi.ResourceOptions(parent=self),
         )
         network_policies(self, name, "istio_control_plane", ISTIO_NAMESPACE, self.namespace)

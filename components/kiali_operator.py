@@ -49,7 +49,7 @@ class KialiOperator(pulumi.ComponentResource):
             f"{name}-namespace",
             settings.namespace,
             pod_security="restricted",
-            protect=args["cluster"].protect_namespaces,
+            cluster=args["cluster"],
             opts=pulumi.ResourceOptions(parent=self),
         )
         network_policies(self, name, "kiali_operator", settings.namespace, own)

@@ -7,7 +7,7 @@ import pulumi_random as random
 
 from .charts import ChartSource
 from .names import STACK_CHART, StackNames
-from .namespaces import inside, namespace, network_policies
+from .namespaces import inside, is_adopted, namespace, network_policies
 from .objects import create, encoded
 from .operator_crds import CRDS_CHART, crds_of
 from .operator_webhooks import are_ours, certificate_secret, webhooks
@@ -60,7 +60,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
             settings.namespace,
             # node-exporter reads the nodes: their network, their processes and their file systems.
             pod_security="privileged",
-            protect=args["cluster"].protect_namespaces,
+            cluster=args["cluster"],
             opts=pulumi.ResourceOptions(parent=self),
         )
         # The settings were held to it: there is one.
@@ -118,10 +118,11 @@ class KubePrometheusStack(pulumi.ComponentResource):
         """Where the operator's pod finds it: before the release, whose pod does not start without."""
         if served is None:
             return []
-        # It goes with its namespace. Where the chart is told to make the webhooks again, its Jobs go on with this one.
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace], retain_on_delete=True)
-        # A stack of before has one that the chart's Job made, and that nobody would create a second time.
-        return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts, patch=True)]
+        # It goes with its namespace, if that goes. Where the chart is told to make the webhooks again, its Jobs go on
+        # with this one. A stack of before has one that the chart's Job made, which nobody would create a second time.
+        stays = not is_adopted(self.namespace)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace], retain_on_delete=stays or None)
+        return [create(f"{name}-admission-certificate", certificate_secret(self.names, served), opts, patch=stays)]
 
     def _webhooks(self, name: str, served: pulumi.Output[Certificate] | None, marks: WebhookMarks) -> None:
         """After the release, which has the operator running."""

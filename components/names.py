@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 ISTIO_NAMESPACE = "istio-system"
 """The charts, the webhooks and every guide expect the control plane here; it is no setting."""
+SAMPLE_NAMESPACE = "istioinaction"
+"""The lab's name for the sample applications' namespace."""
 
 STACK_CHART = "kube-prometheus-stack"
 PROMETHEUS_PORT, GRAFANA_PORT = 9090, 80

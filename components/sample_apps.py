@@ -6,13 +6,12 @@ import pulumi
 
 from .assets import load_manifests
 from .istio_control_plane import IstioControlPlane
-from .names import REVISION_LABEL
+from .names import REVISION_LABEL, SAMPLE_NAMESPACE
 from .namespaces import namespace
 from .settings import ClusterSettings, SampleAppsSettings
 from .workload import workload
 
-NAMESPACE = "istioinaction"
-"""The lab's name for it; created and removed by the program."""
+NAMESPACE = SAMPLE_NAMESPACE
 
 FILES = ("web-api.yaml", "recommendation.yaml", "purchase-history-v1.yaml", "sleep.yaml")
 
@@ -43,7 +42,7 @@ class SampleApps(pulumi.ComponentResource):
             NAMESPACE,
             # In the mesh, istio-init redirects the pods' traffic, for which it needs NET_ADMIN and root.
             pod_security="restricted" if label is None else "privileged",
-            protect=cluster.protect_namespaces,
+            cluster=cluster,
             labels={} if label is None else {REVISION_LABEL: label},
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -50,6 +50,13 @@ class ClusterSettings(Section):
     webhook_annotations: dict[str, str] = Field(default_factory=dict[str, str])
     """The same for annotations, and where its chart has a value for them, of istiod's injector: for example
     `admissions.enforcer/disabled: "true"`, which keeps AKS from writing into them."""
+    namespace_labels: dict[str, str] = Field(default_factory=dict[str, str])
+    """Labels of each namespace that the program makes, such as `team`; what the program sets itself wins."""
+    namespace_annotations: dict[str, str] = Field(default_factory=dict[str, str])
+    """The same for annotations."""
+    adopt_namespaces: list[Namespace] = Field(default_factory=list[str])
+    """Namespaces of the program that are there before it, with what their owners gave them: the program uses them,
+    neither makes nor deletes them, and leaves labels, quotas and Pod Security level to their owners."""
     protect_namespaces: bool = False
     """Whether `destroy` refuses to delete the program's namespaces until somebody unprotects them."""
 

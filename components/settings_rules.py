@@ -8,7 +8,7 @@ from .checks import amount
 from .helm_values import lost_nulls
 from .injection import DEFAULT, NEVER_MESHED
 from .istiod_spelling import LEGACY, least_replicas, said, unread
-from .names import ISTIO_NAMESPACE, STACK_CHART
+from .names import ISTIO_NAMESPACE, NAMESPACE_INJECTION_LABEL, REVISION_LABEL, SAMPLE_NAMESPACE, STACK_CHART
 from .operator_crds import CRDS_CHART, crds_of, misfit, released
 from .section import Section
 from .settings_errors import Problem, shown
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         KialiSettings,
         MeshSettings,
         MonitoringSettings,
+        SampleAppsSettings,
     )
 
 Sections = Mapping[str, Section]
@@ -105,6 +106,30 @@ def _namespaces_of_the_lab_stay_out_of_the_mesh(sections: Sections) -> Iterator[
         if namespace in reasons:
             expected = f"no revision for namespace {namespace} ({reasons[namespace]})"
             yield Problem(("mesh", "namespaces", namespace), expected, shown(revision))
+
+
+def _labels_of_namespaces_choose_no_revision(sections: Sections) -> Iterator[Problem]:
+    cluster = cast("ClusterSettings | None", sections.get("cluster"))
+    if cluster is None:
+        return
+    for key in (REVISION_LABEL, NAMESPACE_INJECTION_LABEL):
+        if key in cluster.namespace_labels:
+            expected = "no label that injects (mesh.namespaces says which namespaces are in the mesh)"
+            yield Problem(("cluster", "namespaceLabels", key), expected, shown(cluster.namespace_labels[key]))
+
+
+def _adopted_namespaces_are_the_programs(sections: Sections) -> Iterator[Problem]:
+    cluster = cast("ClusterSettings | None", sections.get("cluster"))
+    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    apps = cast("SampleAppsSettings | None", sections.get("sampleApps"))
+    if cluster is None or monitoring is None or kiali is None or apps is None:
+        return
+    used = [ISTIO_NAMESPACE, monitoring.namespace, kiali.namespace, *([SAMPLE_NAMESPACE] if apps.enabled else [])]
+    for name in cluster.adopt_namespaces:
+        if name not in used:
+            expected = f"namespaces that the stack uses: {', '.join(used)}"
+            yield Problem(("cluster", "adoptNamespaces"), expected, shown(name))
 
 
 def _crds_are_known(sections: Sections) -> Iterator[Problem]:
@@ -285,6 +310,8 @@ _RULES: tuple[Callable[[Sections], Iterator[Problem]], ...] = (
     _tags_lead_to_a_revision,
     _meshed_namespaces_have_their_revision,
     _namespaces_of_the_lab_stay_out_of_the_mesh,
+    _labels_of_namespaces_choose_no_revision,
+    _adopted_namespaces_are_the_programs,
     _crds_are_known,
     _istio_supports_the_clusters_kubernetes,
     _istiods_values_are_read,

@@ -3,24 +3,29 @@
 One cluster has one stack: Istio's charts want the namespace istio-system and names of the whole cluster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from components.names import OWNER_ANNOTATION
+from components.namespaces import ADOPTED
 
 from .drift.api import LiveCluster
 from .drift.copies import helm_owner
 from .engine import EngineDriver
 from .lab import PROJECT
+from .recorder import Recorded
 from .rendering.releases import RELEASE
 from .session import Session
-from .verify.access import Resource
+from .verify.access import Resource, mapping
 from .verify.objects import NAMESPACES, annotations_of, name_of
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
 GROUPS = ("monitoring.coreos.com", "istio.io", "kiali.io")
 """API groups, with those below them, whose CRDs a stack brings."""
+ELSEWHERE = "work with the state that knows it, or remove the stack from where it was brought up"
+ANOTHER_STACK = "one cluster has one stack: use another cluster, or remove the other one first"
 
 
 class OwnershipError(Exception):
@@ -32,22 +37,10 @@ def refuse_strangers(session: Session, stack: str) -> None:
     cluster = LiveCluster(session.target.kubeconfig)
     resources = session.driver.recording.resources
     me = f"{PROJECT}/{stack}"
-    wanted = [str(one.inputs["metadata"]["name"]) for one in resources if one.type == NAMESPACE]
-    live = {name_of(one): one for one in cluster.list(NAMESPACES)}
-    strange = [name for name in wanted if name in live]
-    if strange:
-        known = state_namespaces(session.driver)
-        for name in (name for name in strange if name not in known):
-            owner = annotations_of(live[name]).get(OWNER_ANNOTATION)
-            # A provider before 4.29 would take over what is there, and destroy would take it away.
-            raise OwnershipError(
-                f"namespace {name}: is there already and belongs to {me} by a state that is not here; nothing is taken "
-                "over (work with the state that knows it, or remove the stack from where it was brought up)"
-                if owner == me
-                else f"namespace {name}: is there already and belongs to "
-                f"{f'stack {owner}' if owner else 'somebody else'}, not to {me}; nothing is taken over "
-                "(one cluster has one stack: use another cluster, or remove the other one first)"
-            )
+    live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
+    for trouble in strange_namespaces(StackNamespaces.of(resources), state_namespaces(session.driver), live, me):
+        # A provider before 4.29 would take over what is there, and destroy would take it away.
+        raise OwnershipError(f"{trouble.text} ({trouble.fix})")
     releases = {(str(one.inputs["namespace"]), str(one.inputs["name"])) for one in resources if one.type == RELEASE}
     for crd in cluster.list(CRDS):
         owner = helm_owner(crd)
@@ -58,10 +51,94 @@ def refuse_strangers(session: Session, stack: str) -> None:
             )
 
 
-def state_namespaces(driver: EngineDriver) -> set[str]:
-    """The namespaces that the engine's state says it has made; none where it has no state of the stack."""
-    deployment = cast(Mapping[str, Any], driver.stack.export_stack().deployment or {})
+@dataclass(frozen=True)
+class StackNamespaces:
+    """Namespaces of a stack: as its program has them, or as a state says that they are."""
+
+    made: frozenset[str] = frozenset()
+    adopted: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> frozenset[str]:
+        """All of them."""
+        return self.made | self.adopted
+
+    @classmethod
+    def of(cls, resources: Iterable[Recorded]) -> "StackNamespaces":
+        """Those of a recorded program."""
+        return cls.among((one.type, one.inputs) for one in resources)
+
+    @classmethod
+    def among(cls, resources: Iterable[tuple[str, Mapping[str, Any]]]) -> "StackNamespaces":
+        """Those among resources, of which the type and the inputs are given."""
+        made: set[str] = set()
+        adopted: set[str] = set()
+        for kind, inputs in resources:
+            if kind == NAMESPACE:
+                made.add(str(inputs["metadata"]["name"]))
+            elif kind == ADOPTED and OWNER_ANNOTATION in mapping(inputs["metadata"].get("annotations")):
+                # Without the stack's annotation it is a label on somebody else's namespace of the mesh.
+                adopted.add(str(inputs["metadata"]["name"]))
+        return cls(frozenset(made), frozenset(adopted))
+
+
+NONE = StackNamespaces()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a namespace cannot be used as the stack wants it."""
+
+    text: str
+    fix: str
+
+
+def strange_namespaces(
+    wanted: StackNamespaces, known: StackNamespaces, live: Mapping[str, str], me: str
+) -> Iterator[Trouble]:
+    """What stands against the namespaces that a stack wants; `known` are those of its state.
+
+    `live` has the stack that each namespace of the cluster says it belongs to, empty where it says none; `me` is this.
+    """
+    setting = "cluster.adoptNamespaces"
+    for name in sorted(wanted.made & live.keys() - known.made):
+        there = f"namespace {name}: is there already and belongs to"
+        if name in known.adopted:
+            yield Trouble(f"namespace {name}: was adopted, and would be made now", f"name it again in {setting}")
+        elif live[name] == me:
+            yield Trouble(f"{there} {me} by a state that is not here; nothing is taken over", ELSEWHERE)
+        elif live[name]:
+            yield Trouble(f"{there} stack {live[name]}, not to {me}; nothing is taken over", ANOTHER_STACK)
+        else:
+            yield Trouble(
+                f"{there} somebody else, not to {me}; nothing is taken over",
+                f"to use it and leave it to its owner, name it in {setting}; else use another cluster",
+            )
+    for name in sorted(wanted.adopted - known.adopted):
+        if name in known.made:
+            yield Trouble(
+                f"namespace {name}: this stack has made it; to adopt it would be to delete it first, with all inside",
+                f"take it out of {setting}",
+            )
+        elif name not in live:
+            yield Trouble(
+                f"namespace {name}: {setting} names it, and it is not there",
+                f"make it first, or take it out of {setting}",
+            )
+        elif live[name] == me:
+            yield Trouble(f"namespace {name}: is in use by {me} by a state that is not here", ELSEWHERE)
+        elif live[name]:
+            yield Trouble(f"namespace {name}: is in use by stack {live[name]}, not to be shared by {me}", ANOTHER_STACK)
+
+
+def state_namespaces(driver: EngineDriver) -> StackNamespaces:
+    """The namespaces of the engine's state; none where it has no state of the stack."""
+    return namespaces_in(cast(Mapping[str, Any], driver.stack.export_stack().deployment or {}))
+
+
+def namespaces_in(deployment: Mapping[str, Any]) -> StackNamespaces:
+    """The namespaces of a state, those of operations that never ended included."""
     resources = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
     pending = cast(list[Mapping[str, Any]], deployment.get("pending_operations") or [])
     found = [*resources, *(one["resource"] for one in pending)]
-    return {str(one["inputs"]["metadata"]["name"]) for one in found if one["type"] == NAMESPACE}
+    return StackNamespaces.among((str(one["type"]), mapping(one.get("inputs"))) for one in found)

@@ -10,12 +10,14 @@ from components.settings import Settings
 
 from .. import toolchain
 from ..drift.api import LiveCluster
-from ..lab import LabError, Say, Target, asked_charts, overlaid, settings_of
+from ..lab import PROJECT, LabError, Say, Target, asked_charts, overlaid, settings_of
 from ..mirror.lock import ChartLock
 from ..recorder import stack_config
 from ..recovery.backend import Backend
 from ..recovery.state import ReleaseKey
 from ..render import default_kubernetes
+from ..verify.objects import NAMESPACES
+from .admission import admission
 from .api import Api, Reached, UnreachableError
 from .blockers import blockers
 from .cluster import cluster, kubernetes
@@ -24,9 +26,10 @@ from .finding import Finding, Level, table
 from .images import images
 from .injection import injection
 from .known import Known, known_of
+from .namespaces import namespaces
 from .objects import objects
 from .permissions import permissions
-from .plan import planned
+from .plan import Plan, planned
 from .programs import programs
 from .releases import releases
 from .repositories import repositories
@@ -128,15 +131,24 @@ class _Examination:
         else:
             yield from self._planned(api, reached)
 
+    def _namespaces(self, cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+        known = self._known()
+        if known.readable:
+            me = f"{PROJECT}/{self._question.stack}"
+            yield from namespaces(cluster.list(NAMESPACES), plan.owned, known.namespaces, me)
+
     def _planned(self, api: Api, reached: Reached) -> Iterator[Finding]:
         question = self._question
         plan = planned(question.stack, reached.kubernetes, question.charts, question.folder / "doctor", self._say)
+        cluster = LiveCluster(api.kubeconfig)
         wanted = {ReleaseKey(namespace, name) for namespace, name in plan.releases}
         with ThreadPoolExecutor(4) as pool:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
                 ("rights", lambda: permissions(api, plan)),
                 ("releases", lambda: releases(api, question.stack, wanted, self._known())),
                 ("objects", lambda: objects(plan)),
+                ("namespaces", lambda: self._namespaces(cluster, plan)),
+                ("admission", lambda: admission(cluster, plan)),
                 ("crds", lambda: crds(api, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
                 ("addresses", lambda: in_cluster(api)),
             ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..engine import state_file
+from ..ownership import NONE, StackNamespaces, namespaces_in
 from ..recovery.state import RELEASE, ReleaseKey, State
 
 
@@ -21,6 +22,8 @@ class Known:
     """Helm releases that are the stack's, pending ones included."""
     pending: tuple[str, ...] = ()
     """Resources whose operation never ended."""
+    namespaces: StackNamespaces = NONE
+    """Those that the stack has made or adopted."""
     locked_by: str = ""
     """What locks the state's secrets: `passphrase`, or the kind of a key service."""
 
@@ -41,5 +44,6 @@ def known_of(stack: str, backend: Path | None) -> Known:
         readable=True,
         releases=frozenset({*read.releases(), *begun}),
         pending=tuple(one.name for one in read.operations),
+        namespaces=namespaces_in(latest),
         locked_by=str(cast(dict[str, Any], latest.get("secrets_providers") or {}).get("type") or ""),
     )

@@ -13,7 +13,8 @@ from components.mesh_workloads import KINDS, ROLLOUT
 from .. import toolchain
 from ..compare.images import images
 from ..consistency.stack import judged
-from ..lab import Say, write_private
+from ..lab import Config, Say, write_private
+from ..ownership import NONE, StackNamespaces
 from ..recorder import ROOT, record, stack_config
 from ..render import Renderer
 from ..rendering.charts import Charts
@@ -31,9 +32,11 @@ GLOBS = (
 )
 """The files that a plan follows from beside those: the program's, and those of what is said of the plan."""
 OPERATOR_VERSION = "operator.prometheus.io/version"
-FORM = 2
+FORM = 3
 """Of the files: one of another form is not read."""
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+CRD = "CustomResourceDefinition"
+UP_HOOKS = frozenset({"pre-install", "post-install", "pre-upgrade", "post-upgrade"})
 VERSIONS_KEPT = 8
 """How many plans stay in the folder, of one stack or several."""
 
@@ -79,6 +82,20 @@ class Pods:
 
 
 @dataclass(frozen=True)
+class PlannedObject:
+    """An object as the API server would get it, secrets masked."""
+
+    label: str
+    """How people refer to it."""
+    manifest: Mapping[str, Any]
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace; empty outside of namespaces."""
+        return str(self.manifest["metadata"].get("namespace") or "")
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the stack's objects ask of a cluster."""
 
@@ -96,6 +113,10 @@ class Plan:
     """Namespace and name of each workload that takes a port of its nodes, and the port."""
     patches: tuple[Mapping[str, Any], ...] = ()
     """What the program sets of other people's objects, as manifests; no Secret and no CRD."""
+    objects: tuple[PlannedObject, ...] = ()
+    """All of them but CRDs, which the API server takes seconds to try, and hooks that are not for `up`."""
+    owned: StackNamespaces = NONE
+    """Namespaces that the stack makes, and those that it adopts."""
 
     @property
     def namespaces(self) -> frozenset[str]:
@@ -116,11 +137,16 @@ class Plan:
             tuple(Pods(**entry) for entry in data["pods"]),
             tuple((entry[0], entry[1], entry[2]) for entry in data["host_ports"]),
             tuple(data["patches"]),
+            tuple(PlannedObject(**entry) for entry in data["objects"]),
+            StackNamespaces(frozenset(data["made"]), frozenset(data["adopted"])),
         )
 
     def to_json(self) -> str:
         """The plan as a file has it."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        del fields["owned"]
+        made, adopted = sorted(self.owned.made), sorted(self.owned.adopted)
+        return json.dumps({**fields, "made": made, "adopted": adopted})
 
 
 def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: Say) -> Plan:
@@ -132,19 +158,27 @@ def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: 
     file = folder / f"{stack}-{_digest(stack, kubernetes, charts or source)}.json"
     if file.is_file():
         return Plan.from_json(file.read_text(encoding="utf-8"))
-    resources = record(stack, config=over, generated=GENERATED, masked=True).resources
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
-    renderer = Renderer(Charts(charts, say), helm, Target(kubernetes)).once()
-    rendered = renderer.recorded(stack, resources, source)
-    releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
-    plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
-    whole = judged(rendered, stack_config(stack), renderer)
-    broken = tuple((one.found, one.remedy) for one in whole.broken)
-    plan = replace(plan, broken=broken, given=tuple(whole.notes))
+    plan = plan_of(stack, over or {}, kubernetes, Charts(charts, say), source, say)
     write_private(file, plan.to_json())
     for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
         old.unlink()
     return plan
+
+
+def plan_of(stack: str, over: Config, kubernetes: str, charts: Charts, source: str | None, say: Say) -> Plan:
+    """The plan of a stack whose sections in `over` stand for those of its file; `source` is where it wants charts from.
+
+    Raises what recording and rendering raise.
+    """
+    resources = record(stack, config=over, generated=GENERATED, masked=True).resources
+    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
+    renderer = Renderer(charts, helm, Target(kubernetes)).once()
+    rendered = renderer.recorded(stack, resources, source)
+    releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
+    plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
+    whole = judged(rendered, {**stack_config(stack), **over}, renderer)
+    broken = tuple((one.found, one.remedy) for one in whole.broken)
+    return replace(plan, broken=broken, given=tuple(whole.notes), owned=StackNamespaces.of(resources))
 
 
 def reduced(
@@ -178,6 +212,7 @@ def reduced(
     ]
     found = {image for one in listed for _, image in images(one)}
     workloads = [one for one in listed if one.kind in WORKLOADS and not one.patch and not one.hooks]
+    tried = (one for one in listed if one.kind != CRD and (not one.hooks or UP_HOOKS.intersection(one.hooks)))
     return Plan(
         tuple(sorted(kinds)),
         tuple(brought),
@@ -185,9 +220,8 @@ def reduced(
         tuple(sorted(releases.values())),
         pods=tuple(sorted(_pods(one) for one in workloads)),
         host_ports=tuple((one.namespace, one.name, port) for one in workloads for port in _host_ports(one)),
-        patches=tuple(
-            one.manifest for one in listed if one.patch and one.kind not in ("Secret", "CustomResourceDefinition")
-        ),
+        patches=tuple(one.manifest for one in listed if one.patch and one.kind not in ("Secret", CRD)),
+        objects=tuple(PlannedObject(one.label, one.manifest) for one in tried),
     )
 
 

@@ -19,9 +19,19 @@ class Reason:
 CA_CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
 
 
-def kept_for(live: Manifest) -> Reason | None:
-    """Why an object stays on purpose; None where it should not be there."""
+def kept_for(live: Manifest, *, adopted: bool = False) -> Reason | None:
+    """Why an object stays on purpose; None where it should not be there.
+
+    `adopted`: it is a namespace that the stack adopted, or in one.
+    """
     kind, name = str(live["kind"]), name_of(live)
+    if kind == "Namespace" and adopted:
+        return Reason("it was there before the stack, which only adopted it", f"kubectl delete namespace {name}")
+    if kind == "PersistentVolumeClaim" and adopted:
+        return Reason(
+            "it has what was written, and no namespace goes that would take it",
+            f"kubectl delete persistentvolumeclaim {name} --namespace {live['metadata']['namespace']}",
+        )
     if kind == CRD:
         return Reason("with a CRD goes every object of its kind, other teams' included", "meshlab destroy --purge-crds")
     if kind == "ConfigMap" and name in CA_CONFIG_MAPS:

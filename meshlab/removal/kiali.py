@@ -56,7 +56,7 @@ def _operators(cluster: LiveCluster, ours: Ours) -> Sequence[Manifest]:
     return [
         one
         for one in listed(cluster, DEPLOYMENTS)
-        if one["metadata"]["namespace"] in ours.namespaces
+        if one["metadata"]["namespace"] in ours.namespaces | ours.adopted
         and name_of(one) == OPERATOR
         and mapping(one.get("status")).get("availableReplicas")
     ]

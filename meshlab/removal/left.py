@@ -49,7 +49,8 @@ def left_of(cluster: LiveCluster, ours: Ours) -> tuple[list[Left], Silent]:
         for live in items:
             mark = ours.mark(live)
             if mark and not live["metadata"].get("ownerReferences"):
-                found.append(Left(live, mark, kept_for(live)))
+                adopted = ours.adopts(live)
+                found.append(Left(live, mark, kept_for(live, adopted=adopted)))
     return sorted(found, key=lambda one: one.label), silent
 
 

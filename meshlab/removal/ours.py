@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..drift.copies import helm_owner
+from ..drift.records import RECORD_TYPE
 from ..manifests import manifest_of
+from ..ownership import StackNamespaces
 from ..recorder import Recorded
 from ..rendering.others import is_object
 from ..rendering.releases import releases_of
@@ -16,6 +18,7 @@ WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 BINDINGS = ("ClusterRoleBinding", "RoleBinding")
 INSTANCE, PART_OF, MANAGED_BY = (f"app.kubernetes.io/{name}" for name in ("instance", "part-of", "managed-by"))
 ISTIO_CONFIG = "istio.io/config"
+ADOPTED_MARK = "adopted by the stack"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Ours:
     """Namespaces that are the stack's own."""
     objects: frozenset[tuple[str, str, str]]
     """Kind, namespace and name of what the program declares and nobody else has."""
+    adopted: frozenset[str] = frozenset()
+    """Namespaces that the stack uses and leaves to their owners."""
 
     @classmethod
     def of(cls, resources: Iterable[Recorded]) -> "Ours":
@@ -47,7 +52,13 @@ class Ours:
             frozenset((release.namespace, release.name) for release in releases),
             frozenset(name for kind, _, name in identities if kind == "Namespace"),
             frozenset(identities),
+            StackNamespaces.of(listed).adopted,
         )
+
+    def adopts(self, live: Manifest) -> bool:
+        """Whether an object is an adopted namespace, or in one."""
+        namespace = name_of(live) if live["kind"] == "Namespace" else live["metadata"].get("namespace")
+        return namespace in self.adopted
 
     def mark(self, live: Manifest) -> str:
         """By what an object is the stack's; empty where it is not."""
@@ -58,10 +69,29 @@ class Ours:
             return f"helm release {owner[1]}"
         if (kind, namespace, name_of(live)) in self.objects:
             return "declared by the program"
+        if kind == "Namespace" and name_of(live) in self.adopted:
+            return ADOPTED_MARK
+        if namespace in self.adopted and self._made_inside(live):
+            return f"made for the stack in the adopted namespace {namespace}"
         if namespace in self.namespaces:
             return f"in the stack's namespace {namespace}"
         # A label alone says less than helm does: another release may have the same name.
         return (self._label(live) if not any(owner) else "") or self._reference(live)
+
+    def _made_inside(self, live: Manifest) -> bool:
+        """Whether an object of an adopted namespace is helm's record of a release, or a claim of an operator's pod."""
+        kind, labels = str(live["kind"]), labels_of(live)
+        if kind == "Secret":
+            return live.get("type") == RECORD_TYPE and (
+                (str(live["metadata"]["namespace"]), labels.get("name", "")) in self.releases
+            )
+        names = {name for _, name in self.releases}
+        operator = labels.get(MANAGED_BY) == "prometheus-operator"
+        return (
+            kind == "PersistentVolumeClaim"
+            and operator
+            and labels.get(INSTANCE, "").startswith(tuple(f"{name}-" for name in names))
+        )
 
     def _label(self, live: Manifest) -> str:
         labels, namespace = labels_of(live), live["metadata"].get("namespace")

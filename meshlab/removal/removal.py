@@ -54,7 +54,7 @@ class Removal:
         Raises RemovalError before anything is removed where something stands against it, and what the driver raises.
         """
         refuse_protected(self._stack, self._resources)
-        known = bool(state_namespaces(self._driver))
+        known = bool(state_namespaces(self._driver).all)
         if not known:
             self._say(f"no state here knows of stack {self._stack}: its CRDs are all that may go")
             self._refuse_somebody_elses()
@@ -112,7 +112,19 @@ class Removal:
         return f"with {len(crds)} CRDs goes {what}"
 
     def _sweep(self) -> None:
-        """What operators have made for the stack outside of its namespaces, and take away from nowhere."""
+        """What was made for the stack outside of its own namespaces, and is taken away from nowhere."""
+        retained = {
+            (str(one.inputs["namespace"]), str(one.inputs["name"]))
+            for one in self._resources
+            if one.type == RELEASE
+            and one.options.get("retainOnDelete")
+            and one.inputs["namespace"] in self._ours.adopted
+        }
+        # Its objects stay. Its record would have gone with the namespace, and keeps the next `up` from the name.
+        for namespace, name in sorted(retained):
+            for record in self._cluster.list(SECRETS, namespace, {"owner": "helm", "name": name}):
+                self._say(f"  delete  {name_of(record)}, helm's record in the adopted namespace {namespace}")
+                self._cluster.delete(SECRETS, record)
         for service in self._cluster.list(SERVICES):
             live = {"kind": SERVICES.kind, **service}
             if is_kubelet_service(live) and self._ours.mark(live):

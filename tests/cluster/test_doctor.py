@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,19 @@ import yaml
 
 from meshlab import toolchain
 from meshlab.cluster import Cluster
+from meshlab.doctor.admission import admission
 from meshlab.doctor.examination import Question, examine
 from meshlab.doctor.finding import Finding, Level
+from meshlab.doctor.namespaces import namespaces
+from meshlab.doctor.plan import plan_of
+from meshlab.drift.api import LiveCluster
 from meshlab.lab import Target
+from meshlab.ownership import NONE
 from meshlab.process import run
+from meshlab.render import default_kubernetes
+from meshlab.rendering.charts import Charts
 from meshlab.toolchain import ToolsMissingError
+from meshlab.verify.objects import NAMESPACES
 from tests.support.broken import lose_a_conversion
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
@@ -39,6 +47,14 @@ class Place:
     def examine(self, kubeconfig: Path | None = None) -> list[Finding]:
         target = Target(kubeconfig or self.cluster.kubeconfig, embedded=False, label="test")
         return examine(Question("dev", target, self.folder, self.charts), print)
+
+    def would_have(self, **cluster: Any) -> list[Finding]:
+        """The findings of namespaces and admission for the stack with these settings of the cluster."""
+        over = {"meshlab:cluster": cluster}
+        plan = plan_of("dev", over, default_kubernetes(), Charts(self.charts, print), None, print)
+        live = LiveCluster(self.cluster.kubeconfig)
+        mine = namespaces(live.list(NAMESPACES), plan.owned, NONE, "meshlab/dev")
+        return [*mine, *admission(live, plan)]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +95,99 @@ def test_a_second_look_takes_a_few_seconds_at_most(place: Place) -> None:
     print("doctor, warm:", ", ".join(f"{seconds:.1f} s" for seconds in sorted(taken)))
     # The quickest: what else the machine does at the time is not doctor's.
     assert min(taken) < WARM_SECONDS
+
+
+TEAM_POLICY = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "team"},
+    "spec": {
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "resourceRules": [
+                {
+                    "apiGroups": [""],
+                    "apiVersions": ["v1"],
+                    "resources": ["namespaces"],
+                    "operations": ["CREATE", "UPDATE"],
+                }
+            ]
+        },
+        "validations": [
+            {
+                "expression": "has(object.metadata.labels) && 'team' in object.metadata.labels "
+                "|| object.metadata.name in ['default', 'kube-system']",
+                "message": "every namespace needs a label team",
+            }
+        ],
+    },
+}
+TEAM_BINDING = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "metadata": {"name": "team"},
+    "spec": {"policyName": "team", "validationActions": ["Deny"]},
+}
+
+
+def until(look: Callable[[], list[Finding]], done: Callable[[list[Finding]], bool]) -> list[Finding]:
+    """What `look` finds once it is as wanted, or after 20 s: the API server learns of a policy by and by."""
+    end = time.monotonic() + 20
+    while not done(found := look()) and time.monotonic() < end:
+        time.sleep(0.5)
+    return found
+
+
+def test_an_admission_policy_that_wants_a_label_is_told_before(place: Place) -> None:
+    for one in (TEAM_POLICY, TEAM_BINDING):
+        place.cluster.kubectl("create", "-f", "-", stdin=json.dumps(one))
+    try:
+        (finding,) = until(lambda: problems(place.examine(), "admission"), lambda found: len(found) == 1)
+        for name in ("istio-system", "istioinaction", "kiali-operator", "prometheus"):
+            assert f"Namespace {name}" in finding.text
+        assert "denied request: every namespace needs a label team" in finding.text
+        assert "cluster.namespaceLabels" in finding.fix
+        assert problems(place.would_have(namespaceLabels={"team": "mesh"}), "admission") == []
+    finally:
+        place.cluster.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "team")
+
+
+def test_a_quota_that_no_object_or_pod_fits_in_is_told_before(place: Place) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "tight", "namespace": "default"},
+        "spec": {"hard": {"count/services": "0", "requests.cpu": "1m"}},
+    }
+    place.cluster.kubectl("create", "-f", "-", stdin=json.dumps(quota))
+    try:
+        found = until(lambda: problems(place.examine(), "admission"), lambda found: len(found) > 1)
+        told = "\n".join(one.text for one in found)
+        assert "Service default/httpbin" in told
+        assert "a pod of Deployment default/httpbin" in told
+        assert told.count("exceeded quota: tight") >= 2
+        assert inventory(place.cluster).get("Service default/httpbin") is None
+    finally:
+        place.cluster.kubectl("delete", "resourcequota/tight", "-n", "default")
+
+
+def test_a_namespace_of_somebody_else_is_a_problem_until_it_is_adopted(place: Place) -> None:
+    (missing,) = problems(place.would_have(adoptNamespaces=["prometheus"]), "namespaces")
+    assert missing.text == "namespace prometheus: cluster.adoptNamespaces names it, and it is not there"
+    place.cluster.kubectl("create", "namespace", "prometheus")
+    place.cluster.kubectl("label", "namespace", "prometheus", "pod-security.kubernetes.io/enforce=restricted")
+    try:
+        (there,) = problems(place.examine(), "namespaces")
+        assert there.text.startswith("namespace prometheus: is there already and belongs to somebody else")
+        assert "cluster.adoptNamespaces" in there.fix
+        findings = place.would_have(adoptNamespaces=["prometheus"])
+        assert problems(findings, "namespaces") == []
+        # What its owner lets in there is said as well: node-exporter reads the node.
+        refused = "\n".join(one.text for one in problems(findings, "admission"))
+        assert "a pod of DaemonSet prometheus/prom-prometheus-node-exporter" in refused
+        assert 'violates PodSecurity "restricted' in refused
+    finally:
+        place.cluster.kubectl("delete", "namespace", "prometheus")
 
 
 def test_missing_rights_are_named_by_verb_kind_and_place(place: Place, tmp_path: Path) -> None:

@@ -384,6 +384,40 @@ def test_protected_namespaces_are_all_of_ours_and_only_where_it_is_asked_for(dev
     assert not [one for one in dev.resources if one.options.get("protect")]
 
 
+def test_every_namespace_of_ours_carries_what_the_cluster_asks_for_and_what_we_say_wins(dev: Recording) -> None:
+    level, stack = "pod-security.kubernetes.io/enforce", "meshlab.io/stack"
+    asked = {"namespaceLabels": {"team": "mesh", level: "privileged"}, "namespaceAnnotations": {"c": "d", stack: "x"}}
+    found = record("dev", config={"meshlab:cluster": asked}).of_type("kubernetes:core/v1:Namespace")
+    before = {one.name: one.inputs["metadata"] for one in dev.of_type("kubernetes:core/v1:Namespace")}
+    assert len(found) == len(before) == 4
+    for one in found:
+        plain, metadata = before[one.name], one.inputs["metadata"]
+        assert metadata["labels"] == {**plain["labels"], "team": "mesh"}
+        assert metadata["annotations"] == {**plain["annotations"], "c": "d"}
+
+
+def test_of_an_adopted_namespace_only_the_mark_and_the_meshs_label_are_ours() -> None:
+    adopted = {"adoptNamespaces": ["prometheus", "istioinaction"], "namespaceLabels": {"team": "mesh"}}
+    recording = record("dev", config={**TAGGED, "meshlab:cluster": {**adopted, "protectNamespaces": True}})
+    mark = {"meshlab.io/stack": "meshlab/dev"}
+    monitoring, apps = recording.named("monitoring-namespace"), recording.named("sample-apps-namespace")
+    assert (monitoring.type, apps.type) == ("kubernetes:core/v1:NamespacePatch",) * 2
+    assert monitoring.inputs["metadata"] == {"name": "prometheus", "annotations": mark}
+    revision = {"istio.io/rev": TAGGED["meshlab:mesh"]["namespaces"]["istioinaction"]}
+    assert apps.inputs["metadata"] == {"name": "istioinaction", "annotations": mark, "labels": revision}
+    assert not monitoring.options.get("protect")
+
+
+def test_what_is_in_an_adopted_namespace_is_deleted_by_itself(dev: Recording) -> None:
+    adopted = record("dev", config={"meshlab:cluster": {"adoptNamespaces": ["prometheus"]}})
+    with_it = {one.name for one in dev.resources if one.options.get("deletedWith") == "monitoring-namespace"}
+    assert len(with_it) > 10
+    assert not [name for name in with_it if "deletedWith" in adopted.named(name).options]
+    # Nothing but the CRDs outlives the stack there.
+    kept = {resource.name for resource in adopted.resources if resource.options.get("retainOnDelete")}
+    assert kept == {"monitoring-crds", "kiali-crd"}
+
+
 def test_kiali_is_awaited_by_its_own_condition_within_the_time_that_is_set() -> None:
     recording = record("dev", config={"meshlab:kiali": {"version": "1.59.1", "readyTimeoutSeconds": 77}})
     kiali = recording.named("kiali-kiali")

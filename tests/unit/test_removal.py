@@ -130,6 +130,30 @@ def test_a_stack_whose_namespaces_are_protected_is_refused_before_anything_goes(
     refuse_protected("dev", dev.resources)
 
 
+def test_an_adopted_namespace_is_kept_with_what_is_not_the_stacks_in_it() -> None:
+    ours = Ours.of(record("dev", config={"meshlab:cluster": {"adoptNamespaces": ["prometheus"]}}).resources)
+    namespace = live("Namespace", "prometheus")
+    assert ours.mark(namespace)
+    reason = kept_for(namespace, adopted=ours.adopts(namespace))
+    assert reason is not None
+    assert "before the stack" in reason.why
+    assert ours.mark(live("Secret", "pull", "prometheus")) == ""
+    assert ours.mark(live("ServiceAccount", "default", "prometheus")) == ""
+    made = {"app.kubernetes.io/managed-by": "prometheus-operator", "app.kubernetes.io/instance": "prom-kube-prometheus"}
+    claim = live("PersistentVolumeClaim", "db", "prometheus", metadata={"labels": made})
+    assert ours.mark(claim)
+    assert kept_for(claim, adopted=ours.adopts(claim)) is not None
+    record_of = live(
+        "Secret",
+        "sh.helm.release.v1.prom.v1",
+        "prometheus",
+        type="helm.sh/release.v1",
+        metadata={"labels": {"name": "prom"}},
+    )
+    assert ours.mark(record_of)
+    assert kept_for(record_of, adopted=ours.adopts(record_of)) is None
+
+
 def test_destroy_and_down_are_the_same() -> None:
     assert {"down", "destroy"} <= set(COMMANDS)
     from meshlab.commands import destroy, down

@@ -152,6 +152,20 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "(set with: pulumi config set --path 'meshlab:cluster.imageRegistry' VALUE)",
     ),
     (
+        "namespaces put into the mesh by a label of all",
+        {"cluster": {"namespaceLabels": {"istio-injection": "enabled"}}},
+        "meshlab:cluster.namespaceLabels.istio-injection: expected no label that injects (mesh.namespaces says which "
+        'namespaces are in the mesh), got "enabled" '
+        "(set with: pulumi config set --path 'meshlab:cluster.namespaceLabels[\"istio-injection\"]' VALUE)",
+    ),
+    (
+        "adopting what the stack has no use for",
+        {"cluster": {"adoptNamespaces": ["shop"]}},
+        "meshlab:cluster.adoptNamespaces: expected namespaces that the stack uses: istio-system, prometheus, "
+        'kiali-operator, istioinaction, got "shop" '
+        "(set with: pulumi config set --path 'meshlab:cluster.adoptNamespaces' VALUE)",
+    ),
+    (
         "digest that is none",
         {"cluster": {"imageDigests": {"docker.io/envoyproxy/envoy:v1.40.0": "sha256:1"}}},
         "meshlab:cluster.imageDigests.docker.io/envoyproxy/envoy:v1.40.0: expected a digest, sha256: and 64 "

@@ -1,0 +1,23 @@
+"""Namespaces that the stack wants to make or to adopt, and that are not as it wants them."""
+
+from collections.abc import Iterator, Sequence
+
+from components.names import OWNER_ANNOTATION
+
+from ..ownership import StackNamespaces, strange_namespaces
+from ..verify.access import Manifest
+from ..verify.objects import annotations_of, name_of
+from .finding import Finding, Level
+
+
+def namespaces(live: Sequence[Manifest], wanted: StackNamespaces, known: StackNamespaces, me: str) -> Iterator[Finding]:
+    """One finding for each such namespace among those that are `live`; `known` are those of the stack's state."""
+    owners = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in live}
+    found = [
+        Finding("namespaces", Level.PROBLEM, one.text, one.fix) for one in strange_namespaces(wanted, known, owners, me)
+    ]
+    if not found:
+        made = f"{len(wanted.made & owners.keys())} of {len(wanted.made)} there, all made by this stack"
+        adopted = f"; adopted: {', '.join(sorted(wanted.adopted))}" if wanted.adopted else ""
+        found = [Finding("namespaces", Level.OK, f"{made}{adopted}")]
+    yield from found
