@@ -23,6 +23,8 @@ _REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9][a-z0-9.
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+OBJECT_NAME_LIMIT = 253
+"""Characters that Kubernetes allows in the name of an object."""
 HELM_RELEASE_LIMIT = 53
 """Characters that helm allows in a release name."""
 
@@ -31,6 +33,13 @@ def dns_label(value: str) -> str:
     """Kubernetes' rule for names of namespaces and for label values that become names (RFC 1123)."""
     if not _DNS_LABEL.fullmatch(value):
         raise ValueError("expected a DNS label (a-z, 0-9 and '-', at most 63 characters)")
+    return value
+
+
+def object_name(value: str) -> str:
+    """Kubernetes' rule for names of most objects (a DNS subdomain)."""
+    if len(value) > OBJECT_NAME_LIMIT or not all(_DNS_LABEL.fullmatch(part) for part in value.split(".")):
+        raise ValueError("expected the name of an object (a-z, 0-9, '-' and '.', at most 253 characters)")
     return value
 
 

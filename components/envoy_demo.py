@@ -19,9 +19,9 @@ class EnvoyDemoArgs(TypedDict):
     """What EnvoyDemo needs."""
 
     settings: EnvoyDemoSettings
-    """Which scenario is in force."""
+    """Which scenario is in force, and what its containers may use."""
     cluster: ClusterSettings
-    """Where images come from."""
+    """Where images come from, and what pods need."""
     istio: IstioControlPlane
     """The mesh that httpbin and sleep roll into, where the namespace is in it."""
 
@@ -34,7 +34,7 @@ class EnvoyDemo(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EnvoyDemoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:EnvoyDemo", name, None, opts)
-        istio, images = args["istio"], args["cluster"].images
+        istio, cluster, resources = args["istio"], args["cluster"], args["settings"].resources
         for file in ("httpbin.yaml", "sleep.yaml"):
             workload(
                 self,
@@ -42,7 +42,8 @@ class EnvoyDemo(pulumi.ComponentResource):
                 load_manifests("envoy_demo", file),
                 namespace=NAMESPACE,
                 istio=istio,
-                images=images,
+                cluster=cluster,
+                resources=resources,
             )
 
         envoy_yaml = load_text("envoy_demo", "scenarios", f"{args['settings'].scenario}.yaml")
@@ -59,7 +60,16 @@ class EnvoyDemo(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         envoy = [_mounting(manifest, config_name) for manifest in load_manifests("envoy_demo", "envoy.yaml")]
-        workload(self, name, envoy, namespace=NAMESPACE, istio=None, images=images, pods_after=[self.config])
+        workload(
+            self,
+            name,
+            envoy,
+            namespace=NAMESPACE,
+            istio=None,
+            cluster=cluster,
+            resources=resources,
+            pods_after=[self.config],
+        )
         self.register_outputs({"scenario": args["settings"].scenario})
 
 

@@ -43,7 +43,7 @@ class KialiOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: KialiOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:KialiOperator", name, None, opts)
         settings, istio = args["settings"], args["istio"]
-        images = args["cluster"].images
+        images, needs = args["cluster"].images, args["cluster"].pod_needs
 
         own = namespace(
             f"{name}-namespace",
@@ -68,7 +68,7 @@ class KialiOperator(pulumi.ComponentResource):
             release_name="kiali-operator",
             namespace=settings.namespace,
             chart=args["charts"].ref("kiali-operator", settings.version),
-            values=merged(operator_values(settings, images), settings.values),
+            values=merged(operator_values(settings, images, needs), settings.values),
             timeout_seconds=settings.ready_timeout_seconds,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[own, crd]),
         )
@@ -81,6 +81,7 @@ class KialiOperator(pulumi.ComponentResource):
             istio.default_revision,
             args["monitoring"].names,
             images,
+            needs,
             grafana_is_open=args["monitoring"].grafana_is_open,
         )
         self.kiali = create(

@@ -5,6 +5,7 @@ from typing import Any
 from .images import Images
 from .names import ISTIO_NAMESPACE, RevisionNames, StackNames
 from .namespaces import PodSecurity
+from .pod_needs import PodNeeds
 from .settings import KialiSettings
 from .versions import parse_version
 
@@ -29,7 +30,7 @@ def pod_security(settings: KialiSettings) -> PodSecurity:
     return "restricted" if _is_current(settings) else "baseline"
 
 
-def operator_values(settings: KialiSettings, images: Images) -> dict[str, Any]:
+def operator_values(settings: KialiSettings, images: Images, needs: PodNeeds) -> dict[str, Any]:
     """The values of the chart kiali-operator."""
     # The Kiali object is ours alone: created by the chart as well, it would have two owners.
     values: dict[str, Any] = {"cr": {"create": False}}
@@ -41,11 +42,21 @@ def operator_values(settings: KialiSettings, images: Images) -> dict[str, Any]:
         values["image"] = {"repo": images.of(OPERATOR_IMAGE)}
         # Else the operator ignores the image that the Kiali object names.
         values["allowAdHocKialiImage"] = True
+    if needs.pull_secrets:
+        values.setdefault("image", {})["pullSecrets"] = list(needs.pull_secrets)
+    if needs.tolerations:
+        values["tolerations"] = needs.tolerated()
     return values
 
 
 def kiali_spec(
-    settings: KialiSettings, revision: str, stack: StackNames, images: Images, *, grafana_is_open: bool
+    settings: KialiSettings,
+    revision: str,
+    stack: StackNames,
+    images: Images,
+    needs: PodNeeds,
+    *,
+    grafana_is_open: bool,
 ) -> dict[str, Any]:
     """The Kiali object's spec for the operator's version: where to ask for what.
 
@@ -62,6 +73,10 @@ def kiali_spec(
         deployment["resources"] = settings.resources.values
     if images.registry is not None:
         deployment["image_name"] = images.of(KIALI_IMAGE)
+    if needs.pull_secrets:
+        deployment["image_pull_secrets"] = list(needs.pull_secrets)
+    if needs.tolerations:
+        deployment["tolerations"] = needs.tolerated()
     spec: dict[str, Any] = {
         "auth": {"strategy": settings.auth_strategy},
         "deployment": deployment,

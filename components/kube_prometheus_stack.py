@@ -52,7 +52,7 @@ class KubePrometheusStack(pulumi.ComponentResource):
         super().__init__("meshlab:index:KubePrometheusStack", name, None, opts)
         settings = args["settings"]
         self.names = stack_names(settings)
-        values = final_values(settings, self.names, args["cluster"].images)
+        values = final_values(settings, self.names, args["cluster"])
         self.has_grafana, self.grafana_is_open = is_on(values, "grafana"), grafana_is_open(values)
 
         self.namespace = namespace(

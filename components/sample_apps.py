@@ -20,9 +20,9 @@ class SampleAppsArgs(TypedDict):
     """What SampleApps needs."""
 
     settings: SampleAppsSettings
-    """Nothing so far but whether the component is there."""
+    """What containers may use."""
     cluster: ClusterSettings
-    """Where images come from, and whether namespaces are protected."""
+    """Where images come from, what pods need, and how namespaces are made."""
     istio: IstioControlPlane
     """The mesh that the applications roll into, where the namespace is in it."""
 
@@ -53,7 +53,8 @@ class SampleApps(pulumi.ComponentResource):
                 load_manifests("sample_apps", file),
                 namespace=NAMESPACE,
                 istio=istio,
-                images=cluster.images,
+                cluster=cluster,
+                resources=args["settings"].resources,
                 own=self.namespace,
             )
         self.register_outputs({"namespace": NAMESPACE})

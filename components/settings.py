@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from . import checks as check
 from .charts import ChartSource
 from .images import Images
+from .pod_needs import PodNeeds, Toleration
 from .rules import AlertThresholds
 from .section import Section
 from .settings_errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
@@ -22,6 +23,7 @@ from .webhook_marks import WebhookMarks
 
 Version = Annotated[str, AfterValidator(check.exact_version)]
 Namespace = Annotated[str, AfterValidator(check.dns_label)]
+ObjectName = Annotated[str, AfterValidator(check.object_name)]
 Revision = Annotated[str, AfterValidator(check.revision)]
 Duration = Annotated[str, AfterValidator(check.duration)]
 Digest = Annotated[str, AfterValidator(check.digest)]
@@ -45,6 +47,10 @@ class ClusterSettings(Section):
     """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
     image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
     """`sha256:...` by image of the program's own manifests, as it stands there; what is listed is pulled by digest."""
+    image_pull_secrets: list[ObjectName] = Field(default_factory=list[str])
+    """Names of Secrets to pull images with, which have to be in each namespace of the stack."""
+    tolerations: list[Toleration] = Field(default_factory=list[Toleration])
+    """Taints of nodes that each pod of the stack tolerates, as Kubernetes has them."""
     webhook_labels: dict[str, str] = Field(default_factory=dict[str, str])
     """Labels of the program's webhook configurations, beside their own."""
     webhook_annotations: dict[str, str] = Field(default_factory=dict[str, str])
@@ -64,6 +70,12 @@ class ClusterSettings(Section):
     def webhook_marks(self) -> WebhookMarks:
         """Labels and annotations of webhook configurations, in the form that components use."""
         return WebhookMarks(self.webhook_labels, self.webhook_annotations)
+
+    @property
+    def pod_needs(self) -> PodNeeds:
+        """What the cluster asks of pods, in the form that components use."""
+        tolerations = [one.model_dump(by_alias=True, exclude_none=True) for one in self.tolerations]
+        return PodNeeds(tuple(self.image_pull_secrets), tuple(tolerations))
 
     @property
     def images(self) -> Images:
@@ -142,6 +154,8 @@ class EnvoyDemoSettings(Section):
     """Whether the demo is there."""
     scenario: Literal["base", "timeout", "retry"] = "base"
     """Which Envoy file of manifests/envoy_demo/scenarios/ is in force."""
+    resources: Resources | None = None
+    """What each container of the demo may use; else what its manifest says."""
 
 
 class SampleAppsSettings(Section):
@@ -149,6 +163,8 @@ class SampleAppsSettings(Section):
 
     enabled: bool = True
     """Whether the applications are there."""
+    resources: Resources | None = None
+    """What each of their containers may use; else what its manifest says."""
 
 
 class AlertmanagerSettings(Section):

@@ -7,7 +7,8 @@ from .api_objects import mapping
 from .images import Images
 from .names import GRAFANA_PORT, PROMETHEUS_PORT, StackNames
 from .objects import merged
-from .settings import MonitoringSettings
+from .pod_needs import PodNeeds
+from .settings import ClusterSettings, MonitoringSettings
 from .sizes import Resources
 from .stack_parts import is_on
 from .versions import parse_version
@@ -21,13 +22,24 @@ ALERTMANAGER_PORT = 9093
 """The port of Alertmanager's Service where the stack's values say no other."""
 
 SUBCHARTS_KNOW_THE_REGISTRY = (46, 0, 0)
-"""The first version of the chart whose subcharts follow `global.imageRegistry` too."""
+"""The first version of the chart whose subcharts follow `global.imageRegistry` and `imagePullSecrets` too."""
 _SUBCHART_IMAGES = {
     ("grafana", "image"): "docker.io/grafana/grafana",
     ("grafana", "sidecar", "image"): "quay.io/kiwigrid/k8s-sidecar",
     ("kube-state-metrics", "image"): "registry.k8s.io/kube-state-metrics/kube-state-metrics",
     ("prometheus-node-exporter", "image"): "quay.io/prometheus/node-exporter",
 }
+_NODE_EXPORTER = ("prometheus-node-exporter",)
+_EVERY_NODE = {"effect": "NoSchedule", "operator": "Exists"}
+_TOLERATING = (
+    ("alertmanager", "alertmanagerSpec"),
+    ("grafana",),
+    ("kube-state-metrics",),
+    ("prometheus", "prometheusSpec"),
+    _NODE_EXPORTER,
+    ("prometheusOperator",),
+)
+"""Where the chart has the tolerations of each of its parts."""
 
 
 def stack_names(settings: MonitoringSettings) -> StackNames:
@@ -45,7 +57,7 @@ def stack_names(settings: MonitoringSettings) -> StackNames:
     )
 
 
-def stack_values(settings: MonitoringSettings, names: StackNames, images: Images) -> dict[str, Any]:
+def stack_values(settings: MonitoringSettings, names: StackNames, cluster: ClusterSettings) -> dict[str, Any]:
     """What the lab wants of the stack, and what the settings say of its size and access."""
     values: dict[str, Any] = {
         "grafana": _grafana(settings, names),
@@ -62,14 +74,15 @@ def stack_values(settings: MonitoringSettings, names: StackNames, images: Images
     }
     _make_durable(values, settings)
     _size(values, settings)
-    _mirror(values, settings, images)
+    _mirror(values, settings, cluster.images)
+    _pull_and_tolerate(values, settings, cluster.pod_needs)
     _follow(values, settings, names)
     return values
 
 
-def final_values(settings: MonitoringSettings, names: StackNames, images: Images) -> dict[str, Any]:
+def final_values(settings: MonitoringSettings, names: StackNames, cluster: ClusterSettings) -> dict[str, Any]:
     """What the release has: the stack's own values last."""
-    return merged(stack_values(settings, names, images), settings.values)
+    return merged(stack_values(settings, names, cluster), settings.values)
 
 
 def grafana_is_open(values: Mapping[str, Any]) -> bool:
@@ -132,7 +145,7 @@ def _size(values: dict[str, Any], settings: MonitoringSettings) -> None:
 def _mirror(values: dict[str, Any], settings: MonitoringSettings, images: Images) -> None:
     if images.registry is None:
         return
-    values["global"] = {"imageRegistry": images.registry}
+    _at(values, ("global",))["imageRegistry"] = images.registry
     # A pod that only helm's own tests would start, from an image of its own.
     values["grafana"]["testFramework"] = {"enabled": False}
     if parse_version(settings.version) < SUBCHARTS_KNOW_THE_REGISTRY:
@@ -176,6 +189,18 @@ def _said(values: Mapping[str, Any], *path: str) -> Any:
     for key in path:
         found = cast(Mapping[str, Any], found).get(key) if isinstance(found, Mapping) else None
     return found
+
+
+def _pull_and_tolerate(values: dict[str, Any], settings: MonitoringSettings, needs: PodNeeds) -> None:
+    if needs.pull_secrets:
+        _at(values, ("global",))["imagePullSecrets"] = needs.secret_references
+        if parse_version(settings.version) < SUBCHARTS_KNOW_THE_REGISTRY:
+            for subchart in ("kube-state-metrics", "prometheus-node-exporter"):
+                _at(values, (subchart,))["imagePullSecrets"] = needs.secret_references
+    for path in _TOLERATING if needs.tolerations else ():
+        # node-exporter's chart has one of its own, which brings it to every node.
+        own = [_EVERY_NODE] if path == _NODE_EXPORTER else []
+        _at(values, path)["tolerations"] = [*own, *needs.tolerated()]
 
 
 def _at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

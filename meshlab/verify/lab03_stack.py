@@ -93,7 +93,7 @@ def _own_dashboards(settings: Settings) -> bool:
 
 def anonymous(settings: Settings) -> bool:
     """Whether people get into Grafana who have not signed in, going by the values in the end."""
-    return grafana_is_open(final_values(settings.monitoring, stack_names(settings), settings.cluster.images))
+    return grafana_is_open(final_values(settings.monitoring, stack_names(settings), settings.cluster))
 
 
 def _workload(part: Part, name: str, context: Context) -> Seen:

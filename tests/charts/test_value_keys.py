@@ -10,6 +10,7 @@ from meshlab.recorder import ROOT, record
 from tests.charts.rendering import KIALI, STACK, VERSIONS, text
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+SECRETS, TOLERATIONS = [{"name": "registry"}], [{"operator": "Exists"}]
 RESOURCES = {"requests": {"cpu": "123m"}}
 CLAIM = {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "5Gi"}}}}}
 # Without a password of its own: a generated one would make every rendering differ.
@@ -23,6 +24,15 @@ KEYS = {
         "namespaceOverride": "other",
         "commonLabels": {"team": "mesh"},
         "global.imageRegistry": "registry.example:5000/mirror",
+        "global.imagePullSecrets": SECRETS,
+        "grafana.tolerations": TOLERATIONS,
+        "prometheus.prometheusSpec.tolerations": TOLERATIONS,
+        "alertmanager.alertmanagerSpec.tolerations": TOLERATIONS,
+        "prometheusOperator.tolerations": TOLERATIONS,
+        "kube-state-metrics.imagePullSecrets": SECRETS,
+        "kube-state-metrics.tolerations": TOLERATIONS,
+        "prometheus-node-exporter.imagePullSecrets": SECRETS,
+        "prometheus-node-exporter.tolerations": TOLERATIONS,
         "crds.enabled": False,
         "defaultRules.create": False,
         "grafana.enabled": False,

@@ -418,6 +418,18 @@ def test_what_is_in_an_adopted_namespace_is_deleted_by_itself(dev: Recording) ->
     assert kept == {"monitoring-crds", "kiali-crd"}
 
 
+def test_resources_of_our_own_workloads_are_a_setting(dev: Recording) -> None:
+    size = {"requests": {"cpu": "7m"}, "limits": {"memory": "77Mi"}}
+    asked = record("dev", config={"meshlab:envoyDemo": {"resources": size}, "meshlab:sampleApps": {"resources": size}})
+    deployments = asked.of_type("kubernetes:apps/v1:Deployment")
+    assert len(deployments) == 7
+    for one in deployments:
+        containers = one.inputs["spec"]["template"]["spec"]["containers"]
+        assert all(container["resources"] == size for container in containers)
+        before = dev.named(one.name).inputs["spec"]["template"]["spec"]["containers"]
+        assert all(container["resources"]["limits"] for container in before)
+
+
 def test_kiali_is_awaited_by_its_own_condition_within_the_time_that_is_set() -> None:
     recording = record("dev", config={"meshlab:kiali": {"version": "1.59.1", "readyTimeoutSeconds": 77}})
     kiali = recording.named("kiali-kiali")

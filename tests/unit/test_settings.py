@@ -44,7 +44,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "unknown key",
         {"envoyDemo": {"senario": "base"}},
-        "meshlab:envoyDemo.senario: expected one of the keys enabled, scenario, got an unknown key "
+        "meshlab:envoyDemo.senario: expected one of the keys enabled, resources, scenario, got an unknown key "
         "(remove with: pulumi config rm --path 'meshlab:envoyDemo.senario')",
     ),
     (
@@ -164,6 +164,19 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "meshlab:cluster.adoptNamespaces: expected namespaces that the stack uses: istio-system, prometheus, "
         'kiali-operator, istioinaction, got "shop" '
         "(set with: pulumi config set --path 'meshlab:cluster.adoptNamespaces' VALUE)",
+    ),
+    (
+        "toleration that Kubernetes refuses",
+        {"cluster": {"tolerations": [{"key": "pool", "effect": "NoRun"}]}},
+        "meshlab:cluster.tolerations.0.effect: expected 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', got \"NoRun\" "
+        "(set with: pulumi config set --path 'meshlab:cluster.tolerations[\"0\"].effect' VALUE)",
+    ),
+    (
+        "pull secret that is no name",
+        {"cluster": {"imagePullSecrets": ["My_Secret"]}},
+        "meshlab:cluster.imagePullSecrets.0: expected the name of an object (a-z, 0-9, '-' and '.', at most 253 "
+        'characters), got "My_Secret" '
+        "(set with: pulumi config set --path 'meshlab:cluster.imagePullSecrets[\"0\"]' VALUE)",
     ),
     (
         "digest that is none",

@@ -228,7 +228,7 @@ def _monitoring(cluster: FakeCluster, names: StackNames, settings: Settings) -> 
 
 
 def _ini(settings: Settings, names: StackNames) -> str:
-    values = final_values(settings.monitoring, names, settings.cluster.images)
+    values = final_values(settings.monitoring, names, settings.cluster)
     anonymous = str(values["grafana"]["grafana.ini"]["auth.anonymous"]["enabled"]).lower()
     return f"[auth]\nlogin = true\n[auth.anonymous]\nenabled = {anonymous}\norg_role = Viewer\n[log]\nmode = console\n"
 

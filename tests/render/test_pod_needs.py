@@ -1,0 +1,78 @@
+"""Every pod of a stack pulls with the cluster's Secrets and tolerates its taints, as real helm renders the charts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from meshlab.compare.trees import stacks_of
+from meshlab.recorder import ROOT, record, stack_config
+from meshlab.render import Renderer
+from meshlab.rendering.masking import GENERATED
+from meshlab.rendering.objects import KubernetesObject
+from meshlab.rendering.recording import chartless
+from tests.support.rendering import renderer_of
+
+STACKS = stacks_of(ROOT)
+SECRETS = ["registry", "registry.other"]
+TAINT = {"key": "pool", "operator": "Equal", "value": "mesh", "effect": "NoSchedule"}
+ASKED = {"imagePullSecrets": SECRETS, "tolerations": [TAINT]}
+OPERATORS = {"Prometheus", "Alertmanager"}
+"""Kinds whose pods the Prometheus operator makes, with what the object says."""
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return renderer_of(STACKS)
+
+
+def rendered(stack: str, renderer: Renderer, asked: dict[str, Any]) -> tuple[KubernetesObject, ...]:
+    over, source = chartless(stack_config(stack))
+    config = {**(over or {}), "meshlab:cluster": {**stack_config(stack).get("meshlab:cluster", {}), **asked}}
+    resources = record(stack, config=config, generated=GENERATED, masked=True).resources
+    return renderer.recorded(stack, resources, source).objects
+
+
+def pods(objects: tuple[KubernetesObject, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The spec of the pods of each workload, with the Secrets of its account where it names none."""
+    accounts = {(one.namespace, one.name): one.manifest for one in objects if one.kind == "ServiceAccount"}
+    for one in objects:
+        if one.hooks:
+            continue
+        spec = one.manifest.get("spec") or {}
+        found = spec if one.kind in OPERATORS else (spec.get("template") or {}).get("spec") or {}
+        if "containers" in found or one.kind in OPERATORS:
+            account = accounts.get((one.namespace, found.get("serviceAccountName", "")), {})
+            yield one.label, {"imagePullSecrets": account.get("imagePullSecrets"), **found}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_pod_pulls_with_the_secrets_and_tolerates_the_taints(stack: str, renderer: Renderer) -> None:
+    found = dict(pods(rendered(stack, renderer, ASKED)))
+    assert len(found) >= 8
+    for label, pod in found.items():
+        assert [one["name"] for one in pod["imagePullSecrets"] or ()] == SECRETS, label
+        assert TAINT in pod["tolerations"], label
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_kiali_and_sidecars_pull_with_them_too(stack: str, renderer: Renderer) -> None:
+    objects = rendered(stack, renderer, ASKED)
+    (kiali,) = (one.manifest["spec"]["deployment"] for one in objects if one.kind == "Kiali")
+    assert kiali["image_pull_secrets"] == SECRETS
+    assert kiali["tolerations"] == [TAINT]
+    values = [
+        one.manifest["data"]["values"]
+        for one in objects
+        if one.name.startswith("istio-sidecar-injector-") and one.kind == "ConfigMap"
+    ]
+    assert values
+    assert all(secret in text for text in values for secret in SECRETS)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_node_exporter_still_goes_to_every_node(stack: str, renderer: Renderer) -> None:
+    for asked in ({}, ASKED):
+        found = dict(pods(rendered(stack, renderer, asked)))
+        (exporter,) = (pod for label, pod in found.items() if label.startswith("DaemonSet "))
+        assert {"effect": "NoSchedule", "operator": "Exists"} in exporter["tolerations"]
