@@ -108,6 +108,13 @@ def image_registry(value: str) -> str:
     return value
 
 
+def registry_host(value: str) -> str:
+    """A registry without a path, as images name it."""
+    if "/" in value:
+        raise ValueError("expected a registry as images name it, such as quay.io, without a path")
+    return image_registry(value)
+
+
 def minor_version(value: str) -> str:
     """A minor version, as Kubernetes' releases are called."""
     if not re.fullmatch(r"\d+\.\d+", value):

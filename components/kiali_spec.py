@@ -38,7 +38,7 @@ def operator_values(settings: KialiSettings, images: Images, needs: PodNeeds) ->
         values["securityContext"] = _RESTRICTED
     if settings.operator_resources is not None:
         values["resources"] = settings.operator_resources.values
-    if images.registry is not None:
+    if images.is_mirrored(OPERATOR_IMAGE):
         values["image"] = {"repo": images.of(OPERATOR_IMAGE)}
         # Else the operator ignores the image that the Kiali object names.
         values["allowAdHocKialiImage"] = True
@@ -71,7 +71,7 @@ def kiali_spec(
     }
     if settings.resources is not None:
         deployment["resources"] = settings.resources.values
-    if images.registry is not None:
+    if images.is_mirrored(KIALI_IMAGE):
         deployment["image_name"] = images.of(KIALI_IMAGE)
     if needs.pull_secrets:
         deployment["image_pull_secrets"] = list(needs.pull_secrets)

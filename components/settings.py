@@ -30,6 +30,7 @@ Digest = Annotated[str, AfterValidator(check.digest)]
 ClusterUid = Annotated[str, AfterValidator(check.object_uid)]
 MinorVersion = Annotated[str, AfterValidator(check.minor_version)]
 Registry = Annotated[str, AfterValidator(check.image_registry)]
+RegistryHost = Annotated[str, AfterValidator(check.registry_host)]
 HelmValues = dict[str, Any]
 """Values merged over the program's own, last: the way out for whatever has no setting."""
 
@@ -45,6 +46,8 @@ class ClusterSettings(Section):
     """Kubernetes version of the cluster, such as `1.34`; then every Istio of the stack has to support it."""
     image_registry: Registry | None = None
     """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
+    image_registries: dict[RegistryHost, Registry] = Field(default_factory=dict[str, str])
+    """The same for the images of one registry, as `docker.io: mirror.example/hub`; goes before `imageRegistry`."""
     image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
     """`sha256:...` by image of the program's own manifests, as it stands there; what is listed is pulled by digest."""
     image_pull_secrets: list[ObjectName] = Field(default_factory=list[str])
@@ -80,7 +83,7 @@ class ClusterSettings(Section):
     @property
     def images(self) -> Images:
         """Where images come from, in the form that components use."""
-        return Images(self.image_registry, self.image_digests)
+        return Images(self.image_registry, self.image_digests, self.image_registries)
 
 
 class ChartsSettings(Section):

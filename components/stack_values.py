@@ -29,6 +29,20 @@ _SUBCHART_IMAGES = {
     ("kube-state-metrics", "image"): "registry.k8s.io/kube-state-metrics/kube-state-metrics",
     ("prometheus-node-exporter", "image"): "quay.io/prometheus/node-exporter",
 }
+_REGISTRIES = {
+    ("alertmanager", "alertmanagerSpec", "image", "registry"): "quay.io",
+    ("prometheus", "prometheusSpec", "image", "registry"): "quay.io",
+    ("prometheusOperator", "alertmanagerDefaultBaseImageRegistry"): "quay.io",
+    ("prometheusOperator", "image", "registry"): "quay.io",
+    ("prometheusOperator", "prometheusConfigReloader", "image", "registry"): "quay.io",
+    ("prometheusOperator", "prometheusDefaultBaseImageRegistry"): "quay.io",
+    ("prometheusOperator", "thanosImage", "registry"): "quay.io",
+}
+"""Where the chart has the registry of each image, and which one it is upstream."""
+_SUBCHART_REGISTRIES = {
+    (*path, "registry"): image.partition("/")[0]
+    for path, image in {**_SUBCHART_IMAGES, ("grafana", "initChownData", "image"): "docker.io/library/busybox"}.items()
+}
 _NODE_EXPORTER = ("prometheus-node-exporter",)
 _EVERY_NODE = {"effect": "NoSchedule", "operator": "Exists"}
 _TOLERATING = (
@@ -143,14 +157,22 @@ def _size(values: dict[str, Any], settings: MonitoringSettings) -> None:
 
 
 def _mirror(values: dict[str, Any], settings: MonitoringSettings, images: Images) -> None:
-    if images.registry is None:
+    if images.registry is None and not images.registries:
         return
-    _at(values, ("global",))["imageRegistry"] = images.registry
     # A pod that only helm's own tests would start, from an image of its own.
     values["grafana"]["testFramework"] = {"enabled": False}
-    if parse_version(settings.version) < SUBCHARTS_KNOW_THE_REGISTRY:
+    subcharts_know = parse_version(settings.version) >= SUBCHARTS_KNOW_THE_REGISTRY
+    if images.registries:
+        # The chart's one registry for all goes before that of each image, so it is left out.
+        for path, upstream in (_REGISTRIES | (_SUBCHART_REGISTRIES if subcharts_know else {})).items():
+            if (mirror := images.mirror_of(upstream)) is not None:
+                _at(values, path[:-1])[path[-1]] = mirror
+    else:
+        _at(values, ("global",))["imageRegistry"] = images.registry
+    if not subcharts_know:
         for path, image in _SUBCHART_IMAGES.items():
-            _at(values, path)["repository"] = images.of(image)
+            if images.is_mirrored(image):
+                _at(values, path)["repository"] = images.of(image)
 
 
 def _follow(values: dict[str, Any], settings: MonitoringSettings, names: StackNames) -> None:

@@ -6,8 +6,9 @@ import sys
 from dataclasses import asdict
 
 from components.checks import image_registry
+from components.images import Images
 
-from ..mirror.images import pulled_images, registry_of
+from ..mirror.images import PulledImage, mirror_of, pulled_images
 from .render import add_target_options, open_renderer
 
 
@@ -18,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--registry",
         type=_registry,
         metavar="REGISTRY",
-        help="mirror, as registry.example:5000/mirror (default: the stack's cluster.imageRegistry)",
+        help="mirror, as registry.example:5000/mirror (default: the stack's imageRegistry and imageRegistries)",
     )
     parser.add_argument("--json", action="store_true", help="write a list with the objects that use each image")
     add_target_options(parser)
@@ -27,19 +28,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one image a line, and behind it its place in the mirror; 1 where the mirror would not be asked for one."""
-    registry = args.registry or registry_of(args.stack)
-    rendered, images = pulled_images(args.stack, open_renderer(args, _aside), registry)
+    mirror = Images(args.registry) if args.registry else mirror_of(args.stack)
+    rendered, images = pulled_images(args.stack, open_renderer(args, _aside), mirror)
     for note in rendered.charts.notes:
         _aside(note)
     if args.json:
         print(json.dumps([asdict(one) for one in images], indent=2))
     else:
         for one in images:
-            print(f"{one.upstream} {one.mirror}".rstrip())
-    elsewhere = [one for one in images if registry is not None and not one.mirror.startswith(f"{registry}/")]
+            print(f"{one.upstream} {one.mirror}" if _place(mirror, one) else one.upstream)
+    elsewhere = [one for one in images if (place := _place(mirror, one)) and not one.mirror.startswith(f"{place}/")]
     for one in elsewhere:
-        _aside(f"{args.stack}: expected {one.upstream} from {registry}, got {one.mirror} ({', '.join(one.users)})")
+        wanted = f"{one.upstream} from {_place(mirror, one)}"
+        _aside(f"{args.stack}: expected {wanted}, got {one.mirror} ({', '.join(one.users)})")
     return 1 if elsewhere else 0
+
+
+def _place(mirror: Images | None, one: PulledImage) -> str | None:
+    """The mirror that is to have an image; None where it comes from its own registry."""
+    return mirror and mirror.mirror_of(one.upstream.partition("/")[0])
 
 
 def _registry(value: str) -> str:

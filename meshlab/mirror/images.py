@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from components.images import Images
+
 from ..compare.images import images
 from ..recorder import ROOT, record, stack_config
 from ..render import RenderedStack, Renderer
@@ -16,7 +18,7 @@ from ..rendering.masking import GENERATED
 from ..rendering.objects import KubernetesObject
 from ..rendering.recording import chartless
 
-CLUSTER, REGISTRY = "meshlab:cluster", "imageRegistry"
+CLUSTER, REGISTRY, REGISTRIES = "meshlab:cluster", "imageRegistry", "imageRegistries"
 KIALI, OPERATOR = "quay.io/kiali/kiali", "kiali-operator"
 
 
@@ -40,39 +42,41 @@ class PulledImage:
     """Labels of the objects that name it, sorted."""
 
 
-def registry_of(stack: str, project_dir: Path = ROOT) -> str | None:
-    """The mirror that a stack's file names, if any."""
-    return cast(str | None, _cluster(stack, project_dir).get(REGISTRY))
+def mirror_of(stack: str, project_dir: Path = ROOT) -> Images | None:
+    """The mirrors that a stack's file names, if any."""
+    cluster = _cluster(stack, project_dir)
+    registry, registries = cluster.get(REGISTRY), cast(Mapping[str, str], cluster.get(REGISTRIES) or {})
+    return Images(cast(str | None, registry), registries=registries) if registry or registries else None
 
 
 def pulled_images(
-    stack: str, renderer: Renderer, registry: str | None, project_dir: Path = ROOT
+    stack: str, renderer: Renderer, mirror: Images | None, project_dir: Path = ROOT
 ) -> tuple[RenderedStack, list[PulledImage]]:
-    """The stack as it is upstream, and its images, sorted; with `registry`, where that has them.
+    """The stack as it is upstream, and its images, sorted; with `mirror`, where that has them.
 
     Raises ImageError, ProgramError, and what `Renderer.recorded` raises.
     """
     plain = rendered_with(stack, renderer, None, project_dir)
     upstream = dict(named_images(plain.objects))
-    mirrored = (
-        {} if registry is None else dict(named_images(rendered_with(stack, renderer, registry, project_dir).objects))
-    )
+    mirrored = {} if mirror is None else dict(named_images(rendered_with(stack, renderer, mirror, project_dir).objects))
     # With a mirror a chart may leave out what it does not need there, such as a pod of helm's own tests.
     pairs = {place: (full(image), mirrored.get(place, "")) for place, image in upstream.items()}
     pairs |= {place: (full(image), image) for place, image in mirrored.items() if place not in pairs}
     users: dict[tuple[str, str], set[str]] = {}
     for (identity, _), pair in pairs.items():
-        if registry is None or pair[1]:
+        if mirror is None or pair[1]:
             users.setdefault(pair, set()).add(_label(identity))
     return plain, [PulledImage(*pair, tuple(sorted(users[pair]))) for pair in sorted(users)]
 
 
-def rendered_with(stack: str, renderer: Renderer, registry: str | None, project_dir: Path = ROOT) -> RenderedStack:
-    """A stack rendered with images from `registry`, or from upstream."""
+def rendered_with(stack: str, renderer: Renderer, mirror: Images | None, project_dir: Path = ROOT) -> RenderedStack:
+    """A stack rendered with images from `mirror`, or from upstream."""
     over, source = chartless(stack_config(stack, project_dir), renderer.asked)
-    cluster = {key: value for key, value in _cluster(stack, project_dir).items() if key != REGISTRY}
-    if registry is not None:
-        cluster[REGISTRY] = registry
+    cluster = {key: value for key, value in _cluster(stack, project_dir).items() if key not in (REGISTRY, REGISTRIES)}
+    if mirror is not None and mirror.registry is not None:
+        cluster[REGISTRY] = mirror.registry
+    if mirror is not None and mirror.registries:
+        cluster[REGISTRIES] = dict(mirror.registries)
     config = {**(over or {}), CLUSTER: cluster}
     recording = record(stack, project_dir=project_dir, config=config, generated=GENERATED, masked=True)
     return renderer.recorded(stack, recording.resources, source)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.charts import ChartSource
+from components.images import Images
 from meshlab import process
 from meshlab.commands import images as images_command
 from meshlab.commands.images import run
@@ -36,12 +37,12 @@ def renderer() -> Renderer:
 
 @functools.cache
 def images_of(stack: str, renderer: Renderer) -> list[PulledImage]:
-    return pulled_images(stack, renderer, MIRROR)[1]
+    return pulled_images(stack, renderer, Images(MIRROR))[1]
 
 
 @functools.cache
 def rendered(stack: str, renderer: Renderer, registry: str | None) -> RenderedStack:
-    return rendered_with(stack, renderer, registry)
+    return rendered_with(stack, renderer, None if registry is None else Images(registry))
 
 
 def path_of(image: str) -> str:
@@ -78,6 +79,22 @@ def test_with_a_mirror_nothing_in_a_stack_names_another_registry(stack: str, ren
     # And it is the objects that tell: without a mirror, the same search finds them.
     upstream = rendered(stack, renderer, None).objects
     assert sum(bool(names.search(json.dumps(one.manifest))) for one in upstream) > 5
+
+
+@pytest.mark.parametrize("rest", [None, MIRROR])
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_registry_has_a_mirror_of_its_own(stack: str, rest: str | None, renderer: Renderer) -> None:
+    mirrors = {"docker.io": "mirror.example/hub", "quay.io": "mirror.example/quay"}
+    images = pulled_images(stack, renderer, Images(rest, registries=mirrors))[1]
+    hosts = set()
+    for one in images:
+        host, _, path = one.upstream.partition("/")
+        hosts.add(host)
+        assert one.mirror == f"{mirrors.get(host, rest or host)}/{path}", one
+    assert {"docker.io", "quay.io", "registry.k8s.io"} <= hosts
+    if rest is None:
+        # What is left out goes on coming from where it came.
+        assert [one.upstream for one in images] == [one.upstream for one in images_of(stack, renderer)]
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "(set with: pulumi config set --path 'meshlab:cluster.imagePullSecrets[\"0\"]' VALUE)",
     ),
     (
+        "mirror of what is no registry",
+        {"cluster": {"imageRegistries": {"docker.io/library": "mirror.example/hub"}}},
+        "meshlab:cluster.imageRegistries.docker.io/library: expected a registry as images name it, such as quay.io, "
+        'without a path, got "docker.io/library" '
+        "(set with: pulumi config set --path 'meshlab:cluster.imageRegistries[\"docker.io/library\"]' VALUE)",
+    ),
+    (
         "digest that is none",
         {"cluster": {"imageDigests": {"docker.io/envoyproxy/envoy:v1.40.0": "sha256:1"}}},
         "meshlab:cluster.imageDigests.docker.io/envoyproxy/envoy:v1.40.0: expected a digest, sha256: and 64 "

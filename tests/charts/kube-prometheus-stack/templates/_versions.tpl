@@ -26,7 +26,7 @@ certgenRepository: k8s.gcr.io/ingress-nginx/kube-webhook-certgen
 {{- end }}
 
 {{/*
-An image: the values' registry, repository and tag over the default; a global registry goes before both.
+An image: the values' registry, repository and tag over the default; a global registry goes before theirs.
 List: values, default repository with its registry, default tag, global registry.
 */}}
 {{- define "stack.image" -}}
