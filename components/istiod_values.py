@@ -27,6 +27,9 @@ def istiod_values(revision: str, settings: RevisionSettings, cluster: ClusterSet
         own["resources"] = settings.resources.values
     if settings.replicas > 1:
         own["affinity"] = _apart(revision)
+    needs = cluster.pod_needs
+    if needs.tolerations:
+        own["tolerations"] = needs.tolerated()
     values: dict[str, Any] = {
         "revision": revision,
         **spelled(settings.version, own),
@@ -37,12 +40,9 @@ def istiod_values(revision: str, settings: RevisionSettings, cluster: ClusterSet
         # Sidecars as well: the injector takes their image from here.
         "global": {"hub": cluster.images.of(HUB)},
     }
-    needs = cluster.pod_needs
     if needs.pull_secrets:
         # For istiod's account, and by the injector for the pods that get a sidecar.
         values["global"]["imagePullSecrets"] = list(needs.pull_secrets)
-    if needs.tolerations:
-        pilot["tolerations"] = needs.tolerated()
     if cluster.webhook_annotations:
         # Charts of old Istios know no such value; nothing of the kind is there for labels, nor for the validator.
         values["sidecarInjectorWebhookAnnotations"] = dict(cluster.webhook_annotations)

@@ -183,6 +183,8 @@ def _registries_are_not_overruled(sections: Sections) -> Iterator[Problem]:
     monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
     if cluster is None or cluster.image_registry is None or monitoring is None:
         return
+    if cluster.image_registries:
+        return  # The chart is told the registry of each image then, and the stack's values come last.
     values = monitoring.values
     if "imageRegistry" in _mapping_at(values, "global"):
         return
