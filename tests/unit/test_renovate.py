@@ -26,8 +26,8 @@ IN_TEXT = re.compile(rf"(?<![\w.-]){VERSION}(?![\w.]*\.\d)")
 SHORT = re.compile(r"""(?i)(?:version\w*|python|at_least|below|go)["']?\s*(?:[:=]|\s)\s*["'<>=]*(\d+\.\d+)["']?\s*$""")
 IN_PYTHON = re.compile(rf"(?:.*[:@=])?({VERSION})")
 
-UNREAD = ("docs/*", "dashboards/*.json", "*.svg", "*.png", "*/go.sum", "README.md", "renovate.json")
-"""No place of a version: prose, pictures, checksums."""
+UNREAD = ("docs/*", "dashboards/*.json", "*.svg", "*.png", "*/go.sum", "README.md", "renovate.json", "findings/*")
+"""No place of a version: prose, pictures, checksums, and what was seen of one version and says nothing of another."""
 TESTS = "tests/*"
 SUPPORT = "tests/support/*.py"
 """The part of the tests that runs programs of a version of its own."""
