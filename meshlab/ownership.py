@@ -15,6 +15,7 @@ from .drift.copies import helm_owner
 from .engine import EngineDriver
 from .lab import PROJECT
 from .recorder import Recorded
+from .recovery.state import ReleaseKey, State
 from .rendering.releases import RELEASE
 from .session import Session
 from .verify.access import Resource, mapping
@@ -34,13 +35,9 @@ class OwnershipError(Exception):
 
 def refuse_strangers(session: Session, stack: str) -> None:
     """Raise OwnershipError where a namespace or a CRD of the stack is there and not its own."""
-    cluster = LiveCluster(session.target.kubeconfig)
-    resources = session.driver.recording.resources
+    cluster, resources = LiveCluster(session.target.kubeconfig), session.driver.recording.resources
+    refuse_strange_namespaces(cluster, session.driver, stack)
     me = f"{PROJECT}/{stack}"
-    live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
-    for trouble in strange_namespaces(StackNamespaces.of(resources), state_namespaces(session.driver), live, me):
-        # A provider before 4.29 would take over what is there, and destroy would take it away.
-        raise OwnershipError(f"{trouble.text} ({trouble.fix})")
     releases = {(str(one.inputs["namespace"]), str(one.inputs["name"])) for one in resources if one.type == RELEASE}
     for crd in cluster.list(CRDS):
         owner = helm_owner(crd)
@@ -48,6 +45,27 @@ def refuse_strangers(session: Session, stack: str) -> None:
             raise OwnershipError(
                 f"CRD {name_of(crd)}: belongs to the helm release {'/'.join(owner)}, which is not of {me}; nothing is "
                 "taken over (uninstall that release, or give its CRDs to this stack: docs/removing.md)"
+            )
+
+
+def refuse_strange_namespaces(cluster: LiveCluster, driver: EngineDriver, stack: str) -> None:
+    """Raise OwnershipError where a namespace of the stack is there and its state has not made it, nor adopted it."""
+    wanted, known = StackNamespaces.of(driver.recording.resources), state_namespaces(driver)
+    live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
+    for trouble in strange_namespaces(wanted, known, live, f"{PROJECT}/{stack}"):
+        # A provider before 4.29 would take over what is there, and destroy would take it away.
+        raise OwnershipError(f"{trouble.text} ({trouble.fix})")
+
+
+def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tuple[str, str]]) -> None:
+    """Raise OwnershipError where the state of the stack has not heard of a release (namespace, name) that is there."""
+    state = State({"deployment": driver.stack.export_stack().deployment or {}})
+    known = {*state.releases(), *(ReleaseKey.of(one.inputs) for one in state.operations if one.type == RELEASE)}
+    for namespace, name in sorted(there):
+        if ReleaseKey(namespace, name) not in known:
+            raise OwnershipError(
+                f"release {namespace}/{name}: is there already and the state of {PROJECT}/{stack} has not heard of it; "
+                f"nothing was changed (see whose it is: helm history {name} --namespace {namespace})"
             )
 
 

@@ -1,6 +1,7 @@
 """`meshlab drift`: what of a stack has been changed in the cluster by other hands, and put it back."""
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -66,7 +67,8 @@ def _tell(args: argparse.Namespace, before: Seen, seen: Seen, hooks: int, second
     if fixed:
         say(f"put back: {report.counted(fixed)}")
     elif seen.findings and not args.fix:
-        say("put it back: meshlab drift --fix")
+        on = f" --cluster {shlex.quote(args.cluster)}" if args.cluster is not None else ""
+        say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
 
 
 def _approve(copies: Sequence[Finding], *, yes: bool, say: Say) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from .. import toolchain
 from ..engine import EngineDriver
 from ..lab import Config, Say
+from ..ownership import refuse_strange_namespaces, refuse_strange_releases
 from ..recorder import Generated
 from ..rendering.helm import Target
 from ..rendering.masking import GENERATED
@@ -22,7 +23,7 @@ class Inspection:
 
     def __init__(self, driver: EngineDriver, stack: str, config: Config, kubeconfig: Path, say: Say) -> None:
         """Record and render the stack for this cluster. Raises what that raises, and AccessError."""
-        self._driver, self._kubeconfig, self._say = driver, kubeconfig, say
+        self._driver, self._stack, self._kubeconfig, self._say = driver, stack, kubeconfig, say
         self.cluster = LiveCluster(kubeconfig)
         with ThreadPoolExecutor() as pool:
             # The engine takes its time to tell.
@@ -37,7 +38,13 @@ class Inspection:
         return look(self.cluster, self.kinds, self.expected)
 
     def mend(self, seen: Seen, approve: Approve) -> Seen:
-        """Put back what was `seen` and look again; see `Mender.mend`."""
+        """Put back what was `seen` and look again; see `Mender.mend`.
+
+        Raises OwnershipError where it is another stack's, or of another state: to that, all of it is as it should be.
+        """
+        refuse_strange_namespaces(self.cluster, self._driver, self._stack)
+        ours = {(one.namespace, one.name) for one in self.expected.releases}
+        refuse_strange_releases(self._driver, self._stack, ours & seen.records.keys())
         helm = Helm(toolchain.ensure(["helm"], self._say)["helm"], self._kubeconfig)
         return Mender(self.cluster, self.kinds, self.expected, self._driver, helm).mend(seen, self._say, approve)
 

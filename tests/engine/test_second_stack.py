@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from meshlab.drift.inspection import Inspection
 from meshlab.engine import EngineDriver
 from meshlab.engine_programs import find_engine, here
 from meshlab.lab import LabError
-from meshlab.ownership import OwnershipError, refuse_strangers
+from meshlab.ownership import OwnershipError, refuse_strange_releases, refuse_strangers
 from meshlab.removal.kiali import RemovalError
 from meshlab.removal.removal import Removal
 from meshlab.session import Session
@@ -49,6 +50,18 @@ def test_a_second_stack_is_refused_with_the_name_of_the_first(lab: Lab) -> None:
     assert line.startswith(
         "namespace istio-system: is there already and belongs to stack meshlab/dev, not to meshlab/staging"
     )
+
+
+@pytest.mark.parametrize(("stack", "state"), [("staging", ""), ("dev", "elsewhere")])
+def test_drift_puts_nothing_back_that_is_of_another_state(lab: Lab, stack: str, state: str) -> None:
+    before, other = inventory(lab.cluster), driver(lab, stack, lab.folder / state)
+    inspection = Inspection(other, stack, lab.config_of(stack), lab.cluster.kubeconfig, lab.say)
+    seen = inspection.look()
+    with pytest.raises(OwnershipError, match=r"^namespace istio-system: is there already and belongs to"):
+        inspection.mend(seen, lambda copies: True)
+    with pytest.raises(OwnershipError, match=r"^release istio-system/istio-base: is there already and the state of"):
+        refuse_strange_releases(other, stack, seen.records)
+    assert inventory(lab.cluster) == before
 
 
 def test_the_same_stack_of_another_state_takes_nothing_away(lab: Lab) -> None:
