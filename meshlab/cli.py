@@ -47,6 +47,10 @@ def main(argv: Sequence[str]) -> int:
         # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
         importlib.import_module(f"meshlab.commands.{chosen}").configure(subparsers[chosen])
     args = parser.parse_args(argv)
+    if getattr(args, "cluster", None) == "":
+        # An unset variable of a script; in a pod, no name at all would be the pod's own cluster.
+        print("--cluster: expected a context of your kubeconfig, got an empty name", file=sys.stderr)
+        return 1
     try:
         return int(args.run(args))
     except KeyboardInterrupt:

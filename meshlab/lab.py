@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,13 @@ class Target:
     embedded: bool
     """True for the embedded cluster, whose pods do not really run."""
     label: str
+    context: str = ""
+    """What the caller's kubeconfig calls it; empty for the embedded cluster."""
+
+    @property
+    def option(self) -> str:
+        """` --cluster CONTEXT` for a command to type that means this cluster; nothing for the embedded one."""
+        return f" --cluster {shlex.quote(self.context)}" if self.context else ""
 
     def __post_init__(self) -> None:
         """Raise LabError where the file's path is not one to every program."""
@@ -108,7 +116,7 @@ def named_target(context: str, state: Path = STATE) -> Target:
     who = "\0".join((context, str(found.cluster["server"]), str(found.context.get("user") or "")))
     path = state / "contexts" / f"{hashlib.sha256(who.encode()).hexdigest()[:16]}.yaml"
     write_private(path, found.text())
-    return Target(path, embedded=False, label=f"context {context}")
+    return Target(path, embedded=False, label=f"context {context}", context=context)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """`meshlab drift`: what of a stack has been changed in the cluster by other hands, and put it back."""
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -45,18 +44,21 @@ def run(args: argparse.Namespace) -> int:
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
     if all(one.what is What.DELETED for one in seen.findings) and len(seen.findings) >= seen.compared > 0:
-        raise DriftError(f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: make up)")
+        raise DriftError(
+            f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
+            f"meshlab up --stack {args.stack}{session.target.option})"
+        )
     if args.fix and seen.findings:
         for line in report.lines(seen, args.stack, hooks, time.monotonic() - started):
             say(line)
         seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
-    _tell(args, before, seen, hooks, time.monotonic() - started, say)
+    _tell(args, session.target.option, before, seen, hooks, time.monotonic() - started, say)
     if seen.findings:
         return DRIFT
     return UNTOLD if seen.uncompared else 0
 
 
-def _tell(args: argparse.Namespace, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:
+def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:
     left = {(one.what, one.label) for one in seen.findings}
     fixed = [one for one in before.findings if (one.what, one.label) not in left]
     if args.json:
@@ -67,7 +69,6 @@ def _tell(args: argparse.Namespace, before: Seen, seen: Seen, hooks: int, second
     if fixed:
         say(f"put back: {report.counted(fixed)}")
     elif seen.findings and not args.fix:
-        on = f" --cluster {shlex.quote(args.cluster)}" if args.cluster is not None else ""
         say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
 
 

@@ -1,6 +1,7 @@
 """`meshlab goback`: how to go back to the commit that last worked in a stack. Says it; changes nothing."""
 
 import argparse
+import shlex
 from collections.abc import Iterator
 
 from ..github.deployments import Deployment, last_green
@@ -50,7 +51,7 @@ def _lines(stack: str, cluster: str | None, now: str | None, green: Deployment |
         yield f"Last commit that was brought up and verified in {stack}: {good} ({green.at})."
     else:
         yield f"The last commit that worked in {stack} is not known ({why}); put it in place of COMMIT."
-    on = f" --cluster {cluster}" if cluster else ""
+    on = f" --cluster {shlex.quote(cluster)}" if cluster else ""
     yield ""
     yield f"1. Take it out of main, or the next merge brings it again: `git revert --no-edit {good}..{now or 'HEAD'}`,"
     yield "   then a pull request. Deploying it goes through every stack."

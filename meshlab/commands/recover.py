@@ -96,7 +96,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
         if found.complete:
             break
         found = find()
-    say(f"Next: make up STACK={options.stack}")
+    say(f"Next: meshlab up --stack {options.stack}{options.target.option}")
     return True
 
 
@@ -107,5 +107,5 @@ def _tell_others(found: Recovery, options: Options, say: Say) -> None:
 
 def _ask() -> bool:
     if not sys.stdin.isatty():
-        raise RecoverError("nobody to ask: nothing was changed (to do it without asking: meshlab recover --yes)")
+        raise RecoverError("nobody to ask: nothing was changed (to do it without asking: the same with --yes)")
     return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

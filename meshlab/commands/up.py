@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> int:
     say(f"{len(outcome.steps)} resources, {len(outcome.changed)} changed, in {seconds:.1f} s")
     for step in slowest:
         say(f"  {step.seconds:6.1f} s  {step.action:8} {step.name}")
-    _say_next(session, outcome.outputs)
+    _say_next(session, args.stack, outcome.outputs)
     return 0
 
 
-def _say_next(session: Session, outputs: Mapping[str, Any]) -> None:
+def _say_next(session: Session, stack: str, outputs: Mapping[str, Any]) -> None:
     say("")
     say(f"On the {session.target.label}: export KUBECONFIG={session.target.kubeconfig}")
     if session.target.embedded:
@@ -45,7 +45,8 @@ def _say_next(session: Session, outputs: Mapping[str, Any]) -> None:
     for name in ("prometheus", "grafana", "kiali"):
         if name in outputs:
             say(f"  {name:11} {outputs[name]}")
-    say("Next: make preview (what would change), make down (take it all away)")
+    on = f"--stack {stack}{session.target.option}"
+    say(f"Next: meshlab preview {on} (what would change), meshlab down {on} (take it all away)")
     for line in session.announcements:
         say(line)
 

@@ -56,6 +56,11 @@ class Question:
     """Only what is seen within a second, and the objects where a change may have touched them: for `up` on an embedded
     cluster, where the rest is as we made it."""
 
+    @property
+    def on(self) -> str:
+        """`Target.option` of the cluster."""
+        return self.target.option if self.target else ""
+
 
 def examine(question: Question, say: Say) -> list[Finding]:
     """Every finding. Raises ProgramError where the stack's settings are wrong: there is nothing to examine then."""
@@ -73,7 +78,7 @@ def stop_at_problems(question: Question, say: Say) -> None:
         say(line)
     problems = [one for one in findings if one.level is Level.PROBLEM]
     if problems:
-        asked = f"meshlab doctor --stack {question.stack}"
+        asked = f"meshlab doctor --stack {question.stack}{question.on}"
         raise LabError("\n".join([*table(problems), f"nothing was changed ({asked} looks at everything)"]))
 
 
@@ -108,7 +113,8 @@ class _Examination:
 
     def _state(self) -> Iterator[Finding]:
         locks = self._backend.locks()
-        yield from state(self._question.stack, self._question.folder, self._backend.url, self._known(), locks)
+        question = self._question
+        yield from state(question.stack, question.folder, self._backend.url, self._known(), locks, question.on)
 
     def _cluster(self) -> Iterator[Finding]:
         target = self._question.target
@@ -127,7 +133,7 @@ class _Examination:
         yield from revisions(self._settings, ClusterApi(target.kubeconfig))
         yield from injection(self._settings, ClusterApi(target.kubeconfig))
         if self._question.quick:
-            yield from releases(api, self._question.stack, set(), self._known())
+            yield from releases(api, self._question.stack, set(), self._known(), self._question.on)
         else:
             yield from self._planned(api, reached)
 
@@ -145,7 +151,7 @@ class _Examination:
         with ThreadPoolExecutor(4) as pool:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
                 ("rights", lambda: permissions(api, plan)),
-                ("releases", lambda: releases(api, question.stack, wanted, self._known())),
+                ("releases", lambda: releases(api, question.stack, wanted, self._known(), question.on)),
                 ("objects", lambda: objects(plan)),
                 ("namespaces", lambda: self._namespaces(cluster, plan)),
                 ("admission", lambda: admission(cluster, plan)),

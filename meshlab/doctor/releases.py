@@ -8,12 +8,12 @@ from .finding import Finding, Level
 from .known import Known
 
 UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback", FAILED_UPGRADE)
-WHY = {FAILED_UPGRADE: "what it added stays through every later upgrade, until it is rolled back"}
-"""Why a status stands in the way, where helm does not refuse the release."""
+WHY = {FAILED_UPGRADE: "failed to upgrade; what that added stays through every later upgrade, until it is rolled back"}
+"""What is wrong with a status at which helm does not refuse the release."""
 
 
-def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known) -> Iterator[Finding]:
-    """`wanted` are the releases of the program; `known` says which of them the state has."""
+def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known, on: str = "") -> Iterator[Finding]:
+    """`wanted` are the releases of the program; `known` says which of them the state has, `on` is `Target.option`."""
     ours = wanted | known.releases
     found = api.releases()
     unfinished = {key: status for key, status in found.items() if status in UNFINISHED}
@@ -21,8 +21,8 @@ def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known) -> Ite
     for key, status in sorted(unfinished.items(), key=lambda item: str(item[0])):
         if key in known.releases:
             trouble = True
-            text = f"release {key} was left {status}; {WHY.get(status, 'helm refuses to touch it')}"
-            yield Finding("releases", Level.PROBLEM, text, f"meshlab recover --stack {stack}")
+            text = f"release {key} {WHY.get(status, f'was left {status}; helm refuses to touch it')}"
+            yield Finding("releases", Level.PROBLEM, text, f"meshlab recover --stack {stack}{on}")
         elif key not in ours:
             yield Finding(
                 "releases", Level.NOTE, f"release {key} is {status}; it is somebody else's and not in the way"

@@ -16,9 +16,9 @@ ROOM_MEGABYTES = 50
 """The state is a few megabytes, and is written anew, with a copy, at every step."""
 
 
-def state(stack: str, folder: Path, url: str, known: Known, locks: list[Lock]) -> Iterator[Finding]:
-    """Backend, room, passphrase, locks and pending operations. `folder` is where our own files lie."""
-    trouble = [*_room(folder), *_secrets(stack, folder, known), *_interrupted(stack, known, locks)]
+def state(stack: str, folder: Path, url: str, known: Known, locks: list[Lock], on: str = "") -> Iterator[Finding]:
+    """Backend, room, passphrase, locks and pending operations. `folder` has our files; `on` is `Target.option`."""
+    trouble = [*_room(folder), *_secrets(stack, folder, known), *_interrupted(stack, known, locks, on)]
     yield from trouble
     if not any(one.level is Level.PROBLEM for one in trouble):
         has = "has this stack" if known.exists else "has nothing of this stack yet"
@@ -65,8 +65,8 @@ def _secrets(stack: str, folder: Path, known: Known) -> Iterator[Finding]:
         yield Finding("passphrase", Level.PROBLEM, str(error), "see docs/secrets.md")
 
 
-def _interrupted(stack: str, known: Known, locks: list[Lock]) -> Iterator[Finding]:
-    recover = f"meshlab recover --stack {stack}"
+def _interrupted(stack: str, known: Known, locks: list[Lock], on: str) -> Iterator[Finding]:
+    recover = f"meshlab recover --stack {stack}{on}"
     for lock in locks:
         match lock.holder():
             case Holder.LIVING:

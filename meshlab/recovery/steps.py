@@ -57,7 +57,7 @@ class RollBack:
     def told(self) -> str:
         """The step as one line."""
         way = f", by way of {', '.join(map(str, self.through))}" if self.through else ""
-        return f"roll release {self.key} back to its revision {self.revision}{way} ({self.status})"
+        return f"roll release {self.key} ({self.status}) back to its revision {self.revision}{way}"
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_fields_of_a_failed_upgrade_go_with_recover_and_one_up(lab: Lab, labs: L
     before = istiod(lab)
     fails(lab, istio(NOWHERE))
     assert istiod(lab)["spec"]["nodeSelector"] == {"disk": "ssd"}
-    assert any("roll release istio-system/istiod-1-17 back to its revision" in line for line in recovered(lab))
+    assert any("roll release istio-system/istiod-1-17 (failed) back to its revision" in line for line in recovered(lab))
     converges(lab)
     assert istiod(lab) == before
     assert declared(lab.cluster) == labs.fresh()
@@ -184,7 +184,7 @@ def test_a_failed_upgrade_of_the_crds_is_taken_back(lab: Lab, labs: Labs) -> Non
     with refused_update(lab.cluster, RULES_CRD):
         fails(lab, {**PLAIN, **NEWER})
     assert crd_specs(lab) != before
-    assert any("roll release prometheus/prom-crds back to its revision" in line for line in recovered(lab))
+    assert any("roll release prometheus/prom-crds (failed) back to its revision" in line for line in recovered(lab))
     converges(lab)
     assert crd_specs(lab) == before
     assert declared(lab.cluster) == labs.fresh()

@@ -277,8 +277,19 @@ def test_a_failed_upgrade_is_a_problem_and_recover_mends_it() -> None:
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
     finding = only(releases(FakeApi(releases={PROM: "failed upgrade"}), "dev", {PROM}, known))
     assert finding.level is Level.PROBLEM
-    assert "what it added stays through every later upgrade" in finding.text
+    assert finding.text == (
+        "release prometheus/prom failed to upgrade; what that added stays through every later upgrade, until it is "
+        "rolled back"
+    )
     assert finding.fix == "meshlab recover --stack dev"
+
+
+def test_a_fix_names_the_cluster_that_was_asked_about(own: Path) -> None:
+    shop = Question("dev", Target(own / "kubeconfig", embedded=False, label="context a b", context="a b"), own)
+    known = Known(exists=True, readable=True, releases=frozenset({PROM}))
+    finding = only(releases(FakeApi(releases={PROM: "failed upgrade"}), "dev", {PROM}, known, shop.on))
+    assert finding.fix == "meshlab recover --stack dev --cluster 'a b'"
+    assert Question("dev", None, own).on == ""
 
 
 def test_a_failed_first_install_stands_in_nobodys_way() -> None:

@@ -1,6 +1,7 @@
 """Which cluster, which charts and which settings a run works with."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from components.kubeconfig import KubeconfigError, read
 from meshlab import lab, repositories
+from meshlab.cli import main
 from meshlab.recorder import ROOT, ProgramError
 
 KUBECONFIG = {
@@ -56,6 +58,7 @@ def test_no_context_gives_a_path_its_name(name: str, kubeconfig: Path, tmp_path:
     assert file.parent == tmp_path / "contexts"
     assert re.fullmatch(r"[0-9a-f]{16}\.yaml", file.name)
     assert read(file=file).name == name
+    assert shlex.split(lab.named_target(name, state=tmp_path).option) == ["--cluster", name]
 
 
 def test_contexts_of_like_names_have_files_of_their_own(kubeconfig: Path, tmp_path: Path) -> None:
@@ -131,3 +134,9 @@ def test_stand_ins_are_used_and_announced_where_upstream_is_silent(
 def test_a_folder_that_was_asked_for_must_have_every_chart(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match=r"expected a folder with base-1\.17\.6\.tgz, istiod-1\.17\.6\.tgz, "):
         lab.chosen_charts("dev", str(tmp_path), print)
+
+
+@pytest.mark.parametrize("command", ["up", "preview", "doctor", "recover", "down", "drift", "verify", "goback"])
+def test_an_empty_name_is_no_context(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--cluster", ""]) == 1
+    assert capsys.readouterr().err == "--cluster: expected a context of your kubeconfig, got an empty name\n"

@@ -170,7 +170,7 @@ def test_a_failed_upgrade_is_rolled_back_by_way_of_those_that_failed_before() ->
     known = state(resources=[release_resource()])
     (step,) = steps_for(found(known, helm_release("failed", revision=4), way=(3, 2)))
     assert step == RollBack(PROM, "failed", 2, (3,))
-    assert step.told() == "roll release prometheus/prom back to its revision 2, by way of 3 (failed)"
+    assert step.told() == "roll release prometheus/prom (failed) back to its revision 2, by way of 3"
 
 
 def test_a_failed_first_install_is_left_to_the_next_up() -> None:
@@ -500,7 +500,7 @@ def test_a_run_that_found_a_lock_says_so_in_the_engines_own_words_alone() -> Non
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with Path(os.devnull).open() as nobody:
         monkeypatch.setattr("sys.stdin", nobody)
-        with pytest.raises(RecoverError, match="meshlab recover --yes"):
+        with pytest.raises(RecoverError, match="the same with --yes"):
             _ask()
 
 
