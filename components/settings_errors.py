@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 UNKNOWN_KEY = "an unknown key"
 A_SECRET = "a secret"
+DOES_NOTHING = "which does nothing"
+"""How `got` ends where the key itself is in the wrong place, so that no other value would do."""
 SHOWN_CHARACTERS = 200
 
 _TYPE_NAMES: Mapping[str, str] = {
@@ -112,7 +114,7 @@ def _line(problem: Problem, project: str, stack: str) -> str:
     key = f"{project}:{'.'.join(problem.path)}"
     path = f"--path '{project}:{_config_path(problem.path)}'"
     remedy = f"remove with: pulumi config rm {path}"
-    if problem.got not in (UNKNOWN_KEY, A_SECRET):
+    if problem.got not in (UNKNOWN_KEY, A_SECRET) and not problem.got.endswith(DOES_NOTHING):
         remedy = f"set with: pulumi config set {path} VALUE"
     return f"Pulumi.{stack}.yaml: {key}: expected {problem.expected}, got {problem.got} ({remedy})"
 

@@ -11,7 +11,7 @@ from .istiod_spelling import LEGACY, least_replicas, said, unread
 from .names import ISTIO_NAMESPACE, NAMESPACE_INJECTION_LABEL, REVISION_LABEL, SAMPLE_NAMESPACE, STACK_CHART
 from .operator_crds import CRDS_CHART, crds_of, misfit, released
 from .section import Section
-from .settings_errors import Problem, shown
+from .settings_errors import DOES_NOTHING, Problem, shown
 from .sizes import Resources
 from .versions import (
     ISTIO_KUBERNETES,
@@ -175,7 +175,7 @@ def _istiods_values_are_read(sections: Sections) -> Iterator[Problem]:
             got: Any = revision.values
             for key in path:
                 got = got[key]
-            yield Problem(("istio", "revisions", name, "values", *path), expected, f"{shown(got)}, which does nothing")
+            yield Problem(("istio", "revisions", name, "values", *path), expected, f"{shown(got)}, {DOES_NOTHING}")
 
 
 def _registries_are_not_overruled(sections: Sections) -> Iterator[Problem]:

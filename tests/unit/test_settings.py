@@ -253,15 +253,15 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "a value that the chart reads elsewhere",
         istiod(values={"autoscaleMin": 3}),
         "meshlab:istio.revisions.1-17.values.autoscaleMin: expected pilot.autoscaleMin, where the chart of Istio "
-        "1.17.6 reads it, got 3, which does nothing (set with: pulumi config set --path "
-        "'meshlab:istio.revisions[\"1-17\"].values.autoscaleMin' VALUE)",
+        "1.17.6 reads it, got 3, which does nothing (remove with: pulumi config rm --path "
+        "'meshlab:istio.revisions[\"1-17\"].values.autoscaleMin')",
     ),
     (
         "a value that another spelling overrules",
         istiod(version="1.30.3", values={"env": {"A": "b", "C": "d"}, "pilot": {"env": {"A": "x"}}}),
         "meshlab:istio.revisions.1-17.values.env.A: expected env.A or pilot.env.A (the chart lays the second over the "
-        'first), got "b", which does nothing (set with: pulumi config set --path '
-        "'meshlab:istio.revisions[\"1-17\"].values.env.A' VALUE)",
+        'first), got "b", which does nothing (remove with: pulumi config rm --path '
+        "'meshlab:istio.revisions[\"1-17\"].values.env.A')",
     ),
     (
         "fewer replicas at most than at least",
