@@ -57,15 +57,16 @@ class ChartSource:
             file = self.folder.resolve() / package_name(chart, version)
             # The provider compares a chart's path and version. Of a published version that is enough; a file can be
             # packed anew, and no preview would tell.
-            return {"chart": str(file), "version": version, "description": f"{file.name} {_digest(file)}"}
+            return {"chart": str(file), "version": version, "description": f"{file.name} sha256:{sha256(file)}"}
         if self.source is not None and self.source.startswith("oci://"):
             return {"chart": f"{self.source.rstrip('/')}/{chart}", "version": version}
         return {"chart": chart, "version": version, "repositoryOpts": {"repo": self.source or UPSTREAM[chart]}}
 
 
-def _digest(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """The digest of a file's bytes."""
     with file.open("rb") as content:
-        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def package_name(chart: str, version: str) -> str:

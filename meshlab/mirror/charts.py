@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.charts import ChartSource, package_name
+from components.charts import ChartSource, package_name, sha256
 
 from .. import process
 from ..lab import settings_of, wanted_charts
 from ..recorder import ROOT, stack_config
 from ..rendering.recording import chartless
-from .lock import Chart, ChartLock, Locked, flat, require, sha256
+from .lock import Chart, ChartLock, Locked, flat, require
 
 PULL_LIMIT_SECONDS = 300.0
 

@@ -1,6 +1,5 @@
 """charts.lock: the sha256 of each chart as its repository publishes it, so that a mirror cannot pass off another."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any, cast
 
 import yaml
 
-from components.charts import package_name
+from components.charts import package_name, sha256
 
 from ..recorder import ROOT
 
@@ -111,12 +110,6 @@ def shown(charts: Iterable[Chart]) -> str:
 def flat(wanted: Mapping[str, Sequence[str]]) -> list[Chart]:
     """Versions by chart name as a sorted list of charts."""
     return sorted((name, version) for name, versions in wanted.items() for version in versions)
-
-
-def sha256(file: Path) -> str:
-    """The digest of a file's bytes."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _compare(chart: Chart, found: str, locked: Locked, where: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.charts import ChartSource
+from components.charts import ChartSource, sha256
 from components.images import Images
 from meshlab import process
 from meshlab.commands import images as images_command
@@ -19,7 +19,7 @@ from meshlab.commands.images import run
 from meshlab.compare.trees import stacks_of
 from meshlab.mirror.charts import FetchError, fetch, published
 from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
-from meshlab.mirror.lock import ChartLock, Locked, LockError, sha256
+from meshlab.mirror.lock import ChartLock, Locked, LockError
 from meshlab.recorder import ROOT
 from meshlab.render import RenderedStack, Renderer
 from tests.render.conftest import MakeChart

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.charts import ChartSource
+from components.charts import ChartSource, sha256
 from meshlab import lab
 from meshlab.compare.trees import stacks_of
 from meshlab.mirror.charts import FetchError, charts_of, published
-from meshlab.mirror.lock import LOCK, ChartLock, Locked, LockError, check_folder, require, sha256
+from meshlab.mirror.lock import LOCK, ChartLock, Locked, LockError, check_folder, require
 from meshlab.recorder import ROOT
 
 CHART, OTHER = ("kiali-operator", "1.59.1"), ("base", "1.17.6")
