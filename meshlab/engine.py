@@ -180,12 +180,19 @@ class EngineDriver:
 
     def _refuse_protected(self) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
-        protected = [one["urn"].rsplit("::", 1)[-1] for one in self._resources() if one.get("protect")]
+        protected = [one["urn"].rsplit("::", 1)[-1] for one in self._stored() if one.get("protect")]
         if protected:
             raise LabError(
                 f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed "
                 "(to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again)"
             )
+
+    def _stored(self) -> list[dict[str, Any]]:
+        """The resources of the state with their secrets locked: read from its file where there is one, in no time."""
+        if self._file is None or not self._file.is_file():
+            return self._resources()
+        checkpoint = json.loads(self._file.read_text(encoding="utf-8"))["checkpoint"]
+        return cast(list[dict[str, Any]], (checkpoint.get("latest") or {}).get("resources") or [])
 
     def _resources(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], (self.stack.export_stack().deployment or {}).get("resources") or [])

@@ -32,17 +32,18 @@ class InlineStack(auto.Stack):
 
     def up(self, **options: Any) -> auto.UpResult:  # type: ignore[override]
         """`pulumi up`. The result has no outputs and no history, which the SDK would ask three more commands for."""
-        with program(self.environment) as ours:
-            self._quick = True
-            try:
-                return super().up(program=ours, **options)
-            finally:
-                self._quick = False
+        with program(self.environment) as ours, self._without_summary():
+            return super().up(program=ours, **options)
 
     def preview(self, **options: Any) -> auto.PreviewResult:  # type: ignore[override]
         """`pulumi preview`."""
         with program(self.environment) as ours:
             return super().preview(program=ours, **options)
+
+    def destroy(self, **options: Any) -> auto.DestroyResult:  # type: ignore[override]
+        """`pulumi destroy`. The result has no history, which the SDK would ask another command for."""
+        with self._without_summary():
+            return super().destroy(**options)
 
     def outputs(self) -> auto.OutputMap:
         """The stack's outputs."""
@@ -53,6 +54,14 @@ class InlineStack(auto.Stack):
         if self._quick:
             return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
         return super().info(show_secrets)
+
+    @contextmanager
+    def _without_summary(self) -> Generator[None]:
+        self._quick = True
+        try:
+            yield
+        finally:
+            self._quick = False
 
 
 @contextmanager
