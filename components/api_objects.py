@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import MeshlabError
+
 Manifest = Mapping[str, Any]
 
 
@@ -17,7 +19,7 @@ def entries(value: Any) -> list[dict[str, Any]]:
     return value or []
 
 
-class AccessError(Exception):
+class AccessError(MeshlabError):
     """The cluster cannot be asked, or does not answer as it should. One line: what was asked, and what came."""
 
 

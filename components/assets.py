@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import yaml
 
+from .errors import MeshlabError
+
 ROOT = Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "manifests"
 DASHBOARDS = ROOT / "dashboards"
@@ -17,7 +19,7 @@ DASHBOARD_LIMIT_BYTES = 900_000
 Manifest = dict[str, Any]
 
 
-class AssetError(Exception):
+class AssetError(MeshlabError):
     """A data file of the program is missing or broken; the message names the file and what is wrong with it."""
 
 

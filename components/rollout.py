@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from . import mesh_workloads
 from .api_objects import Manifest, MissingError, Resource
+from .errors import MeshlabError
 from .mesh_workloads import Kept, Workload, behind, kept, still_behind, stranded
 from .names import REVISION_LABEL
 from .rollout_mark import restart, was_restarted
@@ -22,7 +23,7 @@ POLL_SECONDS = 0.5
 SHOWN = 5
 
 
-class RolloutError(Exception):
+class RolloutError(MeshlabError):
     """The workloads are not all where they belong; the message is one line: which, why, and what is left to do."""
 
 

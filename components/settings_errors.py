@@ -8,6 +8,8 @@ from typing import Any, cast, get_args
 import pulumi
 from pydantic import BaseModel, ValidationError
 
+from .errors import MeshlabError
+
 UNKNOWN_KEY = "an unknown key"
 A_SECRET = "a secret"
 DOES_NOTHING = "which does nothing"
@@ -35,7 +37,7 @@ class Problem:
     got: str
 
 
-class SettingsError(pulumi.RunError):
+class SettingsError(MeshlabError, pulumi.RunError):
     """A stack file is wrong; one line for each problem. The language host prints it without a traceback."""
 
     def __init__(self, problems: Iterable[Problem], project: str, stack: str) -> None:

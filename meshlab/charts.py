@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from components.charts import package_name
+from components.errors import MeshlabError
 from components.operator_crds import TABLE, released
 from components.versions import parse_version
 
@@ -33,7 +34,7 @@ Wanted = Mapping[str, str | Collection[str]]
 """Versions by chart name; several where, say, two control planes stand side by side."""
 
 
-class ChartError(Exception):
+class ChartError(MeshlabError):
     """A chart could not be packed. The text is one line for the user."""
 
 

@@ -64,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _is_for_the_user(error: Exception) -> bool:
-    """Whether the message says all there is to say: an error type of ours, or of the engine, which has printed more."""
-    module = type(error).__module__
-    return module.startswith(("meshlab.", "components.", "policy.", "pulumi.automation"))
+    """Whether the message is all that the user needs: an error of ours or, which has printed more, of the engine."""
+    from components.errors import MeshlabError  # not needed for --help
+
+    # The policy pack also runs by itself, beside no other package of ours.
+    return isinstance(error, MeshlabError) or type(error).__module__.startswith(("policy.", "pulumi.automation"))

@@ -19,6 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from components.errors import MeshlabError
+
 from . import process, toolchain
 from .toolchain import Version, parse_version
 
@@ -38,7 +40,7 @@ DOWNLOAD_LIMIT_SECONDS = 600.0
 ASK_LIMIT_SECONDS, POLL_SECONDS = 20.0, 0.02
 
 
-class EngineMissingError(Exception):
+class EngineMissingError(MeshlabError):
     """No Pulumi engine can be had here; the message says what was tried and what to install."""
 
 

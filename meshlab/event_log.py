@@ -15,13 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
+from components.errors import MeshlabError
+
 BEGUN, DONE, FAILED = "resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"
 _START, _END = "preludeEvent", "summaryEvent"
 # The engine removes what the program no longer has once all else is done; a replacement's old object goes then too.
 _REMOVALS = ("delete", "discard")
 
 
-class EventLogError(Exception):
+class EventLogError(MeshlabError):
     """There is no log of an `up` to read; the message is one line."""
 
 

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.errors import MeshlabError
+
 from . import process
 from .graph import Card, Picture
 
@@ -42,7 +44,7 @@ _RULES = """\
 """
 
 
-class DrawingError(Exception):
+class DrawingError(MeshlabError):
     """The picture cannot be drawn; the message is one line."""
 
 

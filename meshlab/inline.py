@@ -21,6 +21,8 @@ from .recorder import ROOT
 
 PACKAGE = "components"
 """The package that the program's own modules are in, beside its __main__.py."""
+ERRORS = "components.errors"
+"""Stays, so that an error of the program is one of ours: whoever catches it has the class from before."""
 
 
 class InlineStack(auto.Stack):
@@ -95,4 +97,5 @@ def _run(folder: Path) -> None:
 
 
 def _modules() -> list[str]:
-    return [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]
+    found = [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]
+    return [name for name in found if name != ERRORS]

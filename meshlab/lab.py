@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components import kubeconfig
+from components.errors import MeshlabError
 from components.settings import Settings, parse_settings
 from components.settings_rules import needed_charts
 
@@ -37,7 +38,7 @@ def state_folder() -> Path:
 STATE = state_folder()
 
 
-class LabError(Exception):
+class LabError(MeshlabError):
     """The lab cannot be brought up, changed or removed as asked; the message is one line for the person who asked."""
 
 

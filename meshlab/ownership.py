@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from components.errors import MeshlabError
 from components.names import OWNER_ANNOTATION
 from components.namespaces import ADOPTED
 
@@ -29,7 +30,7 @@ ELSEWHERE = "work with the state that knows it, or remove the stack from where i
 ANOTHER_STACK = "one cluster has one stack: use another cluster, or remove the other one first"
 
 
-class OwnershipError(Exception):
+class OwnershipError(MeshlabError):
     """Something that the stack needs is somebody else's; the message is one line."""
 
 

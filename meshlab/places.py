@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from components.cluster_api import ClusterApi
+from components.errors import MeshlabError
 
 from .engine import state_file
 from .engine_secrets import BACKEND
@@ -24,7 +25,7 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 """What the type of a namespace begins with, and of a patch of one that was there."""
 
 
-class PlaceError(Exception):
+class PlaceError(MeshlabError):
     """A state is of another cluster than the one at hand; the message is one line."""
 
 

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from components.errors import MeshlabError
+
 from .environment import settled
 
 Argument = str | Path
 OnLine = Callable[[str], None]
 
 
-class ProcessError(Exception):
+class ProcessError(MeshlabError):
     """A command could not be started, took too long or failed. The text is one line for the user."""
 
 

@@ -20,6 +20,8 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, rpc, run_in_st
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import set_root_resource
 
+from components.errors import MeshlabError
+
 from .stackfile import alike
 from .stackfile.reading import StackFile, StackFileError, config_text, read, read_project
 
@@ -84,7 +86,7 @@ class Recording:
         return [resource for resource in self.resources if resource.parent == parent.urn]
 
 
-class ProgramError(Exception):
+class ProgramError(MeshlabError):
     """The program refused to run; the message is what the language host would print."""
 
 

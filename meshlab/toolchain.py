@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.errors import MeshlabError
 from meshlab import process
 
 Progress = Callable[[str], None]
@@ -33,7 +34,7 @@ OWN = "meshlab/tools/"
 """What the packages whose source lies in tools/ begin with."""
 
 
-class ToolsError(Exception):
+class ToolsError(MeshlabError):
     """A program cannot be had. The text is one line for the user."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from components.errors import MeshlabError
 from meshlab.goyaml.text import document
 
 REQUEST_LIMIT = 10.0
@@ -17,7 +18,7 @@ MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
-class ApiError(Exception):
+class ApiError(MeshlabError):
     """The API server is not there or refuses. `status` is HTTP's, 0 where there was no answer."""
 
     def __init__(self, text: str, status: int = 0) -> None:

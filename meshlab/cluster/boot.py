@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.errors import MeshlabError
 from meshlab import process
 from meshlab.cluster import egress, layout, record
 from meshlab.cluster.layout import Network
@@ -29,7 +30,7 @@ START_TRIES = 3
 FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
 
 
-class ClusterError(Exception):
+class ClusterError(MeshlabError):
     """A cluster could not be started, found or ended. The text is one line for the user."""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from components.errors import MeshlabError
 from meshlab.cluster.layout import LOOPBACK
 from meshlab.goyaml.text import to_yaml
 
@@ -24,7 +25,7 @@ Find = Callable[[str, int], int]
 """The port on loopback that stands for an address and port in the cluster; raises RefusedError where none does."""
 
 
-class RefusedError(Exception):
+class RefusedError(MeshlabError):
     """The connection is not made. The text is the reason; the API server shows it to whoever made the request."""
 
 

@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
+from components.errors import MeshlabError
+
 from ..github.comments import fenced, put
 from .up import say
 
 MARKDOWN = ".md"
 
 
-class CommentError(Exception):
+class CommentError(MeshlabError):
     """There is nothing to comment; the message is one line."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TextIO
 
+from components.errors import MeshlabError
+
 from ..drift import report
 from ..drift.finding import Finding, What
 from ..drift.inspection import Inspection
@@ -17,7 +19,7 @@ from ..session import add_options, open_session
 DRIFT, UNTOLD = 2, 1
 
 
-class DriftError(Exception):
+class DriftError(MeshlabError):
     """There is nothing to compare; the message is one line for the person who asked."""
 
 

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.errors import MeshlabError
+
 from ..critical_path import Chain, chain_of
 from ..event_log import EventLogError, Run, log_file, read
 from ..graph import picture_of
@@ -17,7 +19,7 @@ from .up import say
 ARCHITECTURE = ROOT / "docs" / "architecture.svg"
 
 
-class PictureFileError(Exception):
+class PictureFileError(MeshlabError):
     """The picture's file cannot be written; the message is one line."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..github.issues import Look, tell
 from ..recorder import ROOT
@@ -19,7 +21,7 @@ from .up import say
 DRIFT_LIMIT_SECONDS = 3600.0
 
 
-class NightlyError(Exception):
+class NightlyError(MeshlabError):
     """There is nothing to tell; the message is one line."""
 
 

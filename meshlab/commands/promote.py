@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..compare.unified import unified
 from ..lab import STATE, settings_of
@@ -28,7 +30,7 @@ from .up import say
 GIT_LIMIT_SECONDS = 30.0
 
 
-class PromotionError(Exception):
+class PromotionError(MeshlabError):
     """Nothing is promoted; one line for each reason, with what to do about it."""
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.errors import MeshlabError
+
 from .. import cluster, toolchain
 from ..doctor.identity import refuse_another
 from ..engine_programs import find_cli
@@ -22,7 +24,7 @@ from .up import say
 Agree = Callable[[], bool]
 
 
-class RecoverError(Exception):
+class RecoverError(MeshlabError):
     """Recovery cannot go on as asked; the message is one line for the person who asked."""
 
 

@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..engine import engine_environment
 from ..engine_programs import find_cli
@@ -18,7 +20,7 @@ from .up import say
 EXPORT_LIMIT_SECONDS = 120.0
 
 
-class ScrubError(Exception):
+class ScrubError(MeshlabError):
     """Nothing was scrubbed; the message is one line."""
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from components.errors import MeshlabError
+
 from ..lab import STATE, no_cluster, running_embedded, settings_of
 from ..recorder import ROOT, stack_config
 from ..verify import html, report
@@ -18,7 +20,7 @@ from ..verify.runner import run_checks
 CANNOT_RUN = 2
 
 
-class VerifyError(Exception):
+class VerifyError(MeshlabError):
     """Nothing can be verified as asked; the message is one line for the person who asked."""
 
 
@@ -39,9 +41,7 @@ def run(args: argparse.Namespace) -> int:
     told = Told(sys.stderr if args.json else sys.stdout)
     try:
         finished = _verified(args, told)
-    except Exception as error:
-        if not type(error).__module__.startswith(("meshlab.", "components.")):
-            raise
+    except MeshlabError as error:
         print(f"verify: {error}", file=sys.stderr)
         return CANNOT_RUN
     finally:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..recorder import Recorded
 from ..rendering import recording
@@ -23,7 +25,7 @@ RECORD_LIMIT_SECONDS = 120.0
 _RECORDER = Path(__file__).resolve().parent.parent / "recorder.py"
 
 
-class TreeError(Exception):
+class TreeError(MeshlabError):
     """A tree cannot be had or its program does not run; the message is one line."""
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..environment import reaching
 from ..recovery.state import ReleaseKey
@@ -16,7 +18,7 @@ FAILED_UPGRADE = "failed upgrade"
 STOOD = ("deployed", FAILED_UPGRADE)
 
 
-class UnreachableError(Exception):
+class UnreachableError(MeshlabError):
     """The cluster does not answer, or refuses. One line."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.cluster_api import ClusterApi
+from components.errors import MeshlabError
 from components.settings import Settings
 
 from .. import toolchain
@@ -36,8 +37,6 @@ from .repositories import repositories
 from .retired import in_cluster, in_stack
 from .revisions import revisions
 from .state import state
-
-NOBODYS_ERRORS = ("meshlab.", "components.")
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,5 @@ def _told(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]
     """The findings of a check; an error that is meant for the user becomes one, so that the others still show."""
     try:
         return list(check())
-    except Exception as error:
-        if not type(error).__module__.startswith(NOBODYS_ERRORS):
-            raise
+    except MeshlabError as error:
         return [Finding(subject, Level.PROBLEM, str(error), "mend that first: the rest could not be looked at")]

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from .. import process
 
 LIMIT_SECONDS = 60.0
@@ -13,7 +15,7 @@ REPOSITORY = "repos/{owner}/{repo}"
 """What gh replaces by the repository at hand."""
 
 
-class GithubError(Exception):
+class GithubError(MeshlabError):
     """GitHub cannot be told or asked; the message is one line."""
 
 

@@ -7,6 +7,8 @@ import re
 from decimal import Decimal
 from enum import Enum
 
+from components.errors import MeshlabError
+
 from .times import timestamp
 
 Value = None | bool | int | float | str
@@ -21,7 +23,7 @@ class Rules(Enum):
     """sigs.k8s.io/yaml, which is yaml.v2: for values files, charts' output and manifests."""
 
 
-class ScalarError(Exception):
+class ScalarError(MeshlabError):
     """A scalar is not of the type that its tag names."""
 
 

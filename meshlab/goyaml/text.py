@@ -4,6 +4,8 @@ from typing import Any, cast
 
 import yaml
 
+from components.errors import MeshlabError
+
 from .scalars import BINARY, BOOL, FLOAT, INT, MERGE, NULL, TEXT, TIME, Rules, ScalarError, plain, tagged
 
 # libyaml, which every wheel of PyYAML carries, is some ten times quicker than the pure form; CRDs are megabytes.
@@ -16,7 +18,7 @@ _BREAKS = frozenset("\x85\u2028\u2029")
 """What ends a line in YAML 1.1, and not where it is escaped."""
 
 
-class TextError(Exception):
+class TextError(MeshlabError):
     """A text is no YAML; the message is one line."""
 
 

@@ -6,11 +6,13 @@ from typing import Any, cast
 
 import yaml
 
+from components.errors import MeshlabError
+
 # libyaml, which Go's libraries are a translation of; every wheel of PyYAML carries it.
 _Loader = cast(type[yaml.Loader], getattr(yaml, "CLoader", yaml.Loader))
 
 
-class TreeError(Exception):
+class TreeError(MeshlabError):
     """A text is no YAML; the message says what is wrong, in one line."""
 
     def __init__(self, line: int, problem: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from components.charts import ChartSource, package_name, sha256
+from components.errors import MeshlabError
 
 from .. import process
 from ..lab import settings_of, wanted_charts
@@ -16,7 +17,7 @@ from .lock import Chart, ChartLock, Locked, flat, require
 PULL_LIMIT_SECONDS = 300.0
 
 
-class FetchError(Exception):
+class FetchError(MeshlabError):
     """A chart cannot be had; the message is one line."""
 
 

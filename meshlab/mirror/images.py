@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
 from components.images import Images
 
 from ..compare.images import images
@@ -22,7 +23,7 @@ CLUSTER, REGISTRY, REGISTRIES = "meshlab:cluster", "imageRegistry", "imageRegist
 KIALI, OPERATOR = "quay.io/kiali/kiali", "kiali-operator"
 
 
-class ImageError(Exception):
+class ImageError(MeshlabError):
     """An image cannot be told; the message is one line."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import yaml
 
 from components.charts import package_name, sha256
+from components.errors import MeshlabError
 
 from ..recorder import ROOT
 
@@ -25,7 +26,7 @@ Chart = tuple[str, str]
 """Name and version."""
 
 
-class LockError(Exception):
+class LockError(MeshlabError):
     """charts.lock is wrong, or a chart is not what it says; one line for each problem."""
 
 

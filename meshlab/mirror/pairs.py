@@ -12,6 +12,7 @@ from typing import Any, cast
 import yaml
 
 from components.charts import UPSTREAM, ChartSource
+from components.errors import MeshlabError
 from components.names import STACK_CHART
 from components.operator_crds import CRDS_CHART, TABLE, Released
 from components.versions import parse_version
@@ -28,7 +29,7 @@ _HEADER = """\
 """
 
 
-class PairsError(Exception):
+class PairsError(MeshlabError):
     """The pairs cannot be read; the message is one line."""
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from ..verify.outcome import Status
 from ..verify.report import Commit, Verdict
 from .updates import Update
@@ -14,7 +16,7 @@ from .updates import Update
 SHOWN_CHECKS = 3
 
 
-class EvidenceError(Exception):
+class EvidenceError(MeshlabError):
     """A report cannot be read; the message is one line."""
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..engine import engine_environment, state_file
 from ..engine_programs import find_cli
@@ -20,7 +22,7 @@ EXPORT_LIMIT_SECONDS = 120.0
 NO_STACK = "no stack named"
 
 
-class UpdatesError(Exception):
+class UpdatesError(MeshlabError):
     """What was done to a stack cannot be found out; the message is one line."""
 
 

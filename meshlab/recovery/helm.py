@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from .. import process
 from ..drift.records import packed, unpacked
 from ..environment import reaching
@@ -33,7 +35,7 @@ _CRD = re.compile(r"^kind:\s*CustomResourceDefinition\s*$", re.MULTILINE)
 _KEPT = re.compile(r"^\s+[\"']?helm\.sh/resource-policy[\"']?:\s*[\"']?keep[\"']?\s*$", re.MULTILINE)
 
 
-class StillThereError(Exception):
+class StillThereError(MeshlabError):
     """What a program has told as deleted is there all the same; the message is one line that names it."""
 
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Sequence
 
+from components.errors import MeshlabError
+
 from ..drift.api import LiveCluster
 from ..lab import Say
 from ..verify.access import Manifest, MissingError, mapping
@@ -14,7 +16,7 @@ POLL_SECONDS = 0.5
 OPERATOR = "kiali-operator"
 
 
-class RemovalError(Exception):
+class RemovalError(MeshlabError):
     """The stack cannot be taken away as asked; the message is one line with what to do."""
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from components.charts import ChartSource, package_name
+from components.errors import MeshlabError
 
 from .. import process, repositories, toolchain
 from ..charts import announce, pack_stand_ins
@@ -20,7 +21,7 @@ PULL_LIMIT_SECONDS = 300.0
 Say = Callable[[str], None]
 
 
-class ChartFileError(Exception):
+class ChartFileError(MeshlabError):
     """A chart cannot be had; the message is one line."""
 
 

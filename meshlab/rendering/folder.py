@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from ..goyaml.text import TextError, from_yaml, to_yaml
 
 INDEX = "index.yaml"
@@ -16,7 +18,7 @@ _HEADER = """\
 """
 
 
-class FolderError(Exception):
+class FolderError(MeshlabError):
     """The folder cannot be written; the message is one line."""
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, cast
 
+from components.errors import MeshlabError
+
 from ..recorder import SECRET, UNKNOWN, Recorded
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
-class ReleaseError(Exception):
+class ReleaseError(MeshlabError):
     """A release cannot be rendered; the message is one line that names it."""
 
 

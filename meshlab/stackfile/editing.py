@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from components.errors import MeshlabError
+
 from ..goyaml.text import to_yaml
 from ..goyaml.tree import Alias, Mapping, Node, Scalar, Sequence, documents, followed
 from .reading import CONFIG, config_key
@@ -20,7 +22,7 @@ _LINE_OF_COMMENT = re.compile(r"(?<=\n)[ \t]*(?:#[^\r\n]*)?\r?\n")
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
 
 
-class EditError(Exception):
+class EditError(MeshlabError):
     """A value cannot be changed by itself where it stands."""
 
 

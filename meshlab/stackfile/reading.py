@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.errors import MeshlabError
+
 from ..goyaml.scalars import NULL, Rules, json_number, plain
 from ..goyaml.text import to_yaml
 from ..goyaml.tree import Mapping, Node, Scalar, Sequence, TreeError, documents, followed
@@ -16,7 +18,7 @@ PROJECT = "meshlab"
 CONFIG = "config"
 
 
-class StackFileError(Exception):
+class StackFileError(MeshlabError):
     """A stack file says what Pulumi refuses or what would surprise; one line for each problem."""
 
 

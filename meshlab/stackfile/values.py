@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from components.errors import MeshlabError
+
 from ..goyaml.scalars import INT64, Rules, ScalarError, as_json, plain, tagged
 from ..goyaml.tree import Alias, Mapping, Node, Scalar, Sequence, followed
 
@@ -14,7 +16,7 @@ MOST_VALUES = 100_000
 MERGE_KEY = "<<"
 
 
-class ValueFaultError(Exception):
+class ValueFaultError(MeshlabError):
     """A value that Pulumi refuses, or that would be lost."""
 
     def __init__(self, node: Node, expected: str, got: str, remedy: str) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
+from components.errors import MeshlabError
+
 Connect = Callable[[], http.client.HTTPConnection]
 Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
-class AnswerError(Exception):
+class AnswerError(MeshlabError):
     """A service does not answer, or answers something else than its documentation says. One line."""
 
 
