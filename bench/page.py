@@ -33,7 +33,11 @@ _GROWING = {
 def page_of(results: dict[str, Any]) -> str:
     """The page; of a part that was never measured it says so."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     comparison, program, growth = (results.get(part) for part in ("comparison", "program", "growth"))
     return environment.get_template(_TEMPLATE).render(
