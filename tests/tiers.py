@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 # From quick to slow: what is quick to fail fails first.
 TIERS = ("unit", "golden", "proxy", "charts", "render", "rules", "dashboards", "policy", "verify", "cluster", "engine")
 
+# Each file on one worker. Tests of clusters wait as long as they compute; more than four clusters ask for much memory.
+SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadgroup")
+
 
 @dataclass
 class Result:
@@ -46,7 +49,7 @@ def _run(tier: str) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         started = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", str(HERE / tier)]
+        command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, f"--junitxml={report}", str(HERE / tier)]
         code = subprocess.run(command, check=False).returncode
         result = Result(tier, time.monotonic() - started)
         cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []
