@@ -26,13 +26,14 @@ IN_TEXT = re.compile(rf"(?<![\w.-]){VERSION}(?![\w.]*\.\d)")
 SHORT = re.compile(r"""(?i)(?:version\w*|python|at_least|below|go)["']?\s*(?:[:=]|\s)\s*["'<>=]*(\d+\.\d+)["']?\s*$""")
 IN_PYTHON = re.compile(rf"(?:.*[:@=])?({VERSION})")
 
-UNREAD = ("docs/*", "dashboards/*.json", "*.svg", "*.png", "*/go.sum", "README.md", "renovate.json", "findings/*")
+UNREAD = ("docs/*", "dashboards/*.json", "*.svg", "*.png", "*/go.sum", "*.md", "renovate.json", "findings/*")
 """No place of a version: prose, pictures, checksums, and what was seen of one version and says nothing of another."""
 TESTS = "tests/*"
 SUPPORT = "tests/support/*.py"
 """The part of the tests that runs programs of a version of its own."""
 
 BUILT_IN = {
+    "devcontainer": [r"/^.devcontainer/devcontainer.json$/", r"/^.devcontainer.json$/"],
     "github-actions": [
         r"/(^|/)(workflow-templates|\.(?:github|gitea|forgejo)/(?:workflows|actions))/.+\.ya?ml$/",
         r"/(^|/)action\.ya?ml$/",
@@ -43,6 +44,7 @@ BUILT_IN = {
 }
 """The files that Renovate's own managers look at, as its documentation has them; renovate.json may add some."""
 READS = {
+    "devcontainer": re.compile(r'^ *"image": "'),
     "github-actions": re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v|(?:go|python|node)-version: |runs-on: "),
     "gomod": re.compile(r"^go \d|^\s*(?:require |replace )?\S+ (?:=> \S+ )?v\d"),
     "kubernetes": re.compile(r"^\s*-? ?image: \S+:"),
