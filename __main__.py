@@ -70,13 +70,24 @@ KialiOperator(
     },
     opts,
 )
+apps: list[EnvoyDemo | SampleApps] = []
 if settings.envoy_demo.enabled:
-    EnvoyDemo("envoy-demo", {"settings": settings.envoy_demo, "cluster": settings.cluster, "istio": istio}, opts)
+    apps.append(
+        EnvoyDemo("envoy-demo", {"settings": settings.envoy_demo, "cluster": settings.cluster, "istio": istio}, opts)
+    )
 if settings.sample_apps.enabled:
-    SampleApps("sample-apps", {"settings": settings.sample_apps, "cluster": settings.cluster, "istio": istio}, opts)
+    apps.append(
+        SampleApps("sample-apps", {"settings": settings.sample_apps, "cluster": settings.cluster, "istio": istio}, opts)
+    )
 MeshRollout(
     "mesh-rollout",
-    {"settings": settings.mesh, "istio_settings": settings.istio, "cluster": settings.cluster, "istio": istio},
+    {
+        "settings": settings.mesh,
+        "istio_settings": settings.istio,
+        "cluster": settings.cluster,
+        "istio": istio,
+        "workloads": [workload for app in apps for workload in app.workloads],
+    },
     opts,
 )
 

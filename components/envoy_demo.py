@@ -31,12 +31,15 @@ class EnvoyDemo(pulumi.ComponentResource):
 
     config: pulumi.CustomResource
     """Envoy's configuration, named by its content."""
+    workloads: list[pulumi.Resource]
+    """The Deployments in the mesh: httpbin and sleep, where the namespace is in it."""
 
     def __init__(self, name: str, args: EnvoyDemoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:EnvoyDemo", name, None, opts)
         istio, cluster, resources = args["istio"], args["cluster"], args["settings"].resources
+        self.workloads = []
         for file in ("httpbin.yaml", "sleep.yaml"):
-            workload(
+            self.workloads += workload(
                 self,
                 name,
                 load_manifests("envoy_demo", file),

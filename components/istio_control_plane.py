@@ -44,8 +44,6 @@ class IstioControlPlane(pulumi.ComponentResource):
     """The injector of each tag."""
     namespace_labels: dict[str, pulumi.CustomResource]
     """The label on each meshed namespace that the program does not own."""
-    workloads: list[pulumi.Resource]
-    """The program's own Deployments in the mesh, as far as they have been registered."""
     default_revision: str
     """The revision that the Service `istiod` and the validation webhook point at, once all workloads are there."""
 
@@ -54,7 +52,6 @@ class IstioControlPlane(pulumi.ComponentResource):
         self._name, self._args = name, args
         settings = args["settings"]
         self.default_revision = settings.default
-        self.workloads = []
 
         self.namespace = namespace(
             f"{name}-namespace",

@@ -1,5 +1,6 @@
 """The last steps of a move from revision to revision: workloads roll, and then the default revision follows."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import pulumi
@@ -21,7 +22,9 @@ class MeshRolloutArgs(TypedDict):
     cluster: ClusterSettings
     """Where the workloads of others are."""
     istio: IstioControlPlane
-    """Revisions and tags, and the program's own workloads, all of which have been registered by now."""
+    """Revisions, tags, and the labels of namespaces."""
+    workloads: Sequence[pulumi.Resource]
+    """The program's own Deployments in the mesh."""
 
 
 class MeshRollout(pulumi.ComponentResource):
@@ -50,11 +53,11 @@ class MeshRollout(pulumi.ComponentResource):
         )
         self.register_outputs({"default_revision": istio.default_revision})
 
-    def _rolled(self, args: MeshRolloutArgs) -> list[pulumi.Resource]:
+    def _rolled(self, args: MeshRolloutArgs) -> Sequence[pulumi.Resource]:
         """What is done once all workloads that the program rolls are on their revision."""
         settings, istio = args["settings"], self._istio
         if settings.roll_at_once is None:
-            return istio.workloads
+            return args["workloads"]
         # Dynamic providers and what they are written down with take time to import that most programs need not spend.
         from .rollout_provider import Rollout
 
@@ -75,7 +78,7 @@ class MeshRollout(pulumi.ComponentResource):
                     *istio.revisions.values(),
                     *istio.tags.values(),
                     *istio.namespace_labels.values(),
-                    *istio.workloads,
+                    *args["workloads"],
                 ],
             ),
         )

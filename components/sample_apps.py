@@ -32,6 +32,8 @@ class SampleApps(pulumi.ComponentResource):
 
     namespace: pulumi.CustomResource
     """The applications' namespace."""
+    workloads: list[pulumi.Resource]
+    """The Deployments in the mesh."""
 
     def __init__(self, name: str, args: SampleAppsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:SampleApps", name, None, opts)
@@ -46,8 +48,9 @@ class SampleApps(pulumi.ComponentResource):
             labels={} if label is None else {REVISION_LABEL: label},
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.workloads = []
         for file in FILES:
-            workload(
+            self.workloads += workload(
                 self,
                 name,
                 load_manifests("sample_apps", file),

@@ -23,13 +23,13 @@ def workload(
     resources: Resources | None,
     own: pulumi.Resource | None = None,
     pods_after: Sequence[pulumi.Resource] = (),
-) -> None:
+) -> list[pulumi.Resource]:
     """Register `manifests` in `namespace` as children of `component`, whose logical name is `name`.
 
     Images and what else pods need are of `cluster`; `resources` stand for those of each container. `own` is the
     namespace's resource where it is the program's: everything waits for it. Pods also wait for `pods_after`, for their
     ServiceAccount and, where `istio` has the namespace in its mesh, for their injector: without it they would come up
-    without a sidecar. Without `istio` they stay outside.
+    without a sidecar. Without `istio` they stay outside. Returns the Deployments that are in the mesh.
     """
     meshed = istio if istio is not None and istio.label(namespace) is not None else None
 
@@ -38,6 +38,7 @@ def workload(
 
     after = [] if own is None else [own]
     accounts: list[pulumi.Resource] = []
+    in_mesh: list[pulumi.Resource] = []
     for manifest in sorted(manifests, key=lambda manifest: manifest["kind"] != "ServiceAccount"):
         pods = manifest["kind"] == "Deployment"
         injection = meshed.injection(namespace) if meshed is not None else []
@@ -51,9 +52,10 @@ def workload(
             ),
         )
         if pods and meshed is not None:
-            meshed.workloads.append(resource)
+            in_mesh.append(resource)
         if manifest["kind"] == "ServiceAccount":
             accounts.append(resource)
+    return in_mesh
 
 
 def _changed(manifest: Manifest, istio: IstioControlPlane | None, namespace: str) -> Manifest:
