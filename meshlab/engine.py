@@ -191,8 +191,9 @@ class EngineDriver:
         """The resources of the state with their secrets locked: read from its file where there is one, in no time."""
         if self._file is None or not self._file.is_file():
             return self._resources()
-        checkpoint = json.loads(self._file.read_text(encoding="utf-8"))["checkpoint"]
-        return cast(list[dict[str, Any]], (checkpoint.get("latest") or {}).get("resources") or [])
+        checkpoint: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))["checkpoint"]
+        latest = cast(dict[str, Any], checkpoint.get("latest") or {})
+        return cast(list[dict[str, Any]], latest.get("resources") or [])
 
     def _resources(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], (self.stack.export_stack().deployment or {}).get("resources") or [])
