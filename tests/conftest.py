@@ -6,6 +6,7 @@ import tests.support.own_places  # noqa: F401, before anything that reads what i
 import pytest
 
 from meshlab.recorder import Recording, record
+from tests.support.tier_report import pytest_configure, pytest_itemcollected, pytest_terminal_summary  # noqa: F401
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,71 @@
+"""Tiers as markers of pytest, and the table of a run of several tiers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from meshlab.recorder import ROOT
+from tests.support.tier_report import tier_of
+from tests.tiers import TIERS
+
+FILES = {
+    "unit/test_a.py": "def test_a(): pass\n",
+    "golden/test_b.py": "import pytest\ndef test_b(): pass\ndef test_c(): pytest.skip('needs a tool')\n",
+    "proxy/test_d.py": "def test_d(): assert False\n",
+    "engine/test_e.py": "import pytest\n@pytest.fixture\ndef broken(): raise OSError\ndef test_e(broken): pass\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / "tests" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    return tmp_path / "tests"
+
+
+def run(folder: Path, *options: str) -> str:
+    alone = ["--rootdir", folder.parent, "-c", "/dev/null", "-p", "tests.support.tier_report", "--strict-markers"]
+    command = [sys.executable, "-m", "pytest", *alone, *options, folder]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def table(text: str) -> list[list[str]]:
+    """Tier, passed, failed and skipped of each row, and the reasons."""
+    rows = [line.split() for line in text.partition("= tiers =")[2].splitlines()]
+    return [row[:4] for row in rows if row and row[0] in TIERS]
+
+
+def test_a_run_of_several_tiers_ends_with_a_row_for_each(folder: Path) -> None:
+    text = run(folder)
+    assert table(text) == [
+        ["unit", "1", "0", "0"],
+        ["golden", "1", "0", "1"],
+        ["proxy", "0", "1", "0"],
+        ["engine", "0", "1", "0"],
+    ]
+    assert "1 skipped: needs a tool" in text
+
+
+def test_a_marker_selects_a_tier_and_one_tier_has_no_table(folder: Path) -> None:
+    text = run(folder, "-m", "golden")
+    assert "1 passed, 1 skipped, 3 deselected" in text
+    assert table(text) == []
+
+
+def test_workers_side_by_side_give_the_same_table(folder: Path) -> None:
+    pytest.importorskip("xdist", reason="needs pytest-xdist (requirements-dev.txt)")
+    assert table(run(folder, "--numprocesses=2")) == table(run(folder))
+
+
+def test_a_checkout_below_a_folder_tests_changes_nothing() -> None:
+    assert tier_of(Path("/tests/unit-labs/meshlab/tests/golden/test_golden.py")) == "golden"
+
+
+@pytest.mark.parametrize("name", ["tests/support/tier_report.py", "tests/conftest.py", "meshlab/cli.py"])
+def test_a_file_outside_the_tiers_has_none(name: str) -> None:
+    assert tier_of(ROOT / name) == ""
