@@ -6,19 +6,12 @@ import tests.support.own_places  # noqa: F401, before anything that reads what i
 import pytest
 
 from meshlab.recorder import Recording, record
+from tests.support.side_by_side import pytest_xdist_make_scheduler  # noqa: F401
 from tests.support.tier_report import pytest_configure, pytest_itemcollected, pytest_terminal_summary  # noqa: F401
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden dumps instead of comparing")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, on one of several workers, the tests of a file and all that look at the one long run."""
-    for item in items:
-        shared = "evidence" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("evidence" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session")

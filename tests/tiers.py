@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 TIERS = ("unit", "golden", "proxy", "charts", "render", "rules", "dashboards", "policy", "verify", "cluster", "engine")
 
 # Each file on one worker. Tests of clusters wait as long as they compute; more than four clusters ask for much memory.
-SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadgroup")
+SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 
 
 @dataclass

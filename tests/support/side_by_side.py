@@ -1,0 +1,33 @@
+"""How pytest-xdist hands out the tests: whole files, so that each fixture of a module is set up once."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+from meshlab.recorder import ROOT
+
+LONG_RUN = re.compile(r"\bevidence: Evidence\b")
+"""A test that takes the cluster tier's fixture of the whole session: one long run of the lab."""
+
+
+class ByFile(LoadFileScheduling):
+    """A file is one unit of work; all files that judge the long run are one as well."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "evidence" if _judges_the_long_run(ROOT / file) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Have xdist use it."""
+    return ByFile(config, log)
+
+
+@cache
+def _judges_the_long_run(file: Path) -> bool:
+    return LONG_RUN.search(file.read_text(encoding="utf-8")) is not None
