@@ -44,9 +44,11 @@ test: setup lint browser ## Every tier that this machine can run, and a table of
 test-fast: setup ## The tiers unit, golden and proxy
 	@$(VENV)/bin/python -m tests.tiers unit golden proxy
 
-lint: setup ## ruff and pyright
+lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/codespell
+	@$(VENV)/bin/python -m tests.support.prose
 	@$(VENV)/bin/pyright --warnings
 
 browser: setup ## A Chromium for the tests that look at a page, where the machine has none
