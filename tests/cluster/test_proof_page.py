@@ -24,7 +24,7 @@ def test_the_page_has_the_figures_of_this_run(evidence: Evidence) -> None:
         f"| workloads of the lab that get a sidecar | {len(INJECTED)} | {_injected(evidence.pods, set(INJECTED))} |",
         f"| pods of the tests' own that get one | {len(SHAPES) - 2} | {_injected(evidence.pods, _shapes())} |",
         f"| workloads that change their revision | {len(MOVED)} | {_injected(moved, MOVED)} |",
-        f"| corrections undone | {made()} | each is noticed in a test of its own |",
+        f"| corrections undone | {made()} | a separate test notices each |",
     ]
     page = PAGE.read_text(encoding="utf-8")
     assert [row for row in rows if row not in page] == []
