@@ -50,9 +50,24 @@ def all_facts() -> list[Facts]:
     found = []
     for file in sorted((HERE / "facts").glob("*.yaml")):
         chart, version = file.stem.rsplit("-", 1)
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = _content(file)
         found.append(Facts(chart, version, **content["render"], objects=content["objects"]))
     return found
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """A file of facts. One that says `like` has those of another version, with the texts of `instead` for others."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if "like" not in content:
+        return content
+    text = file.with_name(content["like"]).read_text(encoding="utf-8")
+    for theirs, own in content["instead"].items():
+        assert theirs in text, f"{file.name}: {theirs} is not in {content['like']}"
+        text = text.replace(theirs, own)
+    other = yaml.safe_load(text)
+    for key in content.get("without", []):
+        del other["objects"][key]
+    return other
 
 
 @functools.cache

@@ -3,12 +3,14 @@
 import base64
 import configparser
 import gzip
+import os
 import tarfile
+from pathlib import Path
 
 import pytest
 import yaml
 
-from components.charts import ChartSource
+from components.charts import ChartSource, package_name
 from components.operator_crds import Released, crds_of
 from meshlab.charts import STAND_INS
 from tests.charts.rendering import (
@@ -17,6 +19,7 @@ from tests.charts.rendering import (
     KIALI,
     STACK,
     VERSIONS,
+    Loader,
     all_facts,
     differences,
     package,
@@ -24,6 +27,7 @@ from tests.charts.rendering import (
     template,
     text,
 )
+from tests.support.charts import REAL_CHARTS
 
 NOTHING_RELEASED = Released("0.0.0", {}, {})
 
@@ -41,6 +45,19 @@ def test_an_object_is_as_in_the_real_chart(facts, key):
     rendered = _rendered(facts)
     assert key in rendered
     assert list(differences(facts.objects[key], rendered[key])) == []
+
+
+@pytest.mark.parametrize("facts", all_facts(), ids=str)
+def test_the_facts_are_those_of_the_real_chart(facts):
+    folder = os.environ.get(REAL_CHARTS)
+    if not folder:
+        pytest.skip(f"{REAL_CHARTS} names no folder with the real charts")
+    how = {"release": facts.release, "namespace": facts.namespace, "crds": False}
+    done = template(Path(folder) / package_name(facts.chart, facts.version), facts.values, **how)
+    assert done.returncode == 0, done.stderr
+    real = {f"{one['kind']} {one['metadata']['name']}": one for one in yaml.load_all(done.stdout, Loader) if one}
+    assert [key for key in facts.objects if key not in real] == []
+    assert [told for key, fact in facts.objects.items() for told in differences(fact, real[key], key)] == []
 
 
 @pytest.mark.parametrize("facts", [f for f in all_facts() if f.chart in STAND_INS], ids=str)

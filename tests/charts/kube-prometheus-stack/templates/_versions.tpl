@@ -1,6 +1,6 @@
-{{/* What the chart's two eras run, by component. */}}
+{{/* What the charts of the stacks run, by component: of the others, what the one before them does. */}}
 {{- define "stack.versions" -}}
-{{- if include "stack.current" . -}}
+{{- if semverCompare ">=88.0.0-0" .Chart.Version -}}
 prometheus: v3.14.0-distroless
 alertmanager: v0.34.0
 grafana: 13.2.0
@@ -11,6 +11,19 @@ nodeExporter: 1.12.1
 nodeExporterTag: v1.12.1-distroless
 certgen: 1.8.7
 certgenRepository: ghcr.io/jkroepke/kube-webhook-certgen
+thanos: v0.42.4
+{{- else if include "stack.current" . -}}
+prometheus: v3.13.1-distroless
+alertmanager: v0.33.1
+grafana: 13.1.1
+grafanaRepository: docker.io/grafana/grafana
+sidecar: 2.10.0
+stateMetrics: 2.19.1
+nodeExporter: 1.12.1
+nodeExporterTag: v1.12.1-distroless
+certgen: 1.8.5
+certgenRepository: ghcr.io/jkroepke/kube-webhook-certgen
+thanos: v0.42.2
 {{- else -}}
 prometheus: v2.39.1
 alertmanager: v0.24.0
@@ -22,6 +35,7 @@ nodeExporter: 1.5.0
 nodeExporterTag: v1.5.0
 certgen: v1.3.0
 certgenRepository: k8s.gcr.io/ingress-nginx/kube-webhook-certgen
+thanos: v0.28.1
 {{- end }}
 {{- end }}
 
