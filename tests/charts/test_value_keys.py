@@ -6,8 +6,9 @@ import functools
 import pytest
 
 from meshlab.charts import STAND_INS
-from meshlab.recorder import ROOT, record
+from meshlab.recorder import record
 from tests.charts.rendering import KIALI, STACK, VERSIONS, text
+from tests.support.stacks import STACKS
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRETS, TOLERATIONS = [{"name": "registry"}], [{"operator": "Exists"}]
@@ -233,11 +234,7 @@ def _another(value):
     return {"another": "value"} if isinstance(value, dict) else [*value, "another"]
 
 
-def _stacks():
-    return sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml"))
-
-
-@pytest.mark.parametrize("stack", _stacks())
+@pytest.mark.parametrize("stack", STACKS)
 def test_every_value_of_the_programs_releases_has_an_effect(stack):
     releases = [one.inputs for one in record(stack).of_type(RELEASE) if one.inputs["chart"] in STAND_INS]
     assert {release["chart"] for release in releases} == set(STAND_INS)

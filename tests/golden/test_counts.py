@@ -7,8 +7,8 @@ import pytest
 from meshlab.needs import longest_path, needs_of, parts_of, reduced
 from meshlab.recorder import Recording, record
 from meshlab.rendering.releases import RELEASE
-from tests.golden.test_golden import STACKS
 from tests.support.counts import differences, hold
+from tests.support.stacks import STACKS
 
 
 def figures(recording: Recording) -> dict[str, Any]:

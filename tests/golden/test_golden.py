@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.recorder import ROOT, Recorded, Recording, record
+from meshlab.recorder import Recorded, Recording, record
+from tests.support.stacks import STACKS
 
 HERE = Path(__file__).parent
-STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))
 LONG_TEXT = 400
 
 

@@ -5,19 +5,17 @@ from typing import Any
 import pytest
 
 from components.settings import PolicySettings as Section
-from meshlab.compare.trees import stacks_of
 from meshlab.consistency.verdict import RULE as CONSISTENT
 from meshlab.consistency.verdict import verdict
 from meshlab.policy import judged, policy_settings, whole_stack
-from meshlab.recorder import ROOT, record, stack_config
+from meshlab.recorder import record, stack_config
 from meshlab.render import Renderer
 from policy.pack import allowed, secret_texts
 from policy.pack.rules import violations as violations_of
 from policy.pack.settings import PolicySettings
 from tests.policy.bench import violations
 from tests.support.rendering import renderer_of
-
-STACKS = stacks_of(ROOT)
+from tests.support.stacks import STACKS
 
 
 @pytest.fixture(scope="module")

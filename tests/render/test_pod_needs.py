@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 
-from meshlab.compare.trees import stacks_of
-from meshlab.recorder import ROOT, record, stack_config
+from meshlab.recorder import record, stack_config
 from meshlab.render import Renderer
 from meshlab.rendering.masking import GENERATED
 from meshlab.rendering.objects import KubernetesObject
 from meshlab.rendering.recording import chartless
 from tests.support.rendering import renderer_of
+from tests.support.stacks import STACKS
 
-STACKS = stacks_of(ROOT)
 SECRETS = ["registry", "registry.other"]
 TAINT = {"key": "pool", "operator": "Equal", "value": "mesh", "effect": "NoSchedule"}
 ASKED = {"imagePullSecrets": SECRETS, "tolerations": [TAINT]}

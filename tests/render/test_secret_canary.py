@@ -21,6 +21,7 @@ from meshlab.rendering.folder import write_folder
 from meshlab.rendering.helm import Helm, Target
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.charts import chart_folder
+from tests.support.stacks import STACKS
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def generating(secret: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["dev", "staging", "prod"])
+@pytest.fixture(scope="module", params=STACKS)
 def rendered(request: pytest.FixtureRequest, helm: Path) -> RenderedStack:
     stack = request.param
     renderer = Renderer(Charts(str(chart_folder(stack)), print), Helm(helm), Target(default_kubernetes()))

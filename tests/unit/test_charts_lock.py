@@ -7,10 +7,9 @@ import yaml
 
 from components.charts import ChartSource, sha256
 from meshlab import lab
-from meshlab.compare.trees import stacks_of
 from meshlab.mirror.charts import FetchError, charts_of, published
 from meshlab.mirror.lock import LOCK, ChartLock, Locked, LockError, check_folder, require
-from meshlab.recorder import ROOT
+from tests.support.stacks import STACKS
 
 CHART, OTHER = ("kiali-operator", "1.59.1"), ("base", "1.17.6")
 
@@ -31,7 +30,7 @@ def test_the_lock_in_this_tree_is_whole_and_for_charts_that_a_stack_installs() -
     lock = ChartLock.load()
     assert LOCK.read_text(encoding="utf-8") == lock.text()
     assert lock.charts
-    assert set(lock.charts) <= set(charts_of(stacks_of(ROOT)))
+    assert set(lock.charts) <= set(charts_of(STACKS))
     assert all("https://" in one.source for one in lock.charts.values())
 
 

@@ -8,6 +8,7 @@ import pytest
 from components.assets import load_dashboards
 from components.names import ISTIO_NAMESPACE
 from meshlab.recorder import Recorded, Recording, encoded, record
+from tests.support.stacks import STACKS
 
 COMPONENTS = {
     "IstioControlPlane": "istio",
@@ -146,7 +147,7 @@ def test_crds_stay_when_the_stack_goes(dev: Recording) -> None:
     assert kept - {"monitoring-admission-certificate"} == {"monitoring-crds", "kiali-crd"}
 
 
-@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_what_runs_no_pods_goes_with_a_namespace_of_the_program(stack: str) -> None:
     recorded = record(stack)
     types = {"Namespace", "Deployment", "Kiali", "Release", "CustomResourceDefinitionPatch", "NamespacePatch"}

@@ -40,6 +40,7 @@ from meshlab.recovery.locks import Lock
 from meshlab.recovery.state import ReleaseKey
 from meshlab.rendering.objects import KubernetesObject
 from meshlab.session import Session
+from tests.support.stacks import STACKS
 
 UID, OTHER = "4b576dc5-f983-4873-9afd-36562ba06b92", "00000000-0000-0000-0000-000000000000"
 PROM = ReleaseKey("prometheus", "prom")
@@ -103,7 +104,7 @@ def test_which_kubernetes_an_istio_supports_stands_in_the_table(istio: str, vers
 def test_the_table_has_every_istio_of_the_stacks_and_no_gap() -> None:
     minors = [int(one.split(".")[1]) for one in ISTIO_KUBERNETES]
     assert minors == list(range(minors[0], minors[-1] + 1))
-    for stack in ("dev", "staging", "prod"):
+    for stack in STACKS:
         config = lab.settings_of(stack, lab.overlaid(stack, {}))
         for revision in config.istio.revisions.values():
             assert revision.version.rpartition(".")[0] in ISTIO_KUBERNETES

@@ -6,6 +6,7 @@ import pytest
 
 from meshlab.recorder import record
 from tests.support.kiali_fields import fields_of, unread
+from tests.support.stacks import STACKS
 
 NAMES_OF_ONE_CONTROL_PLANE = {
     "spec.istio_namespace",
@@ -25,7 +26,7 @@ def spec_of(stack: str, over: dict[str, Any] | None = None) -> tuple[str, dict[s
     return version, dict(recording.named("kiali-kiali").inputs["spec"])
 
 
-@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_the_pinned_operator_reads_every_field_of_the_spec(stack: str) -> None:
     version, spec = spec_of(stack)
     assert list(unread(spec, fields_of(version))) == []

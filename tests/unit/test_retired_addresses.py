@@ -12,6 +12,7 @@ from meshlab.doctor.retired import RETIRED, in_cluster, in_stack
 from meshlab.mirror.lock import ChartLock, Locked
 from meshlab.recorder import record, stack_config
 from policy.pack.walk import texts
+from tests.support.stacks import STACKS
 
 DIGEST = "0" * 64
 NO_LOCK = ChartLock({})
@@ -33,7 +34,7 @@ class Live(Api):
         return {"items": [{"metadata": {"namespace": "shop"}, "spec": spec}]}
 
 
-@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_the_shipped_stacks_use_no_address_that_is_switched_off(stack: str) -> None:
     declared = dict(texts({one.name: one.inputs for one in record(stack).resources}))
     assert [path for path, text in declared.items() if any(address in text for address in RETIRED)] == []

@@ -10,8 +10,8 @@ import pytest
 from meshlab.needs import all_needs, needs_of, parts_of
 from meshlab.recorder import Recorded, record
 from meshlab.rendering.releases import RELEASE, component_of
+from tests.support.stacks import STACKS
 
-STACKS = ("dev", "staging", "prod")
 NAMESPACE = "kubernetes:core/v1:Namespace"
 # Of the monitoring component, what others may wait for: the rest is the stack itself and what only that needs.
 GROUND = {"monitoring-namespace", "monitoring-crds"}

@@ -4,14 +4,13 @@ import pytest
 
 from components.settings import Settings
 from meshlab.lab import overlaid, settings_of
-from meshlab.recorder import ROOT, record
+from meshlab.recorder import record
 from meshlab.verify.checks import all_checks
 from meshlab.verify.outcome import Result, Status
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
+from tests.support.stacks import STACKS
 from tests.verify.running_pods import World
-
-STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
 
 
 def results(world: World) -> list[Result]:
