@@ -6,7 +6,7 @@ from typing import Any
 from meshlab.recorder import stack_config
 
 STACK = "dev"
-NEWER = "staging"
+NEWER = "next"
 """The stack whose versions the upgrade goes to."""
 
 PHASES: Mapping[str, str] = {

@@ -10,6 +10,7 @@ from typing import Any, cast
 from components.errors import MeshlabError
 
 from .. import process
+from ..compare.trees import stacks_of
 from ..compare.unified import unified
 from ..lab import STATE, settings_of
 from ..places import places
@@ -113,8 +114,13 @@ def _pair(source: str | None, target: str | None) -> tuple[str, str]:
     steps = list(pairwise(ORDER))
     if source is None or target is None or (source, target) not in steps:
         expected = " or ".join(" ".join(step) for step in steps)
-        got = " ".join(filter(None, (source, target))) or "nothing"
-        raise PromotionError(f"promote: expected a stack and the one after it ({expected}) or --status, got {got}")
+        named = list(filter(None, (source, target)))
+        apart = [stack for stack in named if stack not in ORDER and stack in stacks_of(ROOT)]
+        why = "".join(f"; {stack} keeps versions of its own and is not promoted" for stack in apart)
+        raise PromotionError(
+            f"promote: expected a stack and the one after it ({expected}) or --status, "
+            f"got {' '.join(named) or 'nothing'}{why}"
+        )
     return source, target
 
 

@@ -94,7 +94,8 @@ def _notes(source: Side, target: Side, followed: list[Move | Setback], added: li
         if isinstance(one, Move) and one.after in added and one.before is not None:
             yield (
                 f"{'.'.join(one.key)} moves to {one.after} in the very update that installs it; to go step by step, "
-                f"promote before {source.stack} moves it"
+                f"put {one.before} back in Pulumi.{target.stack}.yaml for now, and promote again once {one.after} "
+                "runs there"
             )
     for name in target.settings.istio.revisions:
         if name not in source.settings.istio.revisions:

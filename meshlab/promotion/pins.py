@@ -14,8 +14,10 @@ from pydantic.alias_generators import to_camel
 from components.rules import AlertThresholds
 from components.settings import Settings
 
-ORDER = ("dev", "staging", "prod")
-"""The stacks in the order in which a change reaches them. Another environment is one more name here and one file."""
+ORDER = ("next", "staging", "prod")
+"""The stacks in the order in which a change reaches them. Another environment is one more name here and one file.
+
+`dev` is none of them: it keeps the versions of the lab's handbook, which no other stack is to get."""
 
 LOCAL_THRESHOLDS = frozenset({"minimum_requests_per_second"})
 """Thresholds that hang on how much traffic an environment has: each stack has its own."""

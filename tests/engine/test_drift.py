@@ -23,8 +23,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("drift"), "drift-staging", "staging") as lab:
+def current(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("drift"), "drift-next", "next") as lab:
         driver(lab).up()
         yield lab
 
@@ -56,8 +56,8 @@ def test_a_fresh_lab_has_no_drift(inspection: Inspection) -> None:
     assert seen.compared > 140
 
 
-def test_a_fresh_lab_of_current_versions_has_no_drift(staging: Lab) -> None:
-    seen = inspected(staging).look()
+def test_a_fresh_lab_of_current_versions_has_no_drift(current: Lab) -> None:
+    seen = inspected(current).look()
     assert told(seen.findings) == []
     assert seen.compared > 140
 

@@ -22,6 +22,12 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield lab
 
 
+def revision(lab: Lab) -> str:
+    """The one control plane of the lab's stack."""
+    (name,) = lab.config()["meshlab:istio"]["revisions"]
+    return name
+
+
 def only(stack: str) -> pytest.MarkDecorator:
     """For a test of one stack; it runs among the others of that stack, in file order."""
     return pytest.mark.parametrize("lab", [stack], indirect=True)
@@ -62,7 +68,7 @@ def test_stagings_workloads_are_in_the_mesh_by_the_tag(lab: Lab) -> None:
     }.items():
         pods = {pod["metadata"]["labels"]["app"]: pod for pod in objects(lab.cluster, "pods", "-n", namespace)}
         for app in workloads:
-            assert '"revision":"1-30"' in pods[app]["metadata"]["annotations"]["sidecar.istio.io/status"]
+            assert f'"revision":"{revision(lab)}"' in pods[app]["metadata"]["annotations"]["sidecar.istio.io/status"]
     (tag,) = objects(lab.cluster, "mutatingwebhookconfigurations", "-l", "istio.io/tag")
     assert tag["metadata"]["name"] == "istio-revision-tag-stable"
     # istiod fills the certificate in, and no preview calls that a difference.
@@ -77,7 +83,7 @@ def test_prods_istiods_are_on_different_nodes_and_kept_by_a_budget(lab: Lab) -> 
     pods = objects(lab.cluster, *where)
     assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods) == 2
     budgets = {one["metadata"]["name"]: one["spec"] for one in objects(lab.cluster, "poddisruptionbudgets", "-A")}
-    assert budgets["istiod-1-30"]["minAvailable"] == 1
+    assert budgets[f"istiod-{revision(lab)}"]["minAvailable"] == 1
     assert {name.rpartition("-")[2] for name in budgets} >= {"prometheus", "alertmanager"}
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from components.objects import merged
 from meshlab.commands import render as render_command
-from meshlab.compare.trees import stacks_of
 from meshlab.consistency.stack import judged
 from meshlab.consistency.verdict import Verdict
 from meshlab.doctor.finding import Level
@@ -19,11 +18,11 @@ from meshlab.render import RenderedStack, Renderer, default_kubernetes
 from meshlab.rendering.masking import GENERATED
 from tests.support.charts import chart_folder
 from tests.support.rendering import renderer_of
+from tests.support.stacks import STACKS
 
-STACKS = stacks_of(ROOT)
-EITHER = ("dev", "staging")
+EITHER = ("dev", "next")
 """Stacks of the oldest and the newest charts."""
-REVISION = {"dev": "1-17", "staging": "1-30"}
+REVISION = {stack: next(iter(stack_config(stack)["meshlab:istio"]["revisions"])) for stack in EITHER}
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +118,11 @@ CASES["dev: another namespace of Kiali"] = Bad(
     "kiali.spec.istio_namespace",
     ("a Deployment mesh/istiod-1-17, got none",),
 )
-CASES["staging: a tag twice"] = Bad(
-    "staging",
-    istiod("staging", {"revisionTags": ["stable"]}),
-    "istio.revisions.1-30.values.revisionTags",
-    ("one that brings it, got the program and istiod-1-30", "istio.tags"),
+CASES["next: a tag twice"] = Bad(
+    "next",
+    istiod("next", {"revisionTags": ["stable"]}),
+    f"istio.revisions.{REVISION['next']}.values.revisionTags",
+    (f"one that brings it, got the program and istiod-{REVISION['next']}", "istio.tags"),
 )
 
 
@@ -202,8 +201,8 @@ def test_istiod_scales_from_the_replicas_that_are_set_up(stack: str, renderer: R
 
 
 def test_values_come_last_in_the_spelling_that_the_chart_documents(renderer: Renderer) -> None:
-    assert scaled("staging", istiod("staging", {"autoscaleMin": 3, "autoscaleMax": 4}), renderer) == (3, 4)
-    assert scaled("staging", istiod("staging", {"autoscaleMin": 3, "pilot": {"autoscaleMax": 4}}), renderer) == (3, 4)
+    assert scaled("next", istiod("next", {"autoscaleMin": 3, "autoscaleMax": 4}), renderer) == (3, 4)
+    assert scaled("next", istiod("next", {"autoscaleMin": 3, "pilot": {"autoscaleMax": 4}}), renderer) == (3, 4)
     assert scaled("dev", istiod("dev", {"pilot": {"autoscaleMin": 3, "autoscaleMax": 4}}), renderer) == (3, 4)
 
 
@@ -215,7 +214,7 @@ def test_a_registry_of_one_image_does_nothing_beside_that_of_all(renderer: Rende
     images = [
         {
             container["image"]
-            for one in rendered("staging", {**mirrored, **monitoring(**values)}, renderer)[0].objects
+            for one in rendered("next", {**mirrored, **monitoring(**values)}, renderer)[0].objects
             if one.kind == "Deployment" and one.release == "prom"
             for container in one.manifest["spec"]["template"]["spec"]["containers"]
         }
@@ -239,7 +238,7 @@ def test_what_a_value_names_word_for_word_has_to_be_there_already(renderer: Rend
             {"url": "http://mimir.prometheus:9009/api", "basicAuth": {"username": {"name": "m", "key": "u"}}}
         ],
     }
-    verdict = verdict_of("staging", monitoring(prometheus={"prometheusSpec": spec}), renderer)
+    verdict = verdict_of("next", monitoring(prometheus={"prometheusSpec": spec}), renderer)
     assert verdict.broken == ()
     assert sorted(note.partition(" has to be there already: Prometheus ")[0] for note in verdict.notes) == [
         "a Secret prometheus/etcd-client",

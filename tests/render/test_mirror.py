@@ -16,16 +16,15 @@ from components.images import Images
 from meshlab import process
 from meshlab.commands import images as images_command
 from meshlab.commands.images import run
-from meshlab.compare.trees import stacks_of
 from meshlab.mirror.charts import FetchError, fetch, published
 from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
 from meshlab.mirror.lock import ChartLock, Locked, LockError
-from meshlab.recorder import ROOT
+from meshlab.recorder import stack_config
 from meshlab.render import RenderedStack, Renderer
 from tests.render.conftest import MakeChart
 from tests.support.rendering import renderer_of
+from tests.support.stacks import STACKS
 
-STACKS = stacks_of(ROOT)
 MIRROR = "registry.example:5000/mirror"
 PART = ("part", "1.0.0")
 
@@ -97,16 +96,14 @@ def test_each_registry_has_a_mirror_of_its_own(stack: str, rest: str | None, ren
         assert [one.upstream for one in images] == [one.upstream for one in images_of(stack, renderer)]
 
 
-@pytest.mark.parametrize(
-    ("stack", "istio", "kiali"),
-    [("dev", "1.17.6", "v1.59.1"), ("staging", "1.30.3", "v2.29.0"), ("prod", "1.30.3", "v2.29.0")],
-)
-def test_images_that_no_pod_template_names_are_there(stack: str, istio: str, kiali: str, renderer: Renderer) -> None:
+@pytest.mark.parametrize("stack", STACKS)
+def test_images_that_no_pod_template_names_are_there(stack: str, renderer: Renderer) -> None:
+    config = stack_config(stack)
+    ((revision, plane),) = config["meshlab:istio"]["revisions"].items()
+    istio, kiali = plane["version"], f"v{config['meshlab:kiali']['version']}"
     by_path = {one.mirror.removeprefix(f"{MIRROR}/"): one for one in images_of(stack, renderer)}
     sidecar, ui = by_path[f"istio/proxyv2:{istio}"], by_path[f"kiali/kiali:{kiali}"]
-    assert sidecar.users == (
-        f"ConfigMap istio-system/istio-sidecar-injector-{istio.rpartition('.')[0].replace('.', '-')}",
-    )
+    assert sidecar.users == (f"ConfigMap istio-system/istio-sidecar-injector-{revision}",)
     assert ui.upstream == f"quay.io/kiali/kiali:{kiali}"
     assert any(path.startswith("prometheus-operator/prometheus-config-reloader:") for path in by_path)
     assert any(path.startswith("prometheus/prometheus:") for path in by_path)

@@ -314,6 +314,6 @@ def test_where_nothing_was_ever_green_that_is_said(
 def test_the_stacks_after_it_are_said_to_be_as_they_were(
     github: GitHub, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["goback", "--stack", "dev"]) == 0
+    assert cli.main(["goback", "--stack", "next"]) == 0
     assert "- staging, prod: not touched by this run.\n" in capsys.readouterr().out
     assert "not touched" not in said_by_goback(capsys)

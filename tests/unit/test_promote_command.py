@@ -13,10 +13,12 @@ import pytest
 from meshlab import cli
 from meshlab.commands import promote
 from meshlab.lab import settings_of, wanted_charts
+from meshlab.promotion.pins import ORDER
 from meshlab.recorder import ROOT
 from meshlab.stackfile.reading import read
 from meshlab.verify.report import report_file
 from tests.support import pretended_pulumi
+from tests.support.pins import pin
 
 DIFF = "diff --git a/prod/x.yaml b/prod/x.yaml"
 
@@ -29,6 +31,8 @@ class Repository:
         (root / ".gitignore").write_text(".state/\n", encoding="utf-8")
         for path in ROOT.glob("Pulumi*.yaml"):
             shutil.copy(path, root)
+        for stack in ORDER[1:]:
+            pin(stack, root)
         self.git("init", "--quiet")
         self.commit()
 
@@ -99,6 +103,8 @@ def behind(repository: Repository) -> Repository:
 
 
 def test_the_pins_are_written_and_nothing_else(behind: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    file = behind.root / "Pulumi.prod.yaml"
+    before = file.read_text(encoding="utf-8")
     assert cli.main(["promote", "staging", "prod"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:3] == [
@@ -108,7 +114,7 @@ def test_the_pins_are_written_and_nothing_else(behind: Repository, capsys: pytes
     ]
     assert said[3:5] == [DIFF, "Pulumi.prod.yaml: 2 pins of staging"]
     assert behind.git("diff", "--stat", "--summary").endswith("2 insertions(+), 2 deletions(-)")
-    assert (behind.root / "Pulumi.prod.yaml").read_bytes() == (ROOT / "Pulumi.prod.yaml").read_bytes()
+    assert file.read_text(encoding="utf-8") == before.replace("1.30.2", "1.30.3").replace("2.28.0", "2.29.0")
 
 
 def test_a_dry_run_shows_the_diff_and_writes_nothing(behind: Repository, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,21 +185,26 @@ def test_a_verify_where_no_pod_runs_is_pointed_out(behind: Repository, capsys: p
 def test_going_back_is_refused_with_every_pin_that_would(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    repository.verified("dev")
-    assert cli.main(["promote", "dev", "staging"]) == 1
+    repository.edit("prod", "2.29.0", "2.29.1")
+    repository.edit("prod", "1.30.3", "1.30.4")
+    repository.edit("staging", "88.5.3", "88.5.2")
+    repository.verified("staging")
+    before = repository.git("status", "--porcelain")
+    assert cli.main(["promote", "staging", "prod"]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(": expected nothing newer than dev's ")[0] for line in lines] == [
-        "Pulumi.staging.yaml: meshlab:istio.revisions.1-17.version",
-        "Pulumi.staging.yaml: meshlab:monitoring.version",
-        "Pulumi.staging.yaml: meshlab:kiali.version",
+    assert [line.split(": expected nothing newer than staging's ")[0] for line in lines] == [
+        "Pulumi.prod.yaml: meshlab:istio.revisions.1-30.version",
+        "Pulumi.prod.yaml: meshlab:monitoring.version",
+        "Pulumi.prod.yaml: meshlab:kiali.version",
     ]
-    assert repository.git("status", "--porcelain") == ""
+    assert repository.git("status", "--porcelain") == before
 
 
-def test_a_section_can_be_promoted_by_itself(repository: Repository) -> None:
-    repository.verified("dev")
-    assert cli.main(["promote", "dev", "staging", "--only", "envoyDemo"]) == 0
-    assert repository.config("staging")["meshlab:envoyDemo"] == {"scenario": "base"}
+def test_a_section_can_be_promoted_by_itself(behind: Repository) -> None:
+    istio = behind.config("prod")["meshlab:istio"]
+    assert cli.main(["promote", "staging", "prod", "--only", "kiali"]) == 0
+    assert behind.config("prod")["meshlab:kiali"]["version"] == "2.29.0"
+    assert behind.config("prod")["meshlab:istio"] == istio
 
 
 def test_a_promotion_that_makes_a_wrong_stack_file_is_refused(
@@ -216,14 +227,25 @@ def test_a_promotion_that_makes_a_wrong_stack_file_is_refused(
     assert behind.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("pair", [[], ["dev"], ["dev", "prod"], ["prod", "staging"], ["prod", "nope"]])
+@pytest.mark.parametrize("pair", [[], ["next"], ["next", "prod"], ["prod", "staging"], ["prod", "nope"]])
 def test_only_a_stack_and_the_one_after_it_make_a_promotion(
     repository: Repository, pair: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["promote", *pair]) == 1
     assert capsys.readouterr().err == (
-        "promote: expected a stack and the one after it (dev staging or staging prod) or --status, "
+        "promote: expected a stack and the one after it (next staging or staging prod) or --status, "
         f"got {' '.join(pair) or 'nothing'}\n"
+    )
+
+
+@pytest.mark.parametrize("pair", [["dev", "staging"], ["next", "dev"]])
+def test_dev_is_promoted_nowhere_and_one_line_says_so(
+    repository: Repository, pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["promote", *pair]) == 1
+    assert capsys.readouterr().err == (
+        "promote: expected a stack and the one after it (next staging or staging prod) or --status, "
+        f"got {' '.join(pair)}; dev keeps versions of its own and is not promoted\n"
     )
 
 
@@ -241,7 +263,7 @@ def test_status_shows_the_stacks_in_order_and_their_last_verify(
     repository.verified("staging")
     assert cli.main(["promote", "--status"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["pin", "dev", "staging", "prod"]
+    assert lines[0].split() == ["pin", "next", "staging", "prod"]
     commit = repository.git("rev-parse", "HEAD")[:7]
     assert [line.split()[3:] for line in lines if line.startswith("last verify here")] == [
         ["-", "passed", "at", commit, "-"]

@@ -1,6 +1,6 @@
 """Which pins go from one stack to the next, what is never taken along, and what is refused as a step back."""
 
-from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from meshlab.promotion.pins import LOCAL_THRESHOLDS, ORDER, PINS
 from meshlab.promotion.plan import Plan, plan
 from meshlab.promotion.stack_file import StackFile
 from meshlab.promotion.status import status_lines
-from meshlab.recorder import ROOT, ProgramError, stack_config
+from meshlab.recorder import ProgramError, stack_config
+from tests.support.pins import pinned
+from tests.support.stacks import STACKS
 
 Config = dict[str, Any]
 
@@ -43,12 +45,12 @@ def setbacks(found: Plan) -> list[str]:
 
 @pytest.fixture
 def source() -> Config:
-    return deepcopy(stack_config("staging"))
+    return pinned("staging")
 
 
 @pytest.fixture
 def target() -> Config:
-    return deepcopy(stack_config("prod"))
+    return pinned("prod")
 
 
 def test_stacks_with_the_same_pins_have_nothing_to_promote(source: Config, target: Config) -> None:
@@ -88,8 +90,13 @@ def test_every_pin_is_a_setting_of_the_program() -> None:
             model = model.model_fields[name].annotation
 
 
-def test_the_order_has_every_stack_once() -> None:
-    assert sorted(ORDER) == sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+def test_the_order_has_every_stack_once_but_the_handbooks() -> None:
+    assert sorted([*ORDER, "dev"]) == STACKS
+
+
+def test_no_stack_has_anything_older_than_the_one_after_it() -> None:
+    for one, other in pairwise(ORDER):
+        assert plan(one, stack_config(one), other, stack_config(other)).setbacks == ()
 
 
 def test_a_threshold_is_written_where_the_target_had_none_and_goes_where_the_source_has_none(
@@ -171,8 +178,8 @@ def test_installing_a_control_plane_and_moving_to_it_at_once_is_pointed_out() ->
     found = planned(source, target)
     assert list(moves(found)) == ["istio.revisions.1-31", "istio.tags.stable", "istio.defaultRevision"]
     assert [note for note in found.notes if "in the very update that installs it" in note] == [
-        f"istio.{what} moves to 1-31 in the very update that installs it; to go step by step, promote before staging "
-        "moves it"
+        f"istio.{what} moves to 1-31 in the very update that installs it; to go step by step, put 1-30 back in "
+        "Pulumi.prod.yaml for now, and promote again once 1-31 runs there"
         for what in ("tags.stable", "defaultRevision")
     ]
 
@@ -303,25 +310,25 @@ def test_a_wrong_stack_file_is_named(source: Config, target: Config) -> None:
 
 
 def test_status_shows_every_pin_and_how_far_each_stack_is_behind(tmp_path: Any) -> None:
-    configs = {"dev": small(r1_31="1.31.0"), "staging": small(r1_30="1.30.3"), "prod": small(r1_30="1.30.3")}
-    configs["dev"]["meshlab:kiali"]["version"] = "2.28.0"
+    configs = {"next": small(r1_31="1.31.0"), "staging": small(r1_30="1.30.3"), "prod": small(r1_30="1.30.3")}
+    configs["next"]["meshlab:kiali"]["version"] = "2.28.0"
     lines = status_lines(configs, tmp_path)
-    assert lines[0].split() == ["pin", "dev", "staging", "prod"]
+    assert lines[0].split() == ["pin", "next", "staging", "prod"]
     assert [line.split()[-3:] for line in lines if line.startswith("revision 1-31")] == [["1.31.0", "-", "-"]]
     assert [line.split() for line in lines if line.startswith("kiali.version")] == [
         ["kiali.version", "2.28.0", "2.29.0", "2.29.0"]
     ]
     assert not [line for line in lines if "thresholds" in line]
     assert lines[-2:] == [
-        "staging: 2 behind dev (meshlab:istio.revisions.1-31, meshlab:istio.defaultRevision); "
-        "1 ahead of dev (meshlab:kiali.version)",
+        "staging: 2 behind next (meshlab:istio.revisions.1-31, meshlab:istio.defaultRevision); "
+        "1 ahead of next (meshlab:kiali.version)",
         "prod has every pin of staging",
     ]
 
 
 def test_status_shows_thresholds_only_where_they_differ(tmp_path: Any) -> None:
-    configs = {"dev": small(r1_30="1.30.3"), "staging": small(r1_30="1.30.3")}
-    configs["dev"]["meshlab:meshMonitors"] = {"thresholds": {to_camel("error_budget_ratio"): 0.02}}
+    configs = {"next": small(r1_30="1.30.3"), "staging": small(r1_30="1.30.3")}
+    configs["next"]["meshlab:meshMonitors"] = {"thresholds": {to_camel("error_budget_ratio"): 0.02}}
     shown = [line.split() for line in status_lines(configs, tmp_path) if "thresholds" in line]
     assert shown[0] == ["meshMonitors.thresholds.errorBudgetRatio", "0.02", "0.01"]
     assert len(shown) == 2

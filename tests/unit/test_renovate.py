@@ -67,6 +67,7 @@ BY_HAND = {
     "meshlab/mirror/pairs.py": ("^FIRST =", "history: where the charts of CRDs begin"),
     "tests/support/many_workloads.py": ('"revisions"', "from which version to which the test goes"),
     "tests/support/shapes.py": ("^VERSIONS =", "from which version to which the test goes"),
+    "tests/support/pins.py": ("^REVISION", "what the tests of promotion begin with"),
     "tests/support/program_mutants.py": (
         "CURRENT_KIALI|Mutant",
         "a version that is wrong on purpose, or a line of versions",
@@ -188,7 +189,7 @@ def test_a_new_place_of_a_version_is_found_and_has_no_manager(file: str, text: s
 
 def test_the_operators_crds_of_a_stack_are_kept_where_it_names_them() -> None:
     text = "config:\n  meshlab:monitoring:\n    version: 88.5.3\n    values: {}\n    crdsVersion: 31.0.1\n"
-    found = {place.version: kept(place, text) for place in places("Pulumi.staging.yaml", text)}
+    found = {place.version: kept(place, text) for place in places("Pulumi.next.yaml", text)}
     assert found == {
         "88.5.3": "kube-prometheus-stack of a stack",
         "31.0.1": "The operator's CRDs, where a stack names them",
@@ -207,11 +208,10 @@ def test_a_regex_manager_says_what_renovate_needs(manager: dict[str, Any]) -> No
         assert manager["registryUrlTemplate"] == UPSTREAM[manager["depNameTemplate"]]
 
 
-def test_only_the_first_stack_after_the_handbooks_gets_new_versions() -> None:
+def test_only_the_first_stack_that_is_promoted_gets_new_versions() -> None:
     """The others get them by promotion; dev stays as the handbook has it."""
-    first = next(stack for stack in ORDER if stack != "dev")
     rule = CONFIG["packageRules"][0]
-    assert rule["matchFileNames"] == ["Pulumi.*.yaml", f"!Pulumi.{first}.yaml"]
+    assert rule["matchFileNames"] == ["Pulumi.*.yaml", f"!Pulumi.{ORDER[0]}.yaml"]
     assert rule["enabled"] is False
     # A later rule would win.
     assert not any(other.get("enabled") for other in CONFIG["packageRules"])

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from components.settings import parse_settings
+from components.versions import supports
+from meshlab.promotion.pins import ORDER
 from meshlab.recorder import ROOT, Recording, record, stack_config
+from meshlab.render import default_kubernetes
+from tests.support.stacks import STACKS
 
-STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))
+PAGE = (ROOT / "docs" / "stacks.md").read_text(encoding="utf-8")
 RELEASE = "kubernetes:helm.sh/v3:Release"
 MIRROR = "registry.example:5000/mirror"
 
@@ -27,6 +31,11 @@ def values(recording: Recording, name: str) -> dict[str, Any]:
     return recording.named(name).inputs["values"]
 
 
+def serving(stack: str) -> str:
+    """The revision that a stack's tag leads to."""
+    return str(stack_config(stack)["meshlab:istio"]["tags"]["stable"])
+
+
 def named_images(value: Any, key: str = "") -> list[str]:
     """Images, hubs and registries that a resource names, wherever in its inputs; not where its chart comes from."""
     if isinstance(value, dict):
@@ -39,7 +48,7 @@ def named_images(value: Any, key: str = "") -> list[str]:
 
 
 def test_there_is_a_stack_for_each_environment() -> None:
-    assert STACKS == ["dev", "prod", "staging"]
+    assert STACKS == ["dev", "next", "prod", "staging"]
 
 
 def test_no_code_asks_which_stack_it_is() -> None:
@@ -62,21 +71,32 @@ def test_no_code_asks_which_stack_it_is() -> None:
     assert not [node for node in ast.walk(loader) if isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.Match)]
 
 
-def test_supported_versions_run_everywhere_but_in_dev() -> None:
-    for stack in ("staging", "prod"):
+def test_the_page_says_which_versions_each_stack_runs() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if line.startswith("| ")]
+    stacks, _, _, *told = rows[:7]
+    table = dict(zip(stacks, zip(*told, strict=True), strict=True))
+    assert stacks == ["", "dev", *ORDER]
+    for stack in STACKS:
         config = stack_config(stack)
-        assert [r["version"] for r in config["meshlab:istio"]["revisions"].values()] == ["1.30.3"]
-        assert config["meshlab:istio"]["tags"] == {"stable": "1-30"}
-        assert config["meshlab:monitoring"]["version"] == "88.5.3"
-        assert config["meshlab:kiali"]["version"] == "2.29.0"
+        istio = ", ".join(f"{one['version']} as {name}" for name, one in config["meshlab:istio"]["revisions"].items())
+        versions = istio, config["meshlab:monitoring"]["version"], config["meshlab:kiali"]["version"]
+        assert table[stack] == (*versions, ", ".join(f"`{tag}`" for tag in config["meshlab:istio"].get("tags", ())))
+
+
+def test_every_stack_but_the_handbooks_runs_supported_versions_by_a_tag() -> None:
+    for stack in ORDER:
+        istio = stack_config(stack)["meshlab:istio"]
+        assert all(supports(one["version"], default_kubernetes()) for one in istio["revisions"].values())
+        assert istio["tags"]["stable"] in istio["revisions"]
 
 
 def test_prods_control_plane_survives_the_loss_of_a_node(prod: Recording) -> None:
-    istiod = values(prod, "istio-istiod-1-30")
+    revision = serving("prod")
+    istiod = values(prod, f"istio-istiod-{revision}")
     assert istiod["autoscaleMin"] >= 2
     (term,) = istiod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
-    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"]["istio.io/rev"] == "1-30"
+    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"]["istio.io/rev"] == revision
 
 
 def test_prods_monitoring_is_there_twice_and_keeps_what_it_knows(prod: Recording) -> None:
@@ -90,10 +110,10 @@ def test_prods_monitoring_is_there_twice_and_keeps_what_it_knows(prod: Recording
         assert stack[part]["podDisruptionBudget"] == {"enabled": True}
 
 
-@pytest.mark.parametrize("stack", ["staging", "prod"])
+@pytest.mark.parametrize("stack", ORDER)
 def test_everything_of_ours_has_requests_and_limits(stack: str) -> None:
     recording = record(stack)
-    sized = [values(recording, "istio-istiod-1-30"), values(recording, "kiali-release")]
+    sized = [values(recording, f"istio-istiod-{serving(stack)}"), values(recording, "kiali-release")]
     sized.append(recording.named("kiali-kiali").inputs["spec"]["deployment"])
     monitoring = values(recording, "monitoring-stack")
     sized += [monitoring["prometheus"]["prometheusSpec"], monitoring["alertmanager"]["alertmanagerSpec"]]
