@@ -20,7 +20,7 @@ AUTHOR = {"name": "Somebody", "email": "somebody@example.org"}
 
 @dataclass(frozen=True)
 class History:
-    """A repository whose branch `main` has the project with the dev stack alone, checked out on a branch of its own."""
+    """A repository whose branch `main` has the project, checked out on a branch of its own."""
 
     root: Path
     charts: Path
@@ -57,12 +57,12 @@ class History:
         )
 
 
-def project(root: Path, charts: Path) -> History:
-    """The project as it is here, committed in `root`."""
+def project(root: Path, charts: Path, *, whole: bool = False) -> History:
+    """The project as it is here, committed in `root`; `whole`, with every stack, and what only its developers read."""
     root.mkdir()
     for source in ROOT.iterdir():
         another_stack = source.match("Pulumi.*.yaml") and source.name != DEV
-        if source.name.startswith(".") or source.name in LEFT_OUT or another_stack:
+        if source.name.startswith(".") or (not whole and (source.name in LEFT_OUT or another_stack)):
             continue
         if source.is_dir():
             shutil.copytree(source, root / source.name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from meshlab import cli, lab, process, session
@@ -12,10 +13,10 @@ from meshlab.recorder import ROOT
 LIMIT_SECONDS = 600.0
 
 
-def meshlab(*words: str, env: Mapping[str, str | None]) -> process.Completed:
-    """Run a command to its end, with `env` laid over this process's environment."""
+def meshlab(*words: str, env: Mapping[str, str | None], root: Path = ROOT) -> process.Completed:
+    """Run a command of the tree in `root` to its end, with `env` laid over this process's environment."""
     command = [sys.executable, "-m", __name__, *words]
-    return process.run(command, timeout=LIMIT_SECONDS, cwd=ROOT, env=env, check=False)
+    return process.run(command, timeout=LIMIT_SECONDS, cwd=root, env=env, check=False)
 
 
 def _overlaid(stack: str, overlay: Config) -> dict[str, Any]:
