@@ -25,6 +25,7 @@ COMMANDS = MappingProxyType(
         "promote": "take the pins of one stack into the next, once it has shown that they work",
         "goback": "say how to go back to the commit that last worked in a stack",
         "scrub": "take the secrets of a stack out of a log of the engine",
+        "credentials": "write the kubeconfig of a workflow's job, by OpenID Connect or as it is stored",
         "comment": "write what earlier jobs found as comments on a pull request",
         "nightly": "look for drift in a stack, and tell of it in one issue",
         "canary": "say which proxies are on which revision of Istio, and which workloads still must roll",

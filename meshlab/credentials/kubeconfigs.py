@@ -1,0 +1,63 @@
+"""The kubeconfig of a job: one context with the name that the environment gives it."""
+
+import json
+import sys
+from pathlib import Path
+
+from components import kubeconfig
+from components.kubeconfig import Fields, Kubeconfig
+
+from ..lab import write_private
+from ..recorder import ROOT
+from .clouds import CLOUDS, Cloud
+from .needs import CONTEXT
+
+EXEC = "client.authentication.k8s.io/v1"
+
+
+def by_cloud(cloud: Cloud, way: str, file: Path) -> None:
+    """Write the kubeconfig of a cloud's cluster: its server from the cloud's CLI, a token from ours.
+
+    Raises KubeconfigError, CredentialsError, GithubError, ProcessError.
+    """
+    cloud.sign_in()
+    draft = cloud.folder / "kubeconfig"
+    draft.unlink(missing_ok=True)
+    cloud.write(draft)
+    found = kubeconfig.read(file=draft)
+    name = cloud.variables[CONTEXT]
+    context = {**found.context, "cluster": name, "user": name}
+    write_private(file, Kubeconfig(name, context, found.cluster, {"exec": _plugin(cloud, way)}).text())
+    draft.unlink()
+    kubeconfig.read(name, file)
+
+
+def stored(text: str, name: str, file: Path) -> None:
+    """Write a kubeconfig as it is stored; its context has to have the name. Raises KubeconfigError."""
+    write_private(file, text)
+    kubeconfig.read(name, file)
+
+
+def credential(way: str, variables: Fields, folder: Path) -> str:
+    """What an exec plugin answers, for a way by OpenID Connect."""
+    cloud = CLOUDS[way](variables, folder)
+    cloud.sign_in()
+    return json.dumps({"apiVersion": EXEC, "kind": "ExecCredential", "status": cloud.token()})
+
+
+def _plugin(cloud: Cloud, way: str) -> Fields:
+    """What the plugin needs is written down with it: whoever starts it has another folder and environment."""
+    return {
+        "apiVersion": EXEC,
+        "command": sys.executable,
+        "args": ["-m", "meshlab", "credentials", "--token", way, "--folder", str(cloud.folder)],
+        "env": [
+            {"name": "PYTHONPATH", "value": str(ROOT)},
+            {"name": VARIABLES, "value": json.dumps(dict(cloud.variables))},
+        ],
+        "interactiveMode": "Never",
+    }
+
+
+VARIABLES = "VARIABLES"
+"""The environment variable that has the GitHub environment's variables, as an object in JSON."""
