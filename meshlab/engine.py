@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from .inline import InlineStack
 from .lab import STATE, LabError, Outcome, Say, Target, write_private
 from .recorder import PASSWORD, ROOT, ProgramError, Recording, record, stack_file
 from .rendering.masking import GENERATED
+from .reviewed.operations import Operation
 from .stackfile.reading import read_beside_config, read_project, written
 
 STATE_LIMIT_SECONDS = 60.0
@@ -54,6 +56,13 @@ def backend_folder(url: str) -> Path | None:
 def state_file(backend: Path, stack: str) -> Path:
     """The file of a stack's state on a file backend."""
     return backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
+@dataclass(frozen=True)
+class Reviewed(Outcome):
+    """What a preview found."""
+
+    operations: tuple[Operation, ...]
 
 
 class EngineDriver:
@@ -105,8 +114,8 @@ class EngineDriver:
         except ProgramError as error:
             raise LabError(f"{error}\nnothing was changed") from None
 
-    def up(self) -> Outcome:
-        """Run `pulumi up`, and keep when each resource was begun and done.
+    def up(self, plan: Path | None = None) -> Outcome:
+        """Run `pulumi up`, and keep when each resource was begun and done. With a plan of the engine's, by that.
 
         Raises LabError before anything is changed where the program refuses its settings or breaks a mandatory policy,
         and with what the engine reported where it fails.
@@ -115,11 +124,14 @@ class EngineDriver:
         with EventLog(self._log) as log:
             watch = Watch(self._say, log, self._explained)
             with watch.failures("up"):
-                self.stack.up(on_event=watch.see, color="never")
+                # A plan comes from a preview that looked at the cluster first, so that this looks as well.
+                self.stack.up(on_event=watch.see, color="never", refresh=plan is not None, **_file("plan", plan))
         return Outcome(watch.steps(), watch.outputs())
 
-    def preview(self, *, expect_no_changes: bool = False) -> Outcome:
+    def preview(self, *, expect_no_changes: bool = False, plan: Path | None = None) -> Reviewed:
         """Run `pulumi preview`, with what changes inside each resource where there is something to compare with.
+
+        With a file for the engine's plan, it looks at the cluster first, and says what other hands have changed.
 
         Raises LabError as `up` does, and where it was to find no changes and did.
         """
@@ -127,10 +139,15 @@ class EngineDriver:
         watch = Watch(None)
         with watch.failures("preview"):
             result = self.stack.preview(
-                on_event=watch.see, color="never", diff=self._was_up(), expect_no_changes=expect_no_changes
+                on_event=watch.see,
+                color="never",
+                diff=self._was_up(),
+                expect_no_changes=expect_no_changes,
+                refresh=plan is not None,
+                **_file("plan", plan),
             )
         self._say(result.stdout)
-        return Outcome(watch.steps(), {})
+        return Reviewed(watch.steps(), {}, watch.operations())
 
     def down(self) -> Outcome:
         """Run `pulumi destroy` and forget the stack, whose state is empty then."""
@@ -224,6 +241,11 @@ class EngineDriver:
         source = stack_file(stack).content
         write_private(own, written({**before, **source, "config": dict(config)}))
         return source
+
+
+def _file(option: str, path: Path | None) -> dict[str, Any]:
+    """An option of the SDK's that stands for itself where it is not given."""
+    return {option: str(path)} if path is not None else {}
 
 
 class _Workspace(auto.LocalWorkspace):

@@ -12,6 +12,7 @@ from pulumi.automation import events
 
 from .event_log import EventLog
 from .lab import LabError, Say, Step
+from .reviewed.operations import NOTHING, Operation, operation
 
 Explain = Callable[[Collection[str]], list[str]]
 
@@ -55,6 +56,7 @@ class Watch:
         self._failed: dict[str, None] = {}
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
+        self._operations: dict[Operation, None] = {}
         self._errors: list[str] = []
         self._outputs: Mapping[str, Any] = {}
         self._lock = threading.Lock()
@@ -66,6 +68,7 @@ class Watch:
                 _note(self._log, event)
             if event.resource_pre_event is not None:
                 self._started.setdefault(event.resource_pre_event.metadata.urn, time.monotonic())
+                self._begun(event.resource_pre_event.metadata)
             if event.res_outputs_event is not None:
                 self._finished(event.res_outputs_event.metadata)
                 self._take_outputs(event.res_outputs_event.metadata)
@@ -81,6 +84,11 @@ class Watch:
         """Every resource that the operation has dealt with, in the order of completion."""
         with self._lock:
             return tuple(self._steps.values())
+
+    def operations(self) -> tuple[Operation, ...]:
+        """What the operation does, or a preview would do, sorted."""
+        with self._lock:
+            return tuple(sorted(self._operations))
 
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs; in place of what is secret, a mark."""
@@ -102,11 +110,16 @@ class Watch:
             told += [f"in the cluster: {line}" for line in why]
             raise LabError("\n".join([*told, f"pulumi {operation} stopped; what was done so far is kept"])) from None
 
+    def _begun(self, metadata: events.StepEventMetadata) -> None:
+        found = operation(metadata)
+        if found is not None:
+            self._operations[found] = None
+
     def _finished(self, metadata: events.StepEventMetadata) -> None:
         name, action = metadata.urn.rsplit("::", 1)[-1], str(metadata.op.value)
         seconds = time.monotonic() - self._started.get(metadata.urn, time.monotonic())
         self._steps[metadata.urn] = Step(name, action, seconds)
-        if self._say is not None and action != "same":
+        if self._say is not None and action not in NOTHING:
             self._say(f"  {action:14} {name} ({seconds:.1f} s)")
 
     def _take_outputs(self, metadata: events.StepEventMetadata) -> None:

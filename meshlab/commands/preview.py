@@ -1,6 +1,7 @@
 """`meshlab preview`: what `up` would change."""
 
 import argparse
+from pathlib import Path
 
 from components.cluster_api import ClusterApi
 
@@ -8,6 +9,7 @@ from ..canary.leaving import refuse_stranding
 from ..canary.plan import roll_plan
 from ..lab import settings_of
 from ..ownership import refuse_strangers
+from ..reviewed.review import save
 from ..session import add_options, open_session
 from .up import say
 
@@ -15,6 +17,9 @@ from .up import say
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
+    parser.add_argument(
+        "--save-plan", type=Path, metavar="FILE", help="keep the preview, for `meshlab up --plan FILE` to do just that"
+    )
     parser.set_defaults(run=run)
 
 
@@ -24,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_strangers(session, args.stack)
     settings, cluster = settings_of(args.stack, session.config), ClusterApi(session.target.kubeconfig)
     refuse_stranding(cluster, settings)
-    outcome = session.driver.preview()
+    outcome = session.driver.preview() if args.save_plan is None else save(session, args.stack, args.save_plan)
     say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")
     for line in roll_plan(cluster, settings):
         say(line)

@@ -3,10 +3,13 @@
 import argparse
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..doctor.examination import Question, stop_at_problems
 from ..ownership import refuse_strangers
+from ..reviewed.review import apply
+from ..reviewed.saved import SavedPlan
 from ..session import Session, add_options, open_session
 
 SHOWN_STEPS = 8
@@ -15,18 +18,22 @@ SHOWN_STEPS = 8
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
+    parser.add_argument(
+        "--plan", type=Path, metavar="FILE", help="do what `meshlab preview --save-plan FILE` showed, or nothing"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Bring the stack up; prints what exists, how long each step took, and what to do next."""
+    plan = None if args.plan is None else SavedPlan.read(args.plan)
     session = open_session(args, say)
     charts = args.charts or session.config.get("meshlab:charts", {}).get("source")
     question = Question(args.stack, session.target, session.place, charts, quick=session.target.embedded)
     stop_at_problems(question, say)
     refuse_strangers(session, args.stack)
     started = time.monotonic()
-    outcome = session.driver.up()
+    outcome = session.driver.up() if plan is None else apply(session, args.stack, plan)
     seconds = time.monotonic() - started
     slowest = sorted(outcome.changed, key=lambda step: step.seconds, reverse=True)[:SHOWN_STEPS]
     say("")

@@ -26,6 +26,9 @@ WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 FILES = [*WORKFLOWS, *sorted((GITHUB / "actions").glob("*/action.yml"))]
 PINNED = re.compile(r"uses: [\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 MESHLAB = ".venv/bin/python -m meshlab "
+ENGINE = r"meshlab (doctor|preview|up|nightly look) "
+IDENTITY = "id-token"
+"""The permission to be known to a cloud; nothing on GitHub can be written with it."""
 
 
 def document(path: Path) -> dict[str, Any]:
@@ -47,6 +50,11 @@ def steps(path: Path) -> list[dict[str, Any]]:
     if "runs" in content:
         return content["runs"]["steps"]
     return [step for job in content["jobs"].values() for step in job["steps"]]
+
+
+def with_credentials(job: dict[str, Any]) -> bool:
+    """Whether a job reaches a cluster."""
+    return "environment" in job
 
 
 def scripts() -> Iterator[tuple[str, str]]:
@@ -117,7 +125,7 @@ def test_a_job_has_the_permissions_it_names_and_no_others(path: Path) -> None:
     may_write = {"comment": {"pull-requests"}, "tell": {"issues"}}
     for name, job in jobs(path).items():
         written = {scope for scope, access in job["permissions"].items() if access != "read"}
-        assert written == may_write.get(name, set()), name
+        assert written == may_write.get(name, {IDENTITY} if with_credentials(job) else set()), name
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -130,7 +138,8 @@ def test_what_may_write_to_github_has_no_credentials_of_a_cluster_and_the_other_
     for path in WORKFLOWS:
         for name, job in jobs(path).items():
             text = yaml.safe_dump(job)
-            writes = any(access == "write" for access in job["permissions"].values())
+            # A job that may say who it is writes nothing with that.
+            writes = any(access == "write" for scope, access in job["permissions"].items() if scope != IDENTITY)
             assert not (writes and "secrets." in text), f"{path.name}: {name}"
             assert ("secrets." not in text) or "environment" in job, f"{path.name}: {name}"
 
@@ -153,27 +162,68 @@ def test_no_workflow_runs_what_a_pull_request_brings_with_more_than_the_pull_req
 
 def test_deploy_takes_one_commit_through_the_stacks_in_their_order() -> None:
     deploy = jobs(GITHUB / "workflows" / "deploy.yml")
-    assert tuple(deploy) == ORDER
-    assert [job.get("needs") for job in deploy.values()] == [None, *ORDER[:-1]]
-    assert [job["environment"] for job in deploy.values()] == list(ORDER)
-    assert [job["env"]["STACK"] for job in deploy.values()] == list(ORDER)
-    first, *others = (job["steps"] for job in deploy.values())
-    assert all(other == first for other in others)
-    assert first[0]["with"]["ref"] == "${{ github.sha }}"
+    names = [name for stack in ORDER for name in (f"plan-{stack}", stack)]
+    assert list(deploy) == names
+    assert [job.get("needs") for job in deploy.values()] == [None, *names[:-1]]
+    for stack in ORDER:
+        assert deploy[stack]["environment"] == stack
+        assert deploy[f"plan-{stack}"]["environment"] == {"name": f"preview-{stack}", "deployment": False}
+        for name, first in ((stack, ORDER[0]), (f"plan-{stack}", f"plan-{ORDER[0]}")):
+            assert deploy[name]["env"]["STACK"] == stack
+            assert deploy[name]["steps"] == deploy[first]["steps"]
+            assert deploy[name]["steps"][0]["with"]["ref"] == "${{ github.sha }}"
+
+
+def test_what_is_planned_before_the_approval_is_what_is_applied_after() -> None:
+    deploy = jobs(GITHUB / "workflows" / "deploy.yml")
+    kept = next(step["with"] for step in deploy["plan-prod"]["steps"] if "upload-artifact" in step.get("uses", ""))
+    taken = next(step["with"] for step in deploy["prod"]["steps"] if "download-artifact" in step.get("uses", ""))
+    (saved,) = re.findall(r"--save-plan (\S+)", yaml.safe_dump(deploy["plan-prod"]["steps"], width=1000))
+    (applied,) = re.findall(r"--plan (\S+)", yaml.safe_dump(deploy["prod"]["steps"], width=1000))
+    assert saved in kept["path"].split()
+    assert len({str(Path(path).parent) for path in kept["path"].split()}) == 1, "the artifact has them without folders"
+    assert (taken["name"], applied) == (kept["name"], f"{taken['path']}/{Path(saved).name}")
+    # A file beside those of the commit would make it another tree, which has no plan.
+    assert all(path.startswith(".state/") for path in (saved, applied))
 
 
 def test_deploy_looks_before_it_acts_verifies_after_and_says_how_to_go_back() -> None:
     run = jobs(GITHUB / "workflows" / "deploy.yml")["prod"]["steps"]
     words = [str(step.get("run", step.get("uses"))) for step in run]
     order = [
-        next(place for place, text in enumerate(words) if text.startswith(f"{MESHLAB}{command} "))
-        for command in ("doctor", "preview", "up", "verify", "goback")
+        next(place for place, text in enumerate(words) if text.startswith(f"{MESHLAB}{command}"))
+        for command in ("credentials", "doctor", "up", "verify", "goback")
     ]
     assert order == sorted(order)
     by_condition = {step.get("if"): text for step, text in zip(run, words, strict=True)}
     assert "goback" in by_condition["failure()"]
     assert "upload-artifact" in by_condition["always()"]
     assert not [step for step in run if "continue-on-error" in step]
+
+
+def test_whatever_runs_the_engine_gets_either_backend_and_what_opens_the_secrets() -> None:
+    needed = {name: f"${{{{ secrets.{name} }}}}" for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE")}
+    found = [step for path in WORKFLOWS for step in steps(path) if re.search(ENGINE, str(step.get("run")))]
+    assert len(found) >= 8
+    assert [step["name"] for step in found if step.get("env") != needed] == []
+    for path in WORKFLOWS:
+        for name, job in jobs(path).items():
+            assert not with_credentials(job) or job["env"]["PULUMI_BACKEND_URL"] == "${{ vars.PULUMI_BACKEND_URL }}", (
+                name
+            )
+
+
+def test_each_job_with_credentials_asks_for_them_once_with_all_that_may_be_set() -> None:
+    needed = {
+        "VARIABLES": "${{ toJSON(vars) }}",
+        "KUBECONFIG_DATA": "${{ secrets.KUBECONFIG_DATA }}",
+        "PULUMI_ACCESS_TOKEN": "${{ secrets.PULUMI_ACCESS_TOKEN }}",
+    }
+    for path in WORKFLOWS:
+        for name, job in jobs(path).items():
+            asking = [step for step in job["steps"] if step.get("run") == f"{MESHLAB}credentials"]
+            assert len(asking) == with_credentials(job), name
+            assert all(step["env"] == needed for step in asking), name
 
 
 @pytest.mark.parametrize("name", ["pull-request", "drift"])

@@ -1,0 +1,1 @@
+"""What was reviewed is what runs: a preview that is saved, and an `up` that does that and nothing else."""
