@@ -78,7 +78,7 @@ class SavedPlan:
             expected = getattr(self.origin, name)
             if expected != got:
                 raise PlanError(
-                    f"plan: expected the {name} that was reviewed, {_short(expected)}, got {_short(got)}; "
+                    f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; "
                     "nothing was changed (preview and review again)"
                 )
 

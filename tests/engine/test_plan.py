@@ -96,13 +96,13 @@ def test_a_saved_preview_has_no_secret_in_clear(lab: Lab) -> None:
 
 def test_another_stack_file_is_refused_with_nothing_changed(lab: Lab) -> None:
     line = refused(lab, plan_of(lab, **BASE), **RETRY)
-    assert line.startswith("plan: expected the settings that was reviewed, ")
+    assert line.startswith("plan: expected the reviewed settings, ")
 
 
 def test_another_commit_is_refused_with_nothing_changed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(lab, **BASE)
     check_out(monkeypatch, LATER)
-    assert refused(lab, plan, **BASE).startswith(f"plan: expected the commit that was reviewed, {REVIEWED[:12]}, got b")
+    assert refused(lab, plan, **BASE).startswith(f"plan: expected the reviewed commit, {REVIEWED[:12]}, got b")
 
 
 def test_an_update_meanwhile_is_refused_with_nothing_changed(lab: Lab) -> None:
@@ -131,7 +131,7 @@ def test_the_engine_itself_holds_to_the_plan_what_changes_after_our_look(lab: La
     file.write_text(json.dumps(plan.engine), encoding="utf-8")
     before = {item["metadata"]["uid"] for item in objects(lab.cluster, "configmaps", "-n", "default")}
     with pytest.raises(LabError, match="resource violates plan"):
-        session(lab, **{"envoyDemo": {"scenario": "timeout"}}).driver.up(file)
+        session(lab, envoyDemo={"scenario": "timeout"}).driver.up(file)
     assert {item["metadata"]["uid"] for item in objects(lab.cluster, "configmaps", "-n", "default")} == before
 
 

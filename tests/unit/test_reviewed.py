@@ -1,0 +1,100 @@
+"""What a saved preview is made from, and what makes two of them differ; the engine: tests/engine/test_plan.py."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.charts import package_name
+from meshlab.lab import overlaid, settings_of, wanted_charts
+from meshlab.mirror.lock import flat
+from meshlab.reviewed import saved
+from meshlab.reviewed.operations import Operation, differences
+from meshlab.reviewed.saved import Origin, PlanError, SavedPlan, origin
+from meshlab.verify.report import Commit
+
+URN = "urn:pulumi:dev::meshlab::kubernetes:core/v1:Service::sleep"
+CREATE = Operation(URN, "create")
+UPDATE = Operation(URN, "update", ("spec.ports", "spec.type"))
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved, "commit_of", lambda root: Commit("c" * 40, dirty=False))
+
+
+def of(stack: str = "dev", **over: Any) -> Origin:
+    config = overlaid(stack, over)
+    return origin(stack, config, settings_of(stack, config))
+
+
+def packed(folder: Path, content: str) -> dict[str, str]:
+    """A folder that has every chart of the stack dev."""
+    folder.mkdir()
+    for chart in flat(wanted_charts(settings_of("dev", overlaid("dev", {})))):
+        (folder / package_name(*chart)).write_text(content, encoding="utf-8")
+    return {"source": str(folder)}
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [(Commit("c" * 40, dirty=True), "changes beside one"), (Commit(None, None), "no repository")],
+)
+def test_a_tree_that_no_commit_stands_for_has_no_plan(monkeypatch: pytest.MonkeyPatch, tree: Commit, said: str) -> None:
+    monkeypatch.setattr(saved, "commit_of", lambda root: tree)
+    with pytest.raises(PlanError, match=f"^plan: expected the tree of a commit, got {said} "):
+        of()
+
+
+def test_where_a_folder_of_charts_lies_makes_no_other_plan(tmp_path: Path) -> None:
+    assert of(charts=packed(tmp_path / "a", "x")) == of(charts=packed(tmp_path / "b", "x"))
+
+
+def test_another_chart_of_the_same_version_makes_another_plan(tmp_path: Path) -> None:
+    one, other = of(charts=packed(tmp_path / "a", "x")), of(charts=packed(tmp_path / "b", "y"))
+    assert (one.settings == other.settings, one.charts == other.charts) == (True, False)
+
+
+def test_a_digest_of_the_lock_stands_for_a_chart_of_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = of()
+    lock = saved.ChartLock.load()
+    chart = next(one for one in flat(wanted_charts(settings_of("dev", overlaid("dev", {})))) if one in lock.charts)
+    moved = {**lock.charts, chart: replace(lock.charts[chart], sha256="0" * 64)}
+    monkeypatch.setattr(saved.ChartLock, "load", lambda: saved.ChartLock(moved))
+    assert of().charts != before.charts
+
+
+@pytest.mark.parametrize("field", ["stack", "commit", "settings", "charts"])
+def test_a_plan_of_anything_else_is_one_line_that_says_of_what(field: str) -> None:
+    here = of()
+    plan = SavedPlan(replace(here, **{field: "another"}), (), {})
+    with pytest.raises(PlanError, match=f"^plan: expected the reviewed {field}, another, got ") as caught:
+        plan.check_origin(here)
+    assert "nothing was changed" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    SavedPlan(here, (), {}).check_origin(here)
+
+
+def test_operations_differ_by_resource_action_and_properties() -> None:
+    assert list(differences([CREATE, UPDATE], [UPDATE, CREATE])) == []
+    assert list(differences([CREATE], [UPDATE])) == [
+        "no longer: create sleep",
+        "not reviewed: update sleep (spec.ports, spec.type)",
+    ]
+    assert len(list(differences([UPDATE], [replace(UPDATE, paths=("spec.ports",))]))) == 2
+
+
+def test_many_differences_are_still_one_line() -> None:
+    plan = SavedPlan(of(), (), {})
+    with pytest.raises(PlanError) as caught:
+        plan.check_operations([f"not reviewed: create {number}" for number in range(9)])
+    assert "; and 4 more; nothing was changed" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_kept_is_what_is_read_and_only_its_owner_can(tmp_path: Path) -> None:
+    plan, file = SavedPlan(of(), (CREATE, UPDATE), {"resourcePlans": {}}), tmp_path / "plan.json"
+    plan.write(file)
+    assert SavedPlan.read(file) == plan
+    assert file.stat().st_mode & 0o077 == 0
