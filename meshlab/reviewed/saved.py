@@ -101,7 +101,8 @@ def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:
             "(commit them: a plan is of a commit)"
         )
     # Where a folder of charts lies says nothing; what is in it does.
-    charts = {key: value for key, value in (config.get("meshlab:charts") or {}).items() if key != "source"}
+    section = cast(Mapping[str, Any], config.get("meshlab:charts") or {})
+    charts = {key: value for key, value in section.items() if key != "source"}
     settled = json.dumps({**config, "meshlab:charts": charts}, sort_keys=True, default=str)
     return Origin(stack, tree.commit, _digest(settled), _digest("\n".join(_charts(settings))))
 
