@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from . import checks as check
 from .charts import ChartSource
 from .images import Images
+from .object_rules import DriftRule
 from .pod_needs import PodNeeds, Toleration
 from .rules import AlertThresholds
 from .section import Section
@@ -280,6 +281,13 @@ class PolicySettings(Section):
     """Whether containers may go without requests and limits of cpu and memory."""
 
 
+class DriftSettings(Section):
+    """What `meshlab drift` does not report, beside what it knows itself."""
+
+    ignore: list[DriftRule] = Field(default_factory=list[DriftRule])
+    """Rules by kinds, names, namespaces, fields and managers, each with its reason; docs/drift.md explains them."""
+
+
 class Settings(Section):
     """A whole stack file."""
 
@@ -293,6 +301,7 @@ class Settings(Section):
     mesh_monitors: MeshMonitorsSettings
     kiali: KialiSettings
     policy: PolicySettings
+    drift: DriftSettings
 
 
 def load_settings() -> Settings:

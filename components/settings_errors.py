@@ -30,9 +30,10 @@ _TYPE_NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong value; `path` holds the keys from the section down to it, as they stand in the stack file."""
+    """One wrong value."""
 
     path: tuple[str, ...]
+    """The keys from the section down to it, as they stand in the stack file; an item of a list is `[<number>]`."""
     expected: str
     got: str
 
@@ -50,6 +51,11 @@ def problems_of(section: str, model: type[BaseModel], error: ValidationError) ->
     return [_problem(section, model, detail) for detail in error.errors()]
 
 
+def joined(path: Sequence[str]) -> str:
+    """A path as people write it: `drift.ignore[0].fields`."""
+    return "".join(part if part.startswith("[") or not number else f".{part}" for number, part in enumerate(path))
+
+
 def shown(value: object) -> str:
     """A value as a person would have written it, cut where it is long."""
     if value is None:
@@ -61,7 +67,8 @@ def shown(value: object) -> str:
 def _problem(section: str, model: type[BaseModel], detail: Any) -> Problem:
     kind = cast(str, detail["type"])
     location = cast(Sequence[Any], detail["loc"])
-    path = (section, *(str(part) for part in location if part != "[key]"))
+    # An item of a list stands in brackets, also in a path of `pulumi config set`.
+    path = (section, *(f"[{part}]" if isinstance(part, int) else str(part) for part in location if part != "[key]"))
     context = cast(Mapping[str, Any], detail.get("ctx", {}))
     return Problem(
         path, _expected(kind, context, cast(str, detail["msg"]), model, location), _got(kind, detail["input"])
@@ -113,7 +120,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _line(problem: Problem, project: str, stack: str) -> str:
-    key = f"{project}:{'.'.join(problem.path)}"
+    key = f"{project}:{joined(problem.path)}"
     path = f"--path '{project}:{_config_path(problem.path)}'"
     remedy = f"remove with: pulumi config rm {path}"
     if problem.got not in (UNKNOWN_KEY, A_SECRET) and not problem.got.endswith(DOES_NOTHING):
@@ -124,4 +131,6 @@ def _line(problem: Problem, project: str, stack: str) -> str:
 def _config_path(path: Sequence[str]) -> str:
     """The key in the form of `pulumi config set --path`: parts that are no plain word stand in brackets."""
     first, *rest = path
-    return first + "".join(f".{part}" if part.isidentifier() else f'["{part}"]' for part in rest)
+    return first + "".join(
+        part if part.startswith("[") else f".{part}" if part.isidentifier() else f'["{part}"]' for part in rest
+    )

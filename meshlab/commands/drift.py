@@ -27,6 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="write the report as JSON to stdout, progress to stderr")
+    parser.add_argument(
+        "--show-ignored", action="store_true", help="list what the stack's own rules ignore (meshlab:drift.ignore)"
+    )
     parser.add_argument("--fix", action="store_true", help="put back what differs, by the tools that own it")
     parser.add_argument("--yes", action="store_true", help="with --fix: delete extra objects without asking")
     parser.set_defaults(run=run)
@@ -45,13 +48,15 @@ def run(args: argparse.Namespace) -> int:
     inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
-    if all(one.what is What.DELETED for one in seen.findings) and len(seen.findings) >= seen.compared > 0:
+    every = [*seen.findings, *(one.finding for one in seen.ignored)]
+    if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
         raise DriftError(
             f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
             f"meshlab up --stack {args.stack}{session.target.option})"
         )
     if args.fix and seen.findings:
-        for line in report.lines(seen, args.stack, hooks, time.monotonic() - started):
+        shown = report.lines(seen, args.stack, hooks, time.monotonic() - started, show_ignored=args.show_ignored)
+        for line in shown:
             say(line)
         seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
     _tell(args, session.target.option, before, seen, hooks, time.monotonic() - started, say)
@@ -66,7 +71,7 @@ def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: in
     if args.json:
         print(report.document(seen, args.stack, seconds, fixed))
         return
-    for line in report.lines(seen, args.stack, hooks, seconds):
+    for line in report.lines(seen, args.stack, hooks, seconds, show_ignored=args.show_ignored):
         say(line)
     if fixed:
         say(f"put back: {report.counted(fixed)}")

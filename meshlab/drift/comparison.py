@@ -7,13 +7,14 @@ from typing import Any, cast
 
 from components.injection import hindrance
 from components.names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
+from components.object_rules import Steps
 
 from ..recorder import SECRET
 from ..rendering.masking import VARIES
 from ..verify.access import Manifest, mapping
 from ..verify.objects import differences as declared_differences
 from .api import DRIFT_MANAGER
-from .fields import Manager, Path, item_name, joined, managers, named, place
+from .fields import Manager, Path, item_name, managers, named, place, text_of
 from .finding import Difference
 from .noise import Scaled, is_foreign, is_noise
 from .platforms import without_terms
@@ -41,15 +42,20 @@ def differences(live: Manifest, applied: Manifest, scaled: Collection[Scaled], *
     Of a `patch`, only what it says is the stack's: what others add to the object is theirs.
     """
     live = without_terms(live, applied)
-    found = [one for one in changes(live, applied) if not is_noise(live, one.path, scaled)]
-    authors = _authors(live)
-    result = [_hidden(live, _signed(one, authors)) for one in found]
+    result = told(live, live, applied, scaled)
     if "deletionTimestamp" in live["metadata"]:
         since = live["metadata"]["deletionTimestamp"]
         result.append(Difference("metadata.deletionTimestamp", since, None, "it is being deleted"))
     if not patch:
         result += [_hidden(live, one) for one in additions(live, applied) if not is_noise(live, one.path, scaled)]
     return result
+
+
+def told(object_: Manifest, live: Manifest, wanted: Manifest, scaled: Collection[Scaled]) -> list[Difference]:
+    """What differs between two forms of an object: with who wrote it, without noise and secret values."""
+    found = [one for one in changes(live, wanted) if not is_noise(object_, one.path, scaled)]
+    authors = authors_of(object_)
+    return [_hidden(object_, _signed(one, authors)) for one in found]
 
 
 def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) -> Iterator[Difference]:
@@ -60,9 +66,10 @@ def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) ->
     asked = str(mapping(wanted["metadata"].get("labels")).get(REVISION_LABEL, ""))
     if live["kind"] == "Namespace" and asked in leads_to and hindrance(live, asked, leads_to) is not None:
         value = live["metadata"]["labels"][NAMESPACE_INJECTION_LABEL]
-        shown = f"metadata.labels.{NAMESPACE_INJECTION_LABEL}"
-        pointer = f"/metadata/labels/{NAMESPACE_INJECTION_LABEL}"
-        yield _signed(Difference(shown, value, None, declared=False, pointer=pointer), _authors(live))
+        steps = ("metadata", "labels", NAMESPACE_INJECTION_LABEL)
+        pointer = f"/{'/'.join(steps)}"
+        found = Difference(text_of(steps), value, None, declared=False, pointer=pointer, steps=steps)
+        yield _signed(found, authors_of(live))
 
 
 def untouched(live: Manifest, manifest: Manifest) -> bool:
@@ -70,18 +77,18 @@ def untouched(live: Manifest, manifest: Manifest) -> bool:
     return not any(map(is_foreign, managers(live))) and not any(declared_differences(manifest, live))
 
 
-def changes(live: Any, wanted: Any, at: str = "") -> Iterator[Difference]:
+def changes(live: Any, wanted: Any, at: Steps = ()) -> Iterator[Difference]:
     """Every field that two forms of an object do not share, lists compared by the names of their items."""
     if live == wanted:
         return
     if isinstance(live, Mapping) and isinstance(wanted, Mapping):
         have, want = cast(Mapping[str, Any], live), cast(Mapping[str, Any], wanted)
         for key in (*have, *(key for key in want if key not in have)):
-            yield from changes(have.get(key), want.get(key), joined(at, key))
+            yield from changes(have.get(key), want.get(key), (*at, key))
     elif isinstance(live, list) and isinstance(wanted, list):
         yield from _item_changes(cast(list[Any], live), cast(list[Any], wanted), at)
     else:
-        yield Difference(at, live, wanted)
+        yield _difference(at, live, wanted)
 
 
 def additions(live: Manifest, applied: Manifest) -> Iterator[Difference]:
@@ -99,7 +106,8 @@ def additions(live: Manifest, applied: Manifest) -> Iterator[Difference]:
             where = place(live, field)
             if where is not None:
                 author = _author(foreign[field])
-                yield Difference(where.shown, where.value, None, author, declared=False, pointer=where.pointer)
+                shown, pointer = where.shown, where.pointer
+                yield Difference(shown, where.value, None, author, declared=False, pointer=pointer, steps=where.steps)
 
 
 def declared(applied: Manifest) -> frozenset[Path]:
@@ -109,20 +117,24 @@ def declared(applied: Manifest) -> frozenset[Path]:
     )
 
 
-def _item_changes(live: list[Any], wanted: list[Any], at: str) -> Iterator[Difference]:
+def _difference(at: Steps, live: Any, wanted: Any) -> Difference:
+    return Difference(text_of(at), live, wanted, steps=at)
+
+
+def _item_changes(live: list[Any], wanted: list[Any], at: Steps) -> Iterator[Difference]:
     if named(live) and named(wanted):
-        have, want = ({f"{at}[{item_name(items, n)}]": items[n] for n in range(len(items))} for items in (live, wanted))
+        have, want = ({f"[{item_name(items, n)}]": items[n] for n in range(len(items))} for items in (live, wanted))
         for key in (*have, *(key for key in want if key not in have)):
-            yield from changes(have.get(key), want.get(key), key)
+            yield from changes(have.get(key), want.get(key), (*at, key))
         if [*have] != [*want] and set(have) == set(want):
-            yield Difference(at, [*have], [*want])
+            yield _difference(at, *([f"{text_of(at)}{key}" for key in items] for items in (have, want)))
     elif len(live) == len(wanted):
         for index, (one, other) in enumerate(zip(live, wanted, strict=True)):
-            yield from changes(one, other, f"{at}[{index}]")
+            yield from changes(one, other, (*at, f"[{index}]"))
     else:
         # Of lists without names, what the other has not says more than both in full.
         only = [item for item in live if item not in wanted], [item for item in wanted if item not in live]
-        yield Difference(at, *only) if any(only) else Difference(at, live, wanted)
+        yield _difference(at, *only) if any(only) else _difference(at, live, wanted)
 
 
 def _pruned(value: Any) -> Any:
@@ -138,7 +150,7 @@ def _varies(value: object) -> bool:
     return isinstance(value, str) and VARIES in value
 
 
-def _authors(live: Manifest) -> dict[str, Manager]:
+def authors_of(live: Manifest) -> dict[str, Manager]:
     """Who wrote each field, by its path; the last one where several did."""
     found: dict[str, Manager] = {}
     for manager in sorted(managers(live), key=lambda one: one.time):
@@ -168,4 +180,4 @@ def _hidden(live: Manifest, one: Difference) -> Difference:
     if live["kind"] != "Secret" or not one.path.startswith(("data", "stringData")):
         return one
     seen, wanted = (None if value is None else SECRET for value in (one.live, one.wanted))
-    return Difference(one.path, seen, wanted, one.by, one.declared, one.pointer)
+    return replace(one, live=seen, wanted=wanted)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from components.object_rules import DriftRule
+
 from .. import toolchain
-from ..lab import Config, Say
+from ..lab import Config, Say, settings_of
 from ..recorder import Generated, Recorded, record
 from ..render import RenderedStack, Renderer
 from ..rendering.charts import Charts
@@ -34,6 +36,8 @@ class Expected:
     """What has to be said of the charts."""
     resources: Mapping[str, Recorded]
     """What the program registers, by logical name."""
+    ignore: tuple[DriftRule, ...] = ()
+    """The stack's own rules of what is no drift."""
 
 
 def expected(stack: str, config: Config, target: Target, generated: Generated, say: Say) -> Expected:
@@ -54,6 +58,7 @@ def expected(stack: str, config: Config, target: Target, generated: Generated, s
         tuple(one for one in rendered.objects if one.hooks),
         rendered.charts.notes,
         resources,
+        tuple(settings_of(stack, config).drift.ignore),
     )
 
 

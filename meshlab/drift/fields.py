@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from components.object_rules import Steps
+
 from ..verify.access import Manifest, entries
 
 Path = tuple[str, ...]
@@ -73,30 +75,36 @@ def _without(tree: Mapping[str, Any], paths: Collection[Path], above: Path = ())
 class Place:
     """Where a path leads in an object."""
 
-    shown: str
+    steps: Steps
     pointer: str
     value: Any
+
+    @property
+    def shown(self) -> str:
+        """The path as people read it."""
+        return text_of(self.steps)
 
 
 def place(manifest: Manifest, path: Path) -> Place | None:
     """The field of an object that a path leads to; None where there is none."""
     value: Any = manifest
-    shown, pointer = "", ""
+    steps: Steps = ()
+    pointer = ""
     for step in path:
         kind, _, rest = step.partition(":")
         if kind == "f":
             if not isinstance(value, Mapping) or rest not in value:
                 return None
             value = cast(Mapping[str, Any], value)[rest]
-            shown, pointer = joined(shown, rest), f"{pointer}/{rest.replace('~', '~0').replace('/', '~1')}"
+            steps, pointer = (*steps, rest), f"{pointer}/{escaped(rest)}"
             continue
         index = _index(value, kind, rest)
         if index is None:
             return None
         items = cast(list[Any], value)
         value = items[index]
-        shown, pointer = f"{shown}[{item_name(items, index)}]", f"{pointer}/{index}"
-    return Place(shown, pointer, value)
+        steps, pointer = (*steps, f"[{item_name(items, index)}]"), f"{pointer}/{index}"
+    return Place(steps, pointer, value)
 
 
 def from_the_end(pointer: str) -> list[tuple[int, str]]:
@@ -104,14 +112,25 @@ def from_the_end(pointer: str) -> list[tuple[int, str]]:
     return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
 
 
-def joined(above: str, field: str) -> str:
-    """The path of a field below another."""
-    return f"{above}.{field}" if above else field
+def text_of(steps: Steps) -> str:
+    """A path as people read it: `spec.containers[name=web].image`."""
+    return "".join(step if step.startswith("[") or not number else f".{step}" for number, step in enumerate(steps))
+
+
+def escaped(field: str) -> str:
+    """A field as a step of a JSON pointer."""
+    return field.replace("~", "~0").replace("/", "~1")
 
 
 def item_name(items: list[Any], index: int) -> str:
     """How an item of a list is told from the others: `name=x` where all have names of their own, else its number."""
     return f"name={items[index]['name']}" if named(items) else str(index)
+
+
+def name_of_item(item: Any) -> str:
+    """`name=x` of an item that has a name; empty for any other."""
+    name = cast(Mapping[str, Any], item).get("name") if isinstance(item, Mapping) else None
+    return f"name={name}" if name is not None else ""
 
 
 def named(items: list[Any]) -> bool:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from components.object_rules import Steps
+
 from .fields import Path
 
 
@@ -30,6 +32,8 @@ class Difference:
     """False for a field that the stack says nothing of: what owns the object leaves such a field as it is."""
     pointer: str = ""
     """JSON pointer to the field, where it is not declared."""
+    steps: Steps = field(default=(), compare=False)
+    """The path step by step; empty where it is no field of an object."""
 
     @property
     def line(self) -> str:
@@ -60,6 +64,8 @@ class Finding:
     """The fields that the stack says something of, where the object is there."""
     live: Any = field(default=None, compare=False, repr=False)
     """The object as it was seen; None where it is deleted."""
+    target: Any = field(default=None, compare=False, repr=False)
+    """Where some of it is ignored: the object as it should be, with that as it is. None where nothing is."""
 
     @property
     def label(self) -> str:
@@ -87,6 +93,25 @@ class Finding:
             ],
         }
         return {key: value for key, value in entry.items() if value not in ("", [])}
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """What would be a finding, or part of one, but for a rule of the stack."""
+
+    rule: int
+    """The rule's place in drift.ignore, from 0."""
+    reason: str
+    finding: Finding
+
+    @property
+    def where(self) -> str:
+        """The rule as the stack file has it."""
+        return f"drift.ignore[{self.rule}]"
+
+    def json(self) -> dict[str, Any]:
+        """As `--json` writes it."""
+        return {**self.finding.json(), "rule": self.where, "reason": self.reason}
 
 
 def short(value: object) -> str:

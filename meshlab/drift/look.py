@@ -16,7 +16,8 @@ from .api import WORKERS, Kind, Kinds, LiveCluster
 from .comparison import declared, differences, hindrances, untouched
 from .copies import extras
 from .expected import Expected
-from .finding import Difference, Finding, What
+from .finding import Difference, Finding, Ignored, What
+from .ignoring import Ignoring
 from .noise import Scaled, autoscaled, is_noise
 from .records import Record, failures_of, records_of, release_findings
 from .strays import Identity, Strays
@@ -40,6 +41,10 @@ class Seen:
     """Which groups and kinds could not be asked, and why."""
     uncompared: tuple[str, ...] = ()
     """The stack's objects of those kinds."""
+    ignored: tuple[Ignored, ...] = ()
+    """What would be findings but for the stack's own rules."""
+    remarks: tuple[str, ...] = ()
+    """What has to be said of those rules."""
 
 
 def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
@@ -58,7 +63,9 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
     scaled = autoscaled(_of(live, kinds, AUTOSCALERS))
     records = records_of(_of(live, kinds, SECRETS))
     leads_to = _leads_to(expected.objects)
+    ignoring = Ignoring(expected.ignore)
     findings = list(release_findings(expected.releases, records))
+    ignored: list[Ignored] = []
     work: list[tuple[KubernetesObject, Kind, Manifest]] = []
     uncompared: list[str] = []
     for key, wanted in by_kind.items():
@@ -74,14 +81,35 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
                 work.append((one, served[key], manifest))
     with ThreadPoolExecutor(WORKERS) as pool:
         started = [
-            pool.submit(_compared, cluster, *each, scaled, leads_to, strays.objects.get(_identity(each[0]), ()))
+            pool.submit(
+                _compared, cluster, *each, scaled, leads_to, strays.objects.get(_identity(each[0]), ()), ignoring
+            )
             for each in work
         ]
-        findings += [found for future in started if (found := future.result()) is not None]
+        for future in started:
+            found, spared = future.result()
+            findings += [found] if found is not None else []
+            ignored += spared
     findings += _extras(expected, by_kind, served | beyond, live)
     findings += _stray_hooks(expected, strays, served | beyond, live)
-    compared = len(expected.objects) - len(uncompared)
-    return Seen(tuple(sorted(findings, key=_order)), compared, records, silent, tuple(uncompared))
+    left: list[Finding] = []
+    for one in findings:
+        whole = ignoring.whole(one)
+        if whole is None:
+            left.append(one)
+        else:
+            ignored.append(whole)
+    places = [("Release", one.namespace, one.name) for one in expected.releases]
+    places += [(one.finding.kind, one.finding.namespace, one.finding.name) for one in ignored]
+    return Seen(
+        tuple(sorted(left, key=_order)),
+        len(expected.objects) - len(uncompared),
+        records,
+        silent,
+        tuple(uncompared),
+        tuple(sorted(ignored, key=lambda one: (one.rule, _order(one.finding)))),
+        tuple(ignoring.remarks(expected.objects, dict.fromkeys(places))),
+    )
 
 
 def _compared(
@@ -92,10 +120,11 @@ def _compared(
     scaled: Collection[Scaled],
     leads_to: Mapping[str, str],
     failed: Sequence[tuple[Record, Manifest]],
-) -> Finding | None:
+    ignoring: Ignoring,
+) -> tuple[Finding | None, list[Ignored]]:
     # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
     if one.kind == "CustomResourceDefinition" and not failed and untouched(live, one.manifest):
-        return None
+        return None, []
     finding = _finding(What.EDITED, one, live)
     try:
         applied = cluster.dry_run(kind.resource, one.manifest)
@@ -105,15 +134,18 @@ def _compared(
         known = {each.pointer for each in found if not each.declared}
         left = stray_fields(cluster, kind.resource, live, one.manifest, failed)
         found += [each for each in left if each.pointer not in known and not is_noise(live, each.path, scaled)]
-        finding = replace(finding, declared=declared(applied))
+        if not found:
+            return None, []
+        finding = replace(finding, declared=declared(applied), differences=tuple(found))
+        return ignoring.split(finding, applied, scaled)
     except RefusedError as error:
         # A selector that nobody may change, so the object was made anew; or two items of a list that now collide.
         told = list(declared_differences(one.manifest, live))
         if not told:
             raise
         found = [Difference(line.partition(": ")[0], line.partition(", got ")[2], "as rendered") for line in told]
-        finding = replace(finding, refused=True, note=f"cannot be applied over: {error.reason}")
-    return replace(finding, differences=tuple(found)) if found else None
+        note = f"cannot be applied over: {error.reason}"
+        return replace(finding, refused=True, note=note, differences=tuple(found)), []
 
 
 def _leads_to(objects: Iterable[KubernetesObject]) -> dict[str, str]:

@@ -3,11 +3,12 @@
 Pulumi brings back the program's own objects and releases that are gone. Helm brings a release with other values to the
 stack's, and what one has lost by a rollback to the revision that it is at: chart and values stay what Pulumi knows of
 it. Neither takes away what others have added, and helm compares a custom resource with its own last manifest and not
-with the cluster; both are done object by object.
+with the cluster; both are done object by object. So is what those would put back too much of: an object, or a release
+with one, of which the stack's rules ignore something.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from ..engine import EngineDriver
 from ..lab import LabError, Say
@@ -16,13 +17,14 @@ from ..removal.ours import CRD
 from ..rendering.objects import KubernetesObject
 from ..verify.access import Manifest, mapping
 from ..verify.objects import differences
-from .api import DRIFT_MANAGER, Kinds, LiveCluster, group_of
+from .api import DRIFT_MANAGER, Kind, Kinds, LiveCluster, group_of
 from .expected import Expected
-from .fields import disowned, from_the_end
+from .fields import disowned, escaped, from_the_end, named
 from .finding import Finding, What
 from .helm import Helm
 from .look import Seen, look
 from .noise import is_foreign
+from .platforms import without_terms
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"
@@ -73,7 +75,10 @@ class Mender:
         wanted = sorted(
             one.resource
             for one in findings
-            if _is_declared(one) and one.resource and (not one.release or _is_release(one, What.DELETED))
+            if _is_declared(one)
+            and one.resource
+            and one.target is None
+            and (not one.release or _is_release(one, What.DELETED))
         )
         if not wanted:
             return
@@ -81,7 +86,12 @@ class Mender:
         self._driver.restore(wanted)
 
     def _by_helm(self, seen: Seen, say: Say) -> None:
+        spared = {one.finding.release: one for one in seen.ignored if one.finding.release}
         for one in (one for one in seen.findings if _is_release(one, What.EDITED)):
+            if one.name in spared:
+                ignored = spared[one.name]
+                say(f"leaves {one.label}: helm would put back what {ignored.where} ignores of {ignored.finding.label}")
+                continue
             # Pulumi takes note of a release's values where it sets them, and of no other hand's.
             say(f"helm brings {one.name} to the values that the stack has")
             self._helm.install(self._expected.resources[one.resource])
@@ -89,7 +99,7 @@ class Mender:
         broken = {
             one.release
             for one in seen.findings
-            if one.release and one.release not in done and _is_declared(one) and _helm_restores(one)
+            if one.release and one.release not in {*done, *spared} and _is_declared(one) and _helm_restores(one)
         }
         for release in self._expected.releases:
             if release.name in broken:
@@ -104,6 +114,9 @@ class Mender:
             if kind is None or wanted is None or one.what is not What.EDITED:
                 continue
             live: Manifest = one.live
+            if one.target is not None:
+                self._put_back(one, kind, say)
+                continue
             # From the end: an item that goes moves those after it.
             added = sorted(
                 (each.pointer for each in one.differences if not each.declared), key=from_the_end, reverse=True
@@ -114,20 +127,32 @@ class Mender:
             if operations:
                 say(f"takes away what others wrote into {one.label}")
                 live = self._cluster.json_patch(kind.resource, live, operations)
-            # Who edited a field holds it, and the API server would refuse it to the engine.
-            free = disowned(live, one.declared, lambda manager: not is_foreign(manager))
-            free = [entry for entry in free if entry["manager"] != DRIFT_MANAGER]
-            if (one.refused or not one.release) and free != live["metadata"].get("managedFields"):
-                self._cluster.json_patch(
-                    kind.resource, live, [{"op": "replace", "path": "/metadata/managedFields", "value": free}]
-                )
+            if one.refused or not one.release:
+                self._let_go(one, kind, live)
+
+    def _put_back(self, one: Finding, kind: Kind, say: Say) -> None:
+        """Put back the fields of one object that differ, and leave those that are ignored."""
+        operations = list(_towards(without_terms(one.live, one.target), one.target))
+        say(f"puts back {', '.join(each.path for each in one.differences)} of {one.label}")
+        self._let_go(one, kind, self._cluster.json_patch(kind.resource, one.live, operations))
+
+    def _let_go(self, one: Finding, kind: Kind, live: Manifest) -> None:
+        """Take the fields that the stack says something of from who edited them, and from us."""
+        # Who edited a field holds it, and the API server would refuse it to the engine.
+        free = disowned(live, one.declared, lambda manager: not is_foreign(manager))
+        free = [entry for entry in free if entry["manager"] != DRIFT_MANAGER]
+        if free != live["metadata"].get("managedFields"):
+            self._cluster.json_patch(
+                kind.resource, live, [{"op": "replace", "path": "/metadata/managedFields", "value": free}]
+            )
 
     def _apply(self, findings: Iterable[Finding], say: Say) -> bool:
         """Apply what helm left of a release as it was; false where there is no such thing."""
         done = False
         for one in findings:
             kind, wanted = self._kinds.of(one.api, one.kind), self._wanted(one)
-            if kind is not None and wanted is not None and one.release and _is_declared(one) and not one.refused:
+            whole = one.release and not one.refused and one.target is None
+            if kind is not None and wanted is not None and whole and _is_declared(one):
                 say(f"applies {one.label}")
                 self._cluster.apply(kind.resource, wanted.manifest, HELM_MANAGER)
                 done = True
@@ -170,6 +195,34 @@ def _replacements(live: Manifest, manifest: Manifest) -> Iterator[dict[str, Any]
     for field, value in spec.items():
         if any(differences(value, have.get(field))):
             yield {"op": "add", "path": f"/spec/{field}", "value": value}
+
+
+def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, Any]]:
+    """JSON patch operations that make `target` of an object."""
+    if live == target:
+        return
+    if isinstance(live, Mapping) and isinstance(target, Mapping):
+        have, want = cast(Mapping[str, Any], live), cast(Mapping[str, Any], target)
+        for key in {**have, **want}:
+            path = f"{pointer}/{escaped(key)}"
+            if key not in want:
+                yield {"op": "remove", "path": path}
+            elif key not in have:
+                yield {"op": "add", "path": path, "value": want[key]}
+            else:
+                yield from _towards(have[key], want[key], path)
+    elif isinstance(live, list) and isinstance(target, list) and _same_items(live, target):
+        for number, (one, other) in enumerate(zip(cast(list[Any], live), cast(list[Any], target), strict=True)):
+            yield from _towards(one, other, f"{pointer}/{number}")
+    else:
+        yield {"op": "replace", "path": pointer, "value": target}
+
+
+def _same_items(live: list[Any], target: list[Any]) -> bool:
+    """Whether two lists have the same items in the same order, by their names where they have some."""
+    if not (named(live) and named(target)):
+        return len(live) == len(target)
+    return [item["name"] for item in live] == [item["name"] for item in target]
 
 
 def _identity(one: KubernetesObject) -> tuple[str, str, str, str]:

@@ -2,27 +2,45 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from .finding import Finding
+from .finding import Finding, Ignored
 from .look import Seen
 
 SHOWN_FIELDS = 12
 
 
-def lines(seen: Seen, stack: str, hooks: int, seconds: float) -> Iterator[str]:
-    """The report for a person."""
+def lines(seen: Seen, stack: str, hooks: int, seconds: float, *, show_ignored: bool = False) -> Iterator[str]:
+    """The report for a person. What the stack's rules ignore is counted, and listed with `show_ignored`."""
     for one in seen.findings:
-        yield f"{one.what:8} {one.label} ({one.owner})" + (f": {one.note}" if one.note else "")
-        for difference in one.differences[:SHOWN_FIELDS]:
-            yield f"           {difference.line}"
-        if len(one.differences) > SHOWN_FIELDS:
-            yield f"           and {len(one.differences) - SHOWN_FIELDS} more fields (all of them: --json)"
+        yield from _told(str(one.what), one)
+    yield from _ignored(seen.ignored, listed=show_ignored)
+    yield from seen.remarks
     for what, why in sorted(seen.silent.items()):
         yield f"could not be asked: {what} ({why})"
     for label in seen.uncompared:
         yield f"not compared: {label}"
     found = counted(seen.findings)
     yield f"{stack}: {found} among {seen.compared} objects, {hooks} hooks of charts left out ({seconds:.1f} s)"
+
+
+def _told(what: str, one: Finding) -> Iterator[str]:
+    yield f"{what:8} {one.label} ({one.owner})" + (f": {one.note}" if one.note else "")
+    for difference in one.differences[:SHOWN_FIELDS]:
+        yield f"           {difference.line}"
+    if len(one.differences) > SHOWN_FIELDS:
+        yield f"           and {len(one.differences) - SHOWN_FIELDS} more fields (all of them: --json)"
+
+
+def _ignored(ignored: Sequence[Ignored], *, listed: bool) -> Iterator[str]:
+    for where, group in groupby(ignored, key=lambda one: one.where):
+        mine = list(group)
+        fields = sum(len(one.finding.differences) for one in mine)
+        objects = f"{len(mine)} object{'' if len(mine) == 1 else 's'}"
+        of = f"{fields} field{'' if fields == 1 else 's'} of {objects}" if fields else objects
+        yield f"ignored: {of} by {where}: {mine[0].reason}" + ("" if listed else " (which: --show-ignored)")
+        for one in mine if listed else ():
+            yield from (f"  {line}" for line in _told(str(one.finding.what), one.finding))
 
 
 def counted(findings: Sequence[Finding]) -> str:
@@ -43,5 +61,7 @@ def document(seen: Seen, stack: str, seconds: float, fixed: Sequence[Finding]) -
         "uncompared": list(seen.uncompared),
         "drift": [one.json() for one in seen.findings],
         "fixed": [one.json() for one in fixed],
+        "ignored": [one.json() for one in seen.ignored],
+        "remarks": list(seen.remarks),
     }
     return json.dumps(content, indent=1)

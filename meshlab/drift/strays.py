@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from components.object_rules import Steps
+
 from ..goyaml.text import from_yaml
 from ..verify.access import Manifest, RefusedError, Resource
 from ..verify.objects import differences, name_of
 from .api import Kinds, LiveCluster
-from .fields import from_the_end, joined, named
+from .fields import escaped, from_the_end, named, text_of
 from .finding import Difference
 from .records import Record
 
@@ -82,14 +84,14 @@ def _by(record: Record) -> str:
     return f"left by revision {record.revision} of release {record.name}, which failed"
 
 
-def _left(failed: Any, wanted: Any, live: Any, by: str, shown: str = "", pointer: str = "") -> Iterator[Difference]:
+def _left(failed: Any, wanted: Any, live: Any, by: str, at: Steps = (), pointer: str = "") -> Iterator[Difference]:
     """What is still as the failed manifest has it where the wanted one has nothing."""
     if isinstance(failed, Mapping) and isinstance(wanted, Mapping) and isinstance(live, Mapping):
         brought, said = cast(Mapping[str, Any], failed), cast(Mapping[str, Any], wanted)
         there = cast(Mapping[str, Any], live)
         for key in (key for key in brought if key in there and brought[key] is not None):
-            below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-            yield from _item(brought[key], said.get(key), there[key], by, joined(shown, key), below)
+            below = f"{pointer}/{escaped(key)}"
+            yield from _item(brought[key], said.get(key), there[key], by, (*at, key), below)
     elif isinstance(failed, list) and isinstance(wanted, list) and isinstance(live, list):
         brought, said, there = cast(list[Any], failed), cast(list[Any], wanted), cast(list[Any], live)
         if not (named(brought) and named(said) and named(there)):
@@ -98,14 +100,14 @@ def _left(failed: Any, wanted: Any, live: Any, by: str, shown: str = "", pointer
         for index, item in enumerate(there):
             name = item["name"]
             if name in before:
-                yield from _item(before[name], ours.get(name), item, by, f"{shown}[name={name}]", f"{pointer}/{index}")
+                yield from _item(before[name], ours.get(name), item, by, (*at, f"[name={name}]"), f"{pointer}/{index}")
 
 
-def _item(failed: Any, wanted: Any, live: Any, by: str, shown: str, pointer: str) -> Iterator[Difference]:
+def _item(failed: Any, wanted: Any, live: Any, by: str, at: Steps, pointer: str) -> Iterator[Difference]:
     if wanted is not None:
-        yield from _left(failed, wanted, live, by, shown, pointer)
+        yield from _left(failed, wanted, live, by, at, pointer)
     elif not any(differences(failed, live)):
-        yield Difference(shown, live, None, by, declared=False, pointer=pointer)
+        yield Difference(text_of(at), live, None, by, declared=False, pointer=pointer, steps=at)
 
 
 def _identity(manifest: Manifest, record: Record, kinds: Kinds) -> Identity:

@@ -3,18 +3,23 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from components.object_rules import DriftRule
 from meshlab.drift.api import DRIFT_MANAGER
 from meshlab.drift.comparison import comparable, differences, hindrances, untouched
 from meshlab.drift.copies import extras
 from meshlab.drift.fields import disowned, from_the_end, managers
-from meshlab.drift.finding import Difference, Finding, What, short
+from meshlab.drift.finding import Difference, Finding, Ignored, What, short
+from meshlab.drift.ignoring import Ignoring
+from meshlab.drift.look import Seen
 from meshlab.drift.noise import RULES, autoscaled, is_noise
 from meshlab.drift.platforms import PLATFORMS
 from meshlab.drift.records import records_of, release_findings
+from meshlab.drift.report import document, lines
 from meshlab.recorder import ROOT
 from meshlab.rendering.objects import KubernetesObject
 from meshlab.rendering.releases import Release
@@ -160,6 +165,151 @@ def test_every_platforms_terms_are_in_the_documentation_with_a_source() -> None:
         assert platform.sources
         for said in (platform.manager, *(term["key"] for term in platform.terms), *platform.sources):
             assert said in text
+
+
+def split(
+    live: dict[str, Any], applied: dict[str, Any], *rules: dict[str, Any]
+) -> tuple[Finding | None, dict[int, list[str]]]:
+    """What is left of the object's finding by these rules, and the paths that each ignores."""
+    ignoring = Ignoring([DriftRule.model_validate({"reason": "theirs", **rule}) for rule in rules])
+    all_of_it = tuple(differences(live, applied, set(), patch=False))
+    metadata = live["metadata"]
+    finding = Finding(What.EDITED, "v1", live["kind"], metadata.get("namespace", ""), metadata["name"], "shop",
+                      differences=all_of_it, live=live)  # fmt: skip
+    left, ignored = ignoring.split(finding, applied, set())
+    return left, {one.rule: [each.path for each in one.finding.differences] for one in ignored}
+
+
+def paths(left: Finding | None) -> list[str]:
+    return [one.path for one in left.differences] if left else []
+
+
+REPLICAS = {"kinds": ["Deployment"], "fields": ["spec.replicas"]}
+
+
+def test_a_field_that_a_rule_names_is_ignored_and_the_rest_is_not() -> None:
+    live, applied = deployment(replicas=3, paused=True), deployment(replicas=1, paused=False)
+    left, ignored = split(live, applied, REPLICAS)
+    assert (paths(left), ignored) == (["spec.paused"], {0: ["spec.replicas"]})
+    assert left is not None
+    assert left.target["spec"] == {"replicas": 3, "paused": False}
+
+
+def test_where_all_that_differs_is_ignored_there_is_no_finding() -> None:
+    assert split(deployment(replicas=3), deployment(replicas=1), REPLICAS) == (None, {0: ["spec.replicas"]})
+
+
+def test_a_rule_about_other_objects_changes_nothing() -> None:
+    for rule in ({**REPLICAS, "names": ["other"]}, {**REPLICAS, "kinds": ["StatefulSet"]}):
+        left, ignored = split(deployment(replicas=3), deployment(replicas=1), rule)
+        assert (paths(left), ignored) == (["spec.replicas"], {})
+        assert left is not None
+        assert left.target is None
+
+
+def test_of_a_larger_difference_only_what_a_rule_names_is_ignored() -> None:
+    live, applied = deployment(limits={"cpu": 1, "memory": 2}), deployment()
+    left, ignored = split(live, applied, {"fields": ["spec.limits.cpu"]})
+    assert (paths(left), ignored) == (["spec.limits.memory"], {0: ["spec.limits"]})
+    assert left is not None
+    assert left.target["spec"] == {"limits": {"cpu": 1}}
+
+
+def test_each_rule_is_told_what_it_alone_ignores() -> None:
+    live, applied = deployment(replicas=3, paused=True), deployment(replicas=1, paused=False)
+    assert split(live, applied, REPLICAS, {"fields": ["spec"]}) == (None, {0: ["spec.replicas"], 1: ["spec.paused"]})
+
+
+def test_a_rule_about_managers_ignores_what_they_wrote_last() -> None:
+    theirs = manager("tuner", {"f:spec": {"f:replicas": {}}, "f:metadata": {"f:labels": {"f:tuned": {}}}})
+    live = deployment(theirs, manager("kubectl-edit", {"f:spec": {"f:paused": {}}}), replicas=3, paused=True)
+    live["metadata"]["labels"]["tuned"] = "yes"
+    ours = manager(DRIFT_MANAGER, {"f:spec": {"f:replicas": {}, "f:paused": {}}}, "Apply")
+    applied = deployment(*live["metadata"]["managedFields"], ours, replicas=1, paused=False)
+    applied["metadata"]["labels"]["tuned"] = "yes"
+    left, ignored = split(live, applied, {"managers": ["tun*"]})
+    assert (paths(left), ignored) == (["spec.paused"], {0: ["spec.replicas", "metadata.labels.tuned"]})
+    assert left is not None
+    assert left.target["metadata"]["labels"] == {"app": "web", "tuned": "yes"}
+    assert paths(split(live, applied, {"managers": ["tun*"], "fields": ["metadata"]})[0]) == [
+        "spec.replicas",
+        "spec.paused",
+    ]
+
+
+def test_what_others_add_and_no_rule_names_is_not_in_what_should_be() -> None:
+    added = {"f:metadata": {"f:labels": {"f:owner": {}}}}
+    live = deployment(manager("kubectl-label", added), replicas=3)
+    live["metadata"]["labels"]["owner"] = "me"
+    applied = deployment(manager("kubectl-label", added), replicas=1)
+    applied["metadata"]["labels"]["owner"] = "me"
+    left, _ = split(live, applied, REPLICAS)
+    assert paths(left) == ["metadata.labels.owner"]
+    assert left is not None
+    assert left.target["metadata"]["labels"] == {"app": "web"}
+
+
+def test_values_of_a_secret_are_not_in_what_is_ignored() -> None:
+    live = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"password": "aHVudGVy"}}
+    rule = DriftRule.model_validate({"fields": ["data"], "reason": "rotated"})
+    finding = Finding(What.EDITED, "v1", "Secret", "", "s", "shop", differences=(Difference("data", 1, 2),), live=live)
+    _, (one,) = Ignoring([rule]).split(finding, {**live, "data": {"password": "b3RoZXI="}}, set())
+    assert [(each.live, each.wanted) for each in one.finding.differences] == [("<secret>", "<secret>")]
+
+
+def test_an_object_that_is_going_or_gone_is_ignored_only_where_a_rule_says_so() -> None:
+    live = deployment(replicas=3)
+    live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    whole: dict[str, Any] = {"names": ["web"], "reason": "theirs"}
+    assert paths(split(live, deployment(replicas=1), whole)[0]) == ["metadata.deletionTimestamp"]
+    assert split(live, deployment(replicas=1), {**whole, "deleted": True})[0] is None
+    gone = Finding(What.DELETED, "v1", "Deployment", "shop", "web", "shop")
+    assert Ignoring([DriftRule.model_validate(whole)]).whole(gone) is None
+    assert Ignoring([DriftRule.model_validate({**whole, "deleted": True})]).whole(gone) is not None
+    extra = replace(gone, what=What.EXTRA)
+    assert Ignoring([DriftRule.model_validate(whole)]).whole(extra) is not None
+    assert Ignoring([DriftRule.model_validate({**REPLICAS, "reason": "x"})]).whole(extra) is None
+
+
+def remarks(*rules: dict[str, Any]) -> list[str]:
+    manifests = [deployment(replicas=1), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}]
+    objects = [KubernetesObject("shop", "web", "", manifest) for manifest in manifests]
+    ignoring = Ignoring([DriftRule.model_validate({"reason": "theirs", **rule}) for rule in rules])
+    return list(ignoring.remarks(objects, [("Release", "shop", "prom")]))
+
+
+def test_a_rule_that_covers_what_the_stack_sets_is_said_to_do_so() -> None:
+    assert remarks(REPLICAS, {"fields": ["spec.paused"]}, {"kinds": ["Release"]}, {"names": ["web"]}) == [
+        "drift.ignore[0] covers what the stack itself sets: spec.replicas of Deployment shop/web",
+        "drift.ignore[2] covers all that the stack itself sets of Release shop/prom",
+        "drift.ignore[3] covers all that the stack itself sets of Deployment shop/web and 1 more",
+    ]
+
+
+def test_a_rule_that_is_about_nothing_of_the_stack_is_said_to_be() -> None:
+    assert remarks({"kinds": ["Deployments"]}) == [
+        "drift.ignore[0] is about no object of the stack (correct its patterns, or take it away)"
+    ]
+
+
+def test_what_is_ignored_is_counted_by_rule_and_listed_where_asked_for() -> None:
+    one = Finding(What.EDITED, "v1", "Service", "shop", "a", "shop", differences=(Difference("spec.x", 1, 2),))
+    gone = Finding(What.DELETED, "v1", "Service", "shop", "b", "shop")
+    seen = Seen((), 3, {}, ignored=(Ignored(0, "a platform's", one), Ignored(2, "theirs", gone)), remarks=("so",))
+    assert list(lines(seen, "dev", 0, 1.0)) == [
+        "ignored: 1 field of 1 object by drift.ignore[0]: a platform's (which: --show-ignored)",
+        "ignored: 1 object by drift.ignore[2]: theirs (which: --show-ignored)",
+        "so",
+        "dev: no drift among 3 objects, 0 hooks of charts left out (1.0 s)",
+    ]
+    assert list(lines(seen, "dev", 0, 1.0, show_ignored=True))[:4] == [
+        "ignored: 1 field of 1 object by drift.ignore[0]: a platform's",
+        "  edited   Service shop/a (program)",
+        "             spec.x: 1, expected 2",
+        "ignored: 1 object by drift.ignore[2]: theirs",
+    ]
+    (first, _) = json.loads(document(seen, "dev", 1.0, []))["ignored"]
+    assert (first["name"], first["rule"], first["reason"]) == ("a", "drift.ignore[0]", "a platform's")
 
 
 def test_an_object_that_is_going_is_a_difference() -> None:

@@ -38,7 +38,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "unknown section",
         {"grafana": {}},
-        "meshlab:grafana: expected one of the keys charts, cluster, envoyDemo, istio, kiali, mesh, meshMonitors, "
+        "meshlab:grafana: expected one of the keys charts, cluster, drift, envoyDemo, istio, kiali, mesh, meshMonitors, "
         "monitoring, policy, sampleApps, got an unknown key (remove with: pulumi config rm --path 'meshlab:grafana')",
     ),
     (
@@ -168,15 +168,15 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "toleration that Kubernetes refuses",
         {"cluster": {"tolerations": [{"key": "pool", "effect": "NoRun"}]}},
-        "meshlab:cluster.tolerations.0.effect: expected 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', got \"NoRun\" "
-        "(set with: pulumi config set --path 'meshlab:cluster.tolerations[\"0\"].effect' VALUE)",
+        "meshlab:cluster.tolerations[0].effect: expected 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', got \"NoRun\" "
+        "(set with: pulumi config set --path 'meshlab:cluster.tolerations[0].effect' VALUE)",
     ),
     (
         "pull secret that is no name",
         {"cluster": {"imagePullSecrets": ["My_Secret"]}},
-        "meshlab:cluster.imagePullSecrets.0: expected the name of an object (a-z, 0-9, '-' and '.', at most 253 "
+        "meshlab:cluster.imagePullSecrets[0]: expected the name of an object (a-z, 0-9, '-' and '.', at most 253 "
         'characters), got "My_Secret" '
-        "(set with: pulumi config set --path 'meshlab:cluster.imagePullSecrets[\"0\"]' VALUE)",
+        "(set with: pulumi config set --path 'meshlab:cluster.imagePullSecrets[0]' VALUE)",
     ),
     (
         "mirror of what is no registry",
@@ -298,6 +298,36 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "meshlab:kiali.spec.external_services.grafana.in_cluster_url: expected internal_url, as Kiali 2.29.0 calls it, "
         "got its name in another version "
         "(set with: pulumi config set --path 'meshlab:kiali.spec.external_services.grafana.in_cluster_url' VALUE)",
+    ),
+    (
+        "unknown key of a rule of drift",
+        {
+            "drift": {
+                "ignore": [{"kinds": ["Service"], "reason": "x"}, {"kind": "Service", "names": ["a"], "reason": "x"}]
+            }
+        },
+        "meshlab:drift.ignore[1].kind: expected one of the keys deleted, fields, kinds, managers, names, namespaces, "
+        "reason, got an unknown key (remove with: pulumi config rm --path 'meshlab:drift.ignore[1].kind')",
+    ),
+    (
+        "rule of drift without a reason",
+        {"drift": {"ignore": [{"kinds": ["Service"]}]}},
+        "meshlab:drift.ignore[0].reason: expected a value, got nothing "
+        "(set with: pulumi config set --path 'meshlab:drift.ignore[0].reason' VALUE)",
+    ),
+    (
+        "path of a field in another spelling",
+        {"drift": {"ignore": [{"fields": ["spec", "/spec/replicas"], "reason": "x"}]}},
+        "meshlab:drift.ignore[0].fields[1]: expected a path such as spec.template.spec.containers[istio-proxy].image "
+        '(* for any characters, [*] for any item of a list), got "/spec/replicas" '
+        "(set with: pulumi config set --path 'meshlab:drift.ignore[0].fields[1]' VALUE)",
+    ),
+    (
+        "rule of drift about fields of what may be missing",
+        {"drift": {"ignore": [{"fields": ["spec"], "deleted": True, "reason": "x"}]}},
+        "meshlab:drift.ignore[0]: expected deleted without fields and managers, since a missing object has none, got "
+        '{"fields": ["spec"], "deleted": true, "reason": "x"} '
+        "(set with: pulumi config set --path 'meshlab:drift.ignore[0]' VALUE)",
     ),
     (
         "stack version from before its CRDs were a chart",

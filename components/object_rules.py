@@ -1,0 +1,161 @@
+"""Rules that name objects and fields of them: what drift ignores, and what the diff of a pull request leaves out.
+
+One language for both. A pattern is a text in which `*` stands for any characters. A field is a path as drift and diff
+write it, `spec.template.spec.containers[istio-proxy].image`, and everything below it belongs to it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from .section import Section
+
+Steps = tuple[str, ...]
+"""A path from an object down to a field: its keys, and for an item of a list `[<name>]` or `[<number>]`."""
+
+ANY = "*"
+_KEY, _ITEM = r"[^\s.\[\]]+", r"\[[^\[\]]+\]"
+_PATH = re.compile(rf"{_KEY}(?:{_ITEM})*(?:\.{_KEY}(?:{_ITEM})*)*")
+_TOKEN = re.compile(rf"{_ITEM}|{_KEY}")
+_ITEM_NAME = "name="
+
+
+def _pattern(value: str) -> str:
+    if not value or re.search(r"[\s\[\]]", value):
+        raise ValueError("expected a name, in which * stands for any characters")
+    return value
+
+
+def _path(value: str) -> str:
+    if value.startswith("/") or not _PATH.fullmatch(value):
+        raise ValueError(
+            "expected a path such as spec.template.spec.containers[istio-proxy].image (* for any characters, [*] for "
+            "any item of a list)"
+        )
+    return value
+
+
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("expected a reason")
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+FieldPath = Annotated[str, AfterValidator(_path)]
+Patterns = Annotated[list[Pattern], Field(min_length=1)]
+Reason = Annotated[str, AfterValidator(_said)]
+
+
+class ObjectRule(Section):
+    """Objects, and fields of them. What is left out stands for all."""
+
+    kinds: Patterns | None = None
+    """Patterns of the objects' kinds, such as `Deployment`."""
+    names: Patterns | None = None
+    """Patterns of their names."""
+    namespaces: Patterns | None = None
+    """Patterns of their namespaces; an object outside of namespaces fits none."""
+    fields: Annotated[list[FieldPath], Field(min_length=1)] | None = None
+    """Paths of fields; without them, it is about the objects as a whole."""
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> Self:
+        if not any(getattr(self, key) for key in self._choosing()):
+            raise ValueError(f"expected at least one of {', '.join(self._choosing())}, since it is about all otherwise")
+        return self
+
+    @classmethod
+    def _choosing(cls) -> tuple[str, ...]:
+        return "kinds", "names", "namespaces", "fields"
+
+    def fits(self, kind: str, namespace: str, name: str) -> bool:
+        """Whether it is about an object."""
+        return (
+            one_fits(self.kinds, kind)
+            and one_fits(self.names, name)
+            and (self.namespaces is None or (bool(namespace) and one_fits(self.namespaces, namespace)))
+        )
+
+    def covers(self, steps: Steps) -> bool:
+        """Whether a field of such an object belongs to it."""
+        return self.fields is None or any(_leads_to(_tokens(path), steps) for path in self.fields)
+
+
+class DriftRule(ObjectRule):
+    """What of some objects is no drift."""
+
+    managers: Patterns | None = None
+    """Patterns of who must have written a field last, as drift says it: `by <manager>`."""
+    deleted: bool = False
+    """Whether the objects may be missing, too; for a rule about objects as a whole."""
+    reason: Reason
+    """Why other hands may; drift says it with what it ignores."""
+
+    @model_validator(mode="after")
+    def _only_whole_objects_may_be_missing(self) -> Self:
+        if self.deleted and not self.whole:
+            raise ValueError("expected deleted without fields and managers, since a missing object has none")
+        return self
+
+    @classmethod
+    def _choosing(cls) -> tuple[str, ...]:
+        return "kinds", "names", "namespaces", "fields", "managers"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about objects as a whole, whatever differs of them and whoever wrote it."""
+        return self.fields is None and self.managers is None
+
+
+class DiffRule(ObjectRule):
+    """What of the objects of some stacks is left out of a comment."""
+
+    stacks: Patterns | None = None
+    """Patterns of the stacks' names."""
+    reason: Reason | None = None
+    """Why; the comment says it with how much was left out."""
+
+
+def one_fits(patterns: Iterable[str] | None, text: str) -> bool:
+    """Whether a text fits one of some patterns; every text fits none at all."""
+    return patterns is None or any(_glob(pattern).fullmatch(text) for pattern in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in pattern.split(ANY)), re.DOTALL)
+
+
+@lru_cache(maxsize=1024)
+def _tokens(path: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(path))
+
+
+def _leads_to(tokens: Sequence[str], steps: Steps) -> bool:
+    """Whether a path leads to a field or to something above it. A key with dots in it is several tokens."""
+    if not tokens or not steps:
+        return not tokens
+    step, rest = steps[0], steps[1:]
+    if _is_item(step) or _is_item(tokens[0]):
+        both = _is_item(step) and _is_item(tokens[0])
+        return both and _glob(_item(tokens[0])).fullmatch(_item(step)) is not None and _leads_to(tokens[1:], rest)
+    for count in range(1, min(len(tokens), step.count(".") + 1) + 1):
+        if _is_item(tokens[count - 1]):
+            break
+        key = ".".join(tokens[:count])
+        if _glob(key).fullmatch(step) and _leads_to(tokens[count:], rest):
+            return True
+    return False
+
+
+def _is_item(part: str) -> bool:
+    return part.startswith("[")
+
+
+def _item(part: str) -> str:
+    """What tells an item: drift writes `[name=web]`, diff `[web]`."""
+    return part[1:-1].removeprefix(_ITEM_NAME)
