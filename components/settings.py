@@ -343,7 +343,7 @@ def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Setti
         try:
             sections[key] = model.model_validate(raw.get(key, {}))
         except ValidationError as error:
-            problems += problems_of(key, model, error)
+            problems += problems_of(model, error, key)
     problems += broken_rules(sections)
     if problems:
         raise SettingsError(problems, project=project, stack=stack)

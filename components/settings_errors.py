@@ -46,9 +46,9 @@ class SettingsError(MeshlabError, pulumi.RunError):
         super().__init__("\n".join(_line(problem, project, stack) for problem in self.problems))
 
 
-def problems_of(section: str, model: type[BaseModel], error: ValidationError) -> list[Problem]:
-    """Translate what pydantic found in one section."""
-    return [_problem(section, model, detail) for detail in error.errors()]
+def problems_of(model: type[BaseModel], error: ValidationError, *above: str) -> list[Problem]:
+    """Translate what pydantic found in a model; `above` are the keys that lead to it."""
+    return [_problem(above, model, detail) for detail in error.errors()]
 
 
 def joined(path: Sequence[str]) -> str:
@@ -64,11 +64,11 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
-def _problem(section: str, model: type[BaseModel], detail: Any) -> Problem:
+def _problem(above: Sequence[str], model: type[BaseModel], detail: Any) -> Problem:
     kind = cast(str, detail["type"])
     location = cast(Sequence[Any], detail["loc"])
     # An item of a list stands in brackets, also in a path of `pulumi config set`.
-    path = (section, *(f"[{part}]" if isinstance(part, int) else str(part) for part in location if part != "[key]"))
+    path = (*above, *(f"[{part}]" if isinstance(part, int) else str(part) for part in location if part != "[key]"))
     context = cast(Mapping[str, Any], detail.get("ctx", {}))
     return Problem(
         path, _expected(kind, context, cast(str, detail["msg"]), model, location), _got(kind, detail["input"])

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .compare.comparison import Comparison
+from .compare.filter_file import read_filter
+from .compare.leaving_out import unused
 from .compare.trees import RecordedStack, TreeError, base_revision, checked_out, recorded, stacks_of
 from .recorder import ROOT
 from .render import RenderedStack, Renderer
@@ -18,10 +20,11 @@ def compare(
     """The stacks of the working tree in `root` against those of a revision of its repository.
 
     `base` is the revision, by default the merge base with main; `stacks` the ones to compare, by default all that
-    either tree has. Charts come from the same place for both. Raises TreeError and what Renderer raises.
+    either tree has. Charts come from the same place for both. Raises TreeError, FilterError and what Renderer raises.
     """
     revision = base_revision(root, base)
     with checked_out(root, revision) as tree:
+        leave_out = read_filter(root, tree)
         present = {root: stacks_of(root), tree: stacks_of(tree)}
         known = sorted({*present[root], *present[tree]})
         wanted = known if stacks is None else list(stacks)
@@ -44,9 +47,21 @@ def compare(
                 revision.label,
                 _rendered(renderer, stack, before.get(stack)),
                 _rendered(renderer, stack, after.get(stack)),
+                leave_out,
             )
             for stack in wanted
         ]
+
+
+def remarks(comparisons: Sequence[Comparison], *, every: bool) -> list[str]:
+    """What has to be said of the filter file. `every`: all stacks are compared, so that each rule must fit."""
+    leave_out, base = comparisons[0].leave_out, comparisons[0].base
+    found = [f"{leave_out.name} is another one than in {base}"] if leave_out.changed else []
+    if every and leave_out.rules:
+        sides = {one.stack: [side for side in (one.before, one.after) if side] for one in comparisons}
+        objects = {stack: [one for side in both for one in side.objects] for stack, both in sides.items()}
+        found += unused(leave_out, objects)
+    return found
 
 
 def _rendered(renderer: Renderer, stack: str, one: RecordedStack | None) -> RenderedStack | None:

@@ -39,6 +39,11 @@ class Change:
         return "removed" if self.after is None else "changed"
 
     @property
+    def differs(self) -> bool:
+        """Whether the two are not the same, or not of the same resource."""
+        return _state(self.before) != _state(self.after) or self.renamed
+
+    @property
     def secret(self) -> bool:
         """Whether what a Secret holds changes, which is not shown."""
         return self.before is not None and self.after is not None and self.before.secret != self.after.secret
@@ -73,7 +78,7 @@ class Change:
 def changes(before: Mapping[str, KubernetesObject], after: Mapping[str, KubernetesObject]) -> list[Change]:
     """What differs between two renderings, by file path."""
     both = [Change(file, before.get(file), after.get(file)) for file in sorted({*before, *after})]
-    return [change for change in both if _state(change.before) != _state(change.after) or change.renamed]
+    return [change for change in both if change.differs]
 
 
 def continues(old: str, new: str, former: Iterable[str]) -> bool:
@@ -122,12 +127,12 @@ def _in_mappings(before: Mapping[str, Any], after: Mapping[str, Any], path: Path
 
 
 def _keyed(rows: Sequence[Any], others: Sequence[Any]) -> dict[str, Any]:
-    names = [_name(row) for row in rows]
-    by_name = all(_name(row) for row in (*rows, *others)) and len(set(names)) == len(names)
+    names = [name_of(row) for row in rows]
+    by_name = all(name_of(row) for row in (*rows, *others)) and len(set(names)) == len(names)
     return {f"[{names[place] if by_name else place}]": row for place, row in enumerate(rows)}
 
 
-def _name(row: Any) -> str:
+def name_of(row: Any) -> str:
     """What tells an item from its neighbours: its name, or the one that a rule of Prometheus has instead."""
     fields: Mapping[str, Any] = cast(Mapping[str, Any], row) if isinstance(row, Mapping) else {}
     return str(fields.get("name") or fields.get("alert") or fields.get("record") or "")

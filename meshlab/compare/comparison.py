@@ -1,7 +1,7 @@
 """One stack as it was and as it will be."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -9,6 +9,7 @@ from ..render import RenderedStack
 from ..rendering.others import Other
 from ..rendering.releases import Release
 from .changes import Change, changes, continues, differing, text_of
+from .leaving_out import Filter, Shown, shown, told
 
 
 class _Named(Protocol):
@@ -30,11 +31,23 @@ class Comparison:
     """How to speak of what it is compared with."""
     before: RenderedStack | None
     after: RenderedStack | None
+    leave_out: Filter = field(default_factory=Filter)
+    """What of the changes a comment and a page leave out."""
 
     @cached_property
     def changes(self) -> list[Change]:
         """Every object that is not the same, by file."""
         return changes(self.before.files if self.before else {}, self.after.files if self.after else {})
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The changes that a comment and a page show."""
+        return shown(self.changes, self.stack, self.leave_out)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What they leave out, a line for each rule."""
+        return told(self.shown, self.leave_out)
 
     @cached_property
     def releases(self) -> list[tuple[Release | None, Release | None]]:

@@ -20,14 +20,14 @@ class _Field:
     """Values of its enum; empty where any will do."""
 
 
-def crd_changes(changes: Iterable[Change]) -> Iterator[tuple[Change, list[str]]]:
-    """Each CustomResourceDefinition that comes, goes or changes, and what that does."""
+def crd_changes(changes: Iterable[Change], *, whole: bool = False) -> Iterator[tuple[Change, list[str]]]:
+    """Each CustomResourceDefinition that comes, goes or changes, and what that does. `whole`: with every field."""
     for change in changes:
         if change.one.kind == CRD:
-            yield change, list(_told(change))
+            yield change, list(_told(change, None if whole else SHOWN_FIELDS))
 
 
-def _told(change: Change) -> Iterator[str]:
+def _told(change: Change, limit: int | None) -> Iterator[str]:
     before = change.before.manifest["spec"] if change.before else None
     after = change.after.manifest["spec"] if change.after else None
     if before is None:
@@ -43,7 +43,7 @@ def _told(change: Change) -> Iterator[str]:
         yield "its names change"
     if before.get("conversion") != after.get("conversion"):
         yield f"conversion between versions is now {at(after, 'conversion', 'strategy') or 'None'}"
-    yield from _version_changes(_versions(before), _versions(after))
+    yield from _version_changes(_versions(before), _versions(after), limit)
     if change.version_only:
         yield "the same definition, from another version of its tools"
 
@@ -52,7 +52,9 @@ def _versions(spec: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {str(version["name"]): version for version in cast(list[Mapping[str, Any]], spec.get("versions") or [])}
 
 
-def _version_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _version_changes(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], limit: int | None
+) -> Iterator[str]:
     for name, version in after.items():
         if name not in before:
             yield f"new version {name}{'' if version.get('served') else ', not served'}"
@@ -67,7 +69,7 @@ def _version_changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str
             yield f"version {name} is served now"
         if not version.get("storage") and new.get("storage"):
             yield f"objects are stored as {name} from now on"
-        yield from _schema_changes(name, _schema(version), _schema(new))
+        yield from _schema_changes(name, _schema(version), _schema(new), limit)
 
 
 def _schema(version: Mapping[str, Any]) -> dict[str, _Field]:
@@ -88,9 +90,11 @@ def _fields(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, _Field]
             yield from _fields(cast(Mapping[str, Any], inner), f"{path}{mark}")
 
 
-def _schema_changes(version: str, before: Mapping[str, _Field], after: Mapping[str, _Field]) -> Iterator[str]:
+def _schema_changes(
+    version: str, before: Mapping[str, _Field], after: Mapping[str, _Field], limit: int | None
+) -> Iterator[str]:
     both = [path for path in before if path in after]
-    yield from _listed(version, "fields gone", _outermost(path for path in before if path not in after))
+    yield from _listed(version, "fields gone", _outermost(path for path in before if path not in after), limit)
     added = [path for path in after if path not in before]
     # Within a new field, what is required is required of those who use the field.
     parents = {path.rpartition(".")[0].rstrip("[]{}") for path in added if after[path].required} - set(added)
@@ -101,10 +105,10 @@ def _schema_changes(version: str, before: Mapping[str, _Field], after: Mapping[s
             *(path for path in both if after[path].required and not before[path].required),
             *(path for path in added if after[path].required and path.rpartition(".")[0].rstrip("[]{}") in parents),
         ],
+        limit,
     )
-    yield from _listed(
-        version, "fields of another type", [path for path in both if before[path].type != after[path].type]
-    )
+    retyped = [path for path in both if before[path].type != after[path].type]
+    yield from _listed(version, "fields of another type", retyped, limit)
     yield from _listed(
         version,
         "fields with fewer values",
@@ -113,6 +117,7 @@ def _schema_changes(version: str, before: Mapping[str, _Field], after: Mapping[s
             for path in both
             if after[path].allowed and not set(before[path].allowed or "?") <= set(after[path].allowed)
         ],
+        limit,
     )
     outermost = _outermost(added)
     if outermost:
@@ -128,7 +133,8 @@ def _outermost(paths: Iterable[str]) -> list[str]:
     return kept
 
 
-def _listed(version: str, what: str, paths: list[str]) -> Iterator[str]:
+def _listed(version: str, what: str, paths: list[str], limit: int | None) -> Iterator[str]:
     if paths:
-        more = f" and {len(paths) - SHOWN_FIELDS} more" if len(paths) > SHOWN_FIELDS else ""
-        yield f"{version}: {what} ({len(paths)}): {', '.join(paths[:SHOWN_FIELDS])}{more}"
+        kept = paths[:limit]
+        more = f" and {len(paths) - len(kept)} more" if len(paths) > len(kept) else ""
+        yield f"{version}: {what} ({len(paths)}): {', '.join(kept)}{more}"

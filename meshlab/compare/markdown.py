@@ -16,18 +16,25 @@ DIFF_LIMIT = 6_000
 """Bytes of one object's diff: a dashboard must not take the place of everything else."""
 
 
-def markdown(comparisons: Sequence[Comparison], limit: int = COMMENT_LIMIT) -> str:
-    """The comment for several stacks. Where nothing changes, it is one line."""
+def markdown(
+    comparisons: Sequence[Comparison], limit: int = COMMENT_LIMIT, remarks: Sequence[str] = (), whole: str = ""
+) -> str:
+    """The comment for several stacks. Where nothing changes and nothing has to be said, it is one line.
+
+    `remarks` stand above it; `whole` says where all of the diff is to be seen.
+    """
+    text = "".join(f"> {line}\n" for line in remarks) + ("\n" if remarks else "")
     changed = [one for one in comparisons if not one.same]
     if not changed:
-        return nothing_changed(comparisons) + "\n"
-    text = ""
+        return text + nothing_changed(comparisons) + "\n"
     same = [one for one in comparisons if one.same]
     if same:
-        text = nothing_changed(same) + "\n\n"
+        text += nothing_changed(same) + "\n\n"
+    if whole:
+        text += f"Full diff: {whole}\n\n"
     for place, one in enumerate(changed):
         share = (limit - size(text)) // (len(changed) - place)
-        text += _stack(one, share)
+        text += _stack(one, share, whole or f"`python -m meshlab diff --stack {one.stack}` shows everything")
     return text
 
 
@@ -39,8 +46,8 @@ def nothing_changed(comparisons: Sequence[Comparison]) -> str:
     return f"{names}: no rendered object changes against {comparisons[0].base}{charts}"
 
 
-def _stack(one: Comparison, limit: int) -> str:
-    total = counts(one.changes)
+def _stack(one: Comparison, limit: int, whole: str) -> str:
+    total = counts(one.shown.changes)
     head = [
         f"### `{one.stack}`: {total['added']} added, {total['changed']} changed, {total['removed']} removed",
         "",
@@ -48,18 +55,19 @@ def _stack(one: Comparison, limit: int) -> str:
     ]
     if one.rendered.charts.notes:
         head += ["", *(f"> {note}" for note in one.rendered.charts.notes)]
-    told = [*one.release_changes, *one.other_changes]
+    told = [*one.release_changes, *one.other_changes, *one.left_out]
     if told:
         head += ["", *(f"- {line}" for line in told)]
     blocks = [Block("\n".join(head), [], "", ""), *sections(one), *_diffs(one)]
-    return written(blocks, limit, f"`python -m meshlab diff --stack {one.stack}` shows everything")
+    return written(blocks, limit, whole)
 
 
 def _diffs(one: Comparison) -> list[Block]:
-    texts = file_diffs(one)
+    changes = one.shown.changes
+    texts = file_diffs(one, changes)
     items: list[str] = []
     # CRDs last: their list above says what matters, and each of them would fill the comment.
-    for change in sorted(one.changes, key=lambda change: change.one.kind == CRD):
+    for change in sorted(changes, key=lambda change: change.one.kind == CRD):
         if not change.version_only and change.file in texts:
             title = html.escape(f"{change.action}: {change.one.label}")
             items.append(f"<details><summary>{title}</summary>\n\n{_fenced(texts[change.file])}\n</details>")

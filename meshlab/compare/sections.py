@@ -1,4 +1,4 @@
-"""What a reviewer has to know before reading a diff, in the order in which it matters."""
+"""The sections of a comment: what a reviewer has to know, then each object."""
 
 import html
 from collections import Counter
@@ -7,15 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from .blocks import Block
 from .changes import Change, text_of
 from .comparison import Comparison
-from .crds import CRD, crd_changes
-from .images import image_changes
-from .rbac import widened
-from .replacements import replacements
-from .webhooks import webhook_changes
+from .crds import CRD
+from .warnings import Code, warnings
 
 OPEN_ITEMS = 12
 """A section with more items is folded."""
-SHOWN_PATHS, SHOWN_USERS = 4, 3
+SHOWN_PATHS = 4
 
 
 def counts(changes: Iterable[Change]) -> Counter[str]:
@@ -25,20 +22,11 @@ def counts(changes: Iterable[Change]) -> Counter[str]:
 
 def sections(one: Comparison) -> Iterator[Block]:
     """The sections of a stack's comment that have something to say."""
-    yield _table(one.changes)
-    for title, items in (
-        ("Custom resource definitions", _crds(one.changes)),
-        ("Images", _images(one.changes)),
-        ("RBAC widened", [f"- {_code(who.label)}: {text}" for who, text in widened(one.changes)]),
-        (
-            "Webhooks and admission policies",
-            [f"- {_code(who.label)}: {text}" for who, text in webhook_changes(one.changes)],
-        ),
-        ("Forces a replacement", [f"- {_code(what)}: {why}" for what, why in replacements(one)]),
-    ):
-        if items:
-            yield _section(title, items, folded=len(items) > OPEN_ITEMS)
-    yield from _objects(one.changes)
+    yield _table(one.shown.changes)
+    for title, lines in warnings(one):
+        items = ["- " + "".join(_code(part) if isinstance(part, Code) else part for part in line) for line in lines]
+        yield _section(title, items, folded=len(items) > OPEN_ITEMS)
+    yield from _objects(one.shown.changes)
 
 
 def _section(title: str, items: Sequence[str], *, folded: bool) -> Block:
@@ -57,24 +45,6 @@ def _table(changes: Sequence[Change]) -> Block:
     ]
     head = "| component | added | changed | changed in version labels only | removed |\n| --- | --: | --: | --: | --: |"
     return Block(head, rows, "", "components") if rows else Block("", [], "", "")
-
-
-def _crds(changes: Iterable[Change]) -> list[str]:
-    return [
-        f"- {_code(change.one.name)} ({change.action}): {'; '.join(told) or 'descriptions and defaults only'}"
-        for change, told in crd_changes(changes)
-    ]
-
-
-def _images(changes: Iterable[Change]) -> list[str]:
-    items: list[str] = []
-    for old, new, users in image_changes(changes):
-        what = (
-            f"{_code(old)} → {_code(new)}" if old and new else f"{_code(new)} is new" if new else f"{_code(old)} goes"
-        )
-        more = f" and {len(users) - SHOWN_USERS} more" if len(users) > SHOWN_USERS else ""
-        items.append(f"- {what}: {', '.join(users[:SHOWN_USERS])}{more}")
-    return items
 
 
 def _objects(changes: Sequence[Change]) -> Iterator[Block]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import process
 from ..rendering.folder import write_files
+from .changes import Change
 from .comparison import Comparison
 
 DIFF_LIMIT_SECONDS = 120.0
@@ -16,16 +17,19 @@ RELEASES = "releases.yaml"
 
 def unified(comparisons: Iterable[Comparison]) -> str:
     """The unified diff of several stacks. What a Secret holds is not shown; that it changes is."""
-    return "".join(text for one in comparisons for text in (*file_diffs(one).values(), *_hidden(one)))
+    return "".join(text for one in comparisons for text in (*file_diffs(one, one.changes).values(), *_hidden(one)))
 
 
-def file_diffs(one: Comparison) -> dict[str, str]:
-    """The unified diff of each file that differs, by its path in the stack's folder, as git writes it; sorted."""
+def file_diffs(one: Comparison, changes: Iterable[Change]) -> dict[str, str]:
+    """The unified diff of each file of some changes, and of the releases, by its path in the stack's folder.
+
+    As git writes it; sorted.
+    """
     before, after = (side.release_list() if side else [] for side in (one.before, one.after))
     contents: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     if before != after:
         contents = {RELEASES: before}, {RELEASES: after}
-    for change in one.changes:
+    for change in changes:
         for content, side in zip(contents, (change.before, change.after), strict=True):
             if side is not None:
                 content[change.file] = side.manifest
@@ -46,11 +50,15 @@ def file_diffs(one: Comparison) -> dict[str, str]:
 def _hidden(one: Comparison) -> Iterator[str]:
     yield from (f"# {one.stack}: {line}\n" for line in one.other_changes)
     for change in one.changes:
-        if change.secret:
-            yield f"# {one.stack}/{change.file}: what this Secret holds changes (not shown)\n"
-        if change.renamed and change.before and change.after:
-            names = f"{change.before.resource} becomes {change.after.resource}"
-            yield f"# {one.stack}/{change.file}: resource {names} without an alias\n"
+        yield from (f"# {one.stack}/{change.file}: {note}\n" for note in notes(change))
+
+
+def notes(change: Change) -> Iterator[str]:
+    """What changes of an object and is in no diff."""
+    if change.secret:
+        yield "what this Secret holds changes (not shown)"
+    if change.renamed and change.before and change.after:
+        yield f"resource {change.before.resource} becomes {change.after.resource} without an alias"
 
 
 def _git_diff(work: Path) -> str:

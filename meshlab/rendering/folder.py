@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,8 +27,22 @@ def write_folder(folder: Path, index: Mapping[str, Any], files: Mapping[str, Any
 
     An empty folder and one that render made are replaced; any other is refused with FolderError.
     """
+    check(folder)
+    replace_whole(folder, lambda draft: fill(draft, index, files))
+
+
+def fill(folder: Path, index: Mapping[str, Any], files: Mapping[str, Any]) -> None:
+    """Write the files and the index into an empty folder."""
+    write_files(folder, files)
+    (folder / INDEX).write_text(_HEADER + to_yaml(dict(index)), encoding="utf-8")
+
+
+def replace_whole(folder: Path, write: Callable[[Path], None]) -> None:
+    """Make `folder` hold what `write` puts into an empty one, whole or not at all; what is there goes.
+
+    Raises FolderError.
+    """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link and replace what it points at
-    _check(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -36,8 +50,7 @@ def write_folder(folder: Path, index: Mapping[str, Any], files: Mapping[str, Any
         raise FolderError(f"{folder}: cannot be written: {error.strerror}") from None
     try:
         draft.chmod(0o755)
-        write_files(draft, files)
-        (draft / INDEX).write_text(_HEADER + to_yaml(dict(index)), encoding="utf-8")
+        write(draft)
         _swap(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -51,7 +64,8 @@ def write_files(folder: Path, files: Mapping[str, Any]) -> None:
         (folder / path).write_text(to_yaml(value), encoding="utf-8")
 
 
-def _check(folder: Path) -> None:
+def check(folder: Path) -> None:
+    """Raises FolderError where there is anything but what render wrote."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise FolderError(f"{folder}: expected a folder or nothing there, got a file or a link (choose another --out)")
     if not folder.exists() or not any(folder.iterdir()):

@@ -38,8 +38,9 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "unknown section",
         {"grafana": {}},
-        "meshlab:grafana: expected one of the keys charts, cluster, drift, envoyDemo, istio, kiali, mesh, meshMonitors, "
-        "monitoring, policy, sampleApps, got an unknown key (remove with: pulumi config rm --path 'meshlab:grafana')",
+        "meshlab:grafana: expected one of the keys charts, cluster, drift, envoyDemo, istio, kiali, mesh, "
+        "meshMonitors, monitoring, policy, sampleApps, got an unknown key "
+        "(remove with: pulumi config rm --path 'meshlab:grafana')",
     ),
     (
         "unknown key",
@@ -168,8 +169,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "toleration that Kubernetes refuses",
         {"cluster": {"tolerations": [{"key": "pool", "effect": "NoRun"}]}},
-        "meshlab:cluster.tolerations[0].effect: expected 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', got \"NoRun\" "
-        "(set with: pulumi config set --path 'meshlab:cluster.tolerations[0].effect' VALUE)",
+        "meshlab:cluster.tolerations[0].effect: expected 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', "
+        "got \"NoRun\" (set with: pulumi config set --path 'meshlab:cluster.tolerations[0].effect' VALUE)",
     ),
     (
         "pull secret that is no name",
