@@ -3,12 +3,16 @@
 import base64
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from components.charts import package_name
+from meshlab import process
 from meshlab.charts import pack_stand_ins
+from meshlab.commands.diff import RUN
+from meshlab.compare.filter_file import FILE
 from meshlab.compare.markdown import COMMENT_LIMIT
 from meshlab.compare.trees import TreeError, base_revision, checked_out, recorded
 from meshlab.diff import compare
@@ -124,6 +128,73 @@ def test_an_image_changed_by_the_program_of_this_tree_shows_with_the_other_trees
     file.write_text(text.replace(image[1], "registry.example/lab/httpbin:9"))
     comment = history.diff("--markdown").stdout
     assert "→ `registry.example/lab/httpbin:9`: Deployment default/httpbin\n" in comment
+
+
+def test_all_of_it_is_kept_in_a_folder_and_the_comment_says_where(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "rendered-diff"
+    history.set("envoyDemo", scenario="retry")
+    for name in RUN:
+        monkeypatch.delenv(name, raising=False)
+    local = history.diff("--all", "--markdown", "--out", str(out))
+    assert (local.returncode, local.stderr) == (0, f"all of it, base and head: {out}/diff.html\n")
+    assert f"Full diff: `{out}/diff.html`\n" in local.stdout
+    for side, retries in (("base", False), ("head", True)):
+        (envoy,) = (out / side / "dev" / "envoy-demo" / "program").glob("configmap-default-envoy-*.yaml")
+        assert ("numRetries: 3" in envoy.read_text(encoding="utf-8")) is retries
+    assert "numRetries: 3" in (out / "diff.html").read_text(encoding="utf-8")
+    for name, value in zip(RUN, ("https://github.example", "team/lab", "42"), strict=True):
+        monkeypatch.setenv(name, value)
+    run = "https://github.example/team/lab/actions/runs/42"
+    text = history.diff("--all", "--markdown", "--out", str(out)).stdout
+    assert f"Full diff: artifact `rendered-diff` of [this run]({run}), diff.html in it\n" in text
+    assert "Full diff" not in history.diff("--all", "--markdown").stdout
+
+
+def test_the_trees_of_both_sides_are_as_render_writes_them(history: History, tmp_path: Path) -> None:
+    history.set("envoyDemo", scenario="retry")
+    history.diff("--all", "--out", str(tmp_path / "all"))
+    words = [sys.executable, "-m", "meshlab", "render", "--charts", history.charts, "--out", tmp_path / "alone"]
+    process.run(words, timeout=300, cwd=history.root)
+    both = [files_in(tmp_path / "all" / "head" / "dev"), files_in(tmp_path / "alone")]
+    assert both[0] == both[1]
+    assert len(both[0]) > 100
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_folder_with_files_of_others_is_refused_before_anything_is_rendered(history: History, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    done = history.diff("--out", str(tmp_path / "mine"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.endswith("got also notes.txt (choose another --out)\n")
+
+
+def test_the_filter_of_this_tree_counts_and_that_it_is_new_is_said(history: History) -> None:
+    history.set("envoyDemo", scenario="retry")
+    file = history.root / FILE
+    file.parent.mkdir()
+    file.write_text("leaveOut:\n  - {names: [envoy*]}\n  - {kinds: [Envoy]}\n", encoding="utf-8")
+    text = history.diff("--all", "--markdown").stdout
+    new, unused, *_ = text.splitlines()
+    assert new.startswith(f"> {FILE} is another one than in ")
+    assert unused == (
+        f"> {FILE}: line 3: expected a rule about something that the stacks have, got no object "
+        "(correct it, or take it away)"
+    )
+    assert re.search(rf"^- left out by {FILE}, line 2: \d changed objects$", text, re.M)
+    assert "ConfigMap default/envoy" not in text
+    assert "numRetries: 3" in history.diff().stdout
+    # Of one stack, a rule may well be about nothing.
+    assert "line 3" not in history.diff("--markdown").stdout
+    file.write_text("leaveOut:\n  - {kind: Envoy}\n", encoding="utf-8")
+    done = history.diff()
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"{FILE}: line 2: leaveOut[0].kind: expected one of the keys ")
 
 
 def test_an_unknown_base_and_an_unknown_stack_are_one_line_each(history: History) -> None:

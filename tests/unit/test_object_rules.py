@@ -1,13 +1,19 @@
 """Rules that name objects and fields: which they are about, and what becomes of an object where fields stay."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from components.object_rules import DiffRule, DriftRule, ObjectRule
+from components.settings import DriftSettings
+from meshlab.compare.filter_file import FILE, read_filter
 from meshlab.drift.fields import name_of_item
+from meshlab.goyaml.text import document
 from meshlab.kept import covered, kept, without
+from meshlab.recorder import ROOT
 
 
 def rule(**keys: Any) -> ObjectRule:
@@ -147,3 +153,16 @@ def test_fields_and_items_are_taken_out_by_their_paths() -> None:
     value = {"a": 1, "l": [{"name": "p", "v": 1}, {"name": "q"}], "n": [1, 2]}
     gone = {("a",), ("l", "[name=q]"), ("l", "[name=p]", "v"), ("n", "[0]")}
     assert without(value, gone, name_of_item) == {"l": [{"name": "p"}], "n": [2]}
+
+
+@pytest.mark.parametrize(("page", "key"), [("rendering.md", "leaveOut"), ("drift.md", "config")])
+def test_the_examples_of_the_documentation_are_read_as_rules(page: str, key: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (example,) = [one for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if one.startswith(f"{key}:")]
+    if key == "leaveOut":
+        (tmp_path / FILE).parent.mkdir()
+        (tmp_path / FILE).write_text(example, encoding="utf-8")
+        assert len(read_filter(tmp_path).rules) == 2
+    else:
+        section = document(example)["config"]["meshlab:drift"]
+        assert len(DriftSettings.model_validate(section).ignore) == 3

@@ -155,6 +155,14 @@ def test_a_fork_gets_no_secret_and_is_tested_and_rendered_all_the_same() -> None
     assert "make test" in [step.get("run") for step in jobs(path)["test"]["steps"]]
 
 
+def test_all_of_the_diff_is_kept_under_the_name_that_the_comment_says() -> None:
+    listed = jobs(GITHUB / "workflows" / "pull-request.yml")["diff"]["steps"]
+    (command,) = [step["run"] for step in listed if " diff " in step.get("run", "")]
+    (folder,) = re.findall(r"--out (\S+)", command)
+    kept = [step["with"] for step in listed if "upload-artifact" in step.get("uses", "")]
+    assert {one["name"]: one["path"] for one in kept} == {folder: folder, "comment-diff": "diff.md"}
+
+
 def test_no_workflow_runs_what_a_pull_request_brings_with_more_than_the_pull_request_may() -> None:
     for path in WORKFLOWS:
         assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(triggers(path)), path.name

@@ -5,6 +5,7 @@ import base64
 import itertools
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -43,6 +44,31 @@ def chromium() -> str:
     if found is None:
         pytest.skip("no browser on this machine to look at the report in (`make browser` brings one, or says why not)")
     return found
+
+
+CONTRASTS = """
+[...document.querySelectorAll("%s")].filter(e => e.checkVisibility()).map(element => {
+  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+  const bright = colour => {
+    const [r, g, b] = numbers(colour).slice(0, 3).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let behind = element;
+  const clear = e => { const c = numbers(getComputedStyle(e).backgroundColor); return c.length === 4 && c[3] === 0; };
+  while (clear(behind)) behind = behind.parentElement;
+  const one = bright(getComputedStyle(element).color), two = bright(getComputedStyle(behind).backgroundColor);
+  return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+})
+"""
+"""Expression for how much each visible element of a selector stands out from what is behind it, as WCAG 2 has it."""
+
+
+def luminance(colour: str) -> float:
+    """How bright an rgb() is, 0 to 1."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 class Page:

@@ -10,7 +10,7 @@ import pytest
 from meshlab.verify.html import page as html_of
 from meshlab.verify.outcome import Result, Status
 from meshlab.verify.report import Commit, Report
-from tests.verify.browser import Page, page
+from tests.verify.browser import CONTRASTS, Page, luminance, page
 from tests.verify.examples import MIXED, report, result
 
 NASTY = "</li><script>document.title='hacked'</script><img src=x onerror=alert(1)> & \"quotes\" 'single' {{ 7 * 7 }}"
@@ -175,27 +175,3 @@ def test_nothing_is_wider_than_the_window(browser: Page, tmp_path: Path, width: 
     long = result("lab02.alias", Status.FAILED, "x" * 400, ("y" * 400,))
     show(browser, tmp_path, report(long, *MIXED.checks[:2]), width=width)
     assert browser.run("document.documentElement.scrollWidth") <= width
-
-
-def luminance(colour: str) -> float:
-    """How bright an rgb() is, 0 to 1."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-CONTRASTS = """
-[...document.querySelectorAll("%s")].filter(e => e.checkVisibility()).map(element => {
-  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-  const bright = colour => {
-    const [r, g, b] = numbers(colour).slice(0, 3).map(v => v / 255)
-      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  let behind = element;
-  const clear = e => { const c = numbers(getComputedStyle(e).backgroundColor); return c.length === 4 && c[3] === 0; };
-  while (clear(behind)) behind = behind.parentElement;
-  const one = bright(getComputedStyle(element).color), two = bright(getComputedStyle(behind).backgroundColor);
-  return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-})
-"""

@@ -1,0 +1,262 @@
+"""A stack's own rules against a real API server and a real helm: what is ignored is not reported and not put back."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from components.object_rules import DriftRule
+from meshlab import process, toolchain
+from meshlab.cluster import Cluster
+from meshlab.drift.api import LiveCluster
+from meshlab.drift.copies import HELM_NAME, HELM_NAMESPACE
+from meshlab.drift.expected import MANAGED_BY, Expected
+from meshlab.drift.helm import Helm
+from meshlab.drift.look import Seen, look
+from meshlab.drift.mending import Mender
+from meshlab.engine import EngineDriver
+from meshlab.rendering.objects import KubernetesObject
+from meshlab.rendering.releases import Release
+
+PULUMI = "pulumi-kubernetes-0123abcd"
+RELEASE = Release(
+    component="shop", resource="shop-app", name="app", namespace="default", chart="app", version="0.1.0",
+    reference="app", repository="", values={}, skip_crds=True,
+)  # fmt: skip
+REPLICAS = {"kinds": ["Deployment"], "fields": ["spec.replicas"]}
+
+
+def deployment(name: str) -> dict[str, Any]:
+    labels = {"app": name}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "example.invalid/web:1"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pods}
+    metadata = {"name": name, "namespace": "default", "labels": labels}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def config(name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default", "labels": {"app": name}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}}
+
+
+PROGRAM = [deployment("web"), config("settings")]
+CHART = [deployment("chart-web"), config("chart-settings")]
+
+
+@dataclass
+class Stack:
+    """Objects of a program and of a release in a cluster, as their tools have put them there."""
+
+    cluster: Cluster
+    restored: list[str] = field(default_factory=list[str])
+    """What Pulumi was told to put back."""
+    said: list[str] = field(default_factory=list[str])
+
+    def expected(self, *rules: dict[str, Any]) -> Expected:
+        """What the stack stands for, with these rules."""
+        own = [KubernetesObject("shop", f"shop-{one['metadata']['name']}", "", one) for one in PROGRAM]
+        charts = [KubernetesObject("shop", RELEASE.resource, RELEASE.name, with_marks(one)) for one in CHART]
+        ignore = tuple(DriftRule.model_validate({"reason": "theirs", **rule}) for rule in rules)
+        return Expected((*own, *charts), (RELEASE,), (), (), {}, ignore)
+
+    def look(self, *rules: dict[str, Any]) -> Seen:
+        live = LiveCluster(self.cluster.kubeconfig)
+        return look(live, live.kinds(), self.expected(*rules))
+
+    def mend(self, *rules: dict[str, Any]) -> Seen:
+        """Look and put back; Pulumi is only told."""
+        live, program = LiveCluster(self.cluster.kubeconfig), toolchain.ensure(["helm"])["helm"]
+        kinds, expected = live.kinds(), self.expected(*rules)
+        helm = Helm(program, self.cluster.kubeconfig)
+        mender = Mender(live, kinds, expected, cast(EngineDriver, Told(self)), helm)
+        return mender.mend(look(live, kinds, expected), self.said.append, lambda copies: True)
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        return json.loads(self.cluster.kubectl("get", kind, name, "--show-managed-fields", "-o", "json").stdout)
+
+    def revisions(self) -> int:
+        """How many revisions of the release there have been."""
+        return len(self.cluster.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name").stdout.split())
+
+
+class Told:
+    """Stands for Pulumi, and does nothing."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.restore = stack.restored.extend
+
+
+def with_marks(manifest: dict[str, Any]) -> dict[str, Any]:
+    metadata = {**manifest["metadata"], "annotations": {HELM_NAME: "app", HELM_NAMESPACE: "default"}}
+    return {**manifest, "metadata": {**metadata, "labels": {**metadata["labels"], MANAGED_BY: "Helm"}}}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    try:
+        toolchain.ensure(["helm"])
+        made = Cluster.up("ignoring", state_dir=tmp_path_factory.mktemp("ignoring"))
+    except toolchain.ToolsMissingError as missing:
+        pytest.skip(str(missing))
+    with made:
+        yield made
+
+
+@pytest.fixture
+def stack(cluster: Cluster, tmp_path: Path) -> Iterator[Stack]:
+    chart = tmp_path / "app"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: app\nversion: 0.1.0\n")
+    (chart / "templates" / "all.yaml").write_text(yaml.safe_dump_all(CHART))
+    cluster.kubectl("apply", "--server-side", f"--field-manager={PULUMI}", "-f", "-", stdin=yaml.safe_dump_all(PROGRAM))
+    helm(cluster, "install", "app", str(chart))
+    yield Stack(cluster)
+    helm(cluster, "uninstall", "app", "--wait")
+    cluster.kubectl("delete", "deployments,configmaps", "-l", "app", "--ignore-not-found")
+
+
+def helm(cluster: Cluster, *words: str) -> None:
+    program = toolchain.ensure(["helm"])["helm"]
+    process.run([program, *words], timeout=60, env={"KUBECONFIG": str(cluster.kubeconfig)})
+
+
+def scale(stack: Stack, name: str) -> None:
+    stack.cluster.kubectl("scale", f"deployment/{name}", "--replicas=3")
+
+
+def new_image(stack: Stack, name: str) -> None:
+    stack.cluster.kubectl("set", "image", f"deployment/{name}", "web=example.invalid/web:2")
+
+
+def image(stack: Stack, name: str) -> str:
+    return stack.get("deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def told(seen: Seen) -> dict[str, list[str]]:
+    return {one.label: [each.path for each in one.differences] for one in seen.findings}
+
+
+def ignored(seen: Seen) -> dict[str, list[str]]:
+    return {one.finding.label: [each.path for each in one.finding.differences] for one in seen.ignored}
+
+
+IMAGE = "spec.template.spec.containers[name=web].image"
+
+
+def test_a_stack_that_nobody_touched_has_nothing_to_ignore(stack: Stack) -> None:
+    seen = stack.look(REPLICAS)
+    assert (told(seen), ignored(seen)) == ({}, {})
+    assert seen.remarks == (
+        "drift.ignore[0] covers what the stack itself sets: spec.replicas of Deployment default/web and 1 more",
+    )
+
+
+def test_the_fields_that_a_rule_names_are_ignored_and_the_rest_reported(stack: Stack) -> None:
+    scale(stack, "web")
+    scale(stack, "chart-web")
+    new_image(stack, "web")
+    assert told(stack.look()) == {
+        "Deployment default/chart-web": ["spec.replicas"],
+        "Deployment default/web": ["spec.replicas", IMAGE],
+    }
+    seen = stack.look(REPLICAS)
+    assert told(seen) == {"Deployment default/web": [IMAGE]}
+    assert ignored(seen) == {f"Deployment default/{name}": ["spec.replicas"] for name in ("chart-web", "web")}
+
+
+def test_an_object_of_the_program_is_put_back_but_for_what_is_ignored(stack: Stack) -> None:
+    scale(stack, "web")
+    new_image(stack, "web")
+    stack.cluster.kubectl("label", "deployment/web", "owner=me")
+    assert told(stack.mend(REPLICAS)) == {}
+    live = stack.get("deployment", "web")
+    assert (live["spec"]["replicas"], image(stack, "web")) == (3, "example.invalid/web:1")
+    assert live["metadata"]["labels"] == {"app": "web"}
+    assert stack.restored == []
+    assert "meshlab-drift" not in {entry["manager"] for entry in live["metadata"]["managedFields"]}
+
+
+def test_what_was_put_back_can_be_applied_again_without_a_conflict(stack: Stack) -> None:
+    new_image(stack, "web")
+    scale(stack, "web")
+    stack.mend(REPLICAS)
+    changed = deployment("web")
+    changed["spec"]["template"]["spec"]["containers"][0]["image"] = "example.invalid/web:3"
+    del changed["spec"]["replicas"]
+    stack.cluster.kubectl("apply", "--server-side", f"--field-manager={PULUMI}", "-f", "-", stdin=json.dumps(changed))
+    assert image(stack, "web") == "example.invalid/web:3"
+
+
+def test_an_object_of_which_nothing_is_ignored_is_pulumis_to_put_back(stack: Stack) -> None:
+    scale(stack, "web")
+    stack.cluster.kubectl("patch", "configmap", "settings", "-p", '{"data": {"a": "2"}}')
+    stack.mend(REPLICAS)
+    assert stack.restored == ["shop-settings"]
+
+
+def test_a_release_with_something_ignored_is_put_back_object_by_object(stack: Stack) -> None:
+    scale(stack, "chart-web")
+    new_image(stack, "chart-web")
+    stack.cluster.kubectl("patch", "configmap", "chart-settings", "-p", '{"data": {"a": "2"}}')
+    assert told(stack.mend(REPLICAS)) == {}
+    live = stack.get("deployment", "chart-web")
+    assert (live["spec"]["replicas"], image(stack, "chart-web")) == (3, "example.invalid/web:1")
+    assert stack.get("configmap", "chart-settings")["data"] == {"a": "1"}
+    assert stack.revisions() == 1
+    assert not any("rolls" in line for line in stack.said)
+
+
+def test_a_deleted_object_of_such_a_release_comes_back(stack: Stack) -> None:
+    scale(stack, "chart-web")
+    stack.cluster.kubectl("delete", "configmap", "chart-settings")
+    assert told(stack.mend(REPLICAS)) == {}
+    assert stack.get("configmap", "chart-settings")["metadata"]["labels"][MANAGED_BY] == "Helm"
+    assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 3
+
+
+def test_a_release_without_anything_ignored_is_rolled_back_as_ever(stack: Stack) -> None:
+    scale(stack, "chart-web")
+    assert told(stack.mend({**REPLICAS, "names": ["web"]})) == {}
+    assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 1
+    assert stack.revisions() == 2
+
+
+def test_a_release_upgraded_by_hand_is_left_where_helm_would_undo_too_much(stack: Stack, tmp_path: Path) -> None:
+    helm(stack.cluster, "upgrade", "app", str(tmp_path / "app"), "--set", "by=hand")
+    scale(stack, "chart-web")
+    assert told(stack.mend(REPLICAS)) == {"Release default/app": ["values.by"]}
+    assert "leaves Release default/app: helm would put back what drift.ignore[0] ignores of Deployment " \
+        "default/chart-web" in stack.said  # fmt: skip
+    assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 3
+
+
+def test_an_object_that_is_gone_is_reported_unless_a_rule_says_that_it_may_be(stack: Stack) -> None:
+    stack.cluster.kubectl("delete", "configmap", "settings")
+    rule: dict[str, Any] = {"kinds": ["ConfigMap"], "names": ["settings"]}
+    assert [f"{one.what} {one.label}" for one in stack.look(rule).findings] == ["deleted ConfigMap default/settings"]
+    seen = stack.look({**rule, "deleted": True})
+    assert (told(seen), ignored(seen)) == ({}, {"ConfigMap default/settings": []})
+    stack.mend({**rule, "deleted": True})
+    assert stack.restored == []
+
+
+def test_what_some_managers_add_is_ignored_and_what_others_add_is_not(stack: Stack) -> None:
+    stack.cluster.kubectl("label", "--field-manager=cost-labeller", "configmap/settings", "cost=1")
+    stack.cluster.kubectl("label", "configmap/settings", "owner=me")
+    rule = {"managers": ["cost-*"], "fields": ["metadata.labels"]}
+    seen = stack.look(rule)
+    assert told(seen) == {"ConfigMap default/settings": ["metadata.labels.owner"]}
+    assert ignored(seen) == {"ConfigMap default/settings": ["metadata.labels.cost"]}
+    assert told(stack.mend(rule)) == {}
+    assert stack.get("configmap", "settings")["metadata"]["labels"] == {"app": "settings", "cost": "1"}
+
+
+def test_looking_with_rules_changes_nothing(stack: Stack) -> None:
+    scale(stack, "web")
+    before = stack.get("deployment", "web")["metadata"]["managedFields"]
+    stack.look(REPLICAS, {"kinds": ["ConfigMap"]})
+    assert stack.get("deployment", "web")["metadata"]["managedFields"] == before

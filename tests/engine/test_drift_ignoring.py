@@ -1,0 +1,72 @@
+"""A stack's own rules of drift on the real engine: what is ignored stays, all else is put back. In file order."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from meshlab.drift.finding import Finding
+from meshlab.drift.inspection import Inspection
+from tests.support.inventory import objects
+from tests.support.lab import Lab, changed, driver, running_lab
+
+OWN, CHARTS = ("web-api", "istioinaction"), ("prom-kube-state-metrics", "prometheus")
+RULE = {
+    "kinds": ["Deployment"],
+    "names": [OWN[0], CHARTS[0]],
+    "fields": ["spec.replicas"],
+    "reason": "an autoscaler of the platform decides",
+}
+DRIFT = {"drift": {"ignore": [RULE]}}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("ignoring"), "drift-ignoring") as lab:
+        driver(lab, **DRIFT).up()
+        yield lab
+
+
+def inspected(lab: Lab) -> Inspection:
+    return Inspection(driver(lab, **DRIFT), lab.stack, lab.config(**DRIFT), lab.cluster.kubeconfig, lab.say)
+
+
+def told(findings: tuple[Finding, ...]) -> dict[str, list[str]]:
+    return {one.label: [each.path for each in one.differences] for one in findings}
+
+
+def live(lab: Lab, name: str, namespace: str) -> dict[str, Any]:
+    (found,) = objects(lab.cluster, "deployment", name, "-n", namespace)
+    return found["spec"]
+
+
+def edit(lab: Lab, name: str, namespace: str) -> None:
+    """Scale, and give it another image: the one is ignored, the other is not."""
+    lab.cluster.kubectl("scale", f"deployment/{name}", "-n", namespace, "--replicas=3")
+    lab.cluster.kubectl("set", "image", f"deployment/{name}", "-n", namespace, "*=example.invalid/web:9")
+
+
+def test_what_a_rule_names_is_told_apart_from_the_rest(lab: Lab) -> None:
+    for place in (OWN, CHARTS):
+        edit(lab, *place)
+    seen = inspected(lab).look()
+    assert {label: [path.rpartition(".")[2] for path in paths] for label, paths in told(seen.findings).items()} == {
+        f"Deployment {namespace}/{name}": ["image"] for name, namespace in (OWN, CHARTS)
+    }
+    assert told(tuple(one.finding for one in seen.ignored)) == {
+        f"Deployment {namespace}/{name}": ["spec.replicas"] for name, namespace in (OWN, CHARTS)
+    }
+    assert {one.reason for one in seen.ignored} == {RULE["reason"]}
+
+
+def test_all_but_what_is_ignored_is_put_back_and_a_run_after_it_has_no_changes(lab: Lab) -> None:
+    inspection = inspected(lab)
+    assert told(inspection.mend(inspection.look(), lambda copies: True).findings) == {}
+    for place in (OWN, CHARTS):
+        spec = live(lab, *place)
+        assert spec["replicas"] == 3
+        images = [container["image"] for container in spec["template"]["spec"]["containers"]]
+        assert "example.invalid/web:9" not in images
+    driver(lab, **DRIFT).stack.preview(expect_no_changes=True)
+    assert not changed(driver(lab, **DRIFT).up())
+    assert {live(lab, *place)["replicas"] for place in (OWN, CHARTS)} == {3}
