@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..compare.artifact import check_artifact, write_artifact
 from ..compare.markdown import markdown, nothing_changed
 from ..compare.unified import unified
 from ..diff import compare, remarks
@@ -39,9 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the differences, and nothing else, to standard output."""
     if args.out is not None:
-        # Jinja is for who writes a page.
-        from ..compare.artifact import check_artifact, write_artifact
-
         check_artifact(args.out)
     comparisons = compare(open_renderer(args, _aside), args.base, None if args.all else [args.stack])
     same = all(one.same for one in comparisons)

@@ -80,7 +80,7 @@ def page(comparisons: Sequence[Comparison], remarks: Sequence[str] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["code"] = lambda part: isinstance(part, Code)
+    environment.tests["code"] = _is_code
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     stacks = [_stack(one) for one in comparisons if not one.same]
     content: dict[str, Any] = {
@@ -96,6 +96,10 @@ def page(comparisons: Sequence[Comparison], remarks: Sequence[str] = ()) -> str:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
     return environment.get_template("page.html").render(content)
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, Code)
 
 
 def _stack(one: Comparison) -> Stack:

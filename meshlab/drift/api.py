@@ -109,14 +109,18 @@ class LiveCluster(KubeCluster):
         operations: Sequence[Mapping[str, Any]],
         *,
         dry_run: bool = False,
+        same: str = "resourceVersion",
     ) -> Manifest:
-        """The object seen in `manifest` after a patch; one that has changed meanwhile is refused."""
+        """The object seen in `manifest` after a patch; one that has changed meanwhile is refused.
+
+        `same` is the field of its metadata that has to be as it was: the uid where the operations test the rest.
+        """
         metadata = manifest["metadata"]
-        same = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
+        tested = {"op": "test", "path": f"/metadata/{same}", "value": metadata[same]}
         path = resource.path(metadata.get("namespace") or "", metadata["name"])
         asked = [("fieldManager", DRIFT_MANAGER), *([("dryRun", "All")] if dry_run else [])]
         return cast(
-            Manifest, json.loads(self._request("PATCH", path, asked, [same, *operations], content_type=JSON_PATCH))
+            Manifest, json.loads(self._request("PATCH", path, asked, [tested, *operations], content_type=JSON_PATCH))
         )
 
     def delete(self, resource: Resource, manifest: Manifest) -> None:

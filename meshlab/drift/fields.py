@@ -122,6 +122,11 @@ def escaped(field: str) -> str:
     return field.replace("~", "~0").replace("/", "~1")
 
 
+def unescaped(step: str) -> str:
+    """The field of a step of a JSON pointer."""
+    return step.replace("~1", "/").replace("~0", "~")
+
+
 def item_name(items: list[Any], index: int) -> str:
     """How an item of a list is told from the others: `name=x` where all have names of their own, else its number."""
     return f"name={items[index]['name']}" if named(items) else str(index)

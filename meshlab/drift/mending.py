@@ -7,6 +7,7 @@ with the cluster; both are done object by object. So is what those would put bac
 with one, of which the stack's rules ignore something.
 """
 
+import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -15,11 +16,11 @@ from ..lab import LabError, Say
 from ..removal.left import custom_objects
 from ..removal.ours import CRD
 from ..rendering.objects import KubernetesObject
-from ..verify.access import Manifest, mapping
+from ..verify.access import Manifest, RefusedError, mapping
 from ..verify.objects import differences
 from .api import DRIFT_MANAGER, Kind, Kinds, LiveCluster, group_of
 from .expected import Expected
-from .fields import disowned, escaped, from_the_end, named
+from .fields import disowned, escaped, from_the_end, named, unescaped
 from .finding import Finding, What
 from .helm import Helm
 from .look import Seen, look
@@ -28,6 +29,8 @@ from .platforms import without_terms
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"
+TRIES = 5
+"""How often fields are taken from who edited them while controllers write to the object, too."""
 
 Approve = Callable[[Sequence[Finding]], bool]
 
@@ -132,19 +135,33 @@ class Mender:
 
     def _put_back(self, one: Finding, kind: Kind, say: Say) -> None:
         """Put back the fields of one object that differ, and leave those that are ignored."""
-        operations = list(_towards(without_terms(one.live, one.target), one.target))
+        operations = [
+            # What a platform has added is there, too.
+            {**step, "value": _value_at(one.live, step["path"])} if step["op"] == "test" else step
+            for step in _towards(without_terms(one.live, one.target), one.target)
+        ]
         say(f"puts back {', '.join(each.path for each in one.differences)} of {one.label}")
-        self._let_go(one, kind, self._cluster.json_patch(kind.resource, one.live, operations))
+        # Each operation tests what it replaces: a status that moves on meanwhile is nothing to stop at.
+        self._let_go(one, kind, self._cluster.json_patch(kind.resource, one.live, operations, same="uid"))
 
     def _let_go(self, one: Finding, kind: Kind, live: Manifest) -> None:
         """Take the fields that the stack says something of from who edited them, and from us."""
-        # Who edited a field holds it, and the API server would refuse it to the engine.
-        free = disowned(live, one.declared, lambda manager: not is_foreign(manager))
-        free = [entry for entry in free if entry["manager"] != DRIFT_MANAGER]
-        if free != live["metadata"].get("managedFields"):
-            self._cluster.json_patch(
-                kind.resource, live, [{"op": "replace", "path": "/metadata/managedFields", "value": free}]
-            )
+        for tries in reversed(range(TRIES)):
+            # Who edited a field holds it, and the API server would refuse it to the engine.
+            free = disowned(live, one.declared, lambda manager: not is_foreign(manager))
+            free = [entry for entry in free if entry["manager"] != DRIFT_MANAGER]
+            if free == live["metadata"].get("managedFields"):
+                return
+            operation = {"op": "replace", "path": "/metadata/managedFields", "value": free}
+            try:
+                self._cluster.json_patch(kind.resource, live, [operation])
+            except RefusedError as error:
+                # A controller has reported its status since.
+                if error.status != http.client.UNPROCESSABLE_ENTITY or not tries:
+                    raise
+            else:
+                return
+            live = self._cluster.get(kind.resource, one.name, one.namespace)
 
     def _apply(self, findings: Iterable[Finding], say: Say) -> bool:
         """Apply what helm left of a release as it was; false where there is no such thing."""
@@ -198,7 +215,7 @@ def _replacements(live: Manifest, manifest: Manifest) -> Iterator[dict[str, Any]
 
 
 def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, Any]]:
-    """JSON patch operations that make `target` of an object."""
+    """JSON patch operations that make `target` of an object, as long as what they change is as it was."""
     if live == target:
         return
     if isinstance(live, Mapping) and isinstance(target, Mapping):
@@ -206,16 +223,30 @@ def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, An
         for key in {**have, **want}:
             path = f"{pointer}/{escaped(key)}"
             if key not in want:
+                yield {"op": "test", "path": path, "value": have[key]}
                 yield {"op": "remove", "path": path}
             elif key not in have:
                 yield {"op": "add", "path": path, "value": want[key]}
             else:
                 yield from _towards(have[key], want[key], path)
-    elif isinstance(live, list) and isinstance(target, list) and _same_items(live, target):
-        for number, (one, other) in enumerate(zip(cast(list[Any], live), cast(list[Any], target), strict=True)):
-            yield from _towards(one, other, f"{pointer}/{number}")
-    else:
-        yield {"op": "replace", "path": pointer, "value": target}
+        return
+    if isinstance(live, list) and isinstance(target, list):
+        have, want = cast(list[Any], live), cast(list[Any], target)
+        if _same_items(have, want):
+            for number, (one, other) in enumerate(zip(have, want, strict=True)):
+                yield from _towards(one, other, f"{pointer}/{number}")
+            return
+    yield {"op": "test", "path": pointer, "value": live}
+    yield {"op": "replace", "path": pointer, "value": target}
+
+
+def _value_at(manifest: Manifest, pointer: str) -> Any:
+    """The value that a JSON pointer leads to."""
+    value: Any = manifest
+    for step in pointer.split("/")[1:]:
+        key: Any = int(step) if isinstance(value, list) else unescaped(step)
+        value = value[key]
+    return value
 
 
 def _same_items(live: list[Any], target: list[Any]) -> bool:

@@ -21,6 +21,7 @@ from meshlab.drift.mending import Mender
 from meshlab.engine import EngineDriver
 from meshlab.rendering.objects import KubernetesObject
 from meshlab.rendering.releases import Release
+from tests.support.enforcer import enforce
 
 PULUMI = "pulumi-kubernetes-0123abcd"
 RELEASE = Release(
@@ -52,13 +53,15 @@ class Stack:
     """Objects of a program and of a release in a cluster, as their tools have put them there."""
 
     cluster: Cluster
+    program: list[dict[str, Any]] = field(default_factory=lambda: list(PROGRAM))
+    """The objects that the program declares itself."""
     restored: list[str] = field(default_factory=list[str])
     """What Pulumi was told to put back."""
     said: list[str] = field(default_factory=list[str])
 
     def expected(self, *rules: dict[str, Any]) -> Expected:
         """What the stack stands for, with these rules."""
-        own = [KubernetesObject("shop", f"shop-{one['metadata']['name']}", "", one) for one in PROGRAM]
+        own = [KubernetesObject("shop", f"shop-{one['metadata']['name']}", "", one) for one in self.program]
         charts = [KubernetesObject("shop", RELEASE.resource, RELEASE.name, with_marks(one)) for one in CHART]
         ignore = tuple(DriftRule.model_validate({"reason": "theirs", **rule}) for rule in rules)
         return Expected((*own, *charts), (RELEASE,), (), (), {}, ignore)
@@ -116,7 +119,9 @@ def stack(cluster: Cluster, tmp_path: Path) -> Iterator[Stack]:
     helm(cluster, "install", "app", str(chart))
     yield Stack(cluster)
     helm(cluster, "uninstall", "app", "--wait")
-    cluster.kubectl("delete", "deployments,configmaps", "-l", "app", "--ignore-not-found")
+    cluster.kubectl(
+        "delete", "deployments,configmaps,validatingwebhookconfigurations", "-l", "app", "--ignore-not-found"
+    )
 
 
 def helm(cluster: Cluster, *words: str) -> None:
@@ -260,3 +265,38 @@ def test_looking_with_rules_changes_nothing(stack: Stack) -> None:
     before = stack.get("deployment", "web")["metadata"]["managedFields"]
     stack.look(REPLICAS, {"kinds": ["ConfigMap"]})
     assert stack.get("deployment", "web")["metadata"]["managedFields"] == before
+
+
+def test_a_webhook_that_a_platform_writes_into_is_put_back_field_by_field(stack: Stack) -> None:
+    webhook: dict[str, Any] = {
+        "name": "a.example.org",
+        "clientConfig": {"url": "https://127.0.0.1:1/nothing"},
+        "rules": [{"apiGroups": ["example.org"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["*"]}],
+        "namespaceSelector": {"matchExpressions": [{"key": "a/b", "operator": "Exists"}]},
+        "timeoutSeconds": 5,
+        "matchPolicy": "Exact",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    manifest = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "web", "labels": {"app": "web"}},
+        "webhooks": [webhook],
+    }
+    stack.program.append(manifest)
+    stack.cluster.kubectl("apply", "--server-side", f"--field-manager={PULUMI}", "-f", "-", stdin=json.dumps(manifest))
+    enforce(stack.cluster)
+    by_hand = [
+        {"op": "replace", "path": "/webhooks/0/timeoutSeconds", "value": 9},
+        {"op": "replace", "path": "/webhooks/0/matchPolicy", "value": "Equivalent"},
+        {"op": "add", "path": "/webhooks/0/namespaceSelector/matchExpressions/-",
+         "value": {"key": "by-hand", "operator": "Exists"}},
+    ]  # fmt: skip
+    where = ("validatingwebhookconfiguration", "web")
+    stack.cluster.kubectl("patch", *where, "--type=json", "-p", json.dumps(by_hand))
+    rule = {"kinds": ["*Webhook*"], "fields": ["webhooks[*].timeoutSeconds"]}
+    assert told(stack.mend(rule)) == {}
+    (live,) = stack.get(*where)["webhooks"]
+    assert (live["timeoutSeconds"], live["matchPolicy"]) == (9, "Exact")
+    assert "by-hand" not in json.dumps(live)
