@@ -244,7 +244,7 @@ def _value_at(manifest: Manifest, pointer: str) -> Any:
     """The value that a JSON pointer leads to."""
     value: Any = manifest
     for step in pointer.split("/")[1:]:
-        key: Any = int(step) if isinstance(value, list) else unescaped(step)
+        key: Any = int(step) if isinstance(cast(object, value), list) else unescaped(step)
         value = value[key]
     return value
 
