@@ -27,9 +27,10 @@ class Ignoring:
         self._rules = tuple(enumerate(rules))
 
     def whole(self, finding: Finding) -> Ignored | None:
-        """The finding, where a rule is about objects as a whole: a deleted one only where it says so too."""
+        """The finding, where a rule is about objects as a whole: one that is gone, or going, only where it says so."""
+        gone = finding.what is What.DELETED or (finding.what is What.EDITED and _is_going(finding.live))
         for number, rule in self._about(finding):
-            if rule.whole and (rule.deleted or finding.what is not What.DELETED):
+            if rule.whole and (rule.deleted or not gone):
                 return Ignored(number, rule.reason, finding)
         return None
 
@@ -94,6 +95,10 @@ class Ignoring:
     def _about(self, finding: Finding) -> Iterator[tuple[int, DriftRule]]:
         place = finding.kind, finding.namespace, finding.name
         return ((number, rule) for number, rule in self._rules if rule.fits(*place))
+
+
+def _is_going(live: Manifest | None) -> bool:
+    return live is not None and "deletionTimestamp" in live["metadata"]
 
 
 def _covering(rule: DriftRule, authors: Mapping[str, Manager]) -> Covers:

@@ -249,6 +249,17 @@ def test_an_object_that_is_gone_is_reported_unless_a_rule_says_that_it_may_be(st
     assert stack.restored == []
 
 
+def test_an_object_that_is_going_is_reported_unless_a_rule_says_that_it_may_be(stack: Stack) -> None:
+    stack.cluster.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": ["example.org/stay"]}}')
+    stack.cluster.kubectl("delete", "configmap", "settings", "--wait=false")
+    rule: dict[str, Any] = {"kinds": ["ConfigMap"], "names": ["settings"]}
+    try:
+        assert told(stack.look(rule)) == {"ConfigMap default/settings": ["metadata.deletionTimestamp"]}
+        assert told(stack.look({**rule, "deleted": True})) == {}
+    finally:
+        stack.cluster.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": null}}')
+
+
 def test_what_some_managers_add_is_ignored_and_what_others_add_is_not(stack: Stack) -> None:
     stack.cluster.kubectl("label", "--field-manager=cost-labeller", "configmap/settings", "cost=1")
     stack.cluster.kubectl("label", "configmap/settings", "owner=me")

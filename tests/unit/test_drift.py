@@ -264,6 +264,9 @@ def test_an_object_that_is_going_or_gone_is_ignored_only_where_a_rule_says_so() 
     assert paths(split(live, deployment(replicas=1), whole)[0]) == ["metadata.deletionTimestamp"]
     assert split(live, deployment(replicas=1), {**whole, "deleted": True})[0] is None
     gone = Finding(What.DELETED, "v1", "Deployment", "shop", "web", "shop")
+    going = replace(gone, what=What.EDITED, live=live)
+    assert Ignoring([DriftRule.model_validate(whole)]).whole(going) is None
+    assert Ignoring([DriftRule.model_validate(whole)]).whole(replace(going, live=deployment())) is not None
     assert Ignoring([DriftRule.model_validate(whole)]).whole(gone) is None
     assert Ignoring([DriftRule.model_validate({**whole, "deleted": True})]).whole(gone) is not None
     extra = replace(gone, what=What.EXTRA)
