@@ -20,7 +20,7 @@ COMMANDS = [
     ["verify"],
     ["goback"],
     ["scrub", "a.log"],
-    ["promote", "dev", "staging"],
+    ["promote", "next", "staging"],
     ["promote", "--status"],
 ]
 WRONG = {
@@ -42,6 +42,8 @@ def test_every_command_says_the_same_line(
     words: list[str], wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text, line = WRONG[wrong]
+    if words[0] == "promote":
+        line = line.replace("Pulumi.dev.yaml", "Pulumi.next.yaml")
     monkeypatch.setattr(recorder, "read", lambda path: parsed(text, path.name))
     assert cli.main(words) != 0
     captured = capsys.readouterr()
