@@ -2,20 +2,29 @@
 STACK ?= dev
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin/python -m meshlab
+RUN := $(VENV)/bin/meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup up preview doctor recover down drift verify test test-fast lint browser dashboards golden counts bench bench-growth
+.PHONY: help setup lock up preview doctor recover down drift verify test test-fast lint browser dashboards golden counts bench bench-growth
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt policy/requirements.txt
+# The lock first, by hash; then the project itself, for which nothing may be missing.
+$(VENV)/.ready: pyproject.toml requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --no-index --no-build-isolation --editable '.[dev]'
 	@touch $@
 
-setup: $(VENV)/.ready ## Virtual environment with everything for the program, its tools and tests
+setup: $(VENV)/.ready ## Virtual environment with the command meshlab, everything it needs, and the tests' tools
+
+LOCK = $(VENV)/bin/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes pyproject.toml
+
+lock: setup ## Write the lock files anew from the pins in pyproject.toml
+	$(LOCK) --extra=dev --output-file=requirements-dev.txt
+	$(LOCK) --constraint=requirements-dev.txt --output-file=requirements.txt
+	$(LOCK) --constraint=requirements-dev.txt --extra=policy --output-file=policy/requirements.txt
 
 up: setup ## Bring the stack up (CLUSTER=<context>, STACK=dev, CHARTS=<folder>)
 	@$(RUN) up $(OPTIONS)

@@ -78,6 +78,11 @@ def read(context: str | None = None, file: Path | None = None) -> Kubeconfig:
     return one
 
 
+def contexts() -> list[str]:
+    """The names of all contexts of the user's kubeconfigs. Raises KubeconfigError where kubectl would refuse a file."""
+    return sorted(_merged(list(_files()), needed=False).sections["contexts"])
+
+
 @dataclass(frozen=True)
 class _Merged:
     current: str

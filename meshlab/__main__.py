@@ -1,10 +1,16 @@
-"""`python -m meshlab <command>`."""
+"""The command `meshlab`, also as `python -m meshlab`."""
 
 import sys
 
 from .cli import main
 from .environment import settle
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """Run one command of the command line in a settled environment; returns the exit code."""
     settle()
-    sys.exit(main(sys.argv[1:]))
+    return main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(run())

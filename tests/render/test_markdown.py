@@ -137,7 +137,7 @@ def test_a_comment_is_never_longer_than_github_takes_and_says_what_was_left_out(
     text = markdown([changed(before, after)])
     assert 0.8 * COMMENT_LIMIT < len(text.encode()) <= COMMENT_LIMIT
     assert re.search(r"_Left out, since a comment holds no more: .*\d+ of 900 diffs", text)
-    assert "`python -m meshlab diff --stack dev` shows everything._" in text
+    assert "`meshlab diff --stack dev` shows everything._" in text
     assert text.count("<details") == text.count("</details>")
     assert text.count("```diff\n") == text.count("\n```\n")
 

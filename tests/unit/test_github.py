@@ -291,7 +291,7 @@ def test_the_way_back_leads_to_the_last_commit_that_was_green_there(
     assert f"Last commit that was brought up and verified in prod: {'b' * 40} (2026-11-23T10:00:00Z)." in said
     assert f"git revert --no-edit {'b' * 40}..{now}" in said
     assert "https://gh.test/run/3 (Re-run all jobs)" in said
-    assert f"       git checkout {'b' * 40}\n       python -m meshlab up --stack prod --cluster prod-cluster\n" in said
+    assert f"       git checkout {'b' * 40}\n       meshlab up --stack prod --cluster prod-cluster\n" in said
 
 
 def test_the_way_back_says_what_failed(github: GitHub, state: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ programs write. Renovate's part is played by its own rules: file patterns, and r
 import ast
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ BUILT_IN = {
     ],
     "gomod": [r"/(^|/)go\.mod$/"],
     "kubernetes": [],
-    "pip_requirements": [r"/(^|/)[\w-]*requirements([-._]\w+)?\.(txt|pip)$/"],
+    "pip-compile": [],
 }
 """The files that Renovate's own managers look at, as its documentation has them; renovate.json may add some."""
 READS = {
@@ -48,9 +49,13 @@ READS = {
     "github-actions": re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v|(?:go|python|node)-version: |runs-on: "),
     "gomod": re.compile(r"^go \d|^\s*(?:require |replace )?\S+ (?:=> \S+ )?v\d"),
     "kubernetes": re.compile(r"^\s*-? ?image: \S+:"),
-    "pip_requirements": re.compile(r"^[\w.-]+==\d"),
+    "pip-compile": re.compile(r"""^(?: {4}")?[\w.-]+==\d"""),
 }
 """What each of them reads a version from."""
+
+HEAD = re.compile(r"(?:#.*\n)+?# {4}(uv .*)\n")
+KNOWN_OPTIONS = {"--universal", "--python-version", "--generate-hashes", "--extra", "--constraint", "--output-file"}
+"""Of those that Renovate's manager takes from the head of a lock file, the ones that ours have."""
 
 BY_HAND = {
     "components/operator_crds.yaml": (".", "`meshlab charts pairs` reads it from a repository's index"),
@@ -59,6 +64,7 @@ BY_HAND = {
         "^requiredPulumiVersion:",
         "the oldest CLI that was tried: held to tools.toml by test_engine_pins.py",
     ),
+    "examples/two_components/Pulumi.yaml": ("^requiredPulumiVersion:", "as in Pulumi.yaml"),
     "tools/tools.toml": ("^(at_least|below) =", "the range that was tried of what is found on PATH"),
     "tools/pulumi/random/main.go": ("^var version", "written at link time"),
     "pyproject.toml": (r"^(version|requires-python|pythonVersion) =", "our own version; the oldest Python of ours"),
@@ -128,11 +134,19 @@ def wanted(patterns: list[str], name: str) -> bool:
     return any(re.search(pattern.strip("/"), name) for pattern in patterns)
 
 
+def locks() -> dict[str, list[str]]:
+    """The command that wrote each lock file, as its head has it: pip-compile finds there what the lock is made from."""
+    patterns = CONFIG["pip-compile"]["managerFilePatterns"]
+    heads = {name: HEAD.match(text) for name, text in files() if wanted(patterns, name)}
+    return {name: shlex.split(head[1]) if head else [] for name, head in heads.items()}
+
+
 def kept(place: Place, text: str) -> str:
     """The manager that keeps a place current; empty where there is none."""
     for manager, patterns in BUILT_IN.items():
         ours = [*patterns, *CONFIG.get(manager, {}).get("managerFilePatterns", [])]
-        if manager in CONFIG["enabledManagers"] and wanted(ours, place.file) and READS[manager].search(place.text):
+        looked_at = wanted(ours, place.file) or (manager == "pip-compile" and place.file in SOURCES)
+        if manager in CONFIG["enabledManagers"] and looked_at and READS[manager].search(place.text):
             return manager
     for manager in CONFIG["customManagers"]:
         if not wanted(manager["managerFilePatterns"], place.file):
@@ -155,7 +169,21 @@ def by_hand(place: Place) -> bool:
     return re.search(pattern, place.text) is not None
 
 
+LOCKS = locks()
+SOURCES = {word for command in LOCKS.values() for word in command[3:] if not word.startswith("-")}
+"""The files that lock files are made from: pip-compile keeps their pins too."""
 ALL = [(place, text) for name, text in files() for place in places(name, text)]
+
+
+def test_renovate_can_write_each_lock_file_anew() -> None:
+    """It runs the command in the head of the file, and refuses one with an option that it does not know."""
+    assert {"requirements.txt", "requirements-dev.txt", "policy/requirements.txt"} == LOCKS.keys()
+    for name, command in LOCKS.items():
+        assert command[:3] == ["uv", "pip", "compile"], name
+        options = {word.partition("=")[0] for word in command[3:] if word.startswith("-")}
+        assert options <= KNOWN_OPTIONS, name
+        assert f"--output-file={name}" in command
+    assert {"pyproject.toml"} == SOURCES
 
 
 @pytest.mark.parametrize("file", sorted({place.file for place, _ in ALL}))
