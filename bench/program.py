@@ -18,8 +18,8 @@ from .measure import measured
 RECORD_LIMIT_SECONDS = 300.0
 MEASURES: Mapping[str, str] = {
     "program": "import and registration of the whole program, recorded in a process of its own",
-    "help": "`python -m meshlab --help`",
-    "render": "`python -m meshlab render`, with the charts",
+    "help": "`meshlab --help`",
+    "render": "`meshlab render`, with the charts",
 }
 
 

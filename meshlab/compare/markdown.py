@@ -34,7 +34,7 @@ def markdown(
         text += f"Full diff: {whole}\n\n"
     for place, one in enumerate(changed):
         share = (limit - size(text)) // (len(changed) - place)
-        text += _stack(one, share, whole or f"`python -m meshlab diff --stack {one.stack}` shows everything")
+        text += _stack(one, share, whole or f"`meshlab diff --stack {one.stack}` shows everything")
     return text
 
 
