@@ -63,7 +63,7 @@ lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 browser: setup ## A Chromium for the tests that look at a page, where the machine has none
 	@$(VENV)/bin/python -m tests.support.chromium
 
-golden: setup ## Write the golden dumps anew, and the figures of the programs
+golden: setup ## Write the golden dumps anew, the inputs of the package, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden
 
 counts: setup ## Count the API requests and chart loads of runs that change nothing anew

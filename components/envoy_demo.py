@@ -1,7 +1,7 @@
 """Lab 01: a standalone Envoy before httpbin, and a client to call both."""
 
 import hashlib
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 
@@ -22,8 +22,8 @@ class EnvoyDemoArgs(TypedDict):
     """Which scenario is in force, and what its containers may use."""
     cluster: ClusterSettings
     """Where images come from, and what pods need."""
-    istio: IstioControlPlane
-    """The mesh that httpbin and sleep roll into, where the namespace is in it."""
+    istio: NotRequired[IstioControlPlane]
+    """The mesh that httpbin and sleep roll into, where the namespace is in it; without it, they stay outside of any."""
 
 
 class EnvoyDemo(pulumi.ComponentResource):
@@ -36,7 +36,7 @@ class EnvoyDemo(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EnvoyDemoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:EnvoyDemo", name, None, opts)
-        istio, cluster, resources = args["istio"], args["cluster"], args["settings"].resources
+        istio, cluster, resources = args.get("istio"), args["cluster"], args["settings"].resources
         self.workloads = []
         for file in ("httpbin.yaml", "sleep.yaml"):
             self.workloads += workload(

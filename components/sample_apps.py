@@ -1,6 +1,6 @@
 """Lab 02: the sample applications web-api -> recommendation -> purchase-history, and a client."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 
@@ -23,8 +23,8 @@ class SampleAppsArgs(TypedDict):
     """What containers may use."""
     cluster: ClusterSettings
     """Where images come from, what pods need, and how namespaces are made."""
-    istio: IstioControlPlane
-    """The mesh that the applications roll into, where the namespace is in it."""
+    istio: NotRequired[IstioControlPlane]
+    """The mesh that the applications roll into, where the namespace is in it; without it, they stay outside of any."""
 
 
 class SampleApps(pulumi.ComponentResource):
@@ -37,8 +37,8 @@ class SampleApps(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SampleAppsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("meshlab:index:SampleApps", name, None, opts)
-        istio, cluster = args["istio"], args["cluster"]
-        label = istio.label(NAMESPACE)
+        istio, cluster = args.get("istio"), args["cluster"]
+        label = istio.label(NAMESPACE) if istio is not None else None
         self.namespace = namespace(
             f"{name}-namespace",
             NAMESPACE,

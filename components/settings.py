@@ -1,7 +1,7 @@
 """What a stack file may say, checked once before any resource is registered. The only reader of pulumi.Config."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
@@ -304,16 +304,24 @@ class Settings(Section):
     drift: DriftSettings
 
 
+AnySettings = TypeVar("AnySettings", bound=Section)
+
+
 def load_settings() -> Settings:
     """Read the running program's stack configuration.
 
     Raises SettingsError, which the language host prints without a traceback, naming every problem at once.
     """
+    return load_sections(Settings)
+
+
+def load_sections(sections: type[AnySettings]) -> AnySettings:
+    """The same for a program that uses some of the components: `sections` has a field for each section it takes."""
     project, stack = pulumi.get_project(), pulumi.get_stack()
     config = pulumi.Config()
     prefix = f"{project}:"
     keys = [key.removeprefix(prefix) for key in {**get_config_env(), **CONFIG.get()} if key.startswith(prefix)]
-    return parse_settings({key: _value(config, key) for key in keys}, project=project, stack=stack)
+    return parse_sections(sections, {key: _value(config, key) for key in keys}, project=project, stack=stack)
 
 
 def _value(config: pulumi.Config, key: str) -> object:
@@ -331,7 +339,12 @@ def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Setti
 
     A section that is left out stands for an empty one, so that its defaults hold.
     """
-    models = {to_camel(name): cast(type[Section], field.annotation) for name, field in Settings.model_fields.items()}
+    return parse_sections(Settings, raw, project, stack)
+
+
+def parse_sections(wanted: type[AnySettings], raw: Mapping[str, object], project: str, stack: str) -> AnySettings:
+    """The same for the sections that `wanted` has fields for: rules between sections hold for those that are there."""
+    models = {to_camel(name): cast(type[Section], field.annotation) for name, field in wanted.model_fields.items()}
     known = ", ".join(sorted(models))
     problems = [Problem((key,), f"one of the keys {known}", UNKNOWN_KEY) for key in raw if key not in models]
     sections: dict[str, Section] = {}
@@ -347,4 +360,4 @@ def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Setti
     problems += broken_rules(sections)
     if problems:
         raise SettingsError(problems, project=project, stack=stack)
-    return Settings.model_validate(sections)
+    return wanted.model_validate(sections)

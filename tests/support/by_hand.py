@@ -36,8 +36,13 @@ def _host(folder: Path) -> Path:
     found = shutil.which(HOST)
     if found is not None:
         return Path(found).parent
+    return own_host(folder)
+
+
+def own_host(folder: Path) -> Path:
+    """The folder of the tests' own language host, which installs nothing."""
     own = folder / "language-host" / HOST
-    own.parent.mkdir(exist_ok=True)
+    own.parent.mkdir(exist_ok=True, parents=True)
     script = Path(__file__).with_name("language_host.py")
     own.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n', encoding="utf-8")
     own.chmod(0o755)

@@ -66,7 +66,7 @@ def test_no_code_asks_which_stack_it_is() -> None:
     loader = next(
         node
         for node in ast.parse((ROOT / "components" / "settings.py").read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name == "load_settings"
+        if isinstance(node, ast.FunctionDef) and node.name == "load_sections"
     )
     assert not [node for node in ast.walk(loader) if isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.Match)]
 
