@@ -10,10 +10,13 @@ OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-# The lock first, by hash; then the project itself, for which nothing may be missing.
-$(VENV)/.ready: pyproject.toml requirements-dev.txt
+$(VENV)/.locked: requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+# Nothing may be missing from the lock: no index is asked.
+$(VENV)/.ready: $(VENV)/.locked pyproject.toml
 	$(VENV)/bin/pip install --quiet --no-index --no-build-isolation --editable '.[dev]'
 	@touch $@
 
@@ -21,7 +24,7 @@ setup: $(VENV)/.ready ## Virtual environment with the command meshlab, everythin
 
 LOCK = $(VENV)/bin/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes pyproject.toml
 
-lock: setup ## Write the lock files anew from the pins in pyproject.toml
+lock: $(VENV)/.locked ## Write the lock files from the pins in pyproject.toml
 	$(LOCK) --extra=dev --output-file=requirements-dev.txt
 	$(LOCK) --constraint=requirements-dev.txt --output-file=requirements.txt
 	$(LOCK) --constraint=requirements-dev.txt --extra=policy --output-file=policy/requirements.txt
