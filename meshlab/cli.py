@@ -37,6 +37,9 @@ COMMANDS = MappingProxyType(
     }
 )
 
+SAME = MappingProxyType({"destroy": "down"})
+"""Commands that are another name of one: Pulumi calls it so."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code. What a user can cause comes as one line on stderr, with code 1."""
@@ -72,7 +75,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     chosen = next((word for word in words if not word.startswith("-")), None)
     if chosen is not None and chosen in COMMANDS:
         # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
-        importlib.import_module(f"meshlab.commands.{chosen}").configure(subparsers[chosen])
+        importlib.import_module(f"meshlab.commands.{SAME.get(chosen, chosen)}").configure(subparsers[chosen])
     return parser
 
 

@@ -7,8 +7,8 @@ from components.cluster_api import ClusterApi
 
 from ..canary import report
 from ..canary.status import look
+from ..console import say
 from ..lab import LabError, no_cluster, running_embedded
-from .up import say
 
 BEHIND = 2
 

@@ -10,12 +10,12 @@ from components.operator_crds import TABLE, released
 
 from .. import toolchain
 from ..compare.trees import stacks_of
+from ..console import say
 from ..mirror import pairs
 from ..mirror.charts import charts_of, fetch, published
 from ..mirror.lock import LOCK, Chart, ChartLock, LockError, check_folder, require
 from ..recorder import ROOT, stack_config
 from ..rendering.recording import chartless
-from .up import say
 
 _TABLE = TABLE.relative_to(ROOT)
 

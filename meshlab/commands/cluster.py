@@ -3,8 +3,8 @@
 import argparse
 
 from .. import cluster
+from ..console import say
 from ..lab import EMBEDDED, STATE
-from .up import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

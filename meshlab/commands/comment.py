@@ -5,8 +5,8 @@ from pathlib import Path
 
 from components.errors import MeshlabError
 
+from ..console import say
 from ..github.comments import fenced, put
-from .up import say
 
 MARKDOWN = ".md"
 

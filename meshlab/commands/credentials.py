@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from ..console import say
 from ..credentials.clouds import CLOUDS
 from ..credentials.kubeconfigs import VARIABLES, by_cloud, credential, stored
 from ..credentials.needs import CONTEXT, STORED, TOKEN, WAYS, CredentialsError, check, chosen
 from ..lab import STATE
-from .up import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from ..compare.artifact import check_artifact, write_artifact
 from ..compare.markdown import markdown, nothing_changed
 from ..compare.unified import unified
+from ..console import say_aside
 from ..diff import compare, remarks
-from .render import add_target_options, open_renderer
+from ..render_options import add_target_options, open_renderer
 
 CHANGED = 2
 """Exit code with --exit-code where something changes: 1 says that the comparison itself failed."""
@@ -41,23 +42,23 @@ def run(args: argparse.Namespace) -> int:
     """Print the differences, and nothing else, to standard output."""
     if args.out is not None:
         check_artifact(args.out)
-    comparisons = compare(open_renderer(args, _aside), args.base, None if args.all else [args.stack])
+    comparisons = compare(open_renderer(args, say_aside), args.base, None if args.all else [args.stack])
     same = all(one.same for one in comparisons)
     told = remarks(comparisons, every=args.all)
     if args.out is not None:
         write_artifact(args.out, comparisons, told)
-        _aside(f"all of it, base and head: {args.out / 'diff.html'}")
+        say_aside(f"all of it, base and head: {args.out / 'diff.html'}")
     if args.markdown:
         sys.stdout.write(markdown(comparisons, remarks=told, whole=_where(args.out)))
     elif same:
         print(nothing_changed(comparisons))
     else:
         for note in dict.fromkeys(note for one in comparisons for note in one.rendered.charts.notes):
-            _aside(note)
+            say_aside(note)
         sys.stdout.write(unified(comparisons))
     if told and not args.markdown:
         for line in told:
-            _aside(line)
+            say_aside(line)
     return CHANGED if args.exit_code and not same else 0
 
 
@@ -69,7 +70,3 @@ def _where(out: Path | None) -> str:
     if not (server and repository and run):
         return f"`{out / 'diff.html'}`"
     return f"artifact `{out.name}` of [this run]({server}/{repository}/actions/runs/{run}), diff.html in it"
-
-
-def _aside(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from components.api_objects import AccessError
 from components.kubeconfig import KubeconfigError
 
+from ..console import say
 from ..doctor.examination import Question, examine
 from ..doctor.finding import Finding, Level, table, worst
 from ..lab import STATE, LabError, Target, named_target, running_embedded
 from ..places import place
-from .up import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

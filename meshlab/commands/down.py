@@ -8,12 +8,12 @@ from components.cluster_api import ClusterApi
 
 from .. import cluster
 from ..canary.leaving import orphaned
+from ..console import say
 from ..lab import EMBEDDED, STATE, running_embedded, settings_of
 from ..places import forget
 from ..removal.left import lines
 from ..removal.removal import Approve, Removal
 from ..session import add_options, open_session
-from .up import say
 
 LEFTOVERS = 2
 

@@ -4,6 +4,7 @@ import argparse
 import shlex
 from collections.abc import Iterator
 
+from ..console import say
 from ..github.deployments import Deployment, last_green
 from ..github.gh import GithubError
 from ..lab import STATE
@@ -12,7 +13,6 @@ from ..promotion.pins import ORDER
 from ..recorder import ROOT, stack_config
 from ..verify.outcome import Status
 from ..verify.report import commit_of, report_file
-from .up import say
 
 SHORT = 7
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.errors import MeshlabError
 
+from ..console import say
 from ..critical_path import Chain, chain_of
 from ..event_log import EventLogError, Run, log_file, read
 from ..graph import picture_of
@@ -14,7 +15,6 @@ from ..lab import STATE
 from ..needs import needs_of
 from ..places import places
 from ..recorder import ROOT, record
-from .up import say
 
 ARCHITECTURE = ROOT / "docs" / "architecture.svg"
 

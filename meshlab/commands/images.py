@@ -2,14 +2,14 @@
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 
 from components.checks import image_registry
 from components.images import Images
 
+from ..console import say_aside
 from ..mirror.images import PulledImage, mirror_of, pulled_images
-from .render import add_target_options, open_renderer
+from ..render_options import add_target_options, open_renderer
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one image a line, and behind it its place in the mirror; 1 where the mirror would not be asked for one."""
     mirror = Images(args.registry) if args.registry else mirror_of(args.stack)
-    rendered, images = pulled_images(args.stack, open_renderer(args, _aside), mirror)
+    rendered, images = pulled_images(args.stack, open_renderer(args, say_aside), mirror)
     for note in rendered.charts.notes:
-        _aside(note)
+        say_aside(note)
     if args.json:
         print(json.dumps([asdict(one) for one in images], indent=2))
     else:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     elsewhere = [one for one in images if (place := _place(mirror, one)) and not one.mirror.startswith(f"{place}/")]
     for one in elsewhere:
         wanted = f"{one.upstream} from {_place(mirror, one)}"
-        _aside(f"{args.stack}: expected {wanted}, got {one.mirror} ({', '.join(one.users)})")
+        say_aside(f"{args.stack}: expected {wanted}, got {one.mirror} ({', '.join(one.users)})")
     return 1 if elsewhere else 0
 
 
@@ -54,7 +54,3 @@ def _registry(value: str) -> str:
         return image_registry(value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _aside(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 from components.errors import MeshlabError
 
 from .. import process
+from ..console import say
 from ..github.issues import Look, tell
 from ..recorder import ROOT
 from ..verify.report import commit_of
-from .up import say
 
 DRIFT_LIMIT_SECONDS = 3600.0
 

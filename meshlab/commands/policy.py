@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from ..compare.trees import stacks_of
+from ..console import say
 from ..policy import judged, policy_settings
 from ..recorder import ROOT
-from .render import add_target_options, open_renderer
-from .up import say
+from ..render_options import add_target_options, open_renderer
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,11 @@ from components.cluster_api import ClusterApi
 
 from ..canary.leaving import refuse_stranding
 from ..canary.plan import roll_plan
+from ..console import say
 from ..lab import settings_of
 from ..ownership import refuse_strangers
 from ..reviewed.review import save
 from ..session import add_options, open_session
-from .up import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,6 @@
 """`meshlab promote`: the pins of one stack into the next one's file, where the first has shown that they work."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ from components.errors import MeshlabError
 from .. import process
 from ..compare.trees import stacks_of
 from ..compare.unified import unified
+from ..console import say, say_aside
 from ..lab import STATE, settings_of
 from ..places import places
 from ..promotion.evidence import Evidence, read_report, refusals
@@ -23,10 +23,9 @@ from ..promotion.stack_file import StackFile
 from ..promotion.status import status_lines
 from ..promotion.updates import last_update
 from ..recorder import ROOT, stack_config
+from ..render_options import add_target_options, open_renderer
 from ..verify.checks import all_checks
 from ..verify.report import commit_of, report_file
-from .render import add_target_options, open_renderer
-from .up import say
 
 GIT_LIMIT_SECONDS = 30.0
 
@@ -98,9 +97,9 @@ def _promote(args: argparse.Namespace, found: Plan) -> None:
     for note in found.notes:
         say(f"note: {note}")
     say("")
-    one = comparison(found.target, stack_config(found.target, ROOT), config, open_renderer(args, _aside))
+    one = comparison(found.target, stack_config(found.target, ROOT), config, open_renderer(args, say_aside))
     for line in one.rendered.charts.notes:
-        _aside(line)
+        say_aside(line)
     say(unified([one]) or f"no rendered object of {found.target} changes")
     if args.dry_run:
         say(f"dry run: {file.path.name} is as it was")
@@ -139,7 +138,7 @@ def _evidence(source: str) -> Evidence:
     return Evidence(
         commit_of(ROOT),
         file_changed=bool(status.stdout.strip()),
-        update=last_update(source, _aside, places(source, STATE)[0]),
+        update=last_update(source, say_aside, places(source, STATE)[0]),
         labs=frozenset(check.lab for check in all_checks(settings)),
     )
 
@@ -152,7 +151,3 @@ def _shown(move: Move) -> str:
             f", with {sizes} as {move.like} has them here" if sizes else ""
         )
     return f"{before} -> {move.after}{' (the default)' if move.drop else ''}"
-
-
-def _aside(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

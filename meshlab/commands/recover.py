@@ -9,6 +9,7 @@ from pathlib import Path
 from components.errors import MeshlabError
 
 from .. import cluster, toolchain
+from ..console import say
 from ..doctor.identity import refuse_another
 from ..engine_programs import find_cli
 from ..lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
@@ -19,7 +20,6 @@ from ..recovery.carry_out import carry_out
 from ..recovery.helm import Helm
 from ..recovery.live import Live
 from ..recovery.recovery import Recovery, look
-from .up import say
 
 Agree = Callable[[], bool]
 

@@ -4,15 +4,13 @@ import argparse
 import time
 from pathlib import Path
 
-from .. import toolchain
 from ..consistency.stack import judged
 from ..consistency.verdict import RULE
+from ..console import say
 from ..recorder import stack_config
-from ..render import Renderer, default_kubernetes, render
-from ..rendering.charts import Charts, Say
+from ..render import render
+from ..render_options import add_target_options, open_renderer
 from ..rendering.folder import write_folder
-from ..rendering.helm import Helm, Target
-from .up import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,33 +21,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_target_options(parser)
     parser.set_defaults(run=run)
-
-
-def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say with which charts and for which cluster to render."""
-    parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to render from")
-    parser.add_argument(
-        "--kube-version",
-        metavar="VERSION",
-        default=default_kubernetes(),
-        help="Kubernetes version to render for (default: the embedded cluster's, %(default)s)",
-    )
-    parser.add_argument(
-        "--api-versions",
-        metavar="VERSION",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="what the cluster serves beside Kubernetes' own and the stack's CRDs: <group>/<version>[/<Kind>]",
-    )
-
-
-def open_renderer(args: argparse.Namespace, say: Say) -> Renderer:
-    """A renderer for the options of `add_target_options`; `say` gets what takes its time, such as building helm."""
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
-    return Renderer(
-        Charts(args.charts, say), helm, Target(args.kube_version.removeprefix("v"), tuple(sorted(args.api_versions)))
-    )
 
 
 def run(args: argparse.Namespace) -> int:

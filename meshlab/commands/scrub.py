@@ -8,6 +8,7 @@ from pathlib import Path
 from components.errors import MeshlabError
 
 from .. import process
+from ..console import say
 from ..engine import engine_environment
 from ..engine_programs import find_cli
 from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
@@ -15,7 +16,6 @@ from ..lab import STATE, write_private
 from ..places import places
 from ..recorder import ROOT, stack_file
 from ..scrubbing import SHORTEST, scrubbed, secrets_of
-from .up import say
 
 EXPORT_LIMIT_SECONDS = 120.0
 

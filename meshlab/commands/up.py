@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..console import say
 from ..doctor.examination import Question, stop_at_problems
 from ..ownership import refuse_strangers
 from ..reviewed.review import apply
@@ -56,8 +57,3 @@ def _say_next(session: Session, stack: str, outputs: Mapping[str, Any]) -> None:
     say(f"Next: meshlab preview {on} (what would change), meshlab down {on} (take it all away)")
     for line in session.announcements:
         say(line)
-
-
-def say(line: str) -> None:
-    """Print a line at once, also through a pipe."""
-    print(line.rstrip("\n"), flush=True)
