@@ -69,6 +69,14 @@ def test_lock_files_agree_on_every_version() -> None:
         assert {(entry["name"], entry["version"]) for entry in locked(lock)} <= everything, lock
 
 
+@pytest.mark.parametrize("lock", [*LOCKS, "plugin/requirements.txt"])
+def test_pip_reads_a_lock_file_and_finds_it_installed(lock: str) -> None:
+    """As `pulumi install` runs it; what is missing could not be had without an index."""
+    command = ["-m", "pip", "install", "--no-index", "--dry-run", "--quiet", "--requirement", lock]
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_every_dependency_is_pinned_once_and_exactly() -> None:
     texts = [text for listed in (PROJECT["dependencies"], *EXTRAS.values()) for text in listed]
     ours = [Requirement(text) for text in texts]
