@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from meshlab.backends import URL
 from meshlab.charts import ChartError
-from meshlab.engine_secrets import BACKEND, PASSPHRASE, PASSPHRASE_FILE
+from meshlab.engine_secrets import PASSPHRASE, PASSPHRASE_FILE
 from meshlab.toolchain import ToolsError
 
 from . import charts, growth, machine, page, picture, program, results, where
@@ -26,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     """Measure what is asked for; returns 1 where a measurement failed. What could be had is kept all the same."""
     args = _arguments(argv)
     # Nobody's own backend: each tool begins with a state of its own, which is gone after.
-    for name in (BACKEND, PASSPHRASE, PASSPHRASE_FILE):
+    for name in (URL, PASSPHRASE, PASSPHRASE_FILE):
         os.environ.pop(name, None)
     failed = False
     if set(args.parts) - {"page"}:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pulumi import automation as auto
 
-from meshlab.engine import engine_environment
+from meshlab.backends import backend_for
 from meshlab.engine_programs import find_engine
 
 PROJECT = "empty"
@@ -20,10 +20,14 @@ def main(method: str, folder: str) -> int:
     work = Path(folder) / PROJECT
     work.mkdir(exist_ok=True)
     (work / "Pulumi.yaml").write_text(_FILE, encoding="utf-8")
+    ours = backend_for(Path(folder), embedded=True)
     workspace = auto.LocalWorkspace(
         work_dir=str(work),
         pulumi_command=find_engine(print).command,
-        env_vars={**engine_environment(Path(folder)), "PULUMI_CONFIG_PASSPHRASE": "nothing to keep"},
+        env_vars={
+            **ours.environment(),
+            "PULUMI_CONFIG_PASSPHRASE": "nothing to keep",
+        },
     )
     stack = auto.Stack.create_or_select(PROJECT, workspace)
     operation = {"up": stack.up, "preview": stack.preview, "down": stack.destroy}[method]

@@ -1,14 +1,12 @@
-"""The Pulumi engine, by its Automation API: it runs the program inline, on a local backend that needs no account."""
+"""The Pulumi engine, by its Automation API: it runs the program inline, on the backend of the cluster or the caller."""
 
 import json
-import os
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
 
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode  # the constructors that need no mode make no class of ours
@@ -18,8 +16,9 @@ from policy.pack.settings import PROJECT, SECTION, settings_of
 from policy.pack.subjects import subject_of
 
 from . import process
-from .engine_programs import Engine, pulumi_home
-from .engine_secrets import BACKEND, key_service, passphrase_environment
+from .backends import backend_for
+from .engine_programs import Engine
+from .engine_secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
 from .engine_watch import Watch
 from .environment import reaching
 from .event_log import EventLog, log_file
@@ -28,34 +27,11 @@ from .lab import STATE, LabError, Outcome, Say, Target, write_private
 from .recorder import PASSWORD, ROOT, ProgramError, Recording, record, stack_file
 from .rendering.masking import GENERATED
 from .reviewed.operations import Operation
+from .stack_names import reference_of
 from .stackfile.reading import read_beside_config, read_project, written
 
 STATE_LIMIT_SECONDS = 60.0
 """How long the backend may take to answer."""
-
-
-def engine_environment(state: Path) -> dict[str, str]:
-    """Where the engine keeps state and plugins. A backend that the caller's environment names goes before our own."""
-    backend = state / "pulumi"
-    backend.mkdir(parents=True, exist_ok=True)
-    return {
-        BACKEND: os.environ.get(BACKEND) or backend.as_uri(),
-        "PULUMI_HOME": str(pulumi_home()),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        # A machine that has not run the stack before, as each of CI's, takes the salt or the key from the state.
-        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-    }
-
-
-def backend_folder(url: str) -> Path | None:
-    """The folder of a file backend; None for any other, which only the engine can look into."""
-    parts = urlsplit(url)
-    return Path(unquote(parts.netloc + parts.path)).expanduser() if parts.scheme == "file" else None
-
-
-def state_file(backend: Path, stack: str) -> Path:
-    """The file of a stack's state on a file backend."""
-    return backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
 
 
 @dataclass(frozen=True)
@@ -81,11 +57,14 @@ class EngineDriver:
         self._kubeconfig = target.kubeconfig
         self._folder = state / "stacks" / stack
         self._log = log_file(stack, state)
-        source = self._write_project(stack, config, engine)
-        service = key_service(source)
+        self.backend = backend_for(state, embedded=target.embedded)
+        source = stack_file(stack).content
+        passphrase = passphrase_environment(stack, source, state, self.backend)
+        # With a passphrase of ours, the salt that is committed for the team's does not go.
+        self._write_project(stack, config, engine, without=(SALT,) if PASSPHRASE_FILE in passphrase else ())
         env = {
-            **engine_environment(state),
-            **passphrase_environment(stack, service, state),
+            **self.backend.environment(),
+            **passphrase,
             **reaching(target.kubeconfig),
             "PULUMI_PYTHON_CMD": sys.executable,
             "PYTHONPATH": str(ROOT),
@@ -93,15 +72,24 @@ class EngineDriver:
         if engine.older:
             # All that it does to these commands: the engine does not compare a provider's version with its SDK's.
             env["PULUMI_DEV"] = "true"
-        backend = backend_folder(env[BACKEND])
-        self._file = state_file(backend, stack) if backend is not None else None
+        self._file = self.backend.state_file(stack)
         self._workspace = _Workspace(
-            work_dir=str(self._folder), pulumi_command=engine.command, env_vars=env, secrets_provider=service
+            work_dir=str(self._folder),
+            pulumi_command=engine.command,
+            env_vars=env,
+            secrets_provider=named_provider(source),
         )
         self._workspace.exists = self._file is not None and self._file.is_file()
-        self.stack = InlineStack(stack, self._workspace, StackInitMode.CREATE_OR_SELECT)
+        self.stack: InlineStack = self._opened(reference_of(stack))
         self.stack.environment = reaching(target.kubeconfig)
         self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
+
+    def _opened(self, reference: str) -> InlineStack:
+        try:
+            return InlineStack(reference, self._workspace, StackInitMode.CREATE_OR_SELECT)
+        except auto.CommandError as error:
+            why = self.backend.fault(str(error))
+            raise LabError(f"{self.backend.told()}: stack {reference} cannot be had there: {why}") from None
 
     @cached_property
     def recording(self) -> Recording:
@@ -150,12 +138,16 @@ class EngineDriver:
         return Reviewed(watch.steps(), {}, watch.operations())
 
     def down(self) -> Outcome:
-        """Run `pulumi destroy` and forget the stack, whose state is empty then."""
+        """Run `pulumi destroy`; in a backend of ours, forget the empty stack.
+
+        From a caller's, its history and who may see it would go with it: that is for the caller to do.
+        """
         self._refuse_protected()
         watch = Watch(self._say, explain=self._explained)
         with watch.failures("destroy"):
             self.stack.destroy(on_event=watch.see, color="never")
-        self._workspace.remove_stack(self.stack.name)
+        if self.backend.own:
+            self._workspace.remove_stack(self.stack.name)
         return Outcome(watch.steps(), {})
 
     def restore(self, names: Collection[str]) -> Outcome:
@@ -191,7 +183,7 @@ class EngineDriver:
         """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
         if self._file is not None:
             return self._file.is_file() and '"resources"' in self._file.read_text(encoding="utf-8")
-        asked = [self._workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self._name]
+        asked = [self._workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self.stack.name]
         answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=self._folder, env=self._workspace.env_vars)
         return bool(json.loads(answer.stdout))
 
@@ -213,15 +205,16 @@ class EngineDriver:
         return cast(list[dict[str, Any]], latest.get("resources") or [])
 
     def _resources(self) -> list[dict[str, Any]]:
-        return cast(list[dict[str, Any]], (self.stack.export_stack().deployment or {}).get("resources") or [])
+        deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})
+        return cast(list[dict[str, Any]], deployment.get("resources") or [])
 
     def _urns(self, names: Collection[str]) -> list[str]:
         return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
 
-    def _write_project(self, stack: str, config: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
+    def _write_project(self, stack: str, config: Mapping[str, Any], engine: Engine, without: Collection[str]) -> None:
         """A project folder that leads back to the program, so that the committed stack file is never written to.
 
-        Returns what the committed file says.
+        `without` names what is not taken over of that one.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         program = self._folder / "program"
@@ -238,9 +231,8 @@ class EngineDriver:
         own = self._folder / f"Pulumi.{stack}.yaml"
         # The salt of the secrets is the engine's: it writes it into the stack file and needs it again.
         before = read_beside_config(own) if own.is_file() else {}
-        source = stack_file(stack).content
+        source = {key: value for key, value in stack_file(stack).content.items() if key not in without}
         write_private(own, written({**before, **source, "config": dict(config)}))
-        return source
 
 
 def _file(option: str, path: Path | None) -> dict[str, Any]:

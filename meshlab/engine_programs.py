@@ -6,6 +6,7 @@ What is on PATH in a version that fits comes first, then Pulumi's own release, t
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -52,8 +53,8 @@ class Part:
     version: str
     origin: str
     """Where it is from: on PATH, downloaded, built here."""
-    folder: Path | None
-    """The folder that it lies in; None where the engine finds it by itself."""
+    folder: Path
+    """The folder that it lies in."""
     wanted: str = ""
     """For a provider, the version that its SDK asks for."""
 
@@ -91,14 +92,12 @@ class Engine:
     @property
     def program(self) -> str:
         """The CLI's file."""
-        assert self.cli.folder is not None
         return str(self.cli.folder / CLI)
 
     @property
     def plugins(self) -> Mapping[str, Path]:
-        """The folder of each provider that the engine has to be shown."""
-        shown = {part.name: part.folder for part in self.providers if part.folder is not None}
-        return {**shown, "pulumi-python": LAUNCHER}
+        """The folder of each provider. The engine looks for others in PULUMI_HOME, which is not always ours."""
+        return {**{part.name: part.folder for part in self.providers}, "pulumi-python": LAUNCHER}
 
     @property
     def older(self) -> bool:
@@ -131,8 +130,13 @@ def find_cli(say: Say) -> str:
     if found is None:
         _refuse_without_go([CLI])
         return str(toolchain.ensure([CLI], say)[CLI])
-    assert found.folder is not None
     return str(found.folder / CLI)
+
+
+def cli_here() -> str:
+    """The CLI's file, empty where there is none on this machine; nothing is fetched or built."""
+    found = _found_cli()
+    return str(found.folder / CLI) if found is not None else ""
 
 
 def here() -> list[Part | None]:
@@ -204,17 +208,24 @@ def _found_provider(name: str) -> Part | None:
         version = _plugin_version(on_path)
         if version is not None and tool.fits(version):
             return Part(name, _text(version), "on PATH", Path(on_path).parent, wanted)
-    fetched = max(_fetched_providers(name), default=())
-    if fetched >= (parse_version(wanted) or ()):
-        return Part(name, _text(fetched), "downloaded", None, wanted)
+    least = parse_version(wanted) or ()
+    fetched = {one: where for one, where in _fetched_providers(name).items() if one >= least and one[:1] == least[:1]}
+    if fetched:
+        newest = max(fetched)
+        return Part(name, _text(newest), "downloaded", fetched[newest], wanted)
     return _built(_tool(name), name) if tool.path.is_file() else None
 
 
-def _fetched_providers(name: str) -> list[Version]:
-    """The versions of a provider whose download is complete: the engine marks one that is not by a file beside it."""
-    folders = (pulumi_home() / "plugins").glob(f"resource-{name}-v*")
+def _fetched_providers(name: str) -> dict[Version, Path]:
+    """Folders of a provider by version, where its download is complete: the engine marks by a file one that is not."""
+    folders = [one for home in _homes() for one in (home / "plugins").glob(f"resource-{name}-v*")]
     whole = [one for one in folders if one.is_dir() and not one.with_name(f"{one.name}.partial").exists()]
-    return [parse_version(one.name) or () for one in whole]
+    return {parse_version(one.name) or (): one for one in whole}
+
+
+def _homes() -> tuple[Path, Path]:
+    """Where downloads lie: the user's own place, and ours, into which we download."""
+    return Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser(), pulumi_home()
 
 
 def _plugin_version(program: str) -> Version | None:
@@ -297,7 +308,7 @@ def _downloaded_cli(say: Say) -> Part | None:
 
 
 def _downloaded_provider(name: str, cli: Part | None, say: Say) -> Part | None:
-    if cli is None or cli.folder is None or _download_fault():
+    if cli is None or _download_fault():
         return None
     wanted = sdk_version(name)
     say(f"engine: downloading the provider {name} {wanted}")
@@ -310,4 +321,4 @@ def _downloaded_provider(name: str, cli: Part | None, say: Say) -> Part | None:
     except process.ProcessError as error:
         say(f"engine: the download of the provider {name} failed ({error}): it is built from its module")
         return None
-    return Part(name, wanted, "downloaded", None, wanted)
+    return Part(name, wanted, "downloaded", pulumi_home() / "plugins" / f"resource-{name}-v{wanted}", wanted)

@@ -23,6 +23,11 @@ PLACES = frozenset(
         "PULUMI_CONFIG_PASSPHRASE",
         "PULUMI_CONFIG_PASSPHRASE_FILE",
         "PULUMI_CREDENTIALS_PATH",
+        "PULUMI_CREDENTIAL_HELPER",
+        "PULUMI_CREDENTIAL_HELPER_ARGS",
+        "PULUMI_CREDENTIAL_STORE",
+        "PULUMI_DEFAULT_ORGANIZATION",
+        "PULUMI_HOME",
     }
 )
 """What of the caller's settings for helm, kubectl and Pulumi stays: where something lies, and what opens it."""

@@ -1,10 +1,11 @@
-"""Where the state of a stack lies: one for each cluster that it is on, told apart by the UID of namespace kube-system.
+"""Where a stack's own files lie: one folder for each cluster that it is on, by the UID of its namespace kube-system.
 
-A backend that the caller names is one place for all; there, the state's own namespaces tell which cluster it is of.
+A backend of the caller's has one state for all clusters, and one folder here; the state's own namespaces tell which
+cluster it is of.
 """
 
+import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any, cast
 from components.cluster_api import ClusterApi
 from components.errors import MeshlabError
 
-from .engine import state_file
-from .engine_secrets import BACKEND
+from .backends import URL, Backend, backend_for, callers, state_file
 from .lab import STATE, Target
+from .stack_names import reference_of
 from .verify.access import Manifest
 from .verify.objects import NAMESPACES
 
@@ -32,10 +33,27 @@ class PlaceError(MeshlabError):
 def place(target: Target, stack: str, state: Path = STATE) -> Path:
     """The folder of all that is kept of a stack on a cluster. Raises AccessError where that does not say who it is.
 
-    `state` itself is the embedded cluster's, and of whoever had the stack there before states were told apart.
+    `state` itself is the embedded cluster's, and of whoever had the stack there before states were told apart. Raises
+    PlaceError where the caller has a backend, and a state of ours has the stack on this cluster: nothing starts empty.
     """
-    if os.environ.get(BACKEND):
-        return state
+    ours = _own_place(target, stack, state)
+    backend = backend_for(ours, embedded=target.embedded)
+    if backend.own:
+        return ours
+    if _state(ours, stack).is_file():
+        raise PlaceError(
+            f"stack {stack}: its state on the {target.label} is in {ours / 'pulumi'}, and not in {backend.told()}; "
+            "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
+            f"with it: {URL}={(ours / 'pulumi').as_uri()})"
+        )
+    return _place_of(backend, state)
+
+
+def _place_of(backend: Backend, state: Path) -> Path:
+    return state / "backends" / hashlib.sha256(backend.url.encode()).hexdigest()[:16]
+
+
+def _own_place(target: Target, stack: str, state: Path) -> Path:
     cluster = ClusterApi(target.kubeconfig)
     uid = _uid(cluster)
     own = state / "on" / uid
@@ -50,39 +68,58 @@ def place(target: Target, stack: str, state: Path = STATE) -> Path:
 
 
 def claim(target: Target, stack: str, folder: Path) -> None:
-    """Note whose the state of a stack is that is about to be made in `folder`."""
-    if not os.environ.get(BACKEND):
+    """Note whose the state of ours is that is about to be made in `folder`."""
+    if backend_for(folder, embedded=target.embedded).own:
         _record(folder, stack).write_text(_uid(ClusterApi(target.kubeconfig)), encoding="utf-8")
 
 
-def refuse_elsewhere(export: Callable[[], Mapping[str, Any] | None], target: Target, stack: str) -> None:
+def refuse_elsewhere(
+    export: Callable[[], Mapping[str, Any] | None], backend: Backend, target: Target, stack: str
+) -> None:
     """Raise PlaceError where the state in the caller's backend is of another cluster.
 
     By names alone, a run would take this cluster's objects for the state's: `down` would forget the others.
     """
-    backend = os.environ.get(BACKEND)
-    if not backend:
+    if backend.own:
         return
     resources = cast(list[Mapping[str, Any]], (export() or {}).get("resources") or [])
     if not is_of(resources, ClusterApi(target.kubeconfig).list(NAMESPACES)):
         raise PlaceError(
-            f"stack {stack}: its state in {backend} is of another cluster than the {target.label}, which has none of "
-            "its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a stack or a "
-            f"backend of its own; if that one is gone, forget it: pulumi stack rm {stack} --force)"
+            f"stack {stack}: its state in {backend.told()} is of another cluster than the {target.label}, which has "
+            "none of its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a "
+            "stack or a backend of its own; if that one is gone, forget it: "
+            f"pulumi stack rm {reference_of(stack)} --force)"
         )
 
 
 def forget(folder: Path, state: Path = STATE) -> None:
     """Take the folder of a cluster away once no stack of it has a state there."""
-    if folder != state and not any((folder / "pulumi").glob(".pulumi/stacks/*/*.json")):
+    if folder.parent == state / "on" and not any((folder / "pulumi").glob(".pulumi/stacks/*/*.json")):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def folders(state: Path = STATE) -> list[Path]:
+    """Every folder that `place` may have named."""
+    return [state, *state.glob("on/*"), *state.glob("backends/*")]
+
+
 def places(stack: str, state: Path = STATE) -> list[Path]:
-    """Every folder that has a state of the stack, the one that was changed last first; `state` where none has."""
+    """Every folder of ours that has a state of the stack, the last changed first; `state` where none has."""
     folders = [state, *state.glob("on/*")]
     found = [one for one in folders if _state(one, stack).is_file()]
     return sorted(found, key=lambda one: _state(one, stack).stat().st_mtime, reverse=True) or [state]
+
+
+def homes(stack: str, state: Path = STATE) -> list[tuple[Path, Backend]]:
+    """Where to look for a stack whose cluster is not asked for: the caller's backend, then each state of ours."""
+    theirs = callers()
+    ours = [(one, backend_for(one, embedded=True)) for one in places(stack, state)]
+    return [(_place_of(theirs, state), theirs), *ours] if theirs is not None else ours
+
+
+def home(stack: str, state: Path = STATE, *, embedded: bool) -> tuple[Path, Backend]:
+    """The first of them, without the caller's where the stack is known to be on the embedded cluster."""
+    return next(one for one in homes(stack, state) if one[1].own or not embedded)
 
 
 def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> bool:

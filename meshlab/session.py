@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .backends import backend_for
 from .cluster.embedded import CLUSTER_TOOLS
 from .doctor.identity import refuse_another
 from .engine import EngineDriver
@@ -22,6 +23,7 @@ from .lab import (
     settings_of,
 )
 from .places import claim, place, refuse_elsewhere
+from .stack_names import add_stack_option
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Session:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that `up`, `preview` and `down` share."""
-    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    add_stack_option(parser)
     parser.add_argument(
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
@@ -64,7 +66,9 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     config = overlaid(args.stack, overlay)
     refuse_another(settings_of(args.stack, config), target, say)
     folder = place(target, args.stack)
+    if not target.embedded:
+        say(f"state: {backend_for(folder, embedded=False).told()}")
     driver = EngineDriver(engine, target, args.stack, config, say, folder)
     claim(target, args.stack, folder)
-    refuse_elsewhere(lambda: driver.stack.export_stack().deployment, target, args.stack)
+    refuse_elsewhere(lambda: driver.stack.export_stack().deployment, driver.backend, target, args.stack)
     return Session(target, driver, tuple(announcements), config, folder)

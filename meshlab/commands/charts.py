@@ -16,6 +16,7 @@ from ..mirror.charts import charts_of, fetch, published
 from ..mirror.lock import LOCK, Chart, ChartLock, LockError, check_folder, require
 from ..recorder import ROOT, stack_config
 from ..rendering.recording import chartless
+from ..stack_names import add_stack_option
 
 _TABLE = TABLE.relative_to(ROOT)
 
@@ -44,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _action(actions: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=summary)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stack", default="dev", help="stack whose charts are meant (default: %(default)s)")
+    add_stack_option(which, "stack whose charts are meant (default: %(default)s)")
     which.add_argument("--all", action="store_true", help="the charts of every stack")
     parser.set_defaults(run=run)
     return parser

@@ -11,6 +11,7 @@ from ..compare.unified import unified
 from ..console import say_aside
 from ..diff import compare, remarks
 from ..render_options import add_target_options, open_renderer
+from ..stack_names import add_stack_option
 
 CHANGED = 2
 """Exit code with --exit-code where something changes: 1 says that the comparison itself failed."""
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "base", nargs="?", metavar="BASE", help="revision to compare with (default: the merge base with main)"
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stack", default="dev", help="stack to compare (default: %(default)s)")
+    add_stack_option(which, "stack to compare (default: %(default)s)")
     which.add_argument("--all", action="store_true", help="compare every stack that either revision has")
     parser.add_argument("--markdown", action="store_true", help="write a comment for a pull request")
     parser.add_argument(

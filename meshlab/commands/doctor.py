@@ -12,12 +12,13 @@ from ..console import say
 from ..doctor.examination import Question, examine
 from ..doctor.finding import Finding, Level, table, worst
 from ..lab import STATE, LabError, Target, named_target, running_embedded
-from ..places import place
+from ..places import PlaceError, place
+from ..stack_names import add_stack_option
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    add_stack_option(parser)
     parser.add_argument(
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
@@ -38,10 +39,17 @@ def run(args: argparse.Namespace) -> int:
             Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
         )
         target = None
-    question = Question(args.stack, target, _place(target, args.stack), args.charts, args.images)
-    examined = examine(question, _quiet)
-    # Where no cluster could be named, that none runs is no news.
-    findings += [one for one in examined if not (findings and one.subject == "cluster")]
+    # Where no cluster could be named, that none runs is no news, nor is more of a state that is not to be used.
+    told = {one.subject for one in findings}
+    folder = STATE
+    try:
+        folder = _place(target, args.stack)
+    except PlaceError as error:
+        findings.append(Finding("state", Level.PROBLEM, str(error), "see docs/backends.md"))
+        told.add("state")
+    named = args.cluster is not None
+    question = Question(args.stack, target, folder, args.charts, args.images, named=named)
+    findings += [one for one in examine(question, _quiet) if one.subject not in told]
     bad = worst(findings)
     seconds = time.monotonic() - started
     if args.json:

@@ -14,6 +14,7 @@ from ..places import forget
 from ..removal.left import lines
 from ..removal.removal import Approve, Removal
 from ..session import add_options, open_session
+from ..stack_names import reference_of
 
 LEFTOVERS = 2
 
@@ -41,6 +42,10 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args.stack, session.config)
     for line in orphaned(ClusterApi(session.target.kubeconfig), settings):
         say(line)
+    backend = session.driver.backend
+    if not backend.own:
+        name = reference_of(args.stack)
+        say(f"stack {name} is in {backend.shown} still, empty (with its history, forget it: pulumi stack rm {name})")
     forget(session.place)
     if session.target.embedded:
         cluster.down(STATE, EMBEDDED)

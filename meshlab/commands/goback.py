@@ -11,6 +11,7 @@ from ..lab import STATE
 from ..promotion.evidence import EvidenceError, read_report
 from ..promotion.pins import ORDER
 from ..recorder import ROOT, stack_config
+from ..stack_names import add_stack_option
 from ..verify.outcome import Status
 from ..verify.report import commit_of, report_file
 
@@ -19,7 +20,7 @@ SHORT = 7
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack that does not work (default: %(default)s)")
+    add_stack_option(parser, "stack that does not work (default: %(default)s)")
     parser.add_argument("--cluster", metavar="CONTEXT", help="context of your kubeconfig, for the commands to type")
     parser.set_defaults(run=run)
 

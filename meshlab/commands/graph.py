@@ -13,8 +13,9 @@ from ..graph import picture_of
 from ..graph_drawing import svg_of
 from ..lab import STATE
 from ..needs import needs_of
-from ..places import places
+from ..places import folders
 from ..recorder import ROOT, record
+from ..stack_names import add_stack_option
 
 ARCHITECTURE = ROOT / "docs" / "architecture.svg"
 
@@ -25,7 +26,7 @@ class PictureFileError(MeshlabError):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack to draw (default: %(default)s)")
+    add_stack_option(parser, "stack to draw (default: %(default)s)")
     parser.add_argument(
         "--out", metavar="FILE", default=ARCHITECTURE, type=Path, help="file to write (default: docs/architecture.svg)"
     )
@@ -57,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _list_chain(stack: str, events: Path | None) -> int:
     needs = needs_of(record(stack).resources)
-    log = events or log_file(stack, places(stack, STATE)[0])
+    logs = [log_file(stack, folder) for folder in folders(STATE)]
+    log = events or max(logs, key=lambda one: one.stat().st_mtime if one.is_file() else 0.0)
     if events is None and not log.is_file():
         raise EventLogError(
             f"{stack}: no log of an `up` here (bring it up with: make up STACK={stack}; "

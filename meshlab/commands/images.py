@@ -10,11 +10,12 @@ from components.images import Images
 from ..console import say_aside
 from ..mirror.images import PulledImage, mirror_of, pulled_images
 from ..render_options import add_target_options, open_renderer
+from ..stack_names import add_stack_option
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    add_stack_option(parser)
     parser.add_argument(
         "--registry",
         type=_registry,

@@ -16,6 +16,7 @@ from .. import process
 from ..console import say
 from ..github.issues import Look, tell
 from ..recorder import ROOT
+from ..stack_names import StackName, reference_of
 from ..verify.report import commit_of
 
 DRIFT_LIMIT_SECONDS = 3600.0
@@ -29,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's actions and options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     look = actions.add_parser("look", help="run `meshlab drift` and keep what it says")
-    look.add_argument("--stack", required=True)
+    look.add_argument("--stack", required=True, type=StackName.of)
     look.add_argument("--cluster", metavar="CONTEXT", help="context of your kubeconfig, as for drift")
     look.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to keep it in, a file a stack")
     look.set_defaults(run=_look)
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _look(args: argparse.Namespace) -> int:
     """0 whether there is drift or not, since the issue says so; drift's own code where it could not look."""
-    command = [sys.executable, "-m", "meshlab", "drift", "--stack", args.stack]
+    command = [sys.executable, "-m", "meshlab", "drift", "--stack", reference_of(args.stack)]
     command += ["--cluster", args.cluster] if args.cluster else []
     said: list[str] = []
 

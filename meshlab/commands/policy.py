@@ -8,12 +8,13 @@ from ..console import say
 from ..policy import judged, policy_settings
 from ..recorder import ROOT
 from ..render_options import add_target_options, open_renderer
+from ..stack_names import add_stack_option
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stack", default="dev", help="stack to check (default: %(default)s)")
+    add_stack_option(which, "stack to check (default: %(default)s)")
     which.add_argument("--all", action="store_true", help="check every stack")
     add_target_options(parser)
     parser.set_defaults(run=run)

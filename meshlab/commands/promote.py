@@ -13,7 +13,7 @@ from ..compare.trees import stacks_of
 from ..compare.unified import unified
 from ..console import say, say_aside
 from ..lab import STATE, settings_of
-from ..places import places
+from ..places import home
 from ..promotion.evidence import Evidence, read_report, refusals
 from ..promotion.moves import Move, written
 from ..promotion.pins import ORDER, SECTIONS
@@ -24,6 +24,7 @@ from ..promotion.status import status_lines
 from ..promotion.updates import last_update
 from ..recorder import ROOT, stack_config
 from ..render_options import add_target_options, open_renderer
+from ..stack_names import StackName
 from ..verify.checks import all_checks
 from ..verify.report import commit_of, report_file
 
@@ -37,9 +38,13 @@ class PromotionError(MeshlabError):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "source", nargs="?", metavar="FROM", help=f"stack to take the pins of ({', '.join(ORDER[:-1])})"
+        "source",
+        nargs="?",
+        metavar="FROM",
+        type=StackName.of,
+        help=f"stack to take the pins of ({', '.join(ORDER[:-1])}); ORG/NAME where its backend has it so",
     )
-    parser.add_argument("target", nargs="?", metavar="TO", help="the stack after it")
+    parser.add_argument("target", nargs="?", metavar="TO", type=StackName.of, help="the stack after it")
     parser.add_argument(
         "--status", action="store_true", help="show the pins of every stack, and how far each is behind"
     )
@@ -73,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         raise PromotionError("\n".join(_setbacks(found)))
     file = args.report or report_file(source, STATE)
     report = read_report(file, source)
-    reasons = list(refusals(source, report, file, _evidence(source)))
+    reasons = list(refusals(source, report, file, _evidence(source, embedded=bool(report and report.get("embedded")))))
     if reasons and not args.dry_run:
         raise PromotionError("\n".join(reasons))
     if report is not None and report.get("embedded"):
@@ -132,13 +137,13 @@ def _setbacks(found: Plan) -> Iterator[str]:
         )
 
 
-def _evidence(source: str) -> Evidence:
+def _evidence(source: str, *, embedded: bool) -> Evidence:
     file, settings = f"Pulumi.{source}.yaml", settings_of(source, stack_config(source, ROOT))
     status = process.run(["git", "status", "--porcelain", "--", file], timeout=GIT_LIMIT_SECONDS, cwd=ROOT, check=False)
     return Evidence(
         commit_of(ROOT),
         file_changed=bool(status.stdout.strip()),
-        update=last_update(source, say_aside, places(source, STATE)[0]),
+        update=last_update(source, say_aside, home(source, STATE, embedded=embedded)[1]),
         labs=frozenset(check.lab for check in all_checks(settings)),
     )
 

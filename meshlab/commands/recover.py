@@ -9,17 +9,19 @@ from pathlib import Path
 from components.errors import MeshlabError
 
 from .. import cluster, toolchain
+from ..backends import backend_for
 from ..console import say
 from ..doctor.identity import refuse_another
 from ..engine_programs import find_cli
 from ..lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
 from ..places import place, refuse_elsewhere
 from ..recorder import stack_config
-from ..recovery.backend import Backend
+from ..recovery.backend import StackBackend
 from ..recovery.carry_out import carry_out
 from ..recovery.helm import Helm
 from ..recovery.live import Live
 from ..recovery.recovery import Recovery, look
+from ..stack_names import add_stack_option, reference_of
 
 Agree = Callable[[], bool]
 
@@ -30,7 +32,7 @@ class RecoverError(MeshlabError):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    add_stack_option(parser)
     parser.add_argument(
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
@@ -68,12 +70,13 @@ class Options:
 
 def recover(options: Options, agree: Agree, say: Say) -> bool:
     """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
-    where = (options.stack, options.state, options.target.kubeconfig)
-    if not Backend("", *where).exists():  # which no program need be had for
+    which = backend_for(options.state, embedded=options.target.embedded)
+    where = (options.stack, options.state, options.target.kubeconfig, which)
+    if not StackBackend("", *where).exists():  # which no program need be had for
         say(f"nothing to recover: stack {options.stack} was never brought up from here")
         return True
-    backend = Backend(find_cli(say), *where)
-    refuse_elsewhere(lambda: backend.export().get("deployment"), options.target, options.stack)
+    backend = StackBackend(find_cli(say), *where)
+    refuse_elsewhere(lambda: backend.export().get("deployment"), which, options.target, options.stack)
     tools = toolchain.ensure(["helm", "kubectl"], say)
     helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 
@@ -98,7 +101,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
         if found.complete:
             break
         found = find()
-    say(f"Next: meshlab up --stack {options.stack}{options.target.option}")
+    say(f"Next: meshlab up --stack {reference_of(options.stack)}{options.target.option}")
     return True
 
 

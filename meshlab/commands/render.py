@@ -11,11 +11,12 @@ from ..recorder import stack_config
 from ..render import render
 from ..render_options import add_target_options, open_renderer
 from ..rendering.folder import write_folder
+from ..stack_names import add_stack_option
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    add_stack_option(parser)
     parser.add_argument(
         "--out", metavar="DIR", required=True, type=Path, help="folder to write; replaced if render made it"
     )

@@ -8,14 +8,15 @@ from pathlib import Path
 from components.errors import MeshlabError
 
 from .. import process
+from ..backends import NOT_THERE, Backend
 from ..console import say
-from ..engine import engine_environment
 from ..engine_programs import find_cli
-from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
+from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, passphrase_environment
 from ..lab import STATE, write_private
-from ..places import places
+from ..places import homes
 from ..recorder import ROOT, stack_file
 from ..scrubbing import SHORTEST, scrubbed, secrets_of
+from ..stack_names import add_stack_option, reference_of
 
 EXPORT_LIMIT_SECONDS = 120.0
 
@@ -27,7 +28,7 @@ class ScrubError(MeshlabError):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="log to take the secrets out of, in place")
-    parser.add_argument("--stack", default="dev", help="stack whose secrets they are (default: %(default)s)")
+    add_stack_option(parser, "stack whose secrets they are (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -35,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     """Rewrite each file whole or not at all; says how many places there were."""
     stack_file(args.stack, ROOT)  # one line where there is no such stack
     # The stack may be on several clusters, and the log of any of them.
-    secrets = {secret for folder in places(args.stack, STATE) for secret in _secrets(args.stack, folder)}
+    found = [_secrets(args.stack, *home) for home in homes(args.stack, STATE)]
+    if all(one is None for one in found):
+        raise ScrubError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was scrubbed")
+    secrets = {secret for one in found for secret in one or ()}
     for file in args.files:
         try:
             text, count = scrubbed(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
@@ -46,13 +50,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _secrets(stack: str, folder: Path) -> set[str]:
-    service = key_service(stack_file(stack, ROOT).content)
-    environment = {**engine_environment(folder), **passphrase_environment(stack, service, folder)}
-    words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", stack]
+def _secrets(stack: str, folder: Path, backend: Backend) -> set[str] | None:
+    """Those of one state; None where the backend does not have the stack."""
+    content = stack_file(stack, ROOT).content
+    environment = {**backend.environment(), **passphrase_environment(stack, content, folder, backend)}
+    words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", reference_of(stack)]
     try:
         done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)
     except process.ProcessError as error:
+        if isinstance(error, process.CommandFailedError) and NOT_THERE in error.completed.stderr:
+            return None
         raise ScrubError(f"{stack}: its secrets cannot be read, so that nothing was scrubbed: {error}") from None
     passphrases = [os.environ.get(PASSPHRASE, "")]
     for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):

@@ -10,6 +10,7 @@ from components.errors import MeshlabError
 
 from ..lab import STATE, no_cluster, running_embedded, settings_of
 from ..recorder import ROOT, stack_config
+from ..stack_names import add_stack_option
 from ..verify import html, report
 from ..verify.access import AccessError
 from ..verify.checks import LABS, all_checks
@@ -26,7 +27,7 @@ class VerifyError(MeshlabError):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", help="stack, by its file Pulumi.<stack>.yaml (default: %(default)s)")
+    add_stack_option(parser)
     parser.add_argument(
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster, if it runs"
     )

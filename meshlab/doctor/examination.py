@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from components.cluster_api import ClusterApi
@@ -10,11 +11,13 @@ from components.errors import MeshlabError
 from components.settings import Settings
 
 from .. import toolchain
+from ..backends import BackendError, backend_for
 from ..drift.api import LiveCluster
+from ..engine_programs import cli_here
 from ..lab import PROJECT, LabError, Say, Target, asked_charts, overlaid, settings_of
 from ..mirror.lock import ChartLock
 from ..recorder import stack_config
-from ..recovery.backend import Backend
+from ..recovery.backend import StackBackend
 from ..recovery.state import ReleaseKey
 from ..render import default_kubernetes
 from ..verify.objects import NAMESPACES
@@ -55,6 +58,14 @@ class Question:
     """Only what is seen within a second, and the objects where a change may have touched them: for `up` on an embedded
     cluster, where the rest is as we made it."""
 
+    named: bool = False
+    """Whether a cluster was named, also where it could not be found."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the cluster is the embedded one, or would be."""
+        return self.target.embedded if self.target is not None else not self.named
+
     @property
     def on(self) -> str:
         """`Target.option` of the cluster."""
@@ -87,7 +98,10 @@ class _Examination:
     def __init__(self, question: Question, settings: Settings, say: Say) -> None:
         self._question, self._settings, self._say = question, settings, say
         kubeconfig = question.target.kubeconfig if question.target else Path()
-        self._backend = Backend("", question.stack, question.folder, kubeconfig)
+        self._cli = "" if question.quick else cli_here()
+        self._state_fault = ""
+        backend = backend_for(question.folder, embedded=question.embedded)
+        self._backend = StackBackend(self._cli, question.stack, question.folder, kubeconfig, backend)
 
     def checks(self) -> list[tuple[str, Callable[[], Iterable[Finding]]]]:
         """Subjects and their checks, in the order of the table. Those of the cluster share a look at it."""
@@ -107,13 +121,20 @@ class _Examination:
             planned(question.stack, default_kubernetes(), question.charts, question.folder / "doctor", self._say)
         )
 
+    @cached_property
     def _known(self) -> Known:
-        return known_of(self._question.stack, self._backend.files)
+        try:
+            return known_of(self._question.stack, self._backend, ask=bool(self._cli))
+        except BackendError as error:
+            self._state_fault = str(error)
+            return Known(exists=False, readable=False)
 
     def _state(self) -> Iterator[Finding]:
-        locks = self._backend.locks()
-        question = self._question
-        yield from state(question.stack, question.folder, self._backend.url, self._known(), locks, question.on)
+        known, question = self._known, self._question
+        if self._state_fault:
+            yield Finding("state", Level.PROBLEM, self._state_fault, "see docs/backends.md")
+            return
+        yield from state(question.stack, question.folder, self._backend, known, question.on)
 
     def _cluster(self) -> Iterator[Finding]:
         target = self._question.target
@@ -132,12 +153,12 @@ class _Examination:
         yield from revisions(self._settings, ClusterApi(target.kubeconfig))
         yield from injection(self._settings, ClusterApi(target.kubeconfig))
         if self._question.quick:
-            yield from releases(api, self._question.stack, set(), self._known(), self._question.on)
+            yield from releases(api, self._question.stack, set(), self._known, self._question.on)
         else:
             yield from self._planned(api, reached)
 
     def _namespaces(self, cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
-        known = self._known()
+        known = self._known
         if known.readable:
             me = f"{PROJECT}/{self._question.stack}"
             yield from namespaces(cluster.list(NAMESPACES), plan.owned, known.namespaces, me)
@@ -150,7 +171,7 @@ class _Examination:
         with ThreadPoolExecutor(4) as pool:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
                 ("rights", lambda: permissions(api, plan)),
-                ("releases", lambda: releases(api, question.stack, wanted, self._known(), question.on)),
+                ("releases", lambda: releases(api, question.stack, wanted, self._known, question.on)),
                 ("objects", lambda: objects(plan)),
                 ("namespaces", lambda: self._namespaces(cluster, plan)),
                 ("admission", lambda: admission(cluster, plan)),

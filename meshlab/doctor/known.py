@@ -1,12 +1,11 @@
-"""What the state of a stack knows, read straight from the file backend; nothing is started and nothing locked."""
+"""What the state of a stack knows: read straight from its file, else exported by the CLI. Nothing is locked."""
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
-from ..engine import state_file
 from ..ownership import NONE, StackNamespaces, namespaces_in
+from ..recovery.backend import StackBackend
 from ..recovery.state import RELEASE, ReleaseKey, State
 
 
@@ -28,15 +27,24 @@ class Known:
     """What locks the state's secrets: `passphrase`, or the kind of a key service."""
 
 
-def known_of(stack: str, backend: Path | None) -> Known:
-    """Read the state of a stack. `backend` is the folder of a file backend; None for another one."""
-    if backend is None:
-        return Known(exists=False, readable=False)
-    file = state_file(backend, stack)
+def known_of(stack: str, where: StackBackend, *, ask: bool = False) -> Known:
+    """Read the state of a stack; `ask` says that the CLI may, where there is no file to read.
+
+    Raises BackendError where the backend refuses or does not answer.
+    """
+    file = where.backend.state_file(stack)
+    if file is None:
+        if not ask:
+            return Known(exists=False, readable=False)
+        latest = cast(dict[str, Any] | None, where.export().get("deployment"))
+        return _of(latest) if latest is not None else Known(exists=False, readable=True)
     if not file.is_file():
         return Known(exists=False, readable=True)
     document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
-    latest = cast(dict[str, Any], document["checkpoint"].get("latest") or {})
+    return _of(cast(dict[str, Any], document["checkpoint"].get("latest") or {}))
+
+
+def _of(latest: dict[str, Any]) -> Known:
     read = State({"deployment": latest})
     begun = {ReleaseKey.of(one.inputs) for one in read.operations if one.type == RELEASE}
     return Known(

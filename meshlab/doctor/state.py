@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, key_service, passphrase_environment
+from ..backends import UPGRADE, URL, Backend, legacy_files
+from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, has_passphrase, key_service, passphrase_environment
 from ..lab import LabError
 from ..recorder import stack_file
+from ..recovery.backend import StackBackend
 from ..recovery.locks import Holder, Lock
+from ..stack_names import reference_of
 from .finding import Finding, Level
 from .known import Known
 
@@ -16,13 +19,35 @@ ROOM_MEGABYTES = 50
 """The state is a few megabytes, and is written anew, with a copy, at every step."""
 
 
-def state(stack: str, folder: Path, url: str, known: Known, locks: list[Lock], on: str = "") -> Iterator[Finding]:
+def state(stack: str, folder: Path, where: StackBackend, known: Known, on: str = "") -> Iterator[Finding]:
     """Backend, room, passphrase, locks and pending operations. `folder` has our files; `on` is `Target.option`."""
-    trouble = [*_room(folder), *_secrets(stack, folder, known), *_interrupted(stack, known, locks, on)]
+    locks, backend = where.locks(), where.backend
+    trouble = [
+        *_room(folder),
+        *_layout(stack, backend),
+        *_secrets(stack, folder, backend, known),
+        *_interrupted(stack, known, locks, on),
+    ]
     yield from trouble
     if not any(one.level is Level.PROBLEM for one in trouble):
         has = "has this stack" if known.exists else "has nothing of this stack yet"
-        yield Finding("state", Level.OK, f"{url}, {has if known.readable else 'which is not looked into from here'}")
+        yield Finding(
+            "state", Level.OK, f"{backend.told()}, {has if known.readable else 'which is not looked into from here'}"
+        )
+
+
+def _layout(stack: str, backend: Backend) -> Iterator[Finding]:
+    """States that are not sorted by project, as before Pulumi 3.61."""
+    files = legacy_files(backend.folder) if backend.folder is not None else []
+    if not files or backend.folder is None:
+        return
+    names = ", ".join(one.name.partition(".")[0] for one in files)
+    if not (backend.folder / ".pulumi" / "meta.yaml").is_file():
+        text = f"{backend.shown} has the legacy layout, states not sorted by project ({names}), which Pulumi refuses"
+        yield Finding("state", Level.PROBLEM, text, UPGRADE)
+    elif stack in (one.name.partition(".")[0] for one in files):
+        text = f"{backend.shown} has a state of {stack} not sorted by project, which Pulumi does not look at"
+        yield Finding("state", Level.WARNING, text, f"{URL}={backend.shown} pulumi state upgrade")
 
 
 def _room(folder: Path) -> Iterator[Finding]:
@@ -37,36 +62,33 @@ def _room(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _secrets(stack: str, folder: Path, known: Known) -> Iterator[Finding]:
-    service = key_service(stack_file(stack).content)
-    if service is not None:
-        return
-    own = folder / "passphrase"
-    elsewhere = os.environ.get(PASSPHRASE) or os.environ.get(PASSPHRASE_FILE)
-    if known.locked_by == "passphrase" and not elsewhere and not own.is_file():
-        yield Finding(
-            "passphrase",
-            Level.PROBLEM,
-            f"the state has secrets that a passphrase locks, and {own} is not there",
-            f"put the file back, or set {PASSPHRASE}",
-        )
+def _secrets(stack: str, folder: Path, backend: Backend, known: Known) -> Iterator[Finding]:
+    content, own = stack_file(stack).content, folder / "passphrase"
+    locked = known.locked_by == "passphrase"
+    if key_service(content) is not None or not (locked or has_passphrase(content, backend)):
         return
     named = os.environ.get(PASSPHRASE_FILE)
     if named and not os.environ.get(PASSPHRASE) and not Path(named).is_file():
         yield Finding("passphrase", Level.PROBLEM, f"{PASSPHRASE_FILE}: no file {named}", "name one that is there")
         return
-    if elsewhere or own.is_file():
+    if os.environ.get(PASSPHRASE) or named or (backend.own and own.is_file()):
+        return
+    if locked:
+        there = f", and {own} is not there" if backend.own else ""
+        text = f"the state has secrets that a passphrase locks{there}"
+        fix = f"put the file back, or set {PASSPHRASE}" if backend.own else f"set {PASSPHRASE}"
+        yield Finding("passphrase", Level.PROBLEM, text, fix)
         return
     try:
         # Of the two answers, only the error is of interest: the other one would make the file.
-        if os.environ.get("PULUMI_BACKEND_URL") or PASSPHRASE in os.environ:
-            passphrase_environment(stack, service, folder)
+        if not backend.own or PASSPHRASE in os.environ:
+            passphrase_environment(stack, content, folder, backend)
     except LabError as error:
         yield Finding("passphrase", Level.PROBLEM, str(error), "see docs/secrets.md")
 
 
 def _interrupted(stack: str, known: Known, locks: list[Lock], on: str) -> Iterator[Finding]:
-    recover = f"meshlab recover --stack {stack}{on}"
+    recover = f"meshlab recover --stack {reference_of(stack)}{on}"
     for lock in locks:
         match lock.holder():
             case Holder.LIVING:

@@ -105,7 +105,7 @@ def _of_time(stack: str, report: Mapping[str, Any], update: Update | None, again
     if update is None:
         yield (
             f"{stack}: expected to know of its last update, got no state of it here "
-            f"(bring it up: {up}; or name its backend: PULUMI_BACKEND_URL)"
+            f"(bring it up: {up}; or name its backend, as docs/backends.md has it)"
         )
         return
     started = datetime.fromisoformat(report["started"]).astimezone(UTC)

@@ -7,19 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 from components.errors import MeshlabError
 
 from .. import process
-from ..engine import engine_environment, state_file
+from ..backends import NOT_THERE, Backend
 from ..engine_programs import find_cli
-from ..lab import STATE, Say
+from ..lab import Say
 from ..recorder import ROOT
+from ..stack_names import reference_of
 
 EXPORT_LIMIT_SECONDS = 120.0
-NO_STACK = "no stack named"
 
 
 class UpdatesError(MeshlabError):
@@ -38,27 +37,25 @@ class Update:
     """Whether there is nothing left of the stack."""
 
 
-def last_update(stack: str, say: Say, state: Path = STATE) -> Update | None:
-    """The last change of a stack; None where nothing here knows of any. Raises UpdatesError and EngineMissingError."""
-    environment = engine_environment(state)
-    backend = environment["PULUMI_BACKEND_URL"]
-    own = state / "pulumi"
-    file = state_file(own, stack)
-    if backend == own.as_uri() and not any(file.parent.glob(f"{file.name}*")):
+def last_update(stack: str, say: Say, backend: Backend) -> Update | None:
+    """The last change of a stack; None where the backend knows of none. Raises UpdatesError and EngineMissingError."""
+    file = backend.state_file(stack)
+    if backend.own and file is not None and not any(file.parent.glob(f"{file.name}*")):
         return None  # nothing to ask, so that no CLI need be had
     pulumi = find_cli(say)
     try:
         # Without --show-secrets nothing is decrypted, and no passphrase is needed.
         done = process.run(
-            [pulumi, "--non-interactive", "stack", "export", "--stack", stack],
+            [pulumi, "--non-interactive", "stack", "export", "--stack", reference_of(stack)],
             timeout=EXPORT_LIMIT_SECONDS,
             cwd=ROOT,
-            env=environment,
+            env=backend.environment(),
         )
     except process.CommandFailedError as error:
-        if NO_STACK in error.completed.stderr:
+        if NOT_THERE in error.completed.stderr:
             return None
-        raise UpdatesError(f"the state of {stack} in {backend} cannot be read: {error}") from None
+        why = backend.fault(error.completed.stderr)
+        raise UpdatesError(f"{backend.told()}: the state of {reference_of(stack)} cannot be read: {why}") from None
     return _of_state(cast(Mapping[str, Any], json.loads(done.stdout)["deployment"] or {}))
 
 

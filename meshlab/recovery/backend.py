@@ -1,36 +1,40 @@
 """The engine's backend of one stack, by the engine's own CLI: no provider starts, and no program runs."""
 
 import json
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from .. import process
-from ..engine import backend_folder, engine_environment, state_file
-from ..engine_secrets import BACKEND, key_service, passphrase_environment
+from ..backends import NOT_THERE, Backend, BackendError
+from ..engine_secrets import passphrase_environment
 from ..environment import reaching
+from ..lab import write_private
 from ..recorder import stack_file
+from ..stack_names import reference_of
+from ..stackfile.reading import PROJECT, written
 from .locks import Lock, attributes_of, locks_of
 
 CLI_LIMIT_SECONDS = 120.0
 
 
-class Backend:
+class StackBackend:
     """Where one stack's state is kept."""
 
-    def __init__(self, pulumi: str, stack: str, state: Path, kubeconfig: Path) -> None:
+    def __init__(self, pulumi: str, stack: str, state: Path, kubeconfig: Path, backend: Backend) -> None:
         self._pulumi, self._stack, self._state, self._kubeconfig = pulumi, stack, state, kubeconfig
         self._folder = state / "stacks" / stack
+        self.backend = backend
 
     @property
     def url(self) -> str:
         """The backend's address, as runs on it have it in their environment."""
-        return os.environ.get(BACKEND) or (self._state / "pulumi").as_uri()
+        return self.backend.url
 
     @property
     def files(self) -> Path | None:
         """The folder of a file backend; None for any other, whose locks only its own tools can read."""
-        return backend_folder(self.url)
+        return self.backend.folder
 
     def locks(self) -> list[Lock]:
         """The locks on the stack, as far as they can be looked at."""
@@ -38,9 +42,10 @@ class Backend:
 
     def half_written(self) -> list[Path]:
         """Side files and drafts of the stack's state that a full disk or a kill left, and the backend stumbles over."""
-        if self.files is None:
+        state = self.backend.state_file(self._stack)
+        if self.files is None or state is None:
             return []
-        state, meta = state_file(self.files, self._stack), self.files / ".pulumi" / "meta.yaml"
+        meta = self.files / ".pulumi" / "meta.yaml"
         beside = [attributes_of(file) for file in (state, state.with_name(f"{state.name}.bak"), meta)]
         drafts = list(state.parent.glob(f"{state.name}*.tmp"))
         return [
@@ -49,39 +54,61 @@ class Backend:
         ]
 
     def exists(self) -> bool:
-        """Whether this stack was ever brought up from here."""
-        project = self._folder / "Pulumi.yaml"
-        return project.is_file() and (
-            self.files is None or bool(self.locks()) or state_file(self.files, self._stack).is_file()
-        )
+        """Whether this stack was ever brought up, as far as can be seen: a backend elsewhere is to be asked."""
+        state = self.backend.state_file(self._stack)
+        if state is None:
+            return True
+        known = not self.backend.own or (self._folder / "Pulumi.yaml").is_file()
+        return known and (bool(self.locks()) or state.is_file())
 
     def export(self) -> dict[str, Any]:
-        """The state, secrets encrypted; an empty one where a run was killed before it wrote any."""
-        if self.files is not None and not state_file(self.files, self._stack).is_file():
+        """The state, secrets encrypted; an empty one where a run was killed before it wrote any.
+
+        Raises BackendError where the backend refuses or does not answer.
+        """
+        file = self.backend.state_file(self._stack)
+        if file is not None and not file.is_file():
             return {}
-        said = self._run("export")
+        try:
+            # Nothing is decrypted, and no passphrase is needed.
+            said = self._run("export", self.backend.environment())
+        except process.CommandFailedError as error:
+            if NOT_THERE in error.completed.stderr:
+                return {}
+            why = self.backend.fault(error.completed.stderr)
+            raise BackendError(f"{self.backend.told()}: {reference_of(self._stack)} cannot be read: {why}") from None
         return cast(dict[str, Any], json.loads(said.stdout))
 
     def import_(self, document: dict[str, Any]) -> None:
         """Replace the state; takes the stack's lock for as long as that takes."""
-        self._run("import", stdin=json.dumps(document))
+        self._run("import", self._environment(), stdin=json.dumps(document))
 
     def _environment(self) -> dict[str, str]:
-        service = key_service(stack_file(self._stack).content)
+        content = stack_file(self._stack).content
         return {
-            **engine_environment(self._state),
-            **passphrase_environment(self._stack, service, self._state),
+            **self.backend.environment(),
+            **passphrase_environment(self._stack, content, self._state, self.backend),
             **reaching(self._kubeconfig),
         }
 
-    def _run(self, command: str, stdin: str = "") -> process.Completed:
+    def _run(self, command: str, environment: Mapping[str, str], stdin: str = "") -> process.Completed:
         return process.run(
-            [self._pulumi, "stack", command, "--stack", self._stack, "--non-interactive"],
+            [self._pulumi, "stack", command, "--stack", reference_of(self._stack), "--non-interactive"],
             timeout=CLI_LIMIT_SECONDS,
-            cwd=self._folder,
-            env=self._environment(),
+            cwd=self._project(),
+            env=environment,
             stdin=stdin,
         )
+
+    def _project(self) -> Path:
+        """A folder whose project is this one; made where another machine brought the stack up."""
+        project = self._folder / "Pulumi.yaml"
+        if not project.is_file():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            project.write_text(f"name: {PROJECT}\nruntime: python\n", encoding="utf-8")
+            secrets = {key: value for key, value in stack_file(self._stack).content.items() if key != "config"}
+            write_private(self._folder / f"Pulumi.{self._stack}.yaml", written(secrets))
+        return self._folder
 
 
 def _broken(file: Path) -> bool:

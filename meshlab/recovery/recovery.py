@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..lab import LabError
-from .backend import Backend
+from .backend import StackBackend
 from .helm import Helm, HelmRelease
 from .live import Live
 from .locks import Holder, Lock, began
@@ -25,7 +25,7 @@ class Recovery:
     """False where the rest only shows once these steps are done."""
 
 
-def look(backend: Backend, helm: Helm, live: Live, gone: bool) -> Recovery:
+def look(backend: StackBackend, helm: Helm, live: Live, gone: bool) -> Recovery:
     """The plan for a stack on the engine. Raises LabError where somebody is at work on it.
 
     `gone` says that whoever took a lock from elsewhere is known to be gone.

@@ -18,6 +18,7 @@ from components.charts import ChartSource
 from components.settings import Settings
 from components.versions import ISTIO_KUBERNETES, istios_for, supports
 from meshlab import lab, repositories
+from meshlab.backends import backend_for
 from meshlab.commands import doctor as command
 from meshlab.commands import up as up_command
 from meshlab.doctor import examination, images, programs
@@ -36,6 +37,7 @@ from meshlab.doctor.state import state
 from meshlab.engine_programs import Part
 from meshlab.lab import LabError, Outcome, Target
 from meshlab.recorder import ProgramError
+from meshlab.recovery.backend import StackBackend
 from meshlab.recovery.locks import Lock
 from meshlab.recovery.state import ReleaseKey
 from meshlab.rendering.objects import KubernetesObject
@@ -364,29 +366,37 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def kept_in(folder: Path, *, embedded: bool = True, locks: list[Lock] | None = None) -> StackBackend:
+    class Locked(StackBackend):
+        def locks(self) -> list[Lock]:
+            return locks or []
+
+    return Locked("", "dev", folder, folder, backend_for(folder, embedded=embedded))
+
+
 def test_a_stack_that_was_never_brought_up_is_as_it_should_be(own: Path) -> None:
-    finding = only(state("dev", own, "file:///state", known_of("dev", own / "pulumi"), []))
+    finding = only(state("dev", own, kept_in(own), known_of("dev", kept_in(own))))
     assert finding.level is Level.OK
     assert "has nothing of this stack yet" in finding.text
 
 
 def test_a_state_whose_passphrase_is_gone_is_a_problem(own: Path) -> None:
     known = Known(exists=True, readable=True, locked_by="passphrase")
-    finding = only(state("dev", own, "file:///state", known, []))
+    finding = only(state("dev", own, kept_in(own), known))
     assert (finding.subject, finding.level) == ("passphrase", Level.PROBLEM)
     (own / "passphrase").write_text("x", encoding="utf-8")
-    assert only(state("dev", own, "file:///state", known, [])).level is Level.OK
+    assert only(state("dev", own, kept_in(own), known)).level is Level.OK
 
 
 def test_a_state_elsewhere_without_a_passphrase_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
-    finding = only(state("dev", own, "s3://bucket", Known(exists=False, readable=False), []))
+    finding = only(state("dev", own, kept_in(own, embedded=False), Known(exists=False, readable=False)))
     assert (finding.subject, finding.level) == ("passphrase", Level.PROBLEM)
 
 
 def test_too_little_room_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshlab.doctor.state.ROOM_MEGABYTES", 10**9)
-    finding = only(state("dev", own, "file:///state", Known(exists=False, readable=True), []))
+    finding = only(state("dev", own, kept_in(own), Known(exists=False, readable=True)))
     assert finding.level is Level.PROBLEM
     assert "MB of room" in finding.text
 
@@ -394,17 +404,17 @@ def test_too_little_room_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_lock_is_told_with_who_holds_it_and_what_to_do(own: Path) -> None:
     now = datetime.now(UTC)
     nobody = Known(exists=True, readable=True)
-    living = only(state("dev", own, "", nobody, [Lock(own, os.getpid(), "me", platform.node(), now)]))
+    living = only(state("dev", own, kept_in(own, locks=[Lock(own, os.getpid(), "me", platform.node(), now)]), nobody))
     assert (living.level, living.fix) == (Level.PROBLEM, "wait for it")
-    dead = only(state("dev", own, "", nobody, [Lock(own, 0, "", "", None)]))
+    dead = only(state("dev", own, kept_in(own, locks=[Lock(own, 0, "", "", None)]), nobody))
     assert (dead.level, dead.fix) == (Level.PROBLEM, "meshlab recover --stack dev")
-    elsewhere = only(state("dev", own, "", nobody, [Lock(own, 1, "me", "elsewhere", now)]))
+    elsewhere = only(state("dev", own, kept_in(own, locks=[Lock(own, 1, "me", "elsewhere", now)]), nobody))
     assert "--holder-is-gone" in elsewhere.fix
 
 
 def test_operations_that_never_ended_lead_to_recover(own: Path) -> None:
     known = Known(exists=True, readable=True, pending=("a", "b", "c", "d"))
-    finding = only(state("dev", own, "", known, []))
+    finding = only(state("dev", own, kept_in(own), known))
     assert finding.text == "4 operations never ended: a, b, c and others"
     assert finding.fix == "meshlab recover --stack dev"
 
@@ -422,15 +432,41 @@ def test_what_the_state_knows_is_read_without_the_engine(own: Path) -> None:
     file = own / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"checkpoint": {"latest": latest}}), encoding="utf-8")
-    known = known_of("dev", own / "pulumi")
+    known = known_of("dev", kept_in(own))
     assert known.releases == {PROM, ReleaseKey("prometheus", "prom-crds")}
     assert known.pending == ("prom-crds",)
     assert known.locked_by == "passphrase"
 
 
-def test_a_state_that_is_in_no_file_is_not_read(own: Path) -> None:
-    assert known_of("dev", None) == Known(exists=False, readable=False)
-    assert known_of("dev", own) == Known(exists=False, readable=True)
+def test_a_state_that_is_in_no_file_is_read_only_where_the_cli_may_be_asked(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert known_of("dev", kept_in(own)) == Known(exists=False, readable=True)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    bucket = kept_in(own, embedded=False)
+    assert known_of("dev", bucket) == Known(exists=False, readable=False)
+    monkeypatch.setattr(bucket, "export", lambda: {"deployment": {"secrets_providers": {"type": "service"}}})
+    assert known_of("dev", bucket, ask=True) == Known(exists=True, readable=True, locked_by="service")
+    monkeypatch.setattr(bucket, "export", dict[str, Any])
+    assert known_of("dev", bucket, ask=True) == Known(exists=False, readable=True)
+
+
+def test_the_legacy_layout_is_told_with_the_command_that_upgrades_it(own: Path) -> None:
+    folder = own / "pulumi" / ".pulumi"
+    (folder / "stacks").mkdir(parents=True)
+    for name in ("dev.json", "dev.json.bak", "dev.json.attrs", "shop.json.gz"):
+        (folder / "stacks" / name).touch()
+    finding = only(state("dev", own, kept_in(own), known_of("dev", kept_in(own))))
+    assert (finding.subject, finding.level) == ("state", Level.PROBLEM)
+    assert finding.text.endswith(
+        " has the legacy layout, states not sorted by project (dev, shop), which Pulumi refuses"
+    )
+    assert "pulumi state upgrade" in finding.fix
+    (folder / "meta.yaml").write_text("version: 1\n", encoding="utf-8")
+    warning, _ = state("dev", own, kept_in(own), known_of("dev", kept_in(own)))
+    assert warning.level is Level.WARNING
+    assert warning.text.endswith(" has a state of dev not sorted by project, which Pulumi does not look at")
+    assert only(state("prod", own, kept_in(own), known_of("prod", kept_in(own)))).level is Level.OK
 
 
 # Charts and images

@@ -56,10 +56,11 @@ def test_the_project_is_the_committed_one_led_back_to_the_program(machine: Machi
 
 
 def test_the_project_shows_the_engine_its_providers(machine: Machine) -> None:
-    machine.driver(KUBERNETES, Part("random", "4.21.4", "downloaded", None, "4.21.4"))
+    machine.driver(KUBERNETES, Part("random", "4.21.4", "downloaded", Path("/downloads"), "4.21.4"))
     assert machine.written("Pulumi.yaml")["plugins"]["providers"] == [
         {"name": "kubernetes", "path": "/plugins"},
         {"name": "pulumi-python", "path": str(LAUNCHER)},
+        {"name": "random", "path": "/downloads"},
     ]
 
 

@@ -23,6 +23,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi"))
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(engine_programs, "_download_fault", lambda: REFUSED)
     return folder
@@ -160,8 +161,8 @@ def test_a_downloaded_provider_is_taken_where_it_is_what_its_sdk_asks_for() -> N
     pretended("pulumi-resource-kubernetes")
     fetched_provider("kubernetes", "4.24.0")
     assert [part and part.origin for part in here()[1:]] == ["built here", None]
-    fetched_provider("kubernetes", KUBERNETES)
-    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded", None, KUBERNETES)
+    folder = fetched_provider("kubernetes", KUBERNETES)
+    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
 
 
 def test_what_a_broken_download_left_is_no_provider() -> None:
@@ -292,18 +293,31 @@ def test_a_random_provider_from_elsewhere_is_no_stand_in(on_path: Path) -> None:
     assert Part("random", RANDOM, "on PATH", on_path, RANDOM).told() == f"random {RANDOM} (on PATH)"
 
 
+def test_a_provider_of_the_users_own_downloads_is_taken_where_it_is_of_the_sdks_major_version(tmp_path: Path) -> None:
+    theirs = tmp_path / "pulumi" / "plugins"
+    (theirs / "resource-kubernetes-v5.0.0").mkdir(parents=True)
+    assert here()[1] is None
+    folder = theirs / f"resource-kubernetes-v{KUBERNETES}"
+    folder.mkdir()
+    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
+
+
 @pytest.mark.parametrize(
     ("version", "older"), [("4.9.9", True), ("4.34.1", True), ("4.34.2", False), ("4.35.0", False)]
 )
 def test_versions_are_compared_as_numbers(version: str, older: bool) -> None:
-    assert Part("kubernetes", version, "on PATH", None, "4.34.2").older is older
+    assert Part("kubernetes", version, "on PATH", Path(), "4.34.2").older is older
 
 
-def test_the_engine_is_shown_each_provider_that_it_would_not_find(on_path: Path) -> None:
+def test_the_engine_is_shown_each_provider(on_path: Path, tmp_path: Path) -> None:
     cli = Part(CLI, "3.276.0", "on PATH", on_path)
     shown = Part("kubernetes", "4.35.0", "on PATH", on_path, KUBERNETES)
-    engine = Engine(cli, (shown, Part("random", RANDOM, "downloaded", None, RANDOM)))
-    assert engine.plugins == {"kubernetes": on_path, "pulumi-python": engine_programs.LAUNCHER}
+    engine = Engine(cli, (shown, Part("random", RANDOM, "downloaded", tmp_path, RANDOM)))
+    assert engine.plugins == {
+        "kubernetes": on_path,
+        "random": tmp_path,
+        "pulumi-python": engine_programs.LAUNCHER,
+    }
     assert (engine_programs.LAUNCHER / "pulumi-resource-pulumi-python").stat().st_mode & 0o111
 
 

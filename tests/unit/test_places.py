@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from meshlab import places
+from meshlab.backends import Source, backend_for
 from meshlab.lab import Target
 from meshlab.places import PlaceError, forget, is_of, place, refuse_elsewhere
 
@@ -110,12 +111,46 @@ def test_a_backend_of_the_callers_is_one_place_and_not_for_another_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = {"resources": [resource("istio-elsewhere")]}
-    refuse_elsewhere(lambda: elsewhere, NAMED, "dev")
+    refuse_elsewhere(lambda: elsewhere, backend_for(tmp_path, embedded=False), NAMED, "dev")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    assert place(NAMED, "dev", tmp_path) == tmp_path
-    refuse_elsewhere(lambda: None, NAMED, "dev")
-    refuse_elsewhere(lambda: {"resources": [resource("istio-here")]}, NAMED, "dev")
-    with pytest.raises(
-        PlaceError, match=r"^stack dev: its state in s3://states is of another cluster than the context x,"
-    ):
-        refuse_elsewhere(lambda: elsewhere, NAMED, "dev")
+    bucket = backend_for(tmp_path, embedded=False)
+    assert place(NAMED, "dev", tmp_path).parent == tmp_path / "backends"
+    refuse_elsewhere(lambda: None, bucket, NAMED, "dev")
+    refuse_elsewhere(lambda: {"resources": [resource("istio-here")]}, bucket, NAMED, "dev")
+    line = r"^stack dev: its state in s3://states \(PULUMI_BACKEND_URL\) is of another cluster than the context x,"
+    with pytest.raises(PlaceError, match=line):
+        refuse_elsewhere(lambda: elsewhere, bucket, NAMED, "dev")
+
+
+def test_the_embedded_cluster_has_its_folder_whatever_backend_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    assert place(EMBEDDED, "dev", tmp_path) == tmp_path
+
+
+def test_a_state_of_ours_is_never_left_behind_for_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = state(tmp_path / "on" / "uid-here")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    with pytest.raises(PlaceError) as caught:
+        place(NAMED, "dev", tmp_path)
+    ours = (own / "pulumi").as_uri()
+    assert str(caught.value) == (
+        f"stack dev: its state on the context x is in {own / 'pulumi'}, and not in s3://states (PULUMI_BACKEND_URL); "
+        "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
+        f"with it: PULUMI_BACKEND_URL={ours})"
+    )
+    monkeypatch.setenv("PULUMI_BACKEND_URL", ours)
+    assert place(NAMED, "dev", tmp_path) == own
+    assert backend_for(own, embedded=False).own
+
+
+def test_the_callers_backend_is_looked_into_first_where_no_cluster_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = state(tmp_path / "on" / "uid-here")
+    assert places.home("dev", tmp_path, embedded=False)[0] == own
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    assert [backend.source for _, backend in places.homes("dev", tmp_path)] == [Source.ENVIRONMENT, Source.EMBEDDED]
+    assert places.home("dev", tmp_path, embedded=True)[0] == own
+    assert places.home("dev", tmp_path, embedded=False)[1].url == "s3://states"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from meshlab.backends import backend_for
 from meshlab.promotion.evidence import Evidence, EvidenceError, read_report, refusals
 from meshlab.promotion.updates import Update, UpdatesError, last_update
 from meshlab.verify.report import Commit
@@ -159,7 +160,7 @@ def keep(folder: Path, **deployment: Any) -> None:
 
 
 def found(tmp_path: Path) -> Update | None:
-    return last_update("dev", print, tmp_path)
+    return last_update("dev", print, backend_for(tmp_path, embedded=False))
 
 
 def test_the_engines_state_says_when_a_stack_was_last_updated(pulumi: Path, tmp_path: Path) -> None:
@@ -188,7 +189,9 @@ def test_a_backend_that_does_not_answer_is_an_error_and_not_a_stack_without_upda
     pulumi: Path, tmp_path: Path
 ) -> None:
     (pulumi / "error").write_text("error: no such bucket", encoding="utf-8")
-    with pytest.raises(UpdatesError, match=r"^the state of dev in s3://state cannot be read: .*no such bucket$"):
+    with pytest.raises(
+        UpdatesError, match=r"^s3://state \(PULUMI_BACKEND_URL\): the state of dev cannot be read: no such bucket$"
+    ):
         found(tmp_path)
 
 

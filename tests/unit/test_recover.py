@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pulumi.automation import CommandError, CommandResult
 
+from meshlab.backends import backend_for
 from meshlab.commands import recover as command
 from meshlab.commands.recover import Options, RecoverError, _ask
 from meshlab.engine_watch import Watch
@@ -19,7 +20,7 @@ from meshlab.lab import LabError, Target
 from meshlab.process import ProcessId
 from meshlab.recovery import helm as helm_module
 from meshlab.recovery.adoption import UNSEEN
-from meshlab.recovery.backend import Backend
+from meshlab.recovery.backend import StackBackend
 from meshlab.recovery.carry_out import carry_out
 from meshlab.recovery.helm import Helm, HelmRelease, way_back
 from meshlab.recovery.live import Live
@@ -360,11 +361,11 @@ class NoCluster(Helm):
 NOTHING_LIVE = Live(Path(), Path())
 
 
-class Kept(Backend):
+class Kept(StackBackend):
     """A backend on files whose state is at hand."""
 
     def __init__(self, folder: Path, document: dict[str, Any]) -> None:
-        super().__init__("", "dev", folder, folder)
+        super().__init__("", "dev", folder, folder, backend_for(folder, embedded=True))
         self.document, self.imported = document, list[dict[str, Any]]()
 
     def export(self) -> dict[str, Any]:
@@ -433,7 +434,7 @@ def test_a_run_that_was_killed_before_it_wrote_any_state_leaves_a_lock_alone(
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     (tmp_path / "stacks" / "dev").mkdir(parents=True)
     (tmp_path / "stacks" / "dev" / "Pulumi.yaml").touch()
-    backend = Backend("", "dev", tmp_path, tmp_path)
+    backend = StackBackend("", "dev", tmp_path, tmp_path, backend_for(tmp_path, embedded=True))
     assert not backend.exists()
     lock_file(tmp_path / "pulumi", timestamp="2020-01-01T00:00:00Z")
     assert backend.exists()

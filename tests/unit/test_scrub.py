@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from meshlab import cli
+from meshlab.backends import URL
 from meshlab.commands import scrub
-from meshlab.engine_secrets import BACKEND, PASSPHRASE
+from meshlab.engine_secrets import PASSPHRASE
 from meshlab.scrubbing import SCRUBBED, scrubbed, secrets_of
 from tests.support.canary import CANARY, forms, sightings
 
@@ -66,7 +67,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.delenv(BACKEND, raising=False)
+    monkeypatch.delenv(URL, raising=False)
     monkeypatch.setenv(PASSPHRASE, "the passphrase itself")
     monkeypatch.setattr(scrub, "STATE", tmp_path / "state")
     return folder

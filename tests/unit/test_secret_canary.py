@@ -19,6 +19,7 @@ from pulumi.runtime import MockResourceArgs
 from components.settings import Settings, parse_settings
 from components.settings_errors import SettingsError
 from meshlab import engine_secrets, recorder
+from meshlab.backends import URL, backend_for
 from meshlab.commands import up
 from meshlab.engine import EngineDriver, InlineStack
 from meshlab.graph import picture_of
@@ -253,13 +254,12 @@ def test_the_passphrase_is_in_one_file_that_only_its_owner_reads(tmp_path: Path)
 
 
 def environment(stack_file: Mapping[str, Any], state: Path) -> dict[str, str]:
-    service = engine_secrets.key_service(stack_file)
-    return engine_secrets.passphrase_environment("prod", service, state)
+    return engine_secrets.passphrase_environment("prod", stack_file, state, backend_for(state, embedded=False))
 
 
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in (engine_secrets.PASSPHRASE, engine_secrets.PASSPHRASE_FILE, engine_secrets.BACKEND):
+    for name in (engine_secrets.PASSPHRASE, engine_secrets.PASSPHRASE_FILE, URL):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -287,9 +287,10 @@ def test_an_empty_passphrase_is_refused_since_it_locks_nothing(variables: pytest
 def test_a_passphrase_is_not_made_up_for_a_state_that_others_share(
     variables: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    variables.setenv(engine_secrets.BACKEND, "s3://state")
+    variables.setenv(URL, "s3://state")
     with pytest.raises(
-        LabError, match=r"^PULUMI_CONFIG_PASSPHRASE: expected the passphrase of prod, whose state is in"
+        LabError,
+        match=r"^PULUMI_CONFIG_PASSPHRASE: expected the passphrase of prod, whose state is in s3://state \(PULUMI_",
     ):
         environment({}, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -298,7 +299,19 @@ def test_a_passphrase_is_not_made_up_for_a_state_that_others_share(
 def test_where_a_key_service_locks_the_state_no_passphrase_is_asked_for(
     variables: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    variables.setenv(engine_secrets.BACKEND, "s3://state")
+    variables.setenv(URL, "s3://state")
     variables.setenv(engine_secrets.PASSPHRASE, "")
     assert environment({"secretsprovider": "awskms://alias/meshlab"}, tmp_path) == {}
     assert engine_secrets.key_service({"secretsprovider": "passphrase"}) is None
+
+
+@pytest.mark.parametrize("token", ["PULUMI_ACCESS_TOKEN", URL])
+def test_pulumi_cloud_asks_for_a_passphrase_only_where_the_stack_file_does(
+    variables: pytest.MonkeyPatch, tmp_path: Path, token: str
+) -> None:
+    variables.setenv(token, "https://cloud.example")
+    assert environment({}, tmp_path) == environment({"secretsprovider": "default"}, tmp_path) == {}
+    for asking in ({"secretsprovider": "passphrase"}, {"encryptionsalt": "v1:salt"}):
+        with pytest.raises(LabError, match=r"^PULUMI_CONFIG_PASSPHRASE: expected the passphrase of prod"):
+            environment(asking, tmp_path)
+    assert list(tmp_path.iterdir()) == []
