@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from components.errors import MeshlabError
 
-from .engine_programs import pulumi_home
+from .pulumidownload import pulumi_home
 from .recorder import ROOT
 from .stackfile.reading import PROJECT, read_project
 

@@ -24,6 +24,7 @@ COMMANDS = MappingProxyType(
         "policy": "check whole stacks against the rules of policy/, what their charts bring among it",
         "images": "list every image that a stack pulls, and where its mirror has it",
         "charts": "fetch a stack's charts for a mirror, and hold charts to the digests of charts.lock",
+        "tools": "list the programs that were downloaded or built, or remove those that no pin names",
         "graph": "draw docs/architecture.svg from the program, or list what decided how long the last `up` took",
         "promote": "take the pins of one stack into the next, once it has shown that they work",
         "goback": "say how to go back to the commit that last worked in a stack",

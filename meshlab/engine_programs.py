@@ -1,7 +1,8 @@
 """The Pulumi CLI and the program's providers: found on this machine, downloaded, or built, each once.
 
-What is on PATH in a version that fits comes first, then Pulumi's own release, then a build from the modules that
-`tools/pulumi*` pin. Nothing here imports Pulumi's SDK before it is needed.
+What is on PATH in a version that fits comes first, then what the cache has, then Pulumi's release file where tools.toml
+has its digest, then Pulumi's own download, then a build from the modules that `tools/pulumi*` pin. Nothing here imports
+Pulumi's SDK before it is needed.
 """
 
 from __future__ import annotations
@@ -11,33 +12,26 @@ import shutil
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from components.errors import MeshlabError
 
-from . import process, toolchain
-from .toolchain import Version, parse_version
+from . import process, pulumidownload, toolchain, tooldownload
+from .pulumidownload import CLI, PROVIDER, sdk_version
+from .toolchain import ToolsMissingError, Version, parse_version
 
 if TYPE_CHECKING:
     from pulumi import automation as auto
 
 Say = toolchain.Progress
 
-CLI = "pulumi"
 PROVIDERS = ("kubernetes", "random")
 LAUNCHER = toolchain.TOOLS_FOLDER / "pulumi" / "launcher"
 """The folder of what starts the program's own provider, beside those of `PROVIDERS`."""
 STAND_IN = "random"
-DOWNLOADS = "https://get.pulumi.com/"
-ANSWER_LIMIT_SECONDS = 5.0
-DOWNLOAD_LIMIT_SECONDS = 600.0
 ASK_LIMIT_SECONDS, POLL_SECONDS = 20.0, 0.02
 
 
@@ -52,7 +46,7 @@ class Part:
     name: str
     version: str
     origin: str
-    """Where it is from: on PATH, downloaded, built here."""
+    """Where it is from: on PATH, downloaded, downloaded by Pulumi, built here."""
     folder: Path
     """The folder that it lies in."""
     wanted: str = ""
@@ -66,7 +60,8 @@ class Part:
     def told(self) -> str:
         """The part in a few words."""
         words = f"{self.name} {self.version} ({self.origin}"
-        if self.name == STAND_IN and self.folder == toolchain.table()[_tool(STAND_IN)].path.parent:
+        stand_in = toolchain.table()[_tool(STAND_IN)]
+        if self.name == STAND_IN and self.folder == stand_in.path.parent and not stand_in.downloaded:
             words += ", a stand-in for generated passwords alone"
         return words + (f"; its SDK is {self.wanted}, and the program asks for nothing newer)" if self.older else ")")
 
@@ -110,26 +105,23 @@ class Engine:
 
 
 def find_engine(say: Say, also: Iterable[str] = ()) -> Engine:
-    """The CLI and the providers, in one build where some have to be built.
+    """The CLI and the providers, in one go where some have to be downloaded or built.
 
     `also` names other tools that are needed, so that the longest build of all comes first. Raises EngineMissingError
-    where the engine cannot be had, and ToolsError where a build fails.
+    where the engine cannot be had, and ToolsError where a build fails or a download is not what was pinned.
     """
-    cli = _found_cli() or _downloaded_cli(say)
-    providers = {name: _found_provider(name) or _downloaded_provider(name, cli, say) for name in PROVIDERS}
-    missing = [tool for tool, part in ((CLI, cli), *((_tool(n), p) for n, p in providers.items())) if part is None]
-    _refuse_without_go(missing)
-    toolchain.ensure([*missing, *also], say)
-    cli = cli or _built(CLI)
-    return Engine(cli, tuple(part or _built(_tool(name), name) for name, part in providers.items()))
+    parts = dict(zip((CLI, *PROVIDERS), here(), strict=True))
+    _get([_tool(name) for name, part in parts.items() if part is None], also, say)
+    cli, *providers = (part or _got(name) for name, part in parts.items())
+    return Engine(cli, tuple(providers))
 
 
 def find_cli(say: Say) -> str:
     """The CLI's file alone, for what needs no provider. Raises as `find_engine`."""
-    found = _found_cli() or _downloaded_cli(say)
+    found = _found_cli()
     if found is None:
-        _refuse_without_go([CLI])
-        return str(toolchain.ensure([CLI], say)[CLI])
+        _get([CLI], (), say)
+        found = _got(CLI)
     return str(found.folder / CLI)
 
 
@@ -144,32 +136,55 @@ def here() -> list[Part | None]:
     return [_found_cli(), *(_found_provider(name) for name in PROVIDERS)]
 
 
-def _refuse_without_go(missing: list[str]) -> None:
-    if missing and shutil.which("go") is None:
+def _get(missing: Sequence[str], also: Iterable[str], say: Say) -> None:
+    """Download or build what is missing of the engine, and other tools with it."""
+    if missing:
+        if shutil.which("go") is None:
+            # Before anything is fetched for an engine that will not be there.
+            _refuse([name for name in missing if _why_not(name)])
+        pinned = toolchain.fetch([*missing, *also], say)
+        missing = _not_by_pulumi([name for name in missing if pinned[name] is None], say)
+    try:
+        toolchain.ensure([*missing, *also], say)
+    except ToolsMissingError:
+        _refuse([name for name in missing if not toolchain.table()[name].path.is_file()])
+        raise
+
+
+def _not_by_pulumi(missing: Sequence[str], say: Say) -> list[str]:
+    """Have Pulumi download what is missing; returns what still is. The CLI is first, for the providers need it."""
+    if not missing or not pulumidownload.answers(missing, say):
+        return list(missing)
+    cli = _found_cli() if missing[0] != CLI else None
+    left: list[str] = []
+    for name in missing:
+        if not pulumidownload.fetch(name, cli.folder / CLI if cli else None, say):
+            left.append(name)
+        elif name == CLI:
+            cli = _got(CLI)
+    return left
+
+
+def _why_not(tool: str) -> str:
+    """Why neither download is to be had."""
+    pinned = tooldownload.why_not(toolchain.table()[tool])
+    own = pinned and pulumidownload.why_not()
+    return own and "; ".join(dict.fromkeys((pinned, own)))
+
+
+def _refuse(missing: Sequence[str]) -> None:
+    if missing:
         oldest = ".".join(map(str, toolchain.table()[CLI].at_least))
+        why = _why_not(missing[0]) or "Pulumi's own download failed"
         raise EngineMissingError(
-            f"no {', '.join(missing)}: not on PATH, not to be downloaded ({_download_fault()}), "
+            f"no {', '.join(missing)}: not on PATH, not to be downloaded ({why}), "
             f"and no Go to build with (install Pulumi {oldest} or newer, or {toolchain.GO_HINT})"
         )
 
 
-def pulumi_home() -> Path:
-    """Where plugins and a downloaded CLI lie: with the other tools, so that the user's own ~/.pulumi stays as it is."""
-    return toolchain.cache_folder().parent / "pulumi"
-
-
-def sdk_version(provider: str) -> str:
-    """The version of a provider's SDK, which is the version of the provider that it asks for."""
-    return metadata.version(f"pulumi-{provider}")
-
-
-def _tool(provider: str) -> str:
-    return f"pulumi-resource-{provider}"
-
-
-def _release() -> str:
-    """The CLI's pin, also for what is downloaded."""
-    return toolchain.table()[CLI].release.removeprefix("v")
+def _tool(name: str) -> str:
+    """What tools.toml calls a part."""
+    return CLI if name == CLI else PROVIDER + name
 
 
 def _text(version: Version) -> str:
@@ -183,14 +198,7 @@ def _found_cli() -> Part | None:
         version = _said(on_path, *tool.ask)
         if version is not None and tool.fits(version):
             return Part(CLI, _text(version), "on PATH", Path(on_path).parent)
-    fetched = _fetched_cli()
-    if fetched.is_file():
-        return Part(CLI, _release(), "downloaded", fetched.parent)
-    return _built(CLI) if tool.path.is_file() else None
-
-
-def _fetched_cli() -> Path:
-    return pulumi_home() / "versions" / _release() / "bin" / CLI
+    return _cached(CLI)
 
 
 def _said(program: str, *ask: str) -> Version | None:
@@ -208,24 +216,21 @@ def _found_provider(name: str) -> Part | None:
         version = _plugin_version(on_path)
         if version is not None and tool.fits(version):
             return Part(name, _text(version), "on PATH", Path(on_path).parent, wanted)
+    return _of_the_user(name, wanted) or _cached(name)
+
+
+def _of_the_user(name: str, wanted: str) -> Part | None:
+    """The newest of the user's own downloads that the SDK can use. The engine marks by a file one that is not whole."""
     least = parse_version(wanted) or ()
-    fetched = {one: where for one, where in _fetched_providers(name).items() if one >= least and one[:1] == least[:1]}
-    if fetched:
-        newest = max(fetched)
-        return Part(name, _text(newest), "downloaded", fetched[newest], wanted)
-    return _built(_tool(name), name) if tool.path.is_file() else None
+    home = Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
+    whole = [one for one in (home / "plugins").glob(f"resource-{name}-v*") if one.is_dir() and not _is_partial(one)]
+    fitting = {version: one for one in whole if (version := parse_version(one.name) or ()) >= least}
+    newest = max((version for version in fitting if version[:1] == least[:1]), default=None)
+    return None if newest is None else Part(name, _text(newest), "downloaded", fitting[newest], wanted)
 
 
-def _fetched_providers(name: str) -> dict[Version, Path]:
-    """Folders of a provider by version, where its download is complete: the engine marks by a file one that is not."""
-    folders = [one for home in _homes() for one in (home / "plugins").glob(f"resource-{name}-v*")]
-    whole = [one for one in folders if one.is_dir() and not one.with_name(f"{one.name}.partial").exists()]
-    return {parse_version(one.name) or (): one for one in whole}
-
-
-def _homes() -> tuple[Path, Path]:
-    """Where downloads lie: the user's own place, and ours, into which we download."""
-    return Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser(), pulumi_home()
+def _is_partial(folder: Path) -> bool:
+    return folder.with_name(f"{folder.name}.partial").exists()
 
 
 def _plugin_version(program: str) -> Version | None:
@@ -267,58 +272,24 @@ def _port(said: Path, child: subprocess.Popen[bytes]) -> int:
     raise TimeoutError(said)
 
 
-def _built(tool: str, name: str = CLI) -> Part:
-    pinned = toolchain.table()[tool]
-    wanted = sdk_version(name) if name != CLI else ""
-    return Part(name, pinned.release.removeprefix("v"), "built here", pinned.path.parent, wanted)
-
-
-@cache
-def _download_fault() -> str:
-    """Why Pulumi's releases cannot be downloaded; empty where they can."""
-    request = urllib.request.Request(DOWNLOADS, headers={"User-Agent": "meshlab"})
-    try:
-        with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_SECONDS):
-            return ""
-    except urllib.error.HTTPError as error:
-        with error:
-            return f"{DOWNLOADS}: HTTP {error.code}"
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        return f"{DOWNLOADS}: {getattr(reason, 'strerror', None) or reason}"
-
-
-def _downloaded_cli(say: Say) -> Part | None:
-    from pulumi import automation
-    from semver import VersionInfo
-
-    fault = _download_fault()
-    if fault:
-        say(f"engine: no pulumi on PATH, and its download does not answer ({fault}): it is built from its module")
+def _cached(name: str) -> Part | None:
+    """What the cache has of a part: downloaded by its digest, downloaded by Pulumi, or built, in this order."""
+    tool, wanted = toolchain.table()[_tool(name)], "" if name == CLI else sdk_version(name)
+    by_pulumi = None if tool.downloaded and tool.path.is_file() else pulumidownload.found(tool.name)
+    if by_pulumi is not None:
+        return Part(name, pulumidownload.wanted(tool.name) or "", pulumidownload.ORIGIN, by_pulumi.parent, wanted)
+    if not tool.path.is_file():
         return None
-    say(f"engine: no pulumi on PATH: downloading {_release()}")
-    root = _fetched_cli().parent.parent
-    try:
-        automation.PulumiCommand.install(root=str(root), version=VersionInfo.parse(_release()))
-    except Exception as error:  # the SDK raises whatever its installer raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        say(f"engine: the download of pulumi {_release()} failed ({reason}): it is built from its module")
-        return None
-    return Part(CLI, _release(), "downloaded", root / "bin")
+    origin = "downloaded" if tool.downloaded else "built here"
+    return Part(name, tool.release.removeprefix("v"), origin, tool.path.parent, wanted)
 
 
-def _downloaded_provider(name: str, cli: Part | None, say: Say) -> Part | None:
-    if cli is None or _download_fault():
-        return None
-    wanted = sdk_version(name)
-    say(f"engine: downloading the provider {name} {wanted}")
-    try:
-        process.run(
-            [cli.folder / CLI, "plugin", "install", "resource", name, wanted],
-            timeout=DOWNLOAD_LIMIT_SECONDS,
-            env={"PULUMI_HOME": str(pulumi_home()), "PULUMI_SKIP_UPDATE_CHECK": "true"},
+def _got(name: str) -> Part:
+    """A part that was got just now."""
+    part = _cached(name)
+    if part is None:
+        raise EngineMissingError(
+            f"{_tool(name)}: expected in {toolchain.cache_folder().parent}, but it is not there "
+            "(if one that is on PATH does not work, take it from PATH)"
         )
-    except process.ProcessError as error:
-        say(f"engine: the download of the provider {name} failed ({error}): it is built from its module")
-        return None
-    return Part(name, wanted, "downloaded", pulumi_home() / "plugins" / f"resource-{name}-v{wanted}", wanted)
+    return part

@@ -1,8 +1,8 @@
-"""The programs that the embedded cluster and the tests run: found on this machine where their version fits, else built.
+"""The programs that the embedded cluster and the tests run: found on this machine, downloaded or built.
 
-`tools/tools.toml` says which programs there are and `tools/<folder>/go.mod` pins their versions. What is built lies in
-the user's cache folder by name and version, outside the tree, so that every checkout shares it and a new pin never
-meets an old binary.
+`tools/tools.toml` says which programs there are and `tools/<folder>/go.mod` pins their versions. What is downloaded or
+built lies in the user's cache folder by name and version, outside the tree, so that every checkout shares it and a new
+pin never meets an old binary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import MeshlabError
-from meshlab import process
+from meshlab import downloads, process
+from meshlab.downloads import Download
 
 Progress = Callable[[str], None]
 Version = tuple[int, ...]
@@ -30,6 +31,8 @@ GO_HINT = "Go 1.26 or newer"
 ASSETS_VARIABLE, ASSETS = "KUBEBUILDER_ASSETS", ("kube-apiserver", "etcd", "kubectl")
 ASK_LIMIT = 20.0
 SOURCE_DIGITS = 12
+# Lies beside a program that was downloaded, and says from where.
+ORIGIN = "origin"
 OWN = "meshlab/tools/"
 """What the packages whose source lies in tools/ begin with."""
 
@@ -44,6 +47,10 @@ class ToolsMissingError(ToolsError):
 
 class ToolBuildError(ToolsError):
     """Go is there but a build failed; the text has Go's reason and where the whole log is."""
+
+
+class ToolDownloadError(ToolsError):
+    """A release file is not what tools.toml says; the text has both digests. Nothing of it was kept."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +74,18 @@ class Tool:
     """Files of its module that it reads from its own folder."""
     source: str = ""
     """Digest of its main package, where that is one of ours; empty otherwise."""
+    download: Download | None = None
+    """Its release file for this platform; None where tools.toml has no digest of one."""
 
     @property
     def path(self) -> Path:
-        """Where the built program lies, or would."""
+        """Where the downloaded or built program lies, or would."""
         return cache_folder() / "-".join(filter(None, (self.name, self.tag, self.source))) / self.name
+
+    @property
+    def downloaded(self) -> bool:
+        """Whether what lies at `path` was downloaded, not built."""
+        return (self.path.parent / ORIGIN).is_file()
 
     @property
     def built_as(self) -> str:
@@ -99,8 +113,17 @@ def parse_version(text: str) -> Version | None:
     return tuple(int(number) for number in found.groups() if number is not None) if found else None
 
 
+def said_version(tool: Tool, path: Path) -> Version | None:
+    """The version that a program says it is; None where it does not run, or says none."""
+    try:
+        said = process.run([path, *tool.ask], timeout=ASK_LIMIT, check=False)
+    except process.ProcessError:
+        return None
+    return parse_version(said.stdout or said.stderr)
+
+
 def cache_folder() -> Path:
-    """The folder of built programs: meshlab/tools under XDG_CACHE_HOME, or under ~/.cache."""
+    """The folder of downloaded and built programs: meshlab/tools under XDG_CACHE_HOME, or under ~/.cache."""
     # The XDG specification says to ignore a relative path.
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "meshlab" / "tools"
@@ -109,12 +132,17 @@ def cache_folder() -> Path:
 @cache
 def table() -> dict[str, Tool]:
     """All programs of tools.toml by name."""
-    data = tomllib.loads((TOOLS_FOLDER / "tools.toml").read_text(encoding="utf-8"))
-    return {name: _tool(name, entry, data["stamps"]) for name, entry in data["tool"].items()}
+    data = toml()
+    return {name: _tool(name, entry, data) for name, entry in data["tool"].items()}
+
+
+def toml() -> dict[str, Any]:
+    """tools.toml as it stands there."""
+    return tomllib.loads((TOOLS_FOLDER / "tools.toml").read_text(encoding="utf-8"))
 
 
 def find(name: str) -> Path | None:
-    """The program, if it is here: built before, or in KUBEBUILDER_ASSETS or on PATH in a version that fits."""
+    """The program, if it is here: downloaded or built, or in KUBEBUILDER_ASSETS or on PATH in a version that fits."""
     tool = table()[name]
     if tool.path.is_file():
         return tool.path
@@ -126,19 +154,33 @@ def find(name: str) -> Path | None:
 
 
 def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
-    """Finds or builds the named programs and returns where they are; `progress` gets a line as a build starts and ends.
+    """Finds, downloads or builds the named programs and returns where they are; `progress` gets a line now and then.
 
-    The longest build comes first. Raises ToolsMissingError where there is neither the program nor Go, ToolBuildError
-    where a build fails.
+    Downloads come first, then builds, the longest first. Raises ToolsMissingError where there is neither the program
+    nor a download nor Go, ToolDownloadError where a file is not the one that was pinned, ToolBuildError where a build
+    fails, and DownloadsError where MESHLAB_DOWNLOADS is wrong.
     """
     from . import toolbuild  # which needs this module's names
 
+    found = fetch(names, progress)
+    left = [table()[name] for name, path in found.items() if path is None]
+    if left and shutil.which("go") is None:
+        raise ToolsMissingError(missing_text(left))
+    toolbuild.build(left, progress)
+    return {name: path or table()[name].path for name, path in found.items()}
+
+
+def fetch(names: Iterable[str], progress: Progress = print) -> dict[str, Path | None]:
+    """As `ensure`, but builds nothing: None stands for what is not here and was not downloaded.
+
+    Raises ToolDownloadError and DownloadsError as `ensure`.
+    """
+    from . import tooldownload  # which needs this module's names
+
     found = {name: find(name) for name in dict.fromkeys(names)}
     missing = [table()[name] for name, path in found.items() if path is None]
-    if missing and shutil.which("go") is None:
-        raise ToolsMissingError(missing_text(missing))
-    toolbuild.build(missing, progress)
-    return {name: path or table()[name].path for name, path in found.items()}
+    left = {tool.name for tool in tooldownload.download(missing, progress)}
+    return {name: path or (None if name in left else table()[name].path) for name, path in found.items()}
 
 
 def missing_text(missing: Sequence[Tool]) -> str:
@@ -147,12 +189,13 @@ def missing_text(missing: Sequence[Tool]) -> str:
     return f"not on this machine: {wanted}; install {GO_HINT}, which builds them once, or put them on PATH"
 
 
-def _tool(name: str, entry: dict[str, Any], stamps: dict[str, dict[str, str]]) -> Tool:
+def _tool(name: str, entry: dict[str, Any], data: dict[str, Any]) -> Tool:
     tag = _pinned(entry["folder"], entry["module"])
     release = entry.get("release", tag)
     version = parse_version(release)
     if version is None:
         raise ToolsError(f"{TOOLS_FOLDER / 'tools.toml'}: {name}.release is {release!r}, expected a version as v1.2.3")
+    stamps = data["stamps"].get(entry.get("stamps", ""), {})
     words = {"tag": release, "version": release.removeprefix("v"), "major": version[0], "minor": version[1]}
     return Tool(
         name=name,
@@ -161,7 +204,7 @@ def _tool(name: str, entry: dict[str, Any], stamps: dict[str, dict[str, str]]) -
         package=entry["package"],
         tag=tag,
         release=release,
-        stamps=tuple((key, value.format(**words)) for key, value in stamps.get(entry.get("stamps", ""), {}).items()),
+        stamps=tuple((key, value.format(**words)) for key, value in stamps.items()),
         tags=tuple(entry.get("tags", ())),
         ask=tuple(entry.get("ask", ("--version",))),
         at_least=_bound(entry.get("at_least")) or version[:2],
@@ -169,6 +212,7 @@ def _tool(name: str, entry: dict[str, Any], stamps: dict[str, dict[str, str]]) -
         cpu_seconds=float(entry["cpu_seconds"]),
         beside=tuple(entry.get("beside", ())),
         source=_source(entry["package"]),
+        download=downloads.read(name, release, entry, data),
     )
 
 
@@ -193,9 +237,5 @@ def _pinned(folder: str, module: str) -> str:
 
 
 def _answers_with_fitting_version(tool: Tool, path: Path) -> bool:
-    try:
-        said = process.run([path, *tool.ask], timeout=ASK_LIMIT, check=False)
-    except process.ProcessError:
-        return False
-    version = parse_version(said.stdout or said.stderr)
+    version = said_version(tool, path)
     return version is not None and tool.fits(version)

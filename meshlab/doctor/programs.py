@@ -5,11 +5,10 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from .. import process, toolchain
+from .. import toolchain, tooldownload
 from ..engine_programs import PROVIDERS, here
 from .finding import Finding, Level
 
-ASK_LIMIT_SECONDS = 20.0
 TOOLS = ("helm", "kubectl")
 OLDEST_PYTHON = (3, 11)
 
@@ -24,8 +23,8 @@ def programs() -> Iterator[Finding]:
         tool = toolchain.table()[name]
         if toolchain.find(name) is not None:
             found.append(f"{name} {_version(name)}")
-        elif shutil.which("go") is not None:
-            yield Finding("tools", Level.NOTE, f"{name} is not here yet: built once, when first needed")
+        elif shutil.which("go") is not None or not tooldownload.why_not(tool):
+            yield Finding("tools", Level.NOTE, f"{name} is not here yet: downloaded or built when first needed")
         else:
             yield Finding("tools", Level.PROBLEM, f"no {tool.wanted()}", f"install it, or {toolchain.GO_HINT}")
     cli, *providers = here()
@@ -46,7 +45,6 @@ def programs() -> Iterator[Finding]:
 def _version(name: str) -> str:
     tool, path = toolchain.table()[name], toolchain.find(name)
     if path == tool.path:
-        return tool.release.removeprefix("v")  # built here, under this very version
-    said = process.run([str(path), *tool.ask], timeout=ASK_LIMIT_SECONDS, check=False)
-    version = toolchain.parse_version(said.stdout or said.stderr)
+        return tool.release.removeprefix("v")  # in the cache, under this very version
+    version = toolchain.said_version(tool, path) if path else None
     return ".".join(map(str, version or ()))

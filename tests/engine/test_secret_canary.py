@@ -22,8 +22,9 @@ from meshlab import cli, engine, process
 from meshlab.cluster import Cluster
 from meshlab.commands import scrub
 from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine, pulumi_home
+from meshlab.engine_programs import find_engine
 from meshlab.engine_secrets import PASSPHRASE
+from meshlab.pulumidownload import pulumi_home
 from meshlab.scrubbing import SCRUBBED
 from meshlab.toolchain import ToolsMissingError
 from tests.support.canary import CANARY, files_below, sightings

@@ -3,6 +3,11 @@
 import sys
 from pathlib import Path
 
+import pytest
+from pulumi import automation
+from semver import VersionInfo
+
+from meshlab import pulumidownload
 from meshlab.engine_programs import CLI, Engine, Part
 from meshlab.recorder import ROOT
 
@@ -50,3 +55,30 @@ def provider(folder: Path, name: str, version: str) -> Path:
 def engine(folder: Path, otherwise: str = "") -> Engine:
     """An engine of such a CLI and no provider."""
     return Engine(Part(CLI, "3.276.0", "on PATH", cli(folder, otherwise=otherwise).parent), ())
+
+
+PLUGIN_INSTALL = (
+    'PATH=/usr/bin:/bin; folder="$PULUMI_HOME/plugins/resource-$4-v$5"; mkdir -p "$folder"; '
+    'echo "$*" >> "$PULUMI_HOME/asked"; touch "$folder/pulumi-resource-$4"'
+)
+"""What `pulumi plugin install resource NAME VERSION` does, in lines of sh."""
+
+
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Makes Pulumi's own download work; the list has each install of a CLI."""
+    monkeypatch.setattr(pulumidownload, "_fault", lambda: "")
+    return installs(monkeypatch)
+
+
+def installs(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> list[str]:
+    """Makes the Automation API install a CLI that installs providers, or fail."""
+    fetched: list[str] = []
+
+    def install(root: str, version: VersionInfo) -> None:
+        fetched.append(f"{CLI} {version}")
+        if error:
+            raise error
+        cli(Path(root) / "bin", f"v{version}", PLUGIN_INSTALL)
+
+    monkeypatch.setattr(automation.PulumiCommand, "install", staticmethod(install))
+    return fetched

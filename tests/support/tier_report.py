@@ -44,7 +44,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for report in terminalreporter.stats.get(category, ()):
             tier = tier_of(Path(report.nodeid.partition("::")[0]))
             counts[tier, column] += 1
-            seconds[tier] += report.duration
+            seconds[tier] += getattr(report, "duration", 0.0)  # a file that cannot be collected took none
             if column == "skipped":
                 reasons[tier, _reason(report)] += 1
     tiers = [tier for tier in TIERS if tier in seconds]

@@ -551,6 +551,7 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
     monkeypatch.setattr("meshlab.toolchain.find", lambda name: None)
     monkeypatch.setattr(programs, "here", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
+    monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
     found = list(programs.programs())
     assert [one.level for one in found if "no helm" in one.text] == [Level.PROBLEM]
     monkeypatch.setattr(programs.shutil, "which", lambda name: "/usr/bin/go" if name == "go" else None)
@@ -558,11 +559,20 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
     assert [one.level for one in found if one.text.startswith("helm")] == [Level.NOTE]
 
 
+def test_a_tool_that_can_be_downloaded_is_a_note_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshlab.toolchain.find", lambda name: None)
+    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None)
+    monkeypatch.setattr(programs.tooldownload, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
+    levels = {one.text.split()[0]: one.level for one in programs.programs() if one.level is not Level.OK}
+    assert levels == {"helm": Level.NOTE, "no": Level.PROBLEM}
+
+
 CLI = Part("pulumi", "3.276.0", "on PATH", Path("bin"))
 ENGINE = [
     CLI,
     Part("kubernetes", "4.25.0", "built here", Path("cache"), "4.34.2"),
-    Part("random", "4.21.4", "downloaded", None, "4.21.4"),
+    Part("random", "4.21.4", "downloaded", Path("cache"), "4.21.4"),
 ]
 
 
@@ -594,9 +604,7 @@ def test_providers_that_are_not_here_yet_are_a_warning_that_names_them(monkeypat
 def test_looking_for_the_engine_fetches_and_builds_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(own / "cache"))
     monkeypatch.setenv("PATH", str(own))
-    for name in ("_downloaded_cli", "_downloaded_provider", "_download_fault"):
-        monkeypatch.setattr(f"meshlab.engine_programs.{name}", lambda *given: pytest.fail("asked for a download"))
-    monkeypatch.setattr("meshlab.toolchain.ensure", lambda *given: pytest.fail("built"))
+    monkeypatch.setattr("meshlab.toolchain.ensure", lambda *given: pytest.fail("fetched or built"))
     assert [one.text for one in programs.programs() if one.level is Level.WARNING] == ["no pulumi here yet"]
     assert not (own / "cache").exists()
 

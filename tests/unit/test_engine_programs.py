@@ -1,31 +1,44 @@
-"""Which Pulumi CLI and providers are taken, in which order, and what is said of it. Nothing is downloaded or built."""
+"""Which Pulumi CLI and providers are taken, in which order, and what is said of it. Nothing is built."""
 
+import dataclasses
+import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pulumi import automation
-from semver import VersionInfo
 
 from meshlab import cli as meshlab_cli
-from meshlab import engine_programs, toolchain
+from meshlab import engine_programs, pulumidownload, toolchain, tooldownload
+from meshlab.downloads import Download
+from meshlab.downloads import here as here_is
 from meshlab.engine_programs import CLI, PROVIDERS, Engine, EngineMissingError, Part, find_cli, find_engine, here
-from meshlab.engine_programs import pulumi_home as home
+from meshlab.pulumidownload import pulumi_home as home
 from tests.support import pretended_pulumi
+from tests.support.release_server import ReleaseServer, Served, serving
 
-REFUSED = "https://get.pulumi.com/: HTTP 403"
+OFF = "downloads are off: MESHLAB_DOWNLOADS=off"
+REFUSED = "https://get.pulumi.com: HTTP 403"
+TOOLS = (CLI, "pulumi-resource-kubernetes", "pulumi-resource-random")
+ALL = ", ".join(TOOLS)
 KUBERNETES, RANDOM = (engine_programs.sdk_version(name) for name in PROVIDERS)
+RELEASE = toolchain.table()[CLI].release.removeprefix("v")
 
 
 @pytest.fixture(autouse=True)
 def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with empty caches, nothing on PATH but the folder that is returned, and downloads that are refused."""
+    """A machine with empty caches, nothing on PATH but the folder that is returned, and downloads that are off."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi"))
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(engine_programs, "_download_fault", lambda: REFUSED)
+    monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
+    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumidownload, "_told", set[str]())
+    monkeypatch.setattr(tooldownload, "_faults", {})
+    monkeypatch.setattr(tooldownload, "_silent", {})
     return folder
 
 
@@ -35,21 +48,27 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A machine on which downloads work; the list has what was fetched."""
-    fetched: list[str] = []
+def downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
+    """A machine on which downloads work, from the server that is returned."""
+    with serving() as server:
+        table = dict(toolchain.table())
+        for name in TOOLS:
+            content = f"#!/bin/sh\necho {table[name].release}\n".encode()
+            server.files[f"/{name}"] = Served(content)
+            of = Download("pulumi", server.base, name, hashlib.sha256(content).hexdigest())
+            table[name] = dataclasses.replace(table[name], download=of)
+        monkeypatch.setattr(toolchain, "table", lambda: table)
+        monkeypatch.delenv("MESHLAB_DOWNLOADS")
+        yield server
 
-    def install(root: str, version: VersionInfo) -> None:
-        fetched.append(f"{CLI} {version}")
-        # Where the plugins go is in its environment.
-        plugin = 'mkdir -p "$PULUMI_HOME/plugins/resource-$4-v$5" && echo "$*" >> "$PULUMI_HOME/asked"'
-        pretended_pulumi.cli(
-            Path(root) / "bin", f"v{version}", f"/usr/bin/env PATH=/usr/bin:/bin sh -c '{plugin}' $0 $*"
-        )
 
-    monkeypatch.setattr(engine_programs, "_download_fault", lambda: "")
-    monkeypatch.setattr(automation.PulumiCommand, "install", staticmethod(install))
-    return fetched
+@pytest.fixture
+def by_pulumi(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A machine on which Pulumi's own download works, and no digest is pinned; the list has what was fetched."""
+    table = {name: dataclasses.replace(tool, download=None) for name, tool in toolchain.table().items()}
+    monkeypatch.setattr(toolchain, "table", lambda: table)
+    monkeypatch.delenv("MESHLAB_DOWNLOADS")
+    return pretended_pulumi.downloads(monkeypatch)
 
 
 @pytest.fixture
@@ -72,20 +91,33 @@ def pretended(tool: str) -> Path:
     return pretended_pulumi.program(path.parent, path.name, "#!/bin/sh\n")
 
 
+def fetched_cli() -> Path:
+    """A CLI as Pulumi's installer leaves it."""
+    return pretended_pulumi.cli(home() / "versions" / RELEASE / "bin")
+
+
 def fetched_provider(name: str, version: str) -> Path:
+    """A provider as `pulumi plugin install` leaves it; returns its folder."""
     folder = home() / "plugins" / f"resource-{name}-v{version}"
-    folder.mkdir(parents=True)
-    return folder
+    return pretended_pulumi.program(folder, f"pulumi-resource-{name}", "#!/bin/sh\n").parent
+
+
+def downloaded(tool: str) -> Path:
+    """A tool as it lies in the cache once it is downloaded by its digest."""
+    path = pretended(tool)
+    (path.parent / toolchain.ORIGIN).touch()
+    return path
 
 
 def origins(engine: Engine) -> dict[str, str]:
     return {part.name: f"{part.version} {part.origin}" for part in (engine.cli, *engine.providers)}
 
 
-BUILT = {
-    CLI: f"{toolchain.table()[CLI].release.removeprefix('v')} built here",
-    "kubernetes": "4.25.0 built here",
-    "random": "4.21.4 built here",
+BUILT = {CLI: f"{RELEASE} built here", "kubernetes": "4.25.0 built here", "random": "4.21.4 built here"}
+BY_PULUMI = {
+    CLI: f"{RELEASE} downloaded by Pulumi",
+    "kubernetes": f"{KUBERNETES} downloaded by Pulumi",
+    "random": f"{RANDOM} downloaded by Pulumi",
 }
 
 
@@ -116,16 +148,19 @@ def test_a_cli_that_fails_is_not_taken(on_path: Path) -> None:
     assert here()[0] is None
 
 
-def test_a_downloaded_cli_comes_before_a_built_one() -> None:
+def test_of_the_cache_a_pinned_cli_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
     pretended(CLI)
-    release = toolchain.table()[CLI].release.removeprefix("v")
-    folder = home() / "versions" / release / "bin"
-    pretended_pulumi.cli(folder)
-    assert here()[0] == Part(CLI, release, "downloaded", folder)
+    assert [part and part.origin for part in here()] == ["built here", None, None]
+    file = fetched_cli()
+    assert here()[0] == Part(CLI, RELEASE, "downloaded by Pulumi", file.parent)
+    path = downloaded(CLI)
+    assert here()[0] == Part(CLI, RELEASE, "downloaded", path.parent)
 
 
-def test_a_download_that_is_not_whole_is_none() -> None:
-    (home() / "versions" / toolchain.table()[CLI].release.removeprefix("v") / "bin").mkdir(parents=True)
+def test_an_installed_cli_that_is_not_whole_or_of_another_version_is_none() -> None:
+    (home() / "versions" / RELEASE / "bin").mkdir(parents=True)
+    for name in ("3.275.0", f".new-{RELEASE}"):
+        pretended_pulumi.cli(home() / "versions" / name / "bin")
     assert here()[0] is None
 
 
@@ -157,19 +192,21 @@ def test_a_provider_on_path_that_does_not_answer_is_not_taken(
     assert here()[2] is None
 
 
-def test_a_downloaded_provider_is_taken_where_it_is_what_its_sdk_asks_for() -> None:
+def test_of_the_cache_a_pinned_provider_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
     pretended("pulumi-resource-kubernetes")
     fetched_provider("kubernetes", "4.24.0")
     assert [part and part.origin for part in here()[1:]] == ["built here", None]
     folder = fetched_provider("kubernetes", KUBERNETES)
-    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
+    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded by Pulumi", folder, KUBERNETES)
+    path = downloaded("pulumi-resource-kubernetes")
+    assert here()[1] == Part("kubernetes", "4.25.0", "downloaded", path.parent, KUBERNETES)
 
 
 def test_what_a_broken_download_left_is_no_provider() -> None:
     folder = fetched_provider("kubernetes", KUBERNETES)
     folder.with_name(f"{folder.name}.partial").touch()
-    lock = home() / "plugins" / f"resource-random-v{RANDOM}.lock"
-    lock.touch()
+    (home() / "plugins" / f"resource-random-v{RANDOM}").mkdir()
+    (home() / "plugins" / f"resource-random-v{RANDOM}.lock").touch()
     assert here()[1:] == [None, None]
 
 
@@ -180,9 +217,7 @@ def test_what_is_not_here_is_built_in_one_go_with_what_else_is_needed(builds: li
     engine = find_engine(said.append, also=["helm"])
     assert builds == [["pulumi", "pulumi-resource-kubernetes", "pulumi-resource-random", "helm"]]
     assert origins(engine) == BUILT
-    assert said == [
-        f"engine: no pulumi on PATH, and its download does not answer ({REFUSED}): it is built from its module"
-    ]
+    assert said == []
 
 
 def test_only_what_is_missing_is_built(on_path: Path, builds: list[list[str]], said: list[str]) -> None:
@@ -193,34 +228,154 @@ def test_only_what_is_missing_is_built(on_path: Path, builds: list[list[str]], s
     assert origins(engine) == {**BUILT, CLI: "3.280.0 on PATH"}
 
 
-def test_what_is_here_is_neither_built_nor_downloaded(
-    builds: list[list[str]], downloads: list[str], said: list[str]
-) -> None:
-    for tool in (CLI, "pulumi-resource-kubernetes", "pulumi-resource-random"):
+def test_what_is_here_is_neither_built_nor_downloaded(downloads: ReleaseServer, said: list[str]) -> None:
+    for tool in TOOLS:
         pretended(tool)
     assert origins(find_engine(said.append)) == BUILT
-    assert (builds, downloads, said) == ([[]], [], [])
+    assert (downloads.asked, said) == ([], [])
 
 
-def test_where_downloads_answer_nothing_is_built(downloads: list[str], said: list[str]) -> None:
+def test_what_pulumi_downloaded_before_is_neither_built_nor_downloaded(by_pulumi: list[str], said: list[str]) -> None:
+    fetched_cli()
+    folders = {name: fetched_provider(name, engine_programs.sdk_version(name)) for name in PROVIDERS}
     engine = find_engine(said.append)
-    release = toolchain.table()[CLI].release.removeprefix("v")
-    assert downloads == [f"{CLI} {release}"]
-    assert origins(engine) == {
-        CLI: f"{release} downloaded",
-        "kubernetes": f"{KUBERNETES} downloaded",
-        "random": f"{RANDOM} downloaded",
-    }
-    assert said == [
-        f"engine: no pulumi on PATH: downloading {release}",
-        f"engine: downloading the provider kubernetes {KUBERNETES}",
-        f"engine: downloading the provider random {RANDOM}",
-    ]
+    assert (origins(engine), by_pulumi, said) == (BY_PULUMI, [], [])
+    assert engine.plugins == {**folders, "pulumi-python": engine_programs.LAUNCHER}
+
+
+def test_what_no_digest_pins_is_downloaded_by_pulumi_and_not_built(by_pulumi: list[str], said: list[str]) -> None:
+    engine = find_engine(said.append)
+    assert by_pulumi == [f"pulumi {RELEASE}"]
     assert (home() / "asked").read_text(encoding="utf-8").splitlines() == [
         f"plugin install resource kubernetes {KUBERNETES}",
         f"plugin install resource random {RANDOM}",
     ]
+    assert origins(engine) == BY_PULUMI
     assert not engine.older
+    assert said == [
+        f"engine: downloading {what} by Pulumi, which no digest of tools.toml pins"
+        for what in (
+            f"pulumi {RELEASE}",
+            f"pulumi-resource-kubernetes {KUBERNETES}",
+            f"pulumi-resource-random {RANDOM}",
+        )
+    ]
+    # The second time, all of it is here.
+    again: list[str] = []
+    assert origins(find_engine(again.append)) == origins(engine)
+    assert again == []
+
+
+def test_a_digest_comes_before_pulumis_own_download(
+    downloads: ReleaseServer, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = pretended_pulumi.downloads(monkeypatch)
+    assert {told.partition(" ")[2] for told in origins(find_engine(said.append)).values()} == {"downloaded"}
+    assert len(downloads.asked) == 3
+    assert fetched == []
+
+
+def test_a_release_file_that_is_gone_is_downloaded_by_pulumi(
+    downloads: ReleaseServer, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = pretended_pulumi.downloads(monkeypatch)
+    downloads.files[f"/{CLI}"].statuses = [404]
+    assert origins(find_engine(said.append)) == {
+        CLI: BY_PULUMI[CLI],
+        "kubernetes": "4.25.0 downloaded",
+        "random": "4.21.4 downloaded",
+    }
+    assert fetched == [f"pulumi {RELEASE}"]
+
+
+def test_the_cli_alone_is_downloaded_by_pulumi_too(by_pulumi: list[str], said: list[str]) -> None:
+    assert find_cli(said.append) == str(home() / "versions" / RELEASE / "bin" / CLI)
+    assert by_pulumi == [f"pulumi {RELEASE}"]
+
+
+def test_where_pulumis_site_does_not_answer_that_is_said_once_and_all_is_built(
+    by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    assert origins(find_engine(said.append)) == BUILT
+    for tool in TOOLS:
+        toolchain.table()[tool].path.unlink()
+    assert origins(find_engine(said.append)) == BUILT
+    assert (by_pulumi, builds) == ([], [list(TOOLS)] * 2)
+    assert said == [f"engine: nothing can be downloaded by Pulumi ({REFUSED}), so these have to be built: {ALL}"]
+
+
+def test_a_host_that_is_silent_already_is_not_asked_again_and_not_told_again(
+    by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tooldownload, "_silent", {pulumidownload.SITE: "no answer"})
+    monkeypatch.setattr(pulumidownload, "_fault", lambda: pytest.fail("asked"))
+    assert origins(find_engine(said.append)) == BUILT
+    assert (by_pulumi, said) == ([], [])
+
+
+@pytest.mark.parametrize("setting", ["off", "https://mirror.invalid/tools"])
+def test_nothing_is_asked_of_pulumi_in_a_closed_network(
+    by_pulumi: list[str],
+    builds: list[list[str]],
+    said: list[str],
+    setting: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MESHLAB_DOWNLOADS", setting)
+    monkeypatch.setattr(pulumidownload, "_fault", lambda: pytest.fail("asked"))
+    assert origins(find_engine(said.append)) == BUILT
+    assert (by_pulumi, said, builds) == ([], [], [list(TOOLS)])
+
+
+def test_an_install_that_fails_is_said_and_built(
+    by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended_pulumi.installs(monkeypatch, automation.errors.InvalidVersionError("Failed to install:\nno room"))
+    assert origins(find_engine(said.append)) == BUILT
+    assert said[1:] == [f"engine: the download of pulumi {RELEASE} by Pulumi failed, so it has to be built: no room"]
+    assert builds == [list(TOOLS)]
+
+
+def test_a_provider_whose_install_fails_is_said_and_built(
+    on_path: Path, by_pulumi: list[str], builds: list[list[str]], said: list[str]
+) -> None:
+    pretended_pulumi.cli(on_path, otherwise='echo "error: no such plugin" >&2; exit 255')
+    assert origins(find_engine(said.append)) == {**BUILT, CLI: "3.276.0 on PATH"}
+    assert by_pulumi == []
+    assert [line for line in said if "random" in line] == [
+        f"engine: downloading pulumi-resource-random {RANDOM} by Pulumi, which no digest of tools.toml pins",
+        f"engine: the download of pulumi-resource-random {RANDOM} by Pulumi failed, so it has to be built: "
+        "pulumi plugin failed with exit code 255: error: no such plugin",
+    ]
+
+
+def test_an_install_that_leaves_no_program_has_failed(
+    on_path: Path, by_pulumi: list[str], builds: list[list[str]], said: list[str]
+) -> None:
+    pretended_pulumi.cli(on_path)
+    assert origins(find_engine(said.append))["random"] == BUILT["random"]
+    assert said[-1].endswith("so it has to be built: its program is not where it belongs")
+
+
+def test_without_go_an_install_that_fails_is_an_engine_that_is_missing(
+    by_pulumi: list[str], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended_pulumi.installs(monkeypatch, OSError("no room"))
+    with pytest.raises(EngineMissingError, match=r"^no pulumi: .*\(Pulumi's own download failed\), and no Go to build"):
+        find_cli(said.append)
+
+
+def test_where_downloads_answer_nothing_is_built(downloads: ReleaseServer, said: list[str]) -> None:
+    engine = find_engine(said.append)
+    assert sorted(path for path, _ in downloads.asked) == sorted(f"/{name}" for name in TOOLS)
+    assert origins(engine) == {name: told.replace("built here", "downloaded") for name, told in BUILT.items()}
+    assert engine.plugins == {
+        "kubernetes": toolchain.table()["pulumi-resource-kubernetes"].path.parent,
+        "random": toolchain.table()["pulumi-resource-random"].path.parent,
+        "pulumi-python": engine_programs.LAUNCHER,
+    }
+    assert "a stand-in" not in engine.told()
     # The second time, all of it is here.
     again: list[str] = []
     assert origins(find_engine(again.append)) == origins(engine)
@@ -228,28 +383,50 @@ def test_where_downloads_answer_nothing_is_built(downloads: list[str], said: lis
 
 
 def test_a_download_that_fails_is_said_and_built(
-    downloads: list[str], builds: list[list[str]], monkeypatch: pytest.MonkeyPatch, said: list[str]
+    on_path: Path, downloads: ReleaseServer, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(root: str, version: VersionInfo) -> None:
-        raise automation.errors.InvalidVersionError("Failed to install:\nno room")
+    pretended_pulumi.program(on_path, "go", "#!/bin/sh\nexit 1\n")
+    downloads.files[f"/{CLI}"].statuses = [404]
+    built: list[str] = []
+    monkeypatch.setattr(
+        "meshlab.toolbuild.build", lambda tools, progress: built.extend(pretended(one.name).name for one in tools)
+    )
+    assert origins(find_engine(said.append))[CLI] == BUILT[CLI]
+    assert built == [CLI]
+    assert any(f"the download of pulumi {toolchain.table()[CLI].release} failed" in line for line in said)
 
-    monkeypatch.setattr(automation.PulumiCommand, "install", staticmethod(fails))
-    assert origins(find_engine(said.append)) == BUILT
-    assert said[-1].endswith("failed (no room): it is built from its module")
-    assert len(builds) == 1
 
-
-def test_a_provider_whose_download_fails_is_said_and_built(
-    on_path: Path, downloads: list[str], builds: list[list[str]], said: list[str]
+def test_without_go_a_download_that_fails_is_an_engine_that_is_missing(
+    downloads: ReleaseServer, said: list[str]
 ) -> None:
-    pretended_pulumi.cli(on_path, otherwise='echo "error: no such plugin" >&2; exit 255')
-    assert origins(find_engine(said.append)) == {**BUILT, CLI: "3.276.0 on PATH"}
-    assert downloads == []
-    assert [line for line in said if "random" in line] == [
-        f"engine: downloading the provider random {RANDOM}",
-        "engine: the download of the provider random failed (pulumi plugin failed with exit code 255: "
-        "error: no such plugin): it is built from its module",
-    ]
+    downloads.files[f"/{CLI}"].statuses = [404]
+    with pytest.raises(EngineMissingError) as caught:
+        find_engine(said.append, also=["helm"])
+    assert str(caught.value) == (
+        f"no pulumi: not on PATH, not to be downloaded ({downloads.base}/pulumi: HTTP 404; {REFUSED}), "
+        "and no Go to build with (install Pulumi 3.260 or newer, or Go 1.26 or newer)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("", f"{{digest}}; {REFUSED}"),
+        (
+            "http://127.0.0.1/tools",
+            "{digest}; MESHLAB_DOWNLOADS names a mirror, and Pulumi downloads from its own site",
+        ),
+    ],
+)
+def test_without_go_the_line_says_why_neither_download_is_to_be_had(
+    by_pulumi: list[str], setting: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    monkeypatch.setenv("MESHLAB_DOWNLOADS", setting)
+    digest = f"tools.toml has no digest of pulumi v{RELEASE} for {here_is()}"
+    with pytest.raises(EngineMissingError) as caught:
+        find_engine(lambda line: None)
+    assert f"no {ALL}: not on PATH, not to be downloaded ({why.format(digest=digest)}), and" in str(caught.value)
 
 
 @pytest.mark.parametrize("find", [find_engine, find_cli])
@@ -259,7 +436,7 @@ def test_without_download_and_go_one_line_says_what_to_install(find: object) -> 
         find(lambda line: None)  # type: ignore[operator]
     tools = "pulumi" if find is find_cli else "pulumi, pulumi-resource-kubernetes, pulumi-resource-random"
     assert str(caught.value) == (
-        f"no {tools}: not on PATH, not to be downloaded ({REFUSED}), and no Go to build with "
+        f"no {tools}: not on PATH, not to be downloaded ({OFF}), and no Go to build with "
         "(install Pulumi 3.260 or newer, or Go 1.26 or newer)"
     )
 
@@ -306,18 +483,13 @@ def test_a_provider_of_the_users_own_downloads_is_taken_where_it_is_of_the_sdks_
     ("version", "older"), [("4.9.9", True), ("4.34.1", True), ("4.34.2", False), ("4.35.0", False)]
 )
 def test_versions_are_compared_as_numbers(version: str, older: bool) -> None:
-    assert Part("kubernetes", version, "on PATH", Path(), "4.34.2").older is older
+    assert Part("kubernetes", version, "on PATH", Path("bin"), "4.34.2").older is older
 
 
-def test_the_engine_is_shown_each_provider(on_path: Path, tmp_path: Path) -> None:
+def test_the_engine_is_shown_each_provider(on_path: Path) -> None:
     cli = Part(CLI, "3.276.0", "on PATH", on_path)
-    shown = Part("kubernetes", "4.35.0", "on PATH", on_path, KUBERNETES)
-    engine = Engine(cli, (shown, Part("random", RANDOM, "downloaded", tmp_path, RANDOM)))
-    assert engine.plugins == {
-        "kubernetes": on_path,
-        "random": tmp_path,
-        "pulumi-python": engine_programs.LAUNCHER,
-    }
+    engine = Engine(cli, (Part("kubernetes", "4.35.0", "on PATH", on_path, KUBERNETES),))
+    assert engine.plugins == {"kubernetes": on_path, "pulumi-python": engine_programs.LAUNCHER}
     assert (engine_programs.LAUNCHER / "pulumi-resource-pulumi-python").stat().st_mode & 0o111
 
 

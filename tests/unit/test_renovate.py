@@ -65,7 +65,10 @@ BY_HAND = {
         "the oldest CLI that was tried: held to tools.toml by test_engine_pins.py",
     ),
     "examples/two_components/Pulumi.yaml": ("^requiredPulumiVersion:", "as in Pulumi.yaml"),
-    "tools/tools.toml": ("^(at_least|below) =", "the range that was tried of what is found on PATH"),
+    "tools/tools.toml": (
+        r"^(at_least|below) =|^\[sha256\.|^# (The release notes|CLI )",
+        "the range that was tried of what is found on PATH; digests, which a release that moves has none of",
+    ),
     "tools/pulumi/random/main.go": ("^var version", "written at link time"),
     "pyproject.toml": (r"^(version|requires-python|pythonVersion) =", "our own version; the oldest Python of ours"),
     "policy/PulumiPolicy.yaml": ("^version:", "our own version"),

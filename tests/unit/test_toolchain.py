@@ -1,14 +1,13 @@
-"""Which programs are used, where they lie, and what the user reads where they cannot be had. Nothing is built."""
+"""Which programs are used, where they lie, and what is read where they cannot be had. Nothing is fetched or built."""
 
 import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from meshlab import toolbuild, toolchain
+from meshlab import standing, toolbuild, toolchain
 from meshlab.toolchain import OWN, parse_version
 
 OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
@@ -21,6 +20,7 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     on_path.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(on_path))
+    monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     return on_path
 
@@ -57,7 +57,9 @@ def go(empty_machine: Path) -> Path:
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of two processors that is as quick as the one that the times of tools.toml are from."""
     monkeypatch.setattr(toolbuild, "_processors", lambda: 2)
-    monkeypatch.setattr(toolbuild, "time", Clock())
+    clock = Clock()
+    monkeypatch.setattr(toolbuild, "time", clock)
+    monkeypatch.setattr(standing, "time", clock)
 
 
 class Clock:
@@ -332,27 +334,6 @@ def test_a_long_build_tells_how_far_it_is() -> None:
     ]
 
 
-def test_what_takes_longer_than_expected_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, lines = Clock(), list[str]()
-    monkeypatch.setattr(toolbuild, "time", clock)
-    far = toolbuild._Compiled("helm", clock.monotonic(), 100.0, lines.append)
-    far.line("a")
-    far.line("b")
-    assert lines == [
-        "tools: helm: 1 packages, 60 s, about 40 s left",
-        "tools: helm: 2 packages, 120 s, longer than expected",
-    ]
-
-
-def test_a_quick_build_says_nothing_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[str] = []
-    monkeypatch.setattr(toolbuild, "time", SimpleNamespace(monotonic=lambda: 5.0))
-    far = toolbuild._Compiled("helm", 5.0, 100.0, lines.append)
-    for package in "abc":
-        far.line(package)
-    assert lines == []
-
-
 def test_the_files_that_a_program_reads_lie_beside_it(empty_machine: Path, go: Path) -> None:
     tool = toolchain.table()["pulumi-resource-kubernetes"]
     (beside,) = tool.beside
@@ -383,3 +364,19 @@ def test_a_failed_build_is_one_line_with_gos_reason_and_leaves_nothing_behind(em
     reason = "go: go.mod requires go >= 1.26"
     assert str(caught.value) == f"building helm {tag} failed: {reason} (log: {folder}/build-helm.log)"
     assert sorted(path.name for path in folder.iterdir()) == [".lock-helm", "build-helm.log"]
+
+
+@pytest.mark.usefixtures("go", "machine")
+def test_what_a_build_took_here_is_what_the_next_one_is_told_by() -> None:
+    toolchain.ensure(["helm"], lambda line: None)
+    tool, lines = toolchain.table()["kwok"], list[str]()
+    speed = float((toolchain.cache_folder() / "speed").read_text())
+    assert speed > 1, "the pretended clock is slow"
+    toolchain.ensure(["kwok"], lines.append)
+    assert lines[0].endswith(f"about {standing.about_seconds(tool.cpu_seconds / 2 * speed)}")
+
+
+@pytest.mark.usefixtures("go")
+def test_what_go_had_in_its_cache_says_nothing_of_the_machine() -> None:
+    toolchain.ensure(["helm"], lambda line: None)
+    assert not (toolchain.cache_folder() / "speed").exists()
