@@ -4,8 +4,8 @@ import argparse
 import json
 
 from .. import toolcache, toolchain
+from ..console import say
 from ..toolcache import Kept
-from .up import say
 
 HEAD = ("NAME", "VERSION", "SIZE", "FROM", "PINNED")
 UNITS = ((1_000_000_000, "GB", 1), (1_000_000, "MB", 0), (1_000, "kB", 0))

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from components.errors import MeshlabError
 from components.object_rules import DiffRule
 from components.section import Section
 from components.settings_errors import UNKNOWN_KEY, Problem, joined, problems_of
@@ -20,7 +21,7 @@ FILE = ".meshlab/diff.yaml"
 LEAVE_OUT = "leaveOut"
 
 
-class FilterError(Exception):
+class FilterError(MeshlabError):
     """The file is wrong; one line for each problem."""
 
 

@@ -680,7 +680,7 @@ def test_up_does_not_begin_where_doctor_has_a_problem(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(examination, "examine", examined)
     with pytest.raises(LabError, match="nothing was changed"):
-        up_command.run(argparse.Namespace(stack="dev", charts=None))
+        up_command.run(argparse.Namespace(stack="dev", charts=None, plan=None))
     (question,) = asked
     assert question.quick
 

@@ -172,7 +172,7 @@ def test_up_tells_where_things_are_and_not_the_password(
     monkeypatch.setattr(up, "open_session", lambda args, say: session)
     for check in ("stop_at_problems", "refuse_strangers"):
         monkeypatch.setattr(up, check, lambda asked, say: None)
-    assert up.run(argparse.Namespace(stack="dev", charts=None)) == 0
+    assert up.run(argparse.Namespace(stack="dev", charts=None, plan=None)) == 0
     said = capsys.readouterr()
     assert "http://x" in said.out
     assert sightings(CANARY, {"stdout": said.out, "stderr": said.err}) == []
