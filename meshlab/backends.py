@@ -166,6 +166,12 @@ def state_file(folder: Path, stack: str) -> Path:
     return folder / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
 
 
+def deployment_in(file: Path) -> dict[str, Any]:
+    """What a stack's state has of it, secrets locked, from its file."""
+    document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
+    return cast(dict[str, Any], document["checkpoint"].get("latest") or {})
+
+
 def legacy_files(folder: Path) -> list[Path]:
     """States of stacks that are not sorted by project, in the folder of a file backend."""
     names = {".json", *(f".json{ending}" for ending in COMPRESSED)}

@@ -16,7 +16,7 @@ from policy.pack.settings import PROJECT, SECTION, settings_of
 from policy.pack.subjects import subject_of
 
 from . import process
-from .backends import backend_for
+from .backends import backend_for, deployment_in
 from .engine_programs import Engine
 from .engine_secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
 from .engine_watch import Watch
@@ -200,9 +200,7 @@ class EngineDriver:
         """The resources of the state with their secrets locked: read from its file where there is one, in no time."""
         if self._file is None or not self._file.is_file():
             return self._resources()
-        checkpoint: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))["checkpoint"]
-        latest = cast(dict[str, Any], checkpoint.get("latest") or {})
-        return cast(list[dict[str, Any]], latest.get("resources") or [])
+        return cast(list[dict[str, Any]], deployment_in(self._file).get("resources") or [])
 
     def _resources(self) -> list[dict[str, Any]]:
         deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})

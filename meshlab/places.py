@@ -5,7 +5,6 @@ cluster it is of.
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, cast
 from components.cluster_api import ClusterApi
 from components.errors import MeshlabError
 
-from .backends import URL, Backend, backend_for, callers, state_file
+from .backends import URL, Backend, backend_for, callers, deployment_in, state_file
 from .lab import STATE, Target
 from .stack_names import reference_of
 from .verify.access import Manifest
@@ -63,8 +62,10 @@ def _own_place(target: Target, stack: str, state: Path) -> Path:
         return state if target.embedded else own
     record = _record(state, stack)
     recorded = record.read_text(encoding="utf-8") if record.is_file() else None
-    known = recorded == uid if recorded else is_of(_resources(_state(state, stack)), cluster.list(NAMESPACES))
-    return state if known else own
+    if recorded:
+        return state if recorded == uid else own
+    resources = deployment_in(_state(state, stack)).get("resources") or []
+    return state if is_of(resources, cluster.list(NAMESPACES)) else own
 
 
 def claim(target: Target, stack: str, folder: Path) -> None:
@@ -147,9 +148,3 @@ def _state(folder: Path, stack: str) -> Path:
 
 def _record(folder: Path, stack: str) -> Path:
     return folder / "stacks" / stack / "cluster"
-
-
-def _resources(file: Path) -> list[Mapping[str, Any]]:
-    checkpoint = cast(Mapping[str, Any], json.loads(file.read_text(encoding="utf-8"))["checkpoint"])
-    latest = cast(Mapping[str, Any], checkpoint.get("latest") or {})
-    return cast(list[Mapping[str, Any]], latest.get("resources") or [])

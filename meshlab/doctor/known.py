@@ -1,9 +1,9 @@
 """What the state of a stack knows: read straight from its file, else exported by the CLI. Nothing is locked."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ..backends import deployment_in
 from ..ownership import NONE, StackNamespaces, namespaces_in
 from ..recovery.backend import StackBackend
 from ..recovery.state import RELEASE, ReleaseKey, State
@@ -40,8 +40,7 @@ def known_of(stack: str, where: StackBackend, *, ask: bool = False) -> Known:
         return _of(latest) if latest is not None else Known(exists=False, readable=True)
     if not file.is_file():
         return Known(exists=False, readable=True)
-    document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
-    return _of(cast(dict[str, Any], document["checkpoint"].get("latest") or {}))
+    return _of(deployment_in(file))
 
 
 def _of(latest: dict[str, Any]) -> Known:
