@@ -64,7 +64,7 @@ def _own_place(target: Target, stack: str, state: Path) -> Path:
     recorded = record.read_text(encoding="utf-8") if record.is_file() else None
     if recorded:
         return state if recorded == uid else own
-    resources = deployment_in(_state(state, stack)).get("resources") or []
+    resources: list[Any] = deployment_in(_state(state, stack)).get("resources") or []
     return state if is_of(resources, cluster.list(NAMESPACES)) else own
 
 
