@@ -29,6 +29,9 @@ ENVELOPE = "$pulumiSecureStore"
 COMPRESSED = (".gz", ".zst")
 NOT_THERE = "no stack named"
 """What the CLI says of a stack that the backend does not have."""
+NO_TOKEN = "PULUMI_ACCESS_TOKEN must be set"
+"""What the CLI says of a service that nobody is logged in to, and of an address that it does not know."""
+SCHEMES = "file://, s3://, gs://, azblob://, postgres://"
 LEGACY = "Legacy DIY state"
 """What the CLI says of a backend whose states are not sorted by project, and refuses."""
 UPGRADE = "once, by Pulumi 3.274.1 or older: PULUMI_DIY_BACKEND_IGNORE_DEPRECATION_ERROR=1 pulumi state upgrade"
@@ -119,6 +122,9 @@ class Backend:
         """What the CLI's error output means, in a line with what to do."""
         if LEGACY in said:
             return f"{self.shown} has the legacy layout, states not sorted by project, which Pulumi refuses ({UPGRADE})"
+        if NO_TOKEN in said and self.url and not self.url.startswith(("https://", "http://")):
+            # What has no scheme that it knows, the CLI takes for the address of a service.
+            return f"expected {SCHEMES} or https://, got another address (a folder is file://<folder>)"
         lines = [line.strip() for line in said.splitlines() if line.strip(" =")]
         # The SDK has `stderr: ` before the first one.
         errors = [line.partition("error: ")[2] for line in lines if line.startswith(("error: ", "stderr: error: "))]

@@ -82,6 +82,7 @@ class EngineDriver:
         self._workspace.exists = self._file is not None and self._file.is_file()
         self.stack: InlineStack = self._opened(reference_of(stack))
         self.stack.environment = reaching(target.kubeconfig)
+        self.stack.unread = self._unread
         self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:
@@ -90,6 +91,10 @@ class EngineDriver:
         except auto.CommandError as error:
             why = self.backend.fault(str(error))
             raise LabError(f"{self.backend.told()}: stack {reference} cannot be had there: {why}") from None
+
+    def _unread(self, error: auto.CommandError) -> LabError:
+        why = self.backend.fault(str(error))
+        return LabError(f"{self.backend.told()}: the state of {self.stack.name} cannot be read: {why}")
 
     @cached_property
     def recording(self) -> Recording:

@@ -176,3 +176,17 @@ def test_a_compressed_state_is_left_to_the_engine(tmp_path: Path) -> None:
 )
 def test_what_the_cli_says_becomes_a_line(said: str, line: str) -> None:
     assert Backend("s3://states", Source.ENVIRONMENT).fault(said) == line
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("flie:///states", "expected file://, s3://, gs://, azblob://, postgres:// or https://, got another address"),
+        ("/states", "expected file://, s3://, gs://, azblob://, postgres:// or https://, got another address"),
+        ("https://pulumi.test", "PULUMI_ACCESS_TOKEN must be set for login"),
+        ("", "PULUMI_ACCESS_TOKEN must be set for login"),
+    ],
+)
+def test_an_address_without_a_known_scheme_is_not_answered_with_a_token(url: str, line: str) -> None:
+    said = "error: PULUMI_ACCESS_TOKEN must be set for login"
+    assert Backend(url, Source.ENVIRONMENT).fault(said).startswith(line)

@@ -32,6 +32,15 @@ class Machine:
         engine = Engine(cli, providers or (KUBERNETES,))
         return EngineDriver(engine, target, "dev", overlaid("dev", over), print, self.folder / "state")
 
+    def without_state(self, said: str) -> EngineDriver:
+        """A driver whose backend refuses to give the state."""
+        answer = f"case \"$*\" in *export*) echo '{said}' >&2; exit 1;; *) echo '{{}}';; esac"
+        cli = pretended_pulumi.engine(self.folder / "bin", otherwise=answer).cli
+        target = Target(self.folder / "kubeconfig", embedded=True, label="test")
+        return EngineDriver(
+            Engine(cli, (KUBERNETES,)), target, "dev", overlaid("dev", {}), print, self.folder / "state"
+        )
+
     def written(self, name: str) -> dict[str, Any]:
         return read_project(self.folder / "state" / "stacks" / "dev" / name)
 
@@ -117,3 +126,12 @@ def test_a_protected_stack_is_refused_before_anything_goes(machine: Machine, mon
     with pytest.raises(LabError, match="protected: kept; nothing was removed"):
         machine.driver().down()
     assert not [words for words in machine.asked() if "stack rm" in words]
+
+
+@pytest.mark.parametrize("said", ["organization name must be ...", "failed to decrypt: incorrect passphrase"])
+def test_a_state_that_the_backend_does_not_give_is_one_line(machine: Machine, said: str) -> None:
+    driver = machine.without_state(f"error: {said}")
+    with pytest.raises(LabError) as caught:
+        driver.passwords()
+    backend = f"{(machine.folder / 'state' / 'pulumi').as_uri()} (the embedded cluster's own)"
+    assert str(caught.value) == f"{backend}: the state of dev cannot be read: {said}"
