@@ -8,7 +8,7 @@ from ..engine import Reviewed
 from ..lab import Outcome, settings_of
 from ..session import Session
 from .operations import differences
-from .saved import Origin, SavedPlan, origin
+from .saved import Origin, SavedPlan, check_writable, origin
 
 ENGINE_FILE = "engine.json"
 
@@ -21,6 +21,7 @@ def origin_of(session: Session, stack: str) -> Origin:
 def save(session: Session, stack: str, path: Path) -> Reviewed:
     """Preview, and keep it. Raises PlanError, LabError; changes nothing."""
     made_from = origin_of(session, stack)
+    check_writable(path)
     with TemporaryDirectory() as folder:
         plan = Path(folder) / ENGINE_FILE
         found = session.driver.preview(plan=plan)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 
 from components.charts import package_name, sha256
@@ -51,10 +52,13 @@ class SavedPlan:
     """The engine's own plan."""
 
     def write(self, path: Path) -> None:
-        """Keep it in a file that only its owner can read."""
+        """Keep it in a file that only its owner can read. Raises PlanError."""
         operations = [asdict(one) for one in self.operations]
         document = {"schema": SCHEMA, **asdict(self.origin), "operations": operations, "engine": self.engine}
-        write_private(path, json.dumps(document, indent=1) + "\n")
+        try:
+            write_private(path, json.dumps(document, indent=1) + "\n")
+        except OSError as error:
+            raise _unwritable(path, error.strerror) from None
 
     @classmethod
     def read(cls, path: Path) -> "SavedPlan":
@@ -90,6 +94,22 @@ class SavedPlan:
                 f"plan: expected the operations that were reviewed, got {'; '.join(differing[:SHOWN])}{more}; "
                 "nothing was changed (preview and review again)"
             )
+
+
+def check_writable(path: Path) -> None:
+    """Raise PlanError where no plan can be kept in that file, before the time of a preview is spent."""
+    if path.is_dir():
+        raise _unwritable(path, "a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from None
+
+
+def _unwritable(path: Path, got: str | None) -> PlanError:
+    return PlanError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
 
 
 def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:

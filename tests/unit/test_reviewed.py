@@ -11,7 +11,7 @@ from meshlab.lab import overlaid, settings_of, wanted_charts
 from meshlab.mirror.lock import flat
 from meshlab.reviewed import saved
 from meshlab.reviewed.operations import Operation, differences
-from meshlab.reviewed.saved import Origin, PlanError, SavedPlan, origin
+from meshlab.reviewed.saved import Origin, PlanError, SavedPlan, check_writable, origin
 from meshlab.verify.report import Commit
 
 URN = "urn:pulumi:dev::meshlab::kubernetes:core/v1:Service::sleep"
@@ -98,3 +98,17 @@ def test_what_is_kept_is_what_is_read_and_only_its_owner_can(tmp_path: Path) -> 
     plan.write(file)
     assert SavedPlan.read(file) == plan
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_no_plan_can_be_kept_in_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    plan = SavedPlan(of(), (), {})
+    for path in (tmp_path, tmp_path / "file" / "plan.json"):
+        for keep in (check_writable, plan.write):
+            with pytest.raises(PlanError, match=f"^--save-plan {path}: expected a file that can be written, got: .*"):
+                keep(path)
+
+
+def test_looking_whether_a_plan_can_be_kept_leaves_no_file(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "plan.json")
+    assert list((tmp_path / "new").iterdir()) == []
