@@ -3,12 +3,17 @@
 import argparse
 import importlib
 import os
+import select
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 PROGRAM = "meshlab"
 """The command as a user types it, and as every message names it."""
+STDOUT = 1
+CLOSED_PIPE = 141
+"""The exit code where nobody reads the output to its end: a shell's for SIGPIPE."""
 COMMANDS = MappingProxyType(
     {
         "up": "bring a stack up, on the embedded cluster or on the cluster of a named context",
@@ -55,10 +60,23 @@ def main(argv: Sequence[str]) -> int:
         print("--cluster: expected a context of your kubeconfig, got an empty name", file=sys.stderr)
         return 1
     try:
-        return int(args.run(args))
+        return _run(args)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return CLOSED_PIPE
     except KeyboardInterrupt:
         print("meshlab: interrupted", file=sys.stderr)
         return 130
+    except OSError as error:
+        if not _is_of_the_state(error):
+            raise
+        print(
+            f"{error.filename}: expected a place where the state can be kept, got: {error.strerror} "
+            "(set MESHLAB_STATE to a folder that can be written)",
+            file=sys.stderr,
+        )
+        return 1
     except Exception as error:
         if not _is_for_the_user(error):
             raise
@@ -78,6 +96,29 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
         # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
         importlib.import_module(f"meshlab.commands.{SAME.get(chosen, chosen)}").configure(subparsers[chosen])
     return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    code = int(args.run(args))
+    sys.stdout.flush()  # what cannot be written is met here, not while Python ends
+    return code
+
+
+def _nobody_reads() -> bool:
+    """Whether it is standard output that is closed, as by `head`; what is left in its buffer then goes nowhere."""
+    output = select.poll()
+    output.register(STDOUT, 0)
+    if not output.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+    return True
+
+
+def _is_of_the_state(error: OSError) -> bool:
+    """Whether the folder of the state, or something in it, could not be made or written."""
+    from .lab import STATE  # not needed for --help
+
+    return isinstance(error.filename, str) and Path(error.filename).absolute().is_relative_to(STATE)
 
 
 def _is_for_the_user(error: Exception) -> bool:

@@ -4,10 +4,12 @@ import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from meshlab.cli import COMMANDS
+from meshlab.cli import CLOSED_PIPE, COMMANDS, main
+from meshlab.commands import completion
 from meshlab.recorder import ROOT
 
 # Each of them costs between a tenth of a second and a second to import.
@@ -76,3 +78,39 @@ def test_help_costs_little_more_than_the_start_of_python() -> None:
     """0.05 s on a machine where Python starts in 0.015 s; a slower machine takes longer for either."""
     bare = cpu_seconds("-c", "")
     assert cpu_seconds("-m", "meshlab", "--help") - bare <= max(0.05, bare * 4)
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "meshlab", "completion", "bash"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (CLOSED_PIPE, "")
+
+
+def test_another_pipe_that_broke_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "shellcode", lambda words, shell: raise_(BrokenPipeError()))
+    with pytest.raises(BrokenPipeError):
+        main(["completion", "bash"])
+
+
+def test_a_state_folder_that_cannot_be_is_a_line(tmp_path: Path) -> None:
+    state = tmp_path / "file"
+    state.touch()
+    command = [sys.executable, "-m", "meshlab", "cluster", "up"]
+    environment = {**os.environ, "MESHLAB_STATE": str(state)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    *_, line = done.stderr.splitlines()
+    assert line.startswith(f"{state}/clusters: expected a place where the state can be kept, got: Not a directory")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+def test_another_file_that_cannot_be_written_is_not_taken_for_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "shellcode", lambda words, shell: raise_(PermissionError(13, "no", "/etc/x")))
+    with pytest.raises(PermissionError):
+        main(["completion", "bash"])
+
+
+def raise_(error: Exception) -> str:
+    raise error
