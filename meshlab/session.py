@@ -1,6 +1,7 @@
 """What one run of `up`, `preview` or `down` works with, chosen from its options and from what can be had here."""
 
 import argparse
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ class Session:
     """The stack's config as it is in force here: with the charts that were chosen, and what the cluster cannot do."""
     place: Path = STATE
     """The folder of what is kept of this stack on this cluster."""
+    charts: str | None = None
+    """The folder of charts that was asked for."""
+
+    @property
+    def options(self) -> str:
+        """` --cluster CONTEXT --charts FOLDER` for a command to type that means this cluster and these charts."""
+        return self.target.option + (f" --charts {shlex.quote(self.charts)}" if self.charts is not None else "")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -71,4 +79,4 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     driver = EngineDriver(engine, target, args.stack, config, say, folder)
     claim(target, args.stack, folder)
     refuse_elsewhere(lambda: driver.stack.export_stack().deployment, driver.backend, target, args.stack)
-    return Session(target, driver, tuple(announcements), config, folder)
+    return Session(target, driver, tuple(announcements), config, folder, args.charts)

@@ -52,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
     if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
         raise DriftError(
             f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
-            f"meshlab up --stack {args.stack}{session.target.option})"
+            f"meshlab up --stack {args.stack}{session.options})"
         )
     if args.fix and seen.findings:
         shown = report.lines(seen, args.stack, hooks, time.monotonic() - started, show_ignored=args.show_ignored)
         for line in shown:
             say(line)
         seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
-    _tell(args, session.target.option, before, seen, hooks, time.monotonic() - started, say)
+    _tell(args, session.options, before, seen, hooks, time.monotonic() - started, say)
     if seen.findings:
         return DRIFT
     return UNTOLD if seen.uncompared else 0

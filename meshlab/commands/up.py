@@ -53,7 +53,7 @@ def _say_next(session: Session, stack: str, outputs: Mapping[str, Any]) -> None:
     for name in ("prometheus", "grafana", "kiali"):
         if name in outputs:
             say(f"  {name:11} {outputs[name]}")
-    on = f"--stack {stack}{session.target.option}"
+    on = f"--stack {stack}{session.options}"
     say(f"Next: meshlab preview {on} (what would change), meshlab down {on} (take it all away)")
     for line in session.announcements:
         say(line)

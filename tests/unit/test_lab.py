@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from components.kubeconfig import KubeconfigError, read
 from meshlab import lab, repositories
 from meshlab.cli import main
 from meshlab.recorder import ROOT, ProgramError
+from meshlab.session import Session
 
 KUBECONFIG = {
     "apiVersion": "v1",
@@ -140,3 +142,18 @@ def test_a_folder_that_was_asked_for_must_have_every_chart(tmp_path: Path) -> No
 def test_an_empty_name_is_no_context(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--cluster", ""]) == 1
     assert capsys.readouterr().err == "--cluster: expected a context of your kubeconfig, got an empty name\n"
+
+
+@pytest.mark.parametrize(
+    ("context", "charts", "options"),
+    [
+        ("", None, ""),
+        ("", "/my charts", " --charts '/my charts'"),
+        ("east", "charts", " --cluster east --charts charts"),
+    ],
+)
+def test_a_command_to_type_next_means_the_same_cluster_and_charts(
+    context: str, charts: str | None, options: str, tmp_path: Path
+) -> None:
+    target = lab.Target(tmp_path / "kubeconfig", embedded=not context, label="test", context=context)
+    assert Session(target, cast(Any, None), (), {}, charts=charts).options == options
