@@ -39,13 +39,19 @@ def place(target: Target, stack: str, state: Path = STATE) -> Path:
     backend = backend_for(ours, embedded=target.embedded)
     if backend.own:
         return ours
-    if _state(ours, stack).is_file():
+    if _has_something(_state(ours, stack)):
         raise PlaceError(
             f"stack {stack}: its state on the {target.label} is in {ours / 'pulumi'}, and not in {backend.told()}; "
             "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
             f"with it: {URL}={(ours / 'pulumi').as_uri()})"
         )
     return _place_of(backend, state)
+
+
+def _has_something(state: Path) -> bool:
+    """Whether a state is more than the empty one that a preview makes: that one is nothing to leave behind."""
+    deployment = deployment_in(state) if state.is_file() else {}
+    return bool(deployment.get("resources") or deployment.get("pending_operations"))
 
 
 def _place_of(backend: Backend, state: Path) -> Path:

@@ -145,6 +145,17 @@ def test_a_state_of_ours_is_never_left_behind_for_an_empty_one(tmp_path: Path, m
     assert backend_for(own, embedded=False).own
 
 
+def test_an_empty_state_of_ours_keeps_nobody_from_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preview makes one; moved as the message says, it would replace the state that is there."""
+    file = state(tmp_path / "on" / "uid-here") / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    file.write_text(json.dumps({"checkpoint": {"latest": {"manifest": {}}}}))
+    assert place(NAMED, "dev", tmp_path).parent == tmp_path / "backends"
+    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": [{"type": "creating"}]}}}))
+    with pytest.raises(PlaceError):
+        place(NAMED, "dev", tmp_path)
+
+
 def test_the_callers_backend_is_looked_into_first_where_no_cluster_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
