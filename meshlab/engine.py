@@ -55,6 +55,8 @@ class EngineDriver:
     ) -> None:
         self._say, self._name, self._config = say, stack, config
         self._kubeconfig = target.kubeconfig
+        self.options = f"--stack {reference_of(stack)}{target.option}"
+        """What a command to type needs to mean this stack on this cluster."""
         self._folder = state / "stacks" / stack
         self._log = log_file(stack, state)
         self.backend = backend_for(state, embedded=target.embedded)

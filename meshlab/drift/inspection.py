@@ -1,8 +1,10 @@
 """One stack on one cluster, ready to be looked at and put back: what the command and the tests share."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 from .. import toolchain
 from ..engine import EngineDriver
@@ -16,6 +18,7 @@ from .expected import Expected, expected
 from .helm import Helm
 from .look import Seen, look
 from .mending import Approve, Mender
+from .packages import refuse_other_charts
 
 
 class Inspection:
@@ -40,11 +43,14 @@ class Inspection:
     def mend(self, seen: Seen, approve: Approve) -> Seen:
         """Put back what was `seen` and look again; see `Mender.mend`.
 
-        Raises OwnershipError where it is another stack's, or of another state: to that, all of it is as it should be.
+        Raises OwnershipError where it is another stack's, or of another state: to that, all of it is as it should be;
+        LabError where the charts at hand are not those that are installed.
         """
         refuse_strange_namespaces(self.cluster, self._driver, self._stack)
         ours = {(one.namespace, one.name) for one in self.expected.releases}
         refuse_strange_releases(self._driver, self._stack, ours & seen.records.keys())
+        deployment = self._driver.stack.export_stack().deployment or {}
+        refuse_other_charts(cast(Mapping[str, Any], deployment), self.expected.resources, self._driver.options)
         helm = Helm(toolchain.ensure(["helm"], self._say)["helm"], self._kubeconfig)
         return Mender(self.cluster, self.kinds, self.expected, self._driver, helm).mend(seen, self._say, approve)
 

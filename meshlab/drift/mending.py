@@ -70,7 +70,7 @@ class Mender:
             if record is not None and record.status.startswith("pending"):
                 raise LabError(
                     f"release {one.namespace}/{one.name} was left {record.status}, which helm refuses to touch; "
-                    f"nothing was changed (meshlab recover --stack {self._driver.stack.name}, then again)"
+                    f"nothing was changed (meshlab recover {self._driver.options}, then again)"
                 )
 
     def _by_the_driver(self, findings: Iterable[Finding], say: Say) -> None:

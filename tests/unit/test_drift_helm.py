@@ -124,12 +124,12 @@ def test_a_release_that_helm_is_not_done_with_is_refused_in_a_line_that_says_wha
     release = Release("monitoring", "stack", "prom", "prometheus", "c", "1", "c", "", {}, skip_crds=True)
     record = Record("prometheus", "prom", 2, "pending-upgrade", "c", "1", {}, "")
     expected = SimpleNamespace(releases=(release,))
-    driver = SimpleNamespace(stack=SimpleNamespace(name="dev"))
+    driver = SimpleNamespace(options="--stack dev --cluster east")
     mender = Mender(cast(Any, None), cast(Any, None), cast(Any, expected), cast(Any, driver), cast(Any, None))
     seen = Seen((), 0, {("prometheus", "prom"): record})
     with pytest.raises(LabError) as caught:
         mender.mend(seen, print, lambda copies: True)
     assert str(caught.value) == (
         "release prometheus/prom was left pending-upgrade, which helm refuses to touch; nothing was changed "
-        "(meshlab recover --stack dev, then again)"
+        "(meshlab recover --stack dev --cluster east, then again)"
     )

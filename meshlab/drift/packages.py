@@ -1,0 +1,41 @@
+"""Which charts a stack's releases were installed from, by the state, and whether they are the ones at hand."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from ..lab import LabError
+from ..recorder import Recorded
+from ..rendering.releases import RELEASE
+
+PACKAGE = "description"
+"""The input that names the file of a chart and its digest; a chart of a repository has none."""
+
+
+def refuse_other_charts(deployment: Mapping[str, Any], resources: Mapping[str, Recorded], on: str) -> None:
+    """Raise LabError where a release has the version of the stack, from another chart than the one at hand.
+
+    Object by object, the cluster would get a part of the other chart, and the state would know nothing of it. `on`
+    are the options of a command that means this stack on this cluster.
+    """
+    found = list(_others(deployment, resources))
+    if found:
+        more = f"; and {len(found) - 1} more" if found[1:] else ""
+        raise LabError(
+            f"{found[0]}{more}; nothing was changed (name the charts that are installed: --charts FOLDER; "
+            f"or install these first: meshlab up {on})"
+        )
+
+
+def _others(deployment: Mapping[str, Any], resources: Mapping[str, Recorded]) -> Iterator[str]:
+    stored = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
+    for one in stored:
+        name = str(one["urn"]).rpartition("::")[2]
+        if one["type"] != RELEASE or name not in resources or one.get("delete"):
+            continue
+        before, now = cast(Mapping[str, Any], one.get("inputs") or {}), resources[name].inputs
+        if before.get("version") == now.get("version") and before.get(PACKAGE) != now.get(PACKAGE):
+            yield f"release {now['name']}: expected the installed chart {_told(before)}, got {_told(now)}"
+
+
+def _told(inputs: Mapping[str, Any]) -> str:
+    return str(inputs.get(PACKAGE) or f"{inputs.get('chart')} {inputs.get('version')} of a repository")
