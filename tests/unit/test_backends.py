@@ -181,7 +181,7 @@ def test_what_the_cli_says_becomes_a_line(said: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("url", "line"),
     [
-        ("flie:///states", "expected file://, s3://, gs://, azblob://, postgres:// or https://, got another address"),
+        ("s33://states", "expected file://, s3://, gs://, azblob://, postgres:// or https://, got another address"),
         ("/states", "expected file://, s3://, gs://, azblob://, postgres:// or https://, got another address"),
         ("https://pulumi.test", "PULUMI_ACCESS_TOKEN must be set for login"),
         ("", "PULUMI_ACCESS_TOKEN must be set for login"),
