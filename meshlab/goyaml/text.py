@@ -84,6 +84,8 @@ def _text(dumper: Any, data: str) -> yaml.Node:
 
 
 _Dumper.add_representer(str, _text)
+# A text of a class of its own, such as a stack's name with its organization, is its text.
+_Dumper.add_multi_representer(str, lambda dumper, text: dumper.represent_data(str(text)))
 
 
 def to_yaml(value: Any, *, sort_keys: bool = True) -> str:

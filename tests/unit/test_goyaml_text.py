@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from meshlab.goyaml.text import TextError, from_yaml, to_yaml
+from meshlab.stack_names import StackName
 
 KUBERNETES_READS = {
     "2026-11-24": "2026-11-24",
@@ -58,3 +59,8 @@ def test_what_is_no_yaml_is_one_line() -> None:
     with pytest.raises(TextError) as caught:
         from_yaml("a: [1,\nb: }")
     assert "\n" not in str(caught.value)
+
+
+def test_a_text_of_a_class_of_its_own_is_written_as_its_text() -> None:
+    names = StackName.of("acme/dev"), StackName.of("5")
+    assert to_yaml(list(names)) == to_yaml(["dev", "5"])
