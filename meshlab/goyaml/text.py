@@ -80,12 +80,12 @@ class _Dumper(_FastDumper):
 
 def _text(dumper: Any, data: str) -> yaml.Node:
     style = '"' if _BREAKS & set(data) else "|" if "\n" in data else None
-    return dumper.represent_scalar(TEXT, data, style=style)
+    return dumper.represent_scalar(TEXT, str(data), style=style)
 
 
 _Dumper.add_representer(str, _text)
 # A text of a class of its own, such as a stack's name with its organization, is its text.
-_Dumper.add_multi_representer(str, lambda dumper, text: dumper.represent_data(str(text)))
+_Dumper.add_multi_representer(str, _text)
 
 
 def to_yaml(value: Any, *, sort_keys: bool = True) -> str:
