@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -26,6 +26,7 @@ from meshlab.graph import picture_of
 from meshlab.graph_drawing import svg_of
 from meshlab.lab import LabError, Outcome, Step, Target, overlaid, passphrase_file
 from meshlab.recorder import ProgramError, encoded, record, stack_config
+from meshlab.session import Session
 from tests.golden.test_golden import dump
 from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, forms, sightings
@@ -162,13 +163,9 @@ def test_up_tells_where_things_are_and_not_the_password(
 ) -> None:
     outputs = {"grafana": "http://x", "grafanaPassword": CANARY}
     outcome = Outcome((Step("monitoring-grafana-admin", "create", 1.0),), outputs)
-    session = SimpleNamespace(
-        driver=SimpleNamespace(up=lambda: outcome),
-        place=tmp_path,
-        target=Target(Path("kubeconfig"), embedded=False, label="context x"),
-        announcements=(),
-        config={},
-    )
+    target = Target(Path("kubeconfig"), embedded=False, label="context x")
+    driver = cast(EngineDriver, SimpleNamespace(up=lambda: outcome))
+    session = Session(target, driver, announcements=(), config={}, place=tmp_path)
     monkeypatch.setattr(up, "open_session", lambda args, say: session)
     for check in ("stop_at_problems", "refuse_strangers"):
         monkeypatch.setattr(up, check, lambda asked, say: None)
