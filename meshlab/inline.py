@@ -4,11 +4,13 @@ What a program leaves behind in an interpreter must not reach the next run of it
 was given, and whether it shows tracebacks.
 """
 
+import asyncio
 import os
 import runpy
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +25,8 @@ PACKAGE = "components"
 """The package that the program's own modules are in, beside its __main__.py."""
 ERRORS = "components.errors"
 """Stays, so that an error of the program is one of ours: whoever catches it has the class from before."""
+
+END_LIMIT_SECONDS, STOPPED_SECONDS, POLL_SECONDS = 10.0, 0.5, 0.02
 
 
 class InlineStack(auto.Stack):
@@ -85,13 +89,22 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
     that the program runs in.
     """
     before = dict(os.environ)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def run() -> None:
+        with suppress(RuntimeError):  # there is none where the engine is not the one that calls
+            loops.append(asyncio.get_running_loop())
+        _run(folder)
+
     ours = {name: sys.modules.pop(name) for name in _modules()}
     limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
     replace({**settled(before), **environment})
     sys.path.insert(0, str(folder))
     try:
-        yield lambda: _run(folder)
+        yield run
     finally:
+        for loop in loops:
+            _await_end(loop)
         for name in _modules():
             del sys.modules[name]
         sys.modules.update(ours)
@@ -101,6 +114,20 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
             sys.tracebacklimit = limit
         elif hasattr(sys, "tracebacklimit"):
             del sys.tracebacklimit
+
+
+def _await_end(loop: asyncio.AbstractEventLoop) -> None:
+    """Wait for the program's own end, which comes after the engine's where the engine stopped at an error.
+
+    What runs next in this process would meet it: a recorded run once waited for ever for an output of such a program.
+    """
+    deadline, stopped_since = time.monotonic() + END_LIMIT_SECONDS, None
+    while not loop.is_closed() and (now := time.monotonic()) < deadline:
+        # Between its last steps the loop stands still for a moment; one that an error has left open stays so.
+        stopped_since = None if loop.is_running() else stopped_since or now
+        if stopped_since is not None and now - stopped_since > STOPPED_SECONDS:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _run(folder: Path) -> None:

@@ -28,6 +28,8 @@ from .stackfile.reading import StackFile, StackFileError, config_text, read, rea
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "<secret>"
 UNKNOWN = "<known after up>"
+LIMIT_SECONDS = 300.0
+"""A recorded run takes a fraction of a second: one that does not end is a fault, and nothing may wait for it."""
 PASSWORD = "random:index/randomPassword:RandomPassword"
 """The type of what generates a password."""
 
@@ -153,7 +155,8 @@ def record(
                 cast(Any, None)
             )  # set_mocks makes a stack for tests that have no program; ours makes its own
             set_all_config({key: config_text(value) for key, value in settings.items()})
-            loop.run_until_complete(run_in_stack(lambda: _run_main(project_dir)))
+            program = run_in_stack(lambda: _run_main(project_dir))
+            loop.run_until_complete(asyncio.wait_for(program, LIMIT_SECONDS))
         except BaseException as error:
             failure.append(error)
         finally:

@@ -1,11 +1,12 @@
 """A program that runs inside this process finds it as if it were the first, and leaves nothing in it."""
 
+import asyncio
 import importlib
 import json
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,37 @@ def test_a_run_in_another_thread_is_the_same(project: Path) -> None:
         thread.join()
     assert told()[-1] == expected
     assert of_this_process() == before
+
+
+def test_an_operation_ends_after_its_program_not_only_after_the_engine(project: Path) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def as_the_engine_runs_it(program: Callable[[], None]) -> None:
+        program()
+        begun.set()
+        await asyncio.sleep(0.3)
+        ended.set()
+
+    with inline.program({}, project) as program:
+        thread = threading.Thread(target=lambda: asyncio.run(as_the_engine_runs_it(program)))
+        thread.start()
+        assert begun.wait(10)
+        assert not ended.is_set()
+    assert ended.is_set()
+    thread.join()
+
+
+def test_a_program_that_was_left_half_way_holds_nothing_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline, "STOPPED_SECONDS", 0.05)
+    loop = asyncio.new_event_loop()
+
+    async def once(program: Callable[[], None]) -> None:
+        program()
+
+    with inline.program({}, project) as program:
+        loop.run_until_complete(once(program))
+    assert not loop.is_closed()
+    loop.close()
 
 
 def test_the_program_of_this_repository_is_the_default() -> None:
