@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -242,7 +243,8 @@ def test_a_key_service_locks_a_stack_that_names_one(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("VAULT_SERVER_URL", address)
         monkeypatch.setenv("VAULT_SERVER_TOKEN", "token")
         monkeypatch.setenv(PASSPHRASE, "")
-        monkeypatch.setattr(engine, "key_service", lambda stack_file: "hashivault://meshlab")
+        committed = {**engine.stack_file("dev").content, "secretsprovider": "hashivault://meshlab"}
+        monkeypatch.setattr(engine, "stack_file", lambda stack: SimpleNamespace(content=committed))
         stack = EngineDriver(
             find_engine(run.lab.say), run.lab.target, "dev", run.lab.config(), run.lab.say, state=tmp_path
         ).stack

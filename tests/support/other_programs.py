@@ -10,7 +10,7 @@ import yaml
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
-from meshlab.engine import engine_environment
+from meshlab.backends import backend_for
 from meshlab.engine_programs import Engine, find_engine
 from meshlab.environment import reaching
 from meshlab.inline import program
@@ -39,7 +39,7 @@ class OtherProgram:
         self.engine = find_engine(lab.say)
         self.project = self._write_project(name, self.engine)
         self.env = {
-            **engine_environment(lab.folder / f"{name}-state"),
+            **backend_for(lab.folder / f"{name}-state", embedded=True).environment(),
             **reaching(lab.cluster.kubeconfig),
             # Pulumi's own host would install the package's dependencies first.
             "PATH": f"{own_host(lab.folder)}{os.pathsep}{os.environ['PATH']}",
