@@ -43,6 +43,12 @@ class Download:
         return f"{f'{mirrored}/{self.source}' if mirrored else self.base}/{self.path}"
 
 
+def host(url: str) -> str:
+    """The scheme and host of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def here() -> str:
     """This platform as tools.toml calls it, such as `linux-amd64`."""
     machine = platform.machine().lower()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from components.errors import MeshlabError
 
 from . import process, pulumidownload, toolchain, tooldownload
-from .pulumidownload import CLI, PROVIDER, sdk_version
+from .pulumidownload import CLI, PROVIDER, is_partial, sdk_version
 from .toolchain import ToolsMissingError, Version, parse_version
 
 if TYPE_CHECKING:
@@ -223,14 +223,10 @@ def _of_the_user(name: str, wanted: str) -> Part | None:
     """The newest of the user's own downloads that the SDK can use. The engine marks by a file one that is not whole."""
     least = parse_version(wanted) or ()
     home = Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
-    whole = [one for one in (home / "plugins").glob(f"resource-{name}-v*") if one.is_dir() and not _is_partial(one)]
+    whole = [one for one in (home / "plugins").glob(f"resource-{name}-v*") if one.is_dir() and not is_partial(one)]
     fitting = {version: one for one in whole if (version := parse_version(one.name) or ()) >= least}
     newest = max((version for version in fitting if version[:1] == least[:1]), default=None)
     return None if newest is None else Part(name, _text(newest), "downloaded", fitting[newest], wanted)
-
-
-def _is_partial(folder: Path) -> bool:
-    return folder.with_name(f"{folder.name}.partial").exists()
 
 
 def _plugin_version(program: str) -> Version | None:

@@ -74,9 +74,9 @@ def _own_place(target: Target, stack: str, state: Path) -> Path:
     return state if is_of(resources, cluster.list(NAMESPACES)) else own
 
 
-def claim(target: Target, stack: str, folder: Path) -> None:
+def claim(backend: Backend, target: Target, stack: str, folder: Path) -> None:
     """Note whose the state of ours is that is about to be made in `folder`."""
-    if backend_for(folder, embedded=target.embedded).own:
+    if backend.own:
         _record(folder, stack).write_text(_uid(ClusterApi(target.kubeconfig)), encoding="utf-8")
 
 

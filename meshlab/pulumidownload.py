@@ -174,9 +174,14 @@ def _providers() -> list[Fetched]:
         match = re.fullmatch(r"resource-(?P<name>.+)-v(?P<version>\d[^-]*)", folder.name)
         if match and folder.is_dir():
             program = PROVIDER + match["name"]
-            whole = (folder / program).is_file() and not folder.with_name(folder.name + PARTIAL).exists()
+            whole = (folder / program).is_file() and not is_partial(folder)
             found.append(Fetched(program, match["version"], folder, whole))
     return found
+
+
+def is_partial(folder: Path) -> bool:
+    """Whether the download of a provider into this folder has not come to its end."""
+    return folder.with_name(folder.name + PARTIAL).exists()
 
 
 def _unwanted() -> str:

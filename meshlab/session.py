@@ -77,6 +77,6 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     if not target.embedded:
         say(f"state: {backend_for(folder, embedded=False).told()}")
     driver = EngineDriver(engine, target, args.stack, config, say, folder)
-    claim(target, args.stack, folder)
+    claim(driver.backend, target, args.stack, folder)
     refuse_elsewhere(lambda: driver.stack.export_stack().deployment, driver.backend, target, args.stack)
     return Session(target, driver, tuple(announcements), config, folder, args.charts)

@@ -14,7 +14,6 @@ from .tooldownload import PART, part_of
 BUILD = ".build-"
 FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>v\d.*)")
 """How the folder of a tool is called."""
-LOCK = ".lock-"
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _keys(name: str) -> list[str]:
     tool = toolchain.table().get(name)
     if tool is not None:
         return [tool.folder, toollock.fetching(name)]
-    return [one.name.removeprefix(LOCK) for one in _entries() if one.name.startswith(LOCK)]
+    return [one.name.removeprefix(toollock.LOCK) for one in _entries() if one.name.startswith(toollock.LOCK)]
 
 
 def _folders() -> Iterator[tuple[Path, re.Match[str]]]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from . import downloads, standing, toollock
 from .downloads import Download
@@ -41,7 +40,7 @@ def why_not(tool: Tool) -> str:
 
 def silence(url: str) -> str:
     """Why the host of an address is not asked again in this process, which has been told; empty where it may be."""
-    return _silent.get(_host(url), "")
+    return _silent.get(downloads.host(url), "")
 
 
 def download(tools: Sequence[Tool], progress: Progress) -> list[Tool]:
@@ -126,7 +125,7 @@ class _Job:
         one = self.transfer
         if self.pending and one and not one.answered and time.monotonic() - self._asked > ANSWER_SECONDS:
             one.abandoned = True
-            self._fell_silent(f"{_host(self.url)}: no answer within {ANSWER_SECONDS:g} s")
+            self._fell_silent(f"{downloads.host(self.url)}: no answer within {ANSWER_SECONDS:g} s")
             self.pending = False
 
     def abandon(self) -> None:
@@ -136,7 +135,7 @@ class _Job:
 
     def _fell_silent(self, fault: str) -> None:
         if self.pending:
-            self.silence = _silent[_host(self.url)] = fault
+            self.silence = _silent[downloads.host(self.url)] = fault
 
 
 def _put(tool: Tool, of: Download, file: Path, url: str) -> None:
@@ -192,8 +191,3 @@ def _far(jobs: Sequence[_Job]) -> str:
     received, total = (sum(one.received for one in under_way), sum(one.total for one in under_way))
     names = ", ".join(job.tool.name for job in jobs if job.pending)
     return f"{names}: {received / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB" if total else names
-
-
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

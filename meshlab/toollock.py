@@ -9,6 +9,9 @@ from pathlib import Path
 
 from .toolchain import cache_folder
 
+LOCK = ".lock-"
+"""What the file of a lock begins with."""
+
 
 @contextmanager
 def held(key: str, waiting: Callable[[], None] = lambda: None) -> Generator[None]:
@@ -45,4 +48,4 @@ def fetching(name: str) -> str:
 
 
 def _file(key: str) -> Path:
-    return cache_folder() / f".lock-{key}"
+    return cache_folder() / f"{LOCK}{key}"

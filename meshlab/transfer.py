@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from contextlib import suppress
@@ -12,7 +11,10 @@ from pathlib import Path
 import requests
 import urllib3
 
+from components.charts import sha256 as digest_of
 from components.errors import MeshlabError
+
+from .downloads import host
 
 ANSWER_SECONDS = 5.0
 """For a connection, for the first answer, and for each further piece."""
@@ -67,16 +69,16 @@ class Transfer:
         Raises NoAnswerError, RefusedError, BrokenError, DigestError or AbandonedError.
         """
         resumed = self.part.exists()
-        if resumed and self._digest() == self._sha256:
+        if resumed and digest_of(self.part) == self._sha256:
             return self.part
         with requests.Session() as session:
             self._receive_all(session)
-            found = self._digest()
+            found = digest_of(self.part)
             if found != self._sha256 and resumed:
                 # The first half may be of another time.
                 self.part.unlink()
                 self._receive_all(session)
-                found = self._digest()
+                found = digest_of(self.part)
         if found != self._sha256:
             self.part.unlink()
             raise DigestError(f"{self.url}: expected sha256 {self._sha256}, got {found}; it was not kept")
@@ -91,7 +93,7 @@ class Transfer:
                 self._receive(session, before)
             except BREAKS as error:
                 if not self.answered:
-                    raise NoAnswerError(f"{_place(self.url)}: {reason(error)}") from None
+                    raise NoAnswerError(f"{host(self.url)}: {reason(error)}") from None
                 tries = 0 if self._size() > before else tries + 1
                 if tries == TRIES or time.monotonic() > self._end:
                     raise BrokenError(f"{self.url}: broke off after {self._size()} bytes: {reason(error)}") from None
@@ -143,10 +145,6 @@ class Transfer:
             return self.part.stat().st_size
         return 0
 
-    def _digest(self) -> str:
-        with self.part.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
 
 def reason(error: BaseException) -> str:
     """Why it failed, in a few words: what lies at the bottom of the libraries' wrappings."""
@@ -162,7 +160,3 @@ def reason(error: BaseException) -> str:
         return f"no answer within {ANSWER_SECONDS:g} s"
     text = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
     return str(text).splitlines()[0]
-
-
-def _place(url: str) -> str:
-    return "/".join(url.split("/")[:3])

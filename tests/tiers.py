@@ -9,6 +9,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,13 +68,18 @@ def _run(tier: str) -> Result:
     return result
 
 
-def _tell(results: list[Result]) -> None:
-    print(f"\n{'tier':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
+def table(results: Iterable[Result]) -> Iterator[str]:
+    """A row for each tier, and below it why tests of it were skipped."""
+    yield f"{'tier':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}"
     for result in results:
         skipped = sum(result.skipped.values())
-        print(f"{result.tier:12} {result.passed:7} {result.failed:7} {skipped:8} {result.seconds:8.1f}")
+        yield f"{result.tier:12} {result.passed:7} {result.failed:7} {skipped:8} {result.seconds:8.1f}"
         for reason, count in result.skipped.items():
-            print(f"{'':12} {count} skipped: {reason}")
+            yield f"{'':12} {count} skipped: {reason}"
+
+
+def _tell(results: list[Result]) -> None:
+    print("", *table(results), sep="\n")
     passed, failed = sum(result.passed for result in results), sum(result.failed for result in results)
     print(f"{passed} passed, {failed} failed, {sum(sum(result.skipped.values()) for result in results)} skipped")
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,10 @@ from meshlab.rendering.folder import FolderError
 from meshlab.rendering.objects import KubernetesObject
 from tests.render.objects import changed, chart, compared, obj, rendered
 from tests.render.test_markdown import everything
+from tests.support.elements import Elements
 from tests.verify.browser import CONTRASTS, Page, luminance, page
 
 NASTY = "</pre></script><script>document.title='hacked'</script><img src=x onerror=alert(1)> & \"q\" 'q' {{ 7 * 7 }}"
-
-
-class Elements(HTMLParser):
-    """Names of all elements, and the values of attributes that may name something outside."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.addresses: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.addresses += [value or "" for key, value in attrs if key in ("src", "href", "action", "srcset")]
 
 
 def stack(name: str, component: str, *others: tuple[str, Any, Any]) -> Comparison:

@@ -4,13 +4,12 @@ The tier of a test is its folder below tests/. So `pytest -m "unit or golden"` s
 several of them.
 """
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tiers import TIERS
+from tests.tiers import TIERS, Result, table
 
 OUTCOMES = {"passed": "passed", "failed": "failed", "error": "failed", "skipped": "skipped", "": ""}
 """The column of the table for each category of pytest's terminal report. The empty category has set-up and tear-down,
@@ -39,25 +38,25 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table. A run of one tier needs none: pytest's last line has the same numbers."""
-    counts, seconds, reasons = Counter[tuple[str, str]](), Counter[str](), Counter[tuple[str, str]]()
+    results = {tier: Result(tier) for tier in TIERS}
+    ran: set[str] = set()
     for category, column in OUTCOMES.items():
         for report in terminalreporter.stats.get(category, ()):
             tier = tier_of(Path(report.nodeid.partition("::")[0]))
-            counts[tier, column] += 1
-            seconds[tier] += getattr(report, "duration", 0.0)  # a file that cannot be collected took none
+            if not tier:
+                continue
+            result = results[tier]
+            ran.add(tier)
+            result.seconds += getattr(report, "duration", 0.0)  # a file that cannot be collected took none
+            result.passed += column == "passed"
+            result.failed += column == "failed"
             if column == "skipped":
-                reasons[tier, _reason(report)] += 1
-    tiers = [tier for tier in TIERS if tier in seconds]
-    if len(tiers) < 2:
+                result.skipped[_reason(report)] += 1
+    if len(ran) < 2:
         return
     terminalreporter.section("tiers")
-    terminalreporter.line(f"{'tier':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
-    for tier in tiers:
-        passed, failed, skipped = (counts[tier, column] for column in ("passed", "failed", "skipped"))
-        terminalreporter.line(f"{tier:12} {passed:7} {failed:7} {skipped:8} {seconds[tier]:8.1f}")
-        for (other, reason), count in reasons.items():
-            if other == tier:
-                terminalreporter.line(f"{'':12} {count} skipped: {reason}")
+    for line in table(result for tier, result in results.items() if tier in ran):
+        terminalreporter.line(line)
 
 
 def _reason(report: Any) -> str:

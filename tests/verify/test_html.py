@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -10,24 +9,11 @@ import pytest
 from meshlab.verify.html import page as html_of
 from meshlab.verify.outcome import Result, Status
 from meshlab.verify.report import Commit, Report
+from tests.support.elements import Elements
 from tests.verify.browser import CONTRASTS, Page, luminance, page
 from tests.verify.examples import MIXED, report, result
 
 NASTY = "</li><script>document.title='hacked'</script><img src=x onerror=alert(1)> & \"quotes\" 'single' {{ 7 * 7 }}"
-
-
-class Elements(HTMLParser):
-    """Names of all elements, and the values of attributes that may name something outside."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.addresses: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.addresses += [value or "" for key, value in attrs if key in ("src", "href", "action", "srcset")]
 
 
 def nasty() -> Report:
