@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from meshlab.backends import URL
-from meshlab.charts import ChartError
-from meshlab.engine_secrets import PASSPHRASE, PASSPHRASE_FILE
-from meshlab.toolchain import ToolsError
+from embedded.tools.toolchain import ToolsError
+from meshlab.charts.source import ChartError
+from meshlab.engine.backends import URL
+from meshlab.engine.secrets import PASSPHRASE, PASSPHRASE_FILE
 
 from . import charts, growth, machine, page, picture, program, results, where
 from .compare import compare

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from meshlab.charts import pack_stand_ins
-from meshlab.lab import STAND_INS, Say, overlaid, settings_of, wanted_charts
+from meshlab.charts.source import STAND_INS_FOLDER, pack_stand_ins
+from meshlab.lab import Say, overlaid, settings_of, wanted_charts
 
 from . import course
 
@@ -16,7 +16,7 @@ def chosen(folder: str | None, say: Say) -> tuple[Path, str]:
     if folder is not None:
         return Path(folder).expanduser().resolve(), REAL
     say("no folder of charts named (--charts, MESHLAB_CHARTS): stand-ins, whose figures say nothing of the real ones")
-    return pack_stand_ins(STAND_INS, _wanted(), say), STAND_IN
+    return pack_stand_ins(STAND_INS_FOLDER, _wanted(), say), STAND_IN
 
 
 def versions() -> list[str]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from pulumi.automation import CommandError
 
-from meshlab import toolchain
-from meshlab.cluster import ClusterError
+from base.process import ProcessError
+from embedded.cluster import ClusterError
+from embedded.tools import toolchain
 from meshlab.lab import LabError, Say
-from meshlab.process import ProcessError
-from meshlab.rendering.releases import ReleaseError
+from meshlab.render.releases import ReleaseError
 
 from .charts import versions as packages
 from .contents import count

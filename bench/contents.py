@@ -1,6 +1,6 @@
 """What a tool has brought to a cluster, by kind: so that figures for different work are not taken for the same work."""
 
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
 
 KINDS = (
     "customresourcedefinitions",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from meshlab.recorder import stack_config
+from meshlab.recording.recorder import stack_config
 
 STACK = "dev"
 NEWER = "next"

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
 from meshlab.lab import LabError, Target
 
 

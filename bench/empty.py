@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pulumi import automation as auto
 
-from meshlab.backends import backend_for
-from meshlab.engine_programs import find_engine
+from meshlab.engine.backends import backend_for
+from meshlab.engine.programs import find_engine
 
 PROJECT = "empty"
 _FILE = f"name: {PROJECT}\nruntime: python\n"

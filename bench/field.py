@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
 from meshlab.lab import Say, Target, overlaid
 
 from . import course

@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
 from meshlab.lab import Say, overlaid
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 from .course import STACK, overlay
 from .field import Field, fresh_field

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from meshlab import process
-from meshlab.engine import EngineDriver
+from base import process
+from meshlab.engine.driver import EngineDriver
 
 from . import course
 from .field import Field

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from components.assets import DASHBOARDS, MANIFESTS
-from meshlab.recorder import ROOT, stack_config
+from base.assets import DASHBOARDS, MANIFESTS
+from meshlab.recording.recorder import ROOT, stack_config
 
 from .course import NEWER, STACK
 
@@ -18,7 +18,7 @@ WORKLOADS = 10
 """Workloads in each added namespace. They are none of the program's, but what finds them there has to look at them."""
 PANELS = 4
 """How much of a real dashboard a generated one has: a few kilobytes."""
-_COPIED = ("components", "manifests", "Pulumi.yaml", f"Pulumi.{STACK}.yaml")
+_COPIED = ("base", "components", "kube", "rollout", "settings", "manifests", "Pulumi.yaml", f"Pulumi.{STACK}.yaml")
 
 
 @dataclass(frozen=True)

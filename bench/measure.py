@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshlab import process
-from meshlab.recorder import ROOT
+from base import process
+from meshlab.recording.recorder import ROOT
 
 LIMIT_SECONDS = 1800.0
 

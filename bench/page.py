@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 from .charts import STAND_IN
 from .course import PHASES

@@ -12,7 +12,7 @@ mpl.use("svg")
 
 from matplotlib.figure import Figure
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 from .course import PHASES
 from .targets import spreads

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meshlab import process
+from base import process
 from meshlab.lab import Say
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 from .course import STACK
 from .measure import measured
@@ -54,7 +54,7 @@ def recorded(project: Path, over: Mapping[str, Any]) -> dict[str, Any]:
     """
     # -P and the path: the `components` of that folder, and nothing else of this one, is what the program imports.
     done = process.run(
-        [sys.executable, "-P", ROOT / "bench" / "recording.py", ROOT / "meshlab" / "recorder.py", project, STACK],
+        [sys.executable, "-P", ROOT / "bench" / "recording.py", ROOT, project, STACK],
         timeout=RECORD_LIMIT_SECONDS,
         cwd=project,
         env={"PYTHONPATH": str(project)},

@@ -1,26 +1,21 @@
-"""Records a program and says what that took: `python -P recording.py RECORDER PROJECT STACK`, settings on stdin.
+"""Records a program and says what that took: `python -P recording.py TREE PROJECT STACK`, settings on stdin.
 
 By itself, as a file: all that is imported is the program's and the recorder's, which is loaded from its file.
 """
 
-import importlib
 import json
 import re
+import runpy
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 
-def main(recorder_file: str, project: str, stack: str) -> None:
+def main(ours: str, project: str, stack: str) -> None:
     """Print one JSON object: seconds, cpu_seconds, memory_bytes, resources."""
     over = json.load(sys.stdin)
     started = time.perf_counter()
-    # In a package of another name: the project may have a package `meshlab` as well.
-    package = ModuleType("meshlab_of_the_recorder")
-    package.__path__ = [str(Path(recorder_file).parent)]
-    sys.modules[package.__name__] = package
-    recorder = importlib.import_module(f"{package.__name__}.recorder")
+    recorder = runpy.run_path(str(Path(ours) / "meshlab" / "recording" / "chartless.py"))["load_recorder"](Path(ours))
     recording = recorder.record(stack, project_dir=Path(project), config=over)
     seconds = time.perf_counter() - started
     # The interpreter's own start is in this one; it is a hundredth of a second.

@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 FILE = ROOT / "docs" / "performance.json"
 PARTS = ("comparison", "where", "program", "growth")

@@ -10,15 +10,16 @@ from typing import Any
 
 import psutil
 
-from components.charts import package_name
-from components.names import STACK_CHART
-from meshlab import process, toolchain
-from meshlab.critical_path import chain_of
-from meshlab.engine_programs import find_engine
-from meshlab.event_log import log_file, read
+from base import process
+from embedded.tools import toolchain
+from meshlab.engine.events import log_file, read
+from meshlab.engine.programs import find_engine
+from meshlab.graph.critical_path import chain_of
 from meshlab.lab import Say, settings_of, wanted_charts
-from meshlab.needs import needs_of
-from meshlab.recorder import record
+from meshlab.recording.dependencies import needs_of
+from meshlab.recording.recorder import record
+from settings.charts import package_name
+from settings.names import STACK_CHART
 
 from . import course
 from .field import Field, fresh_field

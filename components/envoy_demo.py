@@ -5,10 +5,11 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from .assets import Manifest, load_manifests, load_text
+from base.assets import Manifest, load_manifests, load_text
+from settings.models import ClusterSettings, EnvoyDemoSettings
+
 from .istio_control_plane import IstioControlPlane
 from .objects import create
-from .settings import ClusterSettings, EnvoyDemoSettings
 from .workload import workload
 
 NAMESPACE = "default"

@@ -4,14 +4,15 @@ from typing import TypedDict
 
 import pulumi
 
-from .charts import ChartSource
+from settings.charts import ChartSource
+from settings.models import ClusterSettings, IstioSettings, MeshSettings, RevisionSettings
+from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
+
 from .istiod_values import istiod_values
-from .names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 from .namespaces import PodSecurity, namespace, network_policies
 from .objects import create, merged
 from .releases import release
 from .revision_tags import revision_tag
-from .settings import ClusterSettings, IstioSettings, MeshSettings, RevisionSettings
 
 
 class IstioControlPlaneArgs(TypedDict):

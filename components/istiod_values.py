@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .istiod_spelling import CHARTS_MOST, least_replicas, spelled
-from .names import REVISION_LABEL
-from .settings import ClusterSettings, RevisionSettings
+from settings.istiod_spelling import CHARTS_MOST, least_replicas, spelled
+from settings.models import ClusterSettings, RevisionSettings
+from settings.names import REVISION_LABEL
 
 HUB = "docker.io/istio"
 """Where the images of every version of Istio are. The charts' own default, up to 1.30, is switched off in 2026."""

@@ -4,16 +4,17 @@ from typing import Any, TypedDict
 
 import pulumi
 
-from .assets import load_manifests
-from .charts import ChartSource
+from base.assets import load_manifests
+from settings.charts import ChartSource
+from settings.models import ClusterSettings, KialiSettings
+from settings.names import ISTIO_NAMESPACE
+
 from .istio_control_plane import IstioControlPlane
 from .kiali_spec import kiali_spec, operator_values
 from .kube_prometheus_stack import KubePrometheusStack
-from .names import ISTIO_NAMESPACE
 from .namespaces import namespace, network_policies
 from .objects import create, merged
 from .releases import release
-from .settings import ClusterSettings, KialiSettings
 
 READY_CONDITION = "condition=Successful"
 """What the operator reports on the Kiali object once it has installed what the object asks for."""

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from .images import Images
-from .names import ISTIO_NAMESPACE, RevisionNames, StackNames
+from settings.images import Images
+from settings.models import KialiSettings
+from settings.names import ISTIO_NAMESPACE, RevisionNames, StackNames
+from settings.pod_needs import PodNeeds
+from settings.versions import parse_version
+
 from .namespaces import PodSecurity
-from .pod_needs import PodNeeds
-from .settings import KialiSettings
-from .versions import parse_version
 
 GRAFANA_AT_HAND = "http://localhost:3000"
 """Where the stack's output `grafana` puts Grafana for a person."""

@@ -5,18 +5,19 @@ from typing import TypedDict, cast
 import pulumi
 import pulumi_random as random
 
-from .charts import ChartSource
-from .names import STACK_CHART, StackNames
+from settings.charts import ChartSource
+from settings.models import ClusterSettings, MonitoringSettings
+from settings.names import STACK_CHART, StackNames
+from settings.operator_crds import CRDS_CHART, crds_of
+from settings.stack_parts import is_on
+from settings.webhook_marks import WebhookMarks
+
 from .namespaces import inside, is_adopted, namespace, network_policies
 from .objects import create, encoded
-from .operator_crds import CRDS_CHART, crds_of
 from .operator_webhooks import are_ours, certificate_secret, webhooks
 from .releases import release
-from .settings import ClusterSettings, MonitoringSettings
-from .stack_parts import is_on
 from .stack_values import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, final_values, grafana_is_open, stack_names
 from .webhook_certificate import Certificate, self_signed
-from .webhook_marks import WebhookMarks
 
 
 class KubePrometheusStackArgs(TypedDict):

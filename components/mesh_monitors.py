@@ -4,14 +4,15 @@ from typing import Any, TypedDict
 
 import pulumi
 
-from .assets import Manifest, load_dashboards, load_manifests
+from base.assets import Manifest, load_dashboards, load_manifests
+from settings.alert_rules import load_rules
+from settings.models import MeshMonitorsSettings
+from settings.own_rules import load_own_rules
+
 from .istio_control_plane import IstioControlPlane
 from .kube_prometheus_stack import KubePrometheusStack
 from .namespaces import inside
 from .objects import create, in_namespace, with_labels
-from .own_rules import load_own_rules
-from .rules import load_rules
-from .settings import MeshMonitorsSettings
 from .stack_values import GRAFANA_FOLDER_ANNOTATION
 
 GRAFANA_FOLDER = "Istio"

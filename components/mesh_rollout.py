@@ -5,11 +5,12 @@ from typing import TypedDict
 
 import pulumi
 
-from .assets import Manifest, load_manifests
+from base.assets import Manifest, load_manifests
+from settings.models import ClusterSettings, IstioSettings, MeshSettings
+from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
+
 from .istio_control_plane import IstioControlPlane
-from .names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 from .objects import create, in_namespace
-from .settings import ClusterSettings, IstioSettings, MeshSettings
 
 
 class MeshRolloutArgs(TypedDict):

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import pulumi
 
-from .assets import load_manifests
-from .names import OWNER_ANNOTATION
+from base.assets import load_manifests
+from settings.models import ClusterSettings
+from settings.names import OWNER_ANNOTATION
+
 from .objects import create, in_namespace, logical_name
-from .settings import ClusterSettings
 
 PodSecurity = Literal["restricted", "baseline", "privileged"]
 """Kubernetes' Pod Security Standards, the strictest first."""

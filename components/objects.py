@@ -11,8 +11,8 @@ from typing import Any
 
 import pulumi
 
-from .assets import AssetError, Manifest
-from .names import INJECTION_LABEL, REVISION_ANNOTATION
+from base.assets import AssetError, Manifest
+from settings.names import INJECTION_LABEL, REVISION_ANNOTATION
 
 _KINDS = frozenset(
     {

@@ -9,9 +9,10 @@ from typing import Any
 
 import pulumi
 
-from .api_objects import mapping
-from .assets import Manifest, load_manifests
-from .names import StackNames
+from base.assets import Manifest, load_manifests
+from kube.api_objects import mapping
+from settings.names import StackNames
+
 from .objects import encoded
 from .webhook_certificate import Certificate
 

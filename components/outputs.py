@@ -2,9 +2,10 @@
 
 import pulumi
 
+from settings.names import ISTIO_NAMESPACE
+
 from .istio_control_plane import IstioControlPlane
 from .kube_prometheus_stack import KubePrometheusStack
-from .names import ISTIO_NAMESPACE
 
 
 def next_steps(istio: IstioControlPlane, monitoring: KubePrometheusStack) -> dict[str, pulumi.Input[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from .charts import ChartRef
+from settings.charts import ChartRef
 
 
 def release(

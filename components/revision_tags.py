@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .assets import Manifest, load_manifests
-from .injection import DEFAULT
-from .names import REVISION_LABEL, RevisionNames
+from base.assets import Manifest, load_manifests
+from settings.injection import DEFAULT
+from settings.names import REVISION_LABEL, RevisionNames
 
 TAG_LABEL = "istio.io/tag"
 _BY_NAME = "rev."

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from . import rollout
+from rollout import roll as rollout
 
 IDENTITY = "meshlab-rollout"
 INPUTS = ("leadsTo", "installed", "namespaces", "atOnce", "timeoutSeconds", "context")
@@ -52,7 +52,7 @@ def _rolled(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
     # The language's host prints what an error has as its traceback; for these, the message says all there is to say.
     sys.tracebacklimit = 0
     # Only the process that rolls needs a client.
-    from .cluster_api import ClusterApi
+    from kube.cluster_api import ClusterApi
 
     rolled = rollout.follow(ClusterApi(context=now.get("context")), before, now)
     return {"rolled": rolled.count, "left": list(rolled.left)}

@@ -4,11 +4,12 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from .assets import load_manifests
+from base.assets import load_manifests
+from settings.models import ClusterSettings, SampleAppsSettings
+from settings.names import REVISION_LABEL, SAMPLE_NAMESPACE
+
 from .istio_control_plane import IstioControlPlane
-from .names import REVISION_LABEL, SAMPLE_NAMESPACE
 from .namespaces import namespace
-from .settings import ClusterSettings, SampleAppsSettings
 from .workload import workload
 
 NAMESPACE = SAMPLE_NAMESPACE

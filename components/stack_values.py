@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .api_objects import mapping
-from .images import Images
-from .names import GRAFANA_PORT, PROMETHEUS_PORT, StackNames
+from kube.api_objects import mapping
+from settings.images import Images
+from settings.models import ClusterSettings, MonitoringSettings
+from settings.names import GRAFANA_PORT, PROMETHEUS_PORT, StackNames
+from settings.pod_needs import PodNeeds
+from settings.sizes import Resources
+from settings.stack_parts import is_on
+from settings.versions import parse_version
+
 from .objects import merged
-from .pod_needs import PodNeeds
-from .settings import ClusterSettings, MonitoringSettings
-from .sizes import Resources
-from .stack_parts import is_on
-from .versions import parse_version
 
 GRAFANA_FOLDER_ANNOTATION = "grafana_folder"
 """Annotation of a dashboard's ConfigMap that names its folder in Grafana."""

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pulumi
 
-from .assets import Manifest
+from base.assets import Manifest
+from settings.models import ClusterSettings
+from settings.sizes import Resources
+
 from .istio_control_plane import IstioControlPlane
 from .namespaces import inside
 from .objects import create, in_namespace, logical_name, not_awaited, rolled_by_revision, without_sidecar
-from .settings import ClusterSettings
-from .sizes import Resources
 
 
 def workload(

@@ -2,8 +2,9 @@
 
 import sys
 
-from .cli import main
-from .environment import settle
+from base.environment import settle
+
+from .cli.main import main
 
 
 def run() -> int:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import kubeconfig
-from components.errors import MeshlabError
-from components.settings import Settings, parse_settings
-from components.settings_rules import needed_charts
+from base.errors import MeshlabError
+from embedded import cluster
+from kube import kubeconfig
+from settings.models import Settings, parse_settings
+from settings.rules import needed_charts
 
-from . import cluster, repositories
-from .charts import announce, pack_stand_ins
-from .mirror.lock import check_folder, flat
-from .recorder import ROOT, ProgramError, stack_config
+from .charts import repositories
+from .charts.lock import check_folder, flat
+from .charts.source import STAND_INS_FOLDER, announce, pack_stand_ins
+from .recording.recorder import ROOT, ProgramError, stack_config
 from .stackfile.reading import PROJECT
 
 STATE_VARIABLE = "MESHLAB_STATE"
-STAND_INS = ROOT / "tests" / "charts"
 EMBEDDED = "lab"
 """Name of the embedded cluster that `make up` starts and `make down` ends."""
 
@@ -194,7 +194,7 @@ def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, A
     if not silent:
         return {}, []
     wanted = wanted_charts(settings)
-    packed = pack_stand_ins(STAND_INS, wanted, say)
+    packed = pack_stand_ins(STAND_INS_FOLDER, wanted, say)
     told = ", ".join(f"{answer.url}: {answer.reason}" for answer in silent)
     reason = f"Charts: not every repository answers ({told}); using stand-ins:"
     return {"charts": {"source": str(packed)}}, [reason, *announce(packed, wanted)]

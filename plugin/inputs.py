@@ -1,4 +1,4 @@
-"""Sections of a stack file as inputs of the package: written from components/settings.py by `make golden`.
+"""Sections of a stack file as inputs of the package: written from settings/models.py by `make golden`.
 
 Field names are those of a stack file. What a value may be is checked when a component is made.
 """

@@ -11,8 +11,8 @@ import pulumi
 from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 
 from components import envoy_demo, istio_control_plane, kube_prometheus_stack, sample_apps
-from components.section import Section
-from components.settings import (
+from settings.errors import SettingsError
+from settings.models import (
     ChartsSettings,
     ClusterSettings,
     EnvoyDemoSettings,
@@ -22,7 +22,7 @@ from components.settings import (
     SampleAppsSettings,
     parse_sections,
 )
-from components.settings_errors import SettingsError
+from settings.section import Section
 
 from . import inputs
 

@@ -5,7 +5,7 @@ import tests.support.own_places  # noqa: F401, before anything that reads what i
 # isort: split
 import pytest
 
-from meshlab.recorder import Recording, record
+from meshlab.recording.recorder import Recording, record
 from tests.support.side_by_side import pytest_xdist_make_scheduler  # noqa: F401
 from tests.support.tier_report import pytest_configure, pytest_itemcollected, pytest_terminal_summary  # noqa: F401
 

@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 from ..field import Field
 from .engine import EngineTool

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Sequence
 
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import Engine, EngineMissingError, find_engine
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import Engine, EngineMissingError, find_engine
 
 from .. import course
 from ..field import Field

@@ -4,9 +4,10 @@ import shlex
 from abc import abstractmethod
 from collections.abc import Callable
 
-from components.names import STACK_CHART
-from meshlab import process, toolchain
-from meshlab.cluster.embedded import CLUSTER_TOOLS
+from base import process
+from embedded.cluster.embedded import CLUSTER_TOOLS
+from embedded.tools import toolchain
+from settings.names import STACK_CHART
 
 from ..field import Field
 from .releases import Release, namespaces, releases

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from meshlab import toolchain
+from embedded.tools import toolchain
 
 from ..field import Field
 from .helm import ensure_helm

@@ -6,8 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from meshlab.engine_programs import find_engine
-from meshlab.recorder import ROOT
+from meshlab.engine.programs import find_engine
+from meshlab.recording.recorder import ROOT
 
 from .. import course
 from ..field import Field

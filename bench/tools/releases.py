@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from components.names import STACK_CHART
-from meshlab.recorder import record
-from meshlab.rendering.releases import releases_of
+from meshlab.recording.recorder import record
+from meshlab.render.releases import releases_of
+from settings.names import STACK_CHART
 
 from .. import course
 from ..field import Field

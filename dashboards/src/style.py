@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from components.rules import AlertThresholds
+from settings.alert_rules import AlertThresholds
 
 LIMITS = AlertThresholds()
 """Colours change where the alerts' defaults stand. A dashed line `limit` shows the threshold really in force."""

@@ -5,8 +5,7 @@ import pulumi_kubernetes as k8s
 
 from components.istio_control_plane import IstioControlPlane
 from components.sample_apps import NAMESPACE, SampleApps
-from components.section import Section
-from components.settings import (
+from settings.models import (
     ChartsSettings,
     ClusterSettings,
     IstioSettings,
@@ -14,6 +13,7 @@ from components.settings import (
     SampleAppsSettings,
     load_sections,
 )
+from settings.section import Section
 
 
 class Settings(Section):

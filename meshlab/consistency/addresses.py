@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from components.api_objects import mapping
+from kube.api_objects import mapping
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .finding import Finding
 from .whole import Service, Whole
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .addresses import addresses
 from .finding import Finding
 from .kiali import kiali

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 
 
 @dataclass(frozen=True)

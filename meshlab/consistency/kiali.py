@@ -4,10 +4,10 @@ a mesh where one is not there."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.api_objects import mapping
-from components.names import ISTIO_NAMESPACE
+from kube.api_objects import mapping
+from settings.names import ISTIO_NAMESPACE
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .finding import Finding
 from .whole import Whole
 

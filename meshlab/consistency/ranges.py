@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.api_objects import entries, mapping
-from components.checks import amount
+from kube.api_objects import entries, mapping
+from settings.checks import amount
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .finding import Finding
 from .selectors import selects
 from .whole import Whole, containers, pod_template

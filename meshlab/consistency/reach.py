@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.api_objects import entries
+from kube.api_objects import entries
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .finding import Finding
 from .runtime import Pods
 from .selectors import selects

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from components.api_objects import entries, mapping
+from kube.api_objects import entries, mapping
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .finding import Finding
 from .whole import Whole
 

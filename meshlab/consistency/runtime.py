@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from components.api_objects import entries, mapping
-from components.names import ISTIO_NAMESPACE
+from kube.api_objects import entries, mapping
+from settings.names import ISTIO_NAMESPACE
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 
 ANY = "*"
 

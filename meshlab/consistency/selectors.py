@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.api_objects import entries, mapping
+from kube.api_objects import entries, mapping
 
 Labels = Mapping[str, str]
 Selector = Mapping[str, Any]

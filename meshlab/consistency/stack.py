@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..recorder import ROOT, ProgramError, record
-from ..render import RenderedStack, Renderer
-from ..rendering.masking import GENERATED
-from ..rendering.recording import chartless
-from ..rendering.releases import ReleaseError
+from ..recording.chartless import chartless
+from ..recording.recorder import ROOT, ProgramError, record
+from ..render.masking import GENERATED
+from ..render.releases import ReleaseError
+from ..render.stack import RenderedStack, Renderer
 from .check import inconsistencies
 from .finding import Finding
 from .verdict import Verdict, verdict

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from policy.pack.allowed import allowed
 from policy.pack.subjects import object_of
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .blame import PREFIX, Blame, Config, Path, Trial, texts
 from .check import inconsistencies
 from .finding import Finding

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from components.api_objects import entries, mapping
+from kube.api_objects import entries, mapping
 
-from ..rendering.objects import KubernetesObject
+from ..render.objects import KubernetesObject
 from .runtime import CLUSTERS_OWN, MADE, Pods, operated, secrets_made
 from .selectors import Labels
 

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .. import process
+from base import process
+
 from ..github.identity import identity_token, request
 from ..lab import write_private
 from .needs import CredentialsError

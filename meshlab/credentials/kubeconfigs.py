@@ -4,11 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-from components import kubeconfig
-from components.kubeconfig import Fields, Kubeconfig
+from kube import kubeconfig
+from kube.kubeconfig import Fields, Kubeconfig
 
 from ..lab import write_private
-from ..recorder import ROOT
+from ..recording.recorder import ROOT
 from .clouds import CLOUDS, Cloud
 from .needs import CONTEXT
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from components.errors import MeshlabError
+from base.errors import MeshlabError
 
 CHOICE = "CLUSTER_CREDENTIALS"
 """The variable that chooses; without it, the stored kubeconfig."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from ..drift.api import WORKERS, Kind, Kinds, LiveCluster
-from ..drift.comparison import comparable
-from ..verify.access import MissingError, RefusedError, mapping
+from kube.access import MissingError, RefusedError, mapping
+from kube.live import WORKERS, Kind, Kinds, LiveCluster
+
+from ..comparison.live import comparable
+from ..preflight.finding import Finding, Level
 from ..verify.objects import NAMESPACES, PODS, name_of
-from .finding import Finding, Level
 from .plan import Plan, PlannedObject
 
 SUBJECT = "admission"

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
-from ..drift.api import LiveCluster
-from ..drift.noise import OWNERS
-from ..reasons import WORKLOADS, held
-from ..verify.access import Manifest, MissingError, Resource, entries, mapping
+from kube.access import Manifest, MissingError, Resource, entries, mapping
+from kube.live import LiveCluster
+
+from ..comparison.ignore_rules import OWNERS
+from ..engine.reasons import WORKLOADS, held
+from ..preflight.finding import Finding, Level
 from ..verify.objects import NAMESPACES, NODES, PODS, name_of, parse_quantity
-from .finding import Finding, Level
 from .plan import Plan, node_ports
 
 QUOTAS = Resource("v1", "resourcequotas", "ResourceQuota")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from .api import Api
-from .finding import Finding, Level
+from ..preflight.api import Api
+from ..preflight.finding import Finding, Level
 from .plan import OPERATOR_VERSION, Plan, PlannedCrd
 
 RELEASE_NAME, RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"

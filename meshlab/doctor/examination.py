@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from components.cluster_api import ClusterApi
-from components.errors import MeshlabError
-from components.settings import Settings
+from base.errors import MeshlabError
+from embedded.tools import toolchain
+from kube.cluster_api import ClusterApi
+from kube.live import LiveCluster
+from settings.models import Settings
 
-from .. import toolchain
-from ..backends import BackendError, backend_for
-from ..drift.api import LiveCluster
-from ..engine_programs import cli_here
+from ..charts.lock import ChartLock
+from ..engine.backends import BackendError, backend_for
+from ..engine.programs import cli_here
+from ..engine.state import ReleaseKey
+from ..engine.state_backend import StackBackend
 from ..lab import PROJECT, LabError, Say, Target, asked_charts, overlaid, settings_of
-from ..mirror.lock import ChartLock
-from ..recorder import stack_config
-from ..recovery.backend import StackBackend
-from ..recovery.state import ReleaseKey
-from ..render import default_kubernetes
+from ..preflight.api import Api, Reached, UnreachableError
+from ..preflight.cluster import cluster, kubernetes
+from ..preflight.finding import Finding, Level, table
+from ..recording.recorder import stack_config
+from ..render.stack import default_kubernetes
 from ..verify.objects import NAMESPACES
 from .admission import admission
-from .api import Api, Reached, UnreachableError
 from .blockers import blockers
-from .cluster import cluster, kubernetes
 from .crds import crds
-from .finding import Finding, Level, table
 from .images import images
 from .injection import injection
 from .known import Known, known_of

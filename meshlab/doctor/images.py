@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.message import Message
 from re import compile as pattern
 
-from .finding import Finding, Level
+from ..preflight.finding import Finding, Level
 
 WORKERS = 8
 ANSWER_LIMIT_SECONDS = 5.0

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from components.mesh_workloads import Cluster
-from components.settings import Settings
+from rollout.mesh_workloads import Cluster
+from settings.models import Settings
 
-from ..canary.plan import kept_away
-from .finding import Finding, Level
+from ..mesh.plan import kept_away
+from ..preflight.finding import Finding, Level
 
 
 def injection(settings: Settings, cluster: Cluster) -> Iterator[Finding]:

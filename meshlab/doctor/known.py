@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..backends import deployment_in
-from ..ownership import NONE, StackNamespaces, namespaces_in
-from ..recovery.backend import StackBackend
-from ..recovery.state import RELEASE, ReleaseKey, State
+from ..engine.backends import deployment_in
+from ..engine.state import RELEASE, ReleaseKey, State
+from ..engine.state_backend import StackBackend
+from ..ownership.strangers import NONE, StackNamespaces, namespaces_in
 
 
 @dataclass(frozen=True)

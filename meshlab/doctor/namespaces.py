@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from components.names import OWNER_ANNOTATION
+from kube.access import Manifest
+from settings.names import OWNER_ANNOTATION
 
-from ..ownership import StackNamespaces, strange_namespaces
-from ..verify.access import Manifest
+from ..ownership.strangers import StackNamespaces, strange_namespaces
+from ..preflight.finding import Finding, Level
 from ..verify.objects import annotations_of, name_of
-from .finding import Finding, Level
 
 
 def namespaces(live: Sequence[Manifest], wanted: StackNamespaces, known: StackNamespaces, me: str) -> Iterator[Finding]:

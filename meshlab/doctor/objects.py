@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .finding import Finding, Level
+from ..preflight.finding import Finding, Level
 from .plan import Plan
 
 

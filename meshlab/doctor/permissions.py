@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .api import Api, UnreachableError
-from .finding import Finding, Level
+from ..preflight.api import Api, UnreachableError
+from ..preflight.finding import Finding, Level
 from .plan import Kind, Plan
 
 VERBS = ("get", "create", "patch", "delete")

@@ -7,23 +7,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from components.charts import ChartSource
-from components.mesh_workloads import KINDS, ROLLOUT
+from embedded.tools import toolchain
+from kube.access import entries
+from rollout.mesh_workloads import KINDS, ROLLOUT
+from settings.charts import ChartSource
 
-from .. import toolchain
-from ..compare.images import images
+from ..charts.pulled import Charts
 from ..consistency.stack import judged
 from ..lab import Config, Say, write_private
-from ..ownership import NONE, StackNamespaces
-from ..recorder import ROOT, record, stack_config
-from ..render import Renderer
-from ..rendering.charts import Charts
-from ..rendering.helm import Helm, Target
-from ..rendering.masking import GENERATED
-from ..rendering.objects import KubernetesObject, crds
-from ..rendering.recording import chartless
-from ..rendering.releases import releases_of
-from ..verify.access import entries
+from ..ownership.strangers import NONE, StackNamespaces
+from ..recording.chartless import chartless
+from ..recording.recorder import ROOT, record, stack_config
+from ..render.helm import Helm, Target
+from ..render.images import images
+from ..render.masking import GENERATED
+from ..render.objects import KubernetesObject, crds
+from ..render.releases import releases_of
+from ..render.stack import Renderer
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
 GLOBS = (

@@ -5,9 +5,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from .. import toolchain, tooldownload
-from ..engine_programs import PROVIDERS, here
-from .finding import Finding, Level
+from embedded.tools import download as tooldownload
+from embedded.tools import toolchain
+
+from ..engine.programs import PROVIDERS, here
+from ..preflight.finding import Finding, Level
 
 TOOLS = ("helm", "kubectl")
 OLDEST_PYTHON = (3, 11)

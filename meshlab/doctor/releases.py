@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..recovery.state import ReleaseKey
-from .api import FAILED_UPGRADE, Api
-from .finding import Finding, Level
+from ..engine.state import ReleaseKey
+from ..preflight.api import FAILED_UPGRADE, Api
+from ..preflight.finding import Finding, Level
 from .known import Known
 
 UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback", FAILED_UPGRADE)

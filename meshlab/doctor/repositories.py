@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from components.charts import ChartSource
+from settings.charts import ChartSource
 
-from ..repositories import probe
-from .finding import Finding, Level
+from ..charts.repositories import probe
+from ..preflight.finding import Finding, Level
 
 ANSWER_LIMIT_SECONDS = 3.0
 

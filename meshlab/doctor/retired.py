@@ -1,21 +1,21 @@
 """Addresses of Istio that are switched off in December 2026: who still pulls charts or images from them.
 
 Source: istio.io, blog of 2026-08-21 on the retirement of the project's Google-hosted places. Charts of all versions
-are at components.charts.UPSTREAM, images at components.istiod_values.HUB.
+are at settings.charts.UPSTREAM, images at components.istiod_values.HUB.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from components.charts import UPSTREAM
 from components.istiod_values import HUB
-from components.names import ISTIO_NAMESPACE
 from policy.pack.walk import texts
+from settings.charts import UPSTREAM
+from settings.names import ISTIO_NAMESPACE
 
-from ..mirror.lock import ChartLock
-from .api import Api
-from .finding import Finding, Level
+from ..charts.lock import ChartLock
+from ..preflight.api import Api
+from ..preflight.finding import Finding, Level
 
 RETIRED = ("istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io")
 """What an address that is switched off begins with, after its scheme."""

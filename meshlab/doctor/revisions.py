@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from components.mesh_workloads import Cluster
-from components.settings import Settings
+from rollout.mesh_workloads import Cluster
+from settings.models import Settings
 
-from ..canary.leaving import in_use
-from .finding import Finding, Level
+from ..mesh.leaving import in_use
+from ..preflight.finding import Finding, Level
 
 
 def revisions(settings: Settings, cluster: Cluster) -> Iterator[Finding]:

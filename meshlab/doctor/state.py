@@ -5,14 +5,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backends import UPGRADE, URL, Backend, legacy_files
-from ..engine_secrets import PASSPHRASE, PASSPHRASE_FILE, has_passphrase, key_service, passphrase_environment
+from ..engine.backends import UPGRADE, URL, Backend, legacy_files
+from ..engine.locks import Holder, Lock
+from ..engine.secrets import PASSPHRASE, PASSPHRASE_FILE, has_passphrase, key_service, passphrase_environment
+from ..engine.state_backend import StackBackend
 from ..lab import LabError
-from ..recorder import stack_file
-from ..recovery.backend import StackBackend
-from ..recovery.locks import Holder, Lock
+from ..preflight.finding import Finding, Level
+from ..recording.recorder import stack_file
 from ..stack_names import reference_of
-from .finding import Finding, Level
 from .known import Known
 
 ROOM_MEGABYTES = 50

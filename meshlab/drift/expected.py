@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from components.object_rules import DriftRule
+from embedded.tools import toolchain
+from kube.access import mapping
+from settings.object_rules import DriftRule
 
-from .. import toolchain
+from ..charts.pulled import Charts
+from ..comparison.live import comparable
 from ..lab import Config, Say, settings_of
-from ..recorder import Generated, Recorded, record
-from ..render import RenderedStack, Renderer
-from ..rendering.charts import Charts
-from ..rendering.helm import Helm, Target
-from ..rendering.masking import GENERATED
-from ..rendering.objects import KubernetesObject
-from ..rendering.releases import Release
-from ..verify.access import mapping
-from .comparison import comparable
-from .copies import HELM_NAME, HELM_NAMESPACE
+from ..ownership.copies import HELM_NAME, HELM_NAMESPACE
+from ..recording.recorder import Generated, Recorded, record
+from ..render.helm import Helm, Target
+from ..render.masking import GENERATED
+from ..render.objects import KubernetesObject
+from ..render.releases import Release
+from ..render.stack import RenderedStack, Renderer
 
 CHARTS = "meshlab:charts"
 MANAGED_BY = "app.kubernetes.io/managed-by"

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from .. import process
-from ..environment import reaching
-from ..recorder import Recorded
+from base import process
+from base.environment import reaching
+
+from ..recording.recorder import Recorded
 
 LIMIT_SECONDS = 300.0
 """How long helm waits for what it rolled back."""

@@ -4,16 +4,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any
 
-from components.object_rules import DriftRule, Steps, one_fits
+from kube.access import Manifest
+from kube.fields import Manager, name_of_item, place, text_of
+from settings.object_rules import DriftRule, Steps, one_fits
 
-from ..kept import covered, kept, without
-from ..rendering.objects import KubernetesObject
-from ..verify.access import Manifest
-from .comparison import authors_of, told
-from .fields import Manager, name_of_item, place, text_of
-from .finding import Finding, Ignored, What
-from .noise import Scaled, is_noise
-from .platforms import without_terms
+from ..comparison.finding import Finding, Ignored, What
+from ..comparison.ignore_rules import Scaled, is_noise
+from ..comparison.kept import covered, kept, without
+from ..comparison.live import authors_of, told
+from ..comparison.platforms import without_terms
+from ..render.objects import KubernetesObject
 
 Place = tuple[str, str, str]
 """Kind, namespace and name of an object."""

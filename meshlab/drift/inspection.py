@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from .. import toolchain
-from ..engine import EngineDriver
+from embedded.tools import toolchain
+from kube.live import Kinds, LiveCluster
+
+from ..engine.driver import EngineDriver
 from ..lab import Config, Say
-from ..ownership import refuse_strange_namespaces, refuse_strange_releases
-from ..recorder import Generated
-from ..rendering.helm import Target
-from ..rendering.masking import GENERATED
-from .api import Kinds, LiveCluster
+from ..ownership.strangers import refuse_strange_namespaces, refuse_strange_releases
+from ..recording.recorder import Generated
+from ..render.helm import Target
+from ..render.masking import GENERATED
 from .expected import Expected, expected
 from .helm import Helm
 from .look import Seen, look

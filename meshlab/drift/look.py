@@ -5,21 +5,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from components.names import REVISION_LABEL
 from components.revision_tags import TAG_LABEL
+from kube.access import Manifest, RefusedError, mapping
+from kube.live import WORKERS, Kind, Kinds, LiveCluster
+from settings.names import REVISION_LABEL
 
-from ..rendering.objects import KubernetesObject
-from ..verify.access import Manifest, RefusedError, mapping
+from ..comparison.finding import Difference, Finding, Ignored, What
+from ..comparison.ignore_rules import Scaled, autoscaled, is_noise
+from ..comparison.live import declared, differences, hindrances, untouched
+from ..ownership.copies import extras
+from ..ownership.records import Record, failures_of, records_of, release_findings
+from ..render.objects import KubernetesObject
 from ..verify.objects import differences as declared_differences
 from ..verify.objects import name_of
-from .api import WORKERS, Kind, Kinds, LiveCluster
-from .comparison import declared, differences, hindrances, untouched
-from .copies import extras
 from .expected import Expected
-from .finding import Difference, Finding, Ignored, What
 from .ignoring import Ignoring
-from .noise import Scaled, autoscaled, is_noise
-from .records import Record, failures_of, records_of, release_findings
 from .strays import Identity, Strays
 from .strays import fields as stray_fields
 

@@ -11,21 +11,22 @@ import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from ..engine import EngineDriver
+from kube.access import Manifest, RefusedError, mapping
+from kube.fields import disowned, escaped, from_the_end, named, unescaped
+from kube.live import DRIFT_MANAGER, Kind, Kinds, LiveCluster, group_of
+
+from ..comparison.finding import Finding, What
+from ..comparison.ignore_rules import is_foreign
+from ..comparison.platforms import without_terms
+from ..engine.driver import EngineDriver
 from ..lab import LabError, Say
-from ..removal.left import custom_objects
-from ..removal.ours import CRD
-from ..rendering.objects import KubernetesObject
-from ..verify.access import Manifest, RefusedError, mapping
+from ..ownership.leftovers import custom_objects
+from ..ownership.owned import CRD
+from ..render.objects import KubernetesObject
 from ..verify.objects import differences
-from .api import DRIFT_MANAGER, Kind, Kinds, LiveCluster, group_of
 from .expected import Expected
-from .fields import disowned, escaped, from_the_end, named, unescaped
-from .finding import Finding, What
 from .helm import Helm
 from .look import Seen, look
-from .noise import is_foreign
-from .platforms import without_terms
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from ..lab import LabError
-from ..recorder import Recorded
-from ..rendering.releases import RELEASE
+from ..recording.recorder import Recorded
+from ..render.releases import RELEASE
 
 PACKAGE = "description"
 """The input that names the file of a chart and its digest; a chart of a repository has none."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from .finding import Finding, Ignored
+from ..comparison.finding import Finding, Ignored
 from .look import Seen
 
 SHOWN_FIELDS = 12

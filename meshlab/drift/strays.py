@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from components.object_rules import Steps
+from base.goyaml.text import from_yaml
+from kube.access import Manifest, RefusedError, Resource
+from kube.fields import escaped, from_the_end, named, text_of
+from kube.live import Kinds, LiveCluster
+from settings.object_rules import Steps
 
-from ..goyaml.text import from_yaml
-from ..verify.access import Manifest, RefusedError, Resource
+from ..comparison.finding import Difference
+from ..ownership.records import Record
 from ..verify.objects import differences, name_of
-from .api import Kinds, LiveCluster
-from .fields import escaped, from_the_end, named, text_of
-from .finding import Difference
-from .records import Record
 
 Identity = tuple[str, str, str, str]
 """apiVersion, kind, namespace and name."""

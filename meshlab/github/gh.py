@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from components.errors import MeshlabError
-
-from .. import process
+from base import process
+from base.errors import MeshlabError
 
 LIMIT_SECONDS = 60.0
 BODY_LIMIT = 65_536

@@ -5,14 +5,14 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.charts import ChartSource, package_name, sha256
-from components.errors import MeshlabError
+from base import process
+from base.errors import MeshlabError
+from settings.charts import ChartSource, package_name, sha256
 
-from .. import process
+from ..charts.lock import Chart, ChartLock, Locked, flat, require
 from ..lab import settings_of, wanted_charts
-from ..recorder import ROOT, stack_config
-from ..rendering.recording import chartless
-from .lock import Chart, ChartLock, Locked, flat, require
+from ..recording.chartless import chartless
+from ..recording.recorder import ROOT, stack_config
 
 PULL_LIMIT_SECONDS = 300.0
 

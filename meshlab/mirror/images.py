@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from components.errors import MeshlabError
-from components.images import Images
+from base.errors import MeshlabError
+from settings.images import Images
 
-from ..compare.images import images
-from ..recorder import ROOT, record, stack_config
-from ..render import RenderedStack, Renderer
-from ..rendering.masking import GENERATED
-from ..rendering.objects import KubernetesObject
-from ..rendering.recording import chartless
+from ..recording.chartless import chartless
+from ..recording.recorder import ROOT, record, stack_config
+from ..render.images import images
+from ..render.masking import GENERATED
+from ..render.objects import KubernetesObject
+from ..render.stack import RenderedStack, Renderer
 
 CLUSTER, REGISTRY, REGISTRIES = "meshlab:cluster", "imageRegistry", "imageRegistries"
 KIALI, OPERATOR = "quay.io/kiali/kiali", "kiali-operator"

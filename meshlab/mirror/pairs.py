@@ -1,6 +1,6 @@
 """Reads from a chart repository's index which operator each kube-prometheus-stack and prometheus-operator-crds has.
 
-The program does not: it waits for no network. It reads components/operator_crds.yaml, which is brought up to date here.
+The program does not: it waits for no network. It reads settings/operator_crds.yaml, which is brought up to date here.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import yaml
 
-from components.charts import UPSTREAM, ChartSource
-from components.errors import MeshlabError
-from components.names import STACK_CHART
-from components.operator_crds import CRDS_CHART, TABLE, Released
-from components.versions import parse_version
+from base.errors import MeshlabError
+from settings.charts import UPSTREAM, ChartSource
+from settings.names import STACK_CHART
+from settings.operator_crds import CRDS_CHART, TABLE, Released
+from settings.versions import parse_version
 
 ANSWER_LIMIT_SECONDS = 60.0
 FIRST = "41.0.0"
@@ -24,7 +24,7 @@ FIRST = "41.0.0"
 _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 _HEADER = """\
 # The appVersion of released charts, which is their operator's version. Written by `meshlab charts pairs` from the index
-# of a chart repository; components/operator_crds.py reads it. kube-prometheus-stack has the first version of each
+# of a chart repository; settings/operator_crds.py reads it. kube-prometheus-stack has the first version of each
 # appVersion, and `until` the newest version that was read.
 """
 

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..goyaml.scalars import Rules, ScalarError
-from ..goyaml.tree import Mapping, Node, Scalar, Sequence, followed
+from base.goyaml.scalars import Rules, ScalarError
+from base.goyaml.tree import Mapping, Node, Scalar, Sequence, followed
+
 from .reading import PROJECT, StackFile
 from .values import PulumiValues, is_merge, scalar_value
 

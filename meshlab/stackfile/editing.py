@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from components.errors import MeshlabError
+from base.errors import MeshlabError
+from base.goyaml.text import to_yaml
+from base.goyaml.tree import Alias, Mapping, Node, Scalar, Sequence, documents, followed
 
-from ..goyaml.text import to_yaml
-from ..goyaml.tree import Alias, Mapping, Node, Scalar, Sequence, documents, followed
 from .reading import CONFIG, config_key
 
 Path = tuple[str, ...]

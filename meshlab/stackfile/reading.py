@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import MeshlabError
+from base.errors import MeshlabError
+from base.goyaml.scalars import NULL, Rules, json_number, plain
+from base.goyaml.text import to_yaml
+from base.goyaml.tree import Mapping, Node, Scalar, Sequence, TreeError, documents, followed
 
-from ..goyaml.scalars import NULL, Rules, json_number, plain
-from ..goyaml.text import to_yaml
-from ..goyaml.tree import Mapping, Node, Scalar, Sequence, TreeError, documents, followed
 from .values import PulumiValues, ValueFaultError
 
 PROJECT = "meshlab"

@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from components.errors import MeshlabError
-
-from ..goyaml.scalars import INT64, Rules, ScalarError, as_json, plain, tagged
-from ..goyaml.tree import Alias, Mapping, Node, Scalar, Sequence, followed
+from base.errors import MeshlabError
+from base.goyaml.scalars import INT64, Rules, ScalarError, as_json, plain, tagged
+from base.goyaml.tree import Alias, Mapping, Node, Scalar, Sequence, followed
 
 MOST_VALUES = 100_000
 """How many values a stack file may have, each place of an alias counted: far above any, far below what takes long."""

@@ -1,9 +1,9 @@
 """All checks of a stack, in the order in which they are run: what one shows may be the ground of the next."""
 
-from components.settings import Settings
+from settings.models import Settings
 
+from ..results.outcome import Check
 from . import lab01, lab02, lab03
-from .outcome import Check
 
 LABS = (1, 2, 3)
 

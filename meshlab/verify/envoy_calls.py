@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from components.envoy_demo import NAMESPACE
 
-from .outcome import Context, Failed, Seen
+from ..results.outcome import Context, Failed, Seen
 from .reach import Caller, Reply
 
 ENVOY = "http://envoy"

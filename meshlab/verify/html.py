@@ -5,8 +5,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from .outcome import Status
-from .report import COUNTED, Report
+from ..results.outcome import Status
+from ..results.report import COUNTED, Report
 
 FOLDER = Path(__file__).resolve().parent
 TITLES = {1: "Envoy", 2: "Istio", 3: "Observability"}

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from components.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
+from kube.access import AccessError
+from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
-from .access import AccessError
+from ..results.outcome import Context, Failed, NotApplicable
 from .objects import NODES, is_simulated, name_of, ready_pods
-from .outcome import Context, Failed, NotApplicable
 from .reach import pod_port
 from .web import AnswerError
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from http.cookies import SimpleCookie
 from typing import Any, cast
 
-from .access import entries, mapping
+from kube.access import entries, mapping
+
 from .web import AnswerError, Web
 
 

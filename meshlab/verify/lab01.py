@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from components.assets import load_manifests, load_text
+from base.assets import load_manifests, load_text
 from components.envoy_demo import NAMESPACE
-from components.settings import Settings
-from components.sidecars import PROXY
+from kube.access import Manifest, entries, mapping
+from kube.sidecars import PROXY
+from settings.models import Settings
 
-from .access import Manifest, entries, mapping
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from .envoy_calls import base, retry, timeout
 from .envoy_file import EXPECTED, facts
 from .objects import CONFIG_MAPS, DEPLOYMENTS, PODS, container_names, fetched, is_ready, listed, name_of
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .reach import Caller
 from .workloads import workload
 

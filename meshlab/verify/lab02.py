@@ -3,26 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 
+from base.goyaml.text import document
 from components import envoy_demo, sample_apps
-from components.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
-from components.settings import Settings
+from kube.access import Manifest, mapping
+from settings.models import Settings
+from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
-from ..goyaml.text import document
+from ..results.outcome import Check, Context, Failed, Seen
 from . import istiod, lab02_mesh, webhooks
-from .access import Manifest, mapping
-from .objects import (
-    CONFIG_MAPS,
-    DEPLOYMENTS,
-    PODS,
-    SERVICES,
-    available,
-    endpoints,
-    fetched,
-    labels_of,
-    listed,
-    name_of,
-)
-from .outcome import Check, Context, Failed, Seen
+from .objects import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, available, endpoints, fetched, labels_of, listed, name_of
 from .workloads import as_declared, components
 
 ALIAS = "istiod"

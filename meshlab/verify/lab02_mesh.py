@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
+from base.assets import load_manifests
 from components import envoy_demo, sample_apps
-from components.assets import load_manifests
-from components.names import INJECTION_LABEL, REVISION_LABEL
-from components.settings import Settings
-from components.sidecars import PROXY, injected_by
+from kube.access import Manifest
+from kube.sidecars import PROXY, injected_by
+from settings.models import Settings
+from settings.names import INJECTION_LABEL, REVISION_LABEL
 
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from . import istiod
-from .access import Manifest
 from .objects import NAMESPACES, annotations_of, container_names, fetched, labels_of, name_of, ready_pods, require_real
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .reach import Caller
 from .workloads import workload
 

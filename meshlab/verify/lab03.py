@@ -1,9 +1,9 @@
 """Lab 03: monitoring and Kiali."""
 
-from components.settings import Settings
+from settings.models import Settings
 
+from ..results.outcome import Check
 from . import lab03_grafana, lab03_kiali, lab03_monitors, lab03_prometheus, lab03_stack
-from .outcome import Check
 
 
 def checks(settings: Settings) -> list[Check]:

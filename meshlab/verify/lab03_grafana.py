@@ -5,16 +5,16 @@ import json
 from functools import partial
 from typing import Any
 
-from components.assets import load_dashboards
+from base.assets import load_dashboards
 from components.mesh_monitors import GRAFANA_FOLDER
-from components.settings import Settings
+from settings.models import Settings
 
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from .dashboard import queries
 from .grafana import Grafana
 from .lab03_prometheus import prometheus
 from .lab03_stack import anonymous
 from .objects import SECRETS, fetched
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .queries import Reader
 from .reach import require_part, service, stack_names
 

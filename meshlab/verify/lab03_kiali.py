@@ -4,13 +4,13 @@ from functools import partial
 
 from components import envoy_demo
 from components.kiali_spec import finds_control_planes
-from components.names import ISTIO_NAMESPACE, RevisionNames
-from components.settings import Settings
+from kube.access import entries, mapping
+from settings.models import Settings
+from settings.names import ISTIO_NAMESPACE, RevisionNames
 
-from .access import entries, mapping
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from .kiali import Kiali
 from .objects import DEPLOYMENTS, KIALIS, available, fetched, listed, name_of, nothing_runs
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .reach import require_part, service, stack_names
 from .workloads import as_declared
 

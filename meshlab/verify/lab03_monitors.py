@@ -3,13 +3,13 @@
 import json
 from functools import partial
 
-from components.assets import load_dashboards
+from base.assets import load_dashboards
 from components.mesh_monitors import ENVOY_DEMO_MONITOR, MONITORS
-from components.settings import Settings
+from kube.access import Manifest, mapping
+from settings.models import Settings
 
-from .access import Manifest, mapping
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from .objects import CONFIG_MAPS, PROMETHEUSES, differences, fetched, labels_of, name_of, resource_of
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .program import Program
 from .reach import require_part, stack_names
 from .workloads import as_declared, components

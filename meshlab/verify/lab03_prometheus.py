@@ -5,14 +5,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components import envoy_demo, sample_apps
-from components.names import ISTIO_NAMESPACE
-from components.settings import Settings
-from components.sidecars import PROXY
+from kube.access import Manifest
+from kube.sidecars import PROXY
+from settings.models import Settings
+from settings.names import ISTIO_NAMESPACE
 
-from .access import Manifest
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from .lab03_monitors import declared_rules
 from .objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .prometheus import Prometheus
 from .reach import Caller, require_part, service, stack_names
 

@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from components.settings import Settings
-from components.stack_parts import Part, is_on
 from components.stack_values import final_values, grafana_is_open
+from kube.access import mapping
+from settings.models import Settings
+from settings.stack_parts import Part, is_on
 
-from .access import mapping
+from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
 from .objects import (
     CONFIG_MAPS,
     DAEMON_SETS,
@@ -20,7 +21,6 @@ from .objects import (
     name_of,
     nothing_runs,
 )
-from .outcome import Check, Context, Failed, NotApplicable, Seen
 from .reach import require_part, stack_names
 
 _MADE_BY_OPERATOR: tuple[Part, ...] = ("prometheus", "alertmanager")

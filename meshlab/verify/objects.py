@@ -6,9 +6,10 @@ from typing import Any, cast
 
 from kubernetes.utils import quantity as _quantity
 
-from ..recorder import SECRET, UNKNOWN
-from .access import Cluster, Manifest, MissingError, Resource, entries, mapping
-from .outcome import Failed, NotApplicable
+from kube.access import Cluster, Manifest, MissingError, Resource, entries, mapping
+
+from ..recording.recorder import SECRET, UNKNOWN
+from ..results.outcome import Failed, NotApplicable
 
 parse_quantity = cast(Any, _quantity).parse_quantity  # ships no types
 

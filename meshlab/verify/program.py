@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from components.names import REVISION_LABEL
+from kube.access import Manifest, mapping
+from settings.names import REVISION_LABEL
 
-from ..manifests import manifest_of
-from ..recorder import SECRET, Recorded, record, stack_config
-from ..rendering.recording import chartless
-from ..rendering.releases import RELEASE, component_of
-from .access import Manifest, mapping
-from .outcome import Failed
+from ..recording.chartless import chartless
+from ..recording.manifests import manifest_of
+from ..recording.recorder import SECRET, Recorded, record, stack_config
+from ..render.releases import RELEASE, component_of
+from ..results.outcome import Failed
 
 TAG_LABEL = "istio.io/tag"
 FOR_THE_ENGINE = "pulumi.com/"

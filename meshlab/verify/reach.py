@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from components.names import StackNames
-from components.settings import Settings
-from components.stack_parts import SWITCHES, Part, is_on
 from components.stack_values import stack_names as names_of
+from kube.access import Executed, Manifest
+from settings.models import Settings
+from settings.names import StackNames
+from settings.stack_parts import SWITCHES, Part, is_on
 
-from .access import Executed, Manifest
+from ..results.outcome import Context, Failed, NotApplicable
 from .objects import PODS, SERVICES, endpoints, fetched, name_of, nothing_runs, ready_pods, require_real
-from .outcome import Context, Failed, NotApplicable
 from .web import Web
 
 

@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from components.settings import Settings
+from kube.access import AccessError, Cluster
+from settings.models import Settings
 
-from .access import AccessError, Cluster
-from .outcome import Check, Context, Deadline, Failed, NotApplicable, Result, Say, Seen, Status
+from ..results.outcome import Check, Context, Deadline, Failed, NotApplicable, Result, Say, Seen, Status
 from .program import Program
 from .web import AnswerError
 

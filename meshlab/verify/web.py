@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
-from components.errors import MeshlabError
+from base.errors import MeshlabError
 
 Connect = Callable[[], http.client.HTTPConnection]
 Parameters = Mapping[str, str] | Sequence[tuple[str, str]]

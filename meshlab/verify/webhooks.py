@@ -3,21 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from components.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
+from kube.access import Cluster, Manifest, entries
+from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
-from .access import Cluster, Manifest, entries
-from .objects import (
-    INJECTORS,
-    PODS,
-    VALIDATORS,
-    endpoints,
-    fetched,
-    labels_of,
-    listed,
-    name_of,
-    nothing_runs,
-)
-from .outcome import Context, Failed, NotApplicable, Seen
+from ..results.outcome import Context, Failed, NotApplicable, Seen
+from .objects import INJECTORS, PODS, VALIDATORS, endpoints, fetched, labels_of, listed, name_of, nothing_runs
 
 DEFAULT_VALIDATOR = "istiod-default-validator"
 APPS = ("sidecar-injector", "istiod")

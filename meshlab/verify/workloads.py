@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from .access import Manifest
+from kube.access import Manifest
+
+from ..results.outcome import Context, Seen
 from .objects import available, fetched, name_of, require_same, resource_of
-from .outcome import Context, Seen
 
 
 def as_declared(context: Context, declared: Manifest) -> Manifest:

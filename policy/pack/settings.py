@@ -9,7 +9,7 @@ PROJECT, SECTION = "meshlab", "policy"
 
 @dataclass(frozen=True)
 class PolicySettings:
-    """The pack's side of PolicySettings in components/settings.py; a test holds the two together."""
+    """The pack's side of PolicySettings in settings/models.py; a test holds the two together."""
 
     enforcement: Literal["advisory", "mandatory"] = "mandatory"
     """Whether what breaks a rule is only told or stops the run."""

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.charts import package_name
-from meshlab.charts import STAND_INS, ChartSourceError, pack_stand_ins
-from meshlab.toolchain import ToolsMissingError, ensure
+from embedded.tools.toolchain import ToolsMissingError, ensure
+from meshlab.charts.source import STAND_INS, ChartSourceError, pack_stand_ins
+from settings.charts import package_name
 
 HERE = Path(__file__).parent
 KUBERNETES = "1.34.4"

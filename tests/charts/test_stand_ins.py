@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.charts import ChartSource, package_name
-from components.operator_crds import Released, crds_of
-from meshlab.charts import STAND_INS
+from meshlab.charts.source import STAND_INS
+from settings.charts import ChartSource, package_name
+from settings.operator_crds import Released, crds_of
 from tests.charts.rendering import (
     CRDS,
     HERE,
@@ -232,7 +232,7 @@ def test_single_crds_can_be_switched_off_where_the_real_chart_has_switches():
 def test_a_crd_chart_that_was_not_packed_says_how_to():
     unpacked = template(HERE / CRDS, {})
     assert unpacked.returncode != 0
-    assert "pack it with meshlab.charts.pack_stand_ins" in unpacked.stderr
+    assert "pack it with meshlab.charts.source.pack_stand_ins" in unpacked.stderr
 
 
 @pytest.mark.parametrize("version", VERSIONS[KIALI])

@@ -5,8 +5,8 @@ import functools
 
 import pytest
 
-from meshlab.charts import STAND_INS
-from meshlab.recorder import record
+from meshlab.charts.source import STAND_INS
+from meshlab.recording.recorder import record
 from tests.charts.rendering import KIALI, STACK, VERSIONS, text
 from tests.support.stacks import STACKS
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.recovery.helm import Helm, StillThereError
-from meshlab.recovery.state import ReleaseKey
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from meshlab.engine.state import ReleaseKey
+from meshlab.recover.helm import Helm, StillThereError
 
 KEY = ReleaseKey("default", "app")
 KUBERC = """apiVersion: kubectl.config.k8s.io/v1beta1

@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import toolchain
-from meshlab.cluster import Cluster
+from base.process import run
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from embedded.tools.toolchain import ToolsMissingError
+from kube.live import LiveCluster
+from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.examination import Question, examine
-from meshlab.doctor.finding import Finding, Level
 from meshlab.doctor.namespaces import namespaces
 from meshlab.doctor.plan import plan_of
-from meshlab.drift.api import LiveCluster
 from meshlab.lab import Target
-from meshlab.ownership import NONE
-from meshlab.process import run
-from meshlab.render import default_kubernetes
-from meshlab.rendering.charts import Charts
-from meshlab.toolchain import ToolsMissingError
+from meshlab.ownership.strangers import NONE
+from meshlab.preflight.finding import Finding, Level
+from meshlab.render.stack import default_kubernetes
 from meshlab.verify.objects import NAMESPACES
 from tests.support.broken import lose_a_conversion
 from tests.support.charts import chart_folder

@@ -9,18 +9,19 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from components.object_rules import DriftRule
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.drift.api import LiveCluster
-from meshlab.drift.copies import HELM_NAME, HELM_NAMESPACE
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from kube.live import LiveCluster
 from meshlab.drift.expected import MANAGED_BY, Expected
 from meshlab.drift.helm import Helm
 from meshlab.drift.look import Seen, look
 from meshlab.drift.mending import Mender
-from meshlab.engine import EngineDriver
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.rendering.releases import Release
+from meshlab.engine.driver import EngineDriver
+from meshlab.ownership.copies import HELM_NAME, HELM_NAMESPACE
+from meshlab.render.objects import KubernetesObject
+from meshlab.render.releases import Release
+from settings.object_rules import DriftRule
 from tests.support.enforcer import enforce
 
 PULUMI = "pulumi-kubernetes-0123abcd"

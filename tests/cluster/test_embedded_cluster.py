@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from meshlab import cluster as clusters
-from meshlab import toolchain
-from meshlab.cluster import CLUSTER_TOOLS, Cluster, ClusterError, record
+from embedded import cluster as clusters
+from embedded.cluster import CLUSTER_TOOLS, Cluster, ClusterError, record
+from embedded.tools import toolchain
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,7 @@ class Caller:
         code = f"""
             import time
             from pathlib import Path
-            from meshlab.cluster import Cluster
+            from embedded.cluster import Cluster
             with Cluster.up({name!r}, state_dir=Path({str(state_dir)!r})) as cluster:
                 print("up", flush=True)
                 time.sleep(600)
@@ -331,7 +331,7 @@ def test_an_interrupted_caller_takes_its_cluster_along(state_dir: Path, how: sig
 def test_a_caller_that_forgets_to_end_its_cluster_takes_it_along(state_dir: Path) -> None:
     code = f"""
         from pathlib import Path
-        from meshlab.cluster import Cluster
+        from embedded.cluster import Cluster
         Cluster.up("forgotten", state_dir=Path({str(state_dir)!r}), progress=lambda line: None)
         print(Path({str(state_dir)!r}, "clusters/forgotten/cluster.json").read_text())
         raise SystemExit("something else went wrong")

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from meshlab import cluster as clusters
-from meshlab import process, toolchain
-from meshlab.charts import ChartSourceError, pack_stand_ins
-from meshlab.cluster import CLUSTER_TOOLS, Cluster, injection, record
-from meshlab.cluster.istiod import PORT_OPTIONS, PROGRAM
-from meshlab.cluster.supervisor import WOKEN
+from base import process
+from embedded import cluster as clusters
+from embedded.cluster import CLUSTER_TOOLS, Cluster, injection, record
+from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
+from embedded.cluster.supervisor import WOKEN
+from embedded.tools import toolchain
+from meshlab.charts.source import ChartSourceError, pack_stand_ins
 from meshlab.lab import STAND_INS
 
 OLD, NEW = "1-17", "1-30"

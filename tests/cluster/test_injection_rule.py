@@ -12,14 +12,15 @@ import pytest
 import yaml
 from kubernetes import client, config
 
-from components.cluster_api import ClusterApi
-from components.injection import NEVER_MESHED, NO_POLICIES, injected_by_rule
-from components.injection_policy import CHART_LABELS, CONFIG_MAPS, Policy, policies
+from base import process
 from components.revision_tags import revision_tag
-from components.sidecars import injected_by
-from meshlab import process, toolchain
-from meshlab.cluster import CLUSTER_TOOLS, Cluster
-from meshlab.cluster.istiod import PROGRAM
+from embedded.cluster import CLUSTER_TOOLS, Cluster
+from embedded.cluster.istiod import PROGRAM
+from embedded.tools import toolchain
+from kube.cluster_api import ClusterApi
+from kube.sidecars import injected_by
+from settings.injection import NEVER_MESHED, NO_POLICIES, injected_by_rule
+from settings.injection_policy import CHART_LABELS, CONFIG_MAPS, Policy, policies
 from tests.support.charts import chart_folder
 from tests.support.waiting import eventually
 

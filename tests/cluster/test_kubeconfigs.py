@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from components.cluster_api import ClusterApi
-from components.kubeconfig import KubeconfigError
-from components.sign_in import KEY
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.environment import reaching
+from base import process
+from base.environment import reaching
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from kube.cluster import KubeCluster
+from kube.cluster_api import ClusterApi
+from kube.kubeconfig import KubeconfigError
+from kube.sign_in import KEY
 from meshlab.lab import named_target
-from meshlab.verify.kube import KubeCluster
 from tests.support.kubeconfigs import Parts, helper, http_proxy, identity, parts_of, pem, simple, who_is_python, write
 
 ARN = "arn:aws:eks:eu-north-1:111122223333:cluster/shop"

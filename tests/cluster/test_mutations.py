@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import toolchain
+from embedded.tools import toolchain
 from meshlab.lab import overlaid
-from meshlab.recorder import Recording, record
+from meshlab.recording.recorder import Recording, record
 from tests.support import claims, monitor_mutants, program_mutants
 from tests.support.charts import chart_folder
 from tests.support.evidence import MONITORS, Evidence, templated

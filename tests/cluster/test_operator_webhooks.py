@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from meshlab import toolchain
-from meshlab.cluster import CLUSTER_TOOLS, Cluster
-from meshlab.engine_programs import EngineMissingError, find_engine
+from embedded.cluster import CLUSTER_TOOLS, Cluster
+from embedded.tools import toolchain
+from meshlab.engine.programs import EngineMissingError, find_engine
 from meshlab.lab import overlaid
 from tests.support.apart import up_apart
 from tests.support.charts import chart_folder

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from components.rules import AlertThresholds, load_rules
-from meshlab import toolchain
-from meshlab.cluster import CLUSTER_TOOLS, Cluster
-from meshlab.cluster.layout import LOOPBACK, free_ports
-from meshlab.recorder import record, stack_config
-from meshlab.rendering.recording import chartless
+from embedded.cluster import CLUSTER_TOOLS, Cluster
+from embedded.cluster.layout import LOOPBACK, free_ports
+from embedded.tools import toolchain
+from meshlab.recording.chartless import chartless
+from meshlab.recording.recorder import record, stack_config
 from policy.pack.rules import requests_and_limits
 from policy.pack.settings import PolicySettings
 from policy.pack.subjects import object_of
+from settings.alert_rules import AlertThresholds, load_rules
 from tests.support.inventory import objects
 from tests.support.prometheus import PROGRAMS, operator
 from tests.support.rendering import renderer_of

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.recovery.helm import Helm
-from meshlab.recovery.state import ReleaseKey
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from meshlab.engine.state import ReleaseKey
+from meshlab.recover.helm import Helm
 
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: leaving}\n"
 STAYS, COMES = (f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming"))

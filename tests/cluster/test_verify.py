@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from components.settings import Settings
+from kube.cluster import KubeCluster
 from meshlab.lab import settings_of
-from meshlab.recorder import record
+from meshlab.recording.recorder import record
+from meshlab.results.outcome import Context, Deadline, Result, Status
 from meshlab.verify.checks import all_checks
-from meshlab.verify.kube import KubeCluster
-from meshlab.verify.outcome import Context, Deadline, Result, Status
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check, run_checks
+from settings.models import Settings
 from tests.support.lab import Lab, driver, running_lab
 from tests.support.waiting import eventually
 

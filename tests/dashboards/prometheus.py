@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab.toolchain import ToolsMissingError, ensure
+from embedded.tools.toolchain import ToolsMissingError, ensure
 
 from .promql import asked
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.rules import AlertThresholds, load_rules
+from settings.alert_rules import AlertThresholds, load_rules
 
 from .catalogue import catalogue
 from .promql import asked

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.assets import load_manifests
+from base.assets import load_manifests
 from tests.dashboards import mesh, series
 from tests.dashboards.envoy import target
 from tests.dashboards.envoy_recorder import PACE, recordings

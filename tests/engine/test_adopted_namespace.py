@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from kube.live import LiveCluster
+from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.plan import plan_of
-from meshlab.drift.api import LiveCluster
 from meshlab.drift.inspection import Inspection
-from meshlab.ownership import OwnershipError, refuse_strangers
-from meshlab.removal.left import lines
-from meshlab.removal.removal import Removal
-from meshlab.render import default_kubernetes
-from meshlab.rendering.charts import Charts
-from meshlab.session import Session
+from meshlab.engine.session import Session
+from meshlab.ownership.leftovers import lines
+from meshlab.ownership.strangers import OwnershipError, refuse_strangers
+from meshlab.remove.removal import Removal
+from meshlab.render.stack import default_kubernetes
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 

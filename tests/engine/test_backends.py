@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.commands import promote
-from meshlab.engine_programs import find_cli
-from meshlab.recorder import PASSWORD, ROOT
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from meshlab.cli.commands import promote
+from meshlab.engine.programs import find_cli
+from meshlab.recording.recorder import PASSWORD, ROOT
 from tests.support.bucket import REGION, put, s3_server
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab

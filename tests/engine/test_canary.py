@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.cluster_api import ClusterApi
-from meshlab.canary import report
-from meshlab.canary.plan import roll_plan
+from kube.cluster_api import ClusterApi
 from meshlab.lab import LabError, Outcome, settings_of
+from meshlab.mesh import report
+from meshlab.mesh.plan import roll_plan
 from tests.support import meshed
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, driver, running_lab

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.critical_path import chain_of
-from meshlab.event_log import log_file, read
+from meshlab.engine.events import log_file, read
+from meshlab.graph.critical_path import chain_of
 from meshlab.lab import LabError, Outcome
-from meshlab.needs import needs_of
-from meshlab.recorder import Recording
+from meshlab.recording.dependencies import needs_of
+from meshlab.recording.recorder import Recording
 from tests.support.by_hand import pulumi
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.drift.finding import Finding
+from meshlab.comparison.finding import Finding
 from meshlab.drift.inspection import Inspection
 from tests.support.hand_edits import HAND_EDITS, HandEdit, all_edits, upgraded
 from tests.support.inventory import inventory

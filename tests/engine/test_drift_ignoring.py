@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.drift.finding import Finding
+from meshlab.comparison.finding import Finding
 from meshlab.drift.inspection import Inspection
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, driver, running_lab

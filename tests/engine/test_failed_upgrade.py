@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from meshlab.commands.recover import Options, recover
-from meshlab.drift.finding import Finding
+from meshlab.cli.commands.recover import Options, recover
+from meshlab.comparison.finding import Finding
 from meshlab.drift.inspection import Inspection
 from meshlab.lab import LabError
 from tests.support.broken import refused_update

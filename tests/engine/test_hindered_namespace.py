@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.cluster_api import ClusterApi
-from meshlab.canary.plan import roll_plan
-from meshlab.commands.drift import Inspection
-from meshlab.doctor.finding import Level
+from kube.cluster_api import ClusterApi
+from meshlab.cli.commands.drift import Inspection
 from meshlab.doctor.injection import injection
 from meshlab.lab import LabError, settings_of
+from meshlab.mesh.plan import roll_plan
+from meshlab.preflight.finding import Level
 from tests.support import meshed
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver, running_lab

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi.automation import CommandError
 
-from meshlab import process
+from base import process
 from tests.support.charts import chart_folder
 from tests.support.inventory import objects
 from tests.support.lab import Lab, documented, running_lab

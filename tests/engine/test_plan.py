@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
+from meshlab.engine.session import Session
 from meshlab.lab import LabError
-from meshlab.reviewed import saved
-from meshlab.reviewed.review import apply, save
-from meshlab.reviewed.saved import PlanError, SavedPlan
-from meshlab.session import Session
-from meshlab.verify.report import Commit
+from meshlab.plan import saved
+from meshlab.plan.review import apply, save
+from meshlab.plan.saved import PlanError, SavedPlan
+from meshlab.results.report import Commit
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, running_lab
 

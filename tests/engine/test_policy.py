@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pulumi import automation as auto
 
-from meshlab.cluster import Cluster
-from meshlab.engine import EngineDriver
+from embedded.cluster import Cluster
+from embedded.tools.toolchain import ToolsMissingError
+from meshlab.engine.driver import EngineDriver
 from meshlab.lab import LabError, Outcome
-from meshlab.recorder import ROOT, record
-from meshlab.toolchain import ToolsMissingError
+from meshlab.recording.recorder import ROOT, record
 from tests.support.inventory import inventory
 from tests.support.lab import Lab
 from tests.support.lab import driver as engine_driver

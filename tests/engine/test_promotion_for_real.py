@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from meshlab import process, toolchain
-from meshlab.canary import report
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from base import process
+from embedded.tools import toolchain
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
 from meshlab.lab import Outcome
-from meshlab.promotion.pins import ORDER
-from meshlab.promotion.plan import Plan, plan
-from meshlab.recorder import stack_config
+from meshlab.mesh import report
+from meshlab.promote.pins import ORDER
+from meshlab.promote.plan import Plan, plan
+from meshlab.recording.recorder import stack_config
 from tests.render.history import History, project
 from tests.support import meshed
 from tests.support.charts import chart_folder

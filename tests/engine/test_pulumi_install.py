@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process
-from meshlab.engine_programs import find_cli
-from meshlab.recorder import ROOT
+from base import process
+from meshlab.engine.programs import find_cli
+from meshlab.recording.recorder import ROOT
 from tests.support.by_hand import HOST
 
 LIMIT_SECONDS = 600.0
-PROGRAM = "import components.settings, components.kube_prometheus_stack, components.mesh_rollout, pulumi_kubernetes"
+PROGRAM = "import settings.models, components.kube_prometheus_stack, components.mesh_rollout, pulumi_kubernetes"
 
 
 @pytest.mark.skipif(shutil.which(HOST) is None, reason=f"needs {HOST} on PATH")

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab.cluster import Cluster
-from meshlab.commands.recover import Options, recover
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from embedded.cluster import Cluster
+from embedded.tools.toolchain import ToolsMissingError
+from meshlab.cli.commands.recover import Options, recover
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
 from meshlab.lab import LabError, Target
-from meshlab.recorder import Recording
-from meshlab.toolchain import ToolsMissingError
+from meshlab.recording.recorder import Recording
 from tests.support.charts import chart_folder
 from tests.support.interruption import Progress, Wire, command_of, filled, kill_engine, up_with
 from tests.support.inventory import declared, inventory, objects

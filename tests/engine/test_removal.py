@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshlab.removal.kiali import RemovalError
-from meshlab.removal.left import lines
-from meshlab.removal.removal import Removal, Removed
+from meshlab.ownership.leftovers import lines
+from meshlab.remove.kiali import RemovalError
+from meshlab.remove.removal import Removal, Removed
 from tests.support.hand_edits import patch
 from tests.support.inventory import inventory, objects
 from tests.support.kiali_operator import stand_in_operator

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
-from meshlab.recorder import Recording
-from meshlab.rendering.releases import RELEASE
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
+from meshlab.recording.recorder import Recording
+from meshlab.render.releases import RELEASE
 from tests.support.charts import chart_folder
 from tests.support.counts import DISCOVERY, counted_charts, counted_requests, hold
 from tests.support.lab import running_lab

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from components.cluster_api import ClusterApi
-from meshlab.canary.plan import roll_plan
-from meshlab.commands.recover import Options, recover
-from meshlab.engine import EngineDriver
+from kube.cluster_api import ClusterApi
+from meshlab.cli.commands.recover import Options, recover
+from meshlab.engine.driver import EngineDriver
 from meshlab.lab import settings_of
+from meshlab.mesh.plan import roll_plan
 from tests.support import many_workloads as many
 from tests.support import meshed
 from tests.support.interruption import kill_engine

@@ -19,15 +19,17 @@ from typing import Any
 import pytest
 from pulumi import automation as auto
 
-from meshlab import cli, engine, process
-from meshlab.cluster import Cluster
-from meshlab.commands import scrub
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
-from meshlab.engine_secrets import PASSPHRASE
-from meshlab.pulumidownload import pulumi_home
-from meshlab.scrubbing import SCRUBBED
-from meshlab.toolchain import ToolsMissingError
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools.pulumi_download import pulumi_home
+from embedded.tools.toolchain import ToolsMissingError
+from meshlab.cli import main as cli
+from meshlab.cli.commands import scrub
+from meshlab.engine import driver as engine
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
+from meshlab.engine.secrets import PASSPHRASE
+from meshlab.redact.redaction import SCRUBBED
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.inventory import objects
 from tests.support.lab import Lab

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshlab.drift.api import LiveCluster
+from kube.live import LiveCluster
 from meshlab.drift.inspection import Inspection
 from meshlab.drift.report import document, lines
-from meshlab.removal import left
-from meshlab.removal.ours import Ours
-from meshlab.removal.removal import Removal
+from meshlab.ownership import leftovers as left
+from meshlab.ownership.owned import Ours
+from meshlab.remove.removal import Removal
 from tests.support.broken import API_SERVICE, GROUP, WIDGETS, announce_a_silent_group, lose_a_conversion
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver, running_lab

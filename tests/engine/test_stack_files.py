@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from meshlab.engine_programs import EngineMissingError, find_cli
-from meshlab.goyaml.scalars import as_json
-from meshlab.goyaml.text import document
-from meshlab.recorder import record
+from base.goyaml.scalars import as_json
+from base.goyaml.text import document
+from embedded.tools.toolchain import ToolsMissingError, ensure
+from meshlab.engine.programs import EngineMissingError, find_cli
+from meshlab.recording.recorder import record
 from meshlab.stackfile.alike import surprises
 from meshlab.stackfile.reading import StackFileError, parsed, read, written
-from meshlab.toolchain import ToolsMissingError, ensure
 from tests.engine.yaml_readers import STACK, Readers
 
 SCALARS = """

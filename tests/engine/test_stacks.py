@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meshlab.lab import LabError
-from meshlab.recorder import record
+from meshlab.recording.recorder import record
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 from tests.support.waiting import eventually

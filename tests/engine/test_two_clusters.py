@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
 from tests.support.inventory import objects

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from meshlab import process, toolchain
+from base import process
+from embedded.tools import toolchain
 from meshlab.doctor.examination import Question, examine
-from meshlab.doctor.finding import Finding, Level
 from meshlab.lab import LabError, Outcome
+from meshlab.preflight.finding import Finding, Level
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 

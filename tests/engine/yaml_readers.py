@@ -11,7 +11,7 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.runtime.config import CONFIG
 
-from meshlab import process
+from base import process
 
 LIMIT_SECONDS = 60.0
 STACK = "dev"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from meshlab.needs import longest_path, needs_of, parts_of, reduced
-from meshlab.recorder import Recording, record
-from meshlab.rendering.releases import RELEASE
+from meshlab.recording.dependencies import longest_path, needs_of, parts_of, reduced
+from meshlab.recording.recorder import Recording, record
+from meshlab.render.releases import RELEASE
 from tests.support.counts import differences, hold
 from tests.support.stacks import STACKS
 

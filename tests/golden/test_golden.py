@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.recorder import Recorded, Recording, record
+from meshlab.recording.recorder import Recorded, Recording, record
 from tests.support.stacks import STACKS
 
 HERE = Path(__file__).parent

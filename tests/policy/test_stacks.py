@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from components.settings import PolicySettings as Section
 from meshlab.consistency.verdict import RULE as CONSISTENT
 from meshlab.consistency.verdict import verdict
-from meshlab.policy import judged, policy_settings, whole_stack
-from meshlab.recorder import record, stack_config
-from meshlab.render import Renderer
+from meshlab.policy.judgement import judged, policy_settings, whole_stack
+from meshlab.recording.recorder import record, stack_config
+from meshlab.render.stack import Renderer
 from policy.pack import allowed, secret_texts
 from policy.pack.rules import violations as violations_of
 from policy.pack.settings import PolicySettings
+from settings.models import PolicySettings as Section
 from tests.policy.bench import violations
 from tests.support.rendering import renderer_of
 from tests.support.stacks import STACKS

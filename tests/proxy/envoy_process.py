@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import yaml
 
-from components.assets import MANIFESTS, load_manifests
+from base.assets import MANIFESTS, load_manifests
 from tests.proxy.name_server import NameServer
 
 LISTENER = "httpbin-listener"

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from components.assets import load_manifests
+from base.assets import load_manifests
 from tests.proxy.envoy_process import HANG_SECONDS, Envoy, ask, asking, container_command, load_scenario
 from tests.proxy.name_server import NameServer, name_server
 from tests.support.netns import network_namespace, single_family

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from components.assets import load_manifests
+from base.assets import load_manifests
 from tests.proxy.envoy_process import HANG_SECONDS, StartEnvoy
 
 PAUSE = "sleep 15"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import process
-from meshlab.render import Renderer
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.helm import Helm, Target
-from meshlab.toolchain import ToolsMissingError, ensure
+from base import process
+from embedded.tools.toolchain import ToolsMissingError, ensure
+from meshlab.charts.pulled import Charts
+from meshlab.render.helm import Helm, Target
+from meshlab.render.stack import Renderer
 from tests.support.charts import chart_folder
 
 KUBERNETES = "1.34.4"

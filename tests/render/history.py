@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meshlab import process
-from meshlab.recorder import ROOT
+from base import process
+from meshlab.recording.recorder import ROOT
 from meshlab.stackfile.reading import read, written
 
 DEV = "Pulumi.dev.yaml"

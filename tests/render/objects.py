@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meshlab.compare.comparison import Comparison
-from meshlab.render import RenderedStack
-from meshlab.rendering.charts import ChartFiles
-from meshlab.rendering.helm import Target
-from meshlab.rendering.masking import masked
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.rendering.others import Other
-from meshlab.rendering.releases import Release
+from meshlab.charts.pulled import ChartFiles
+from meshlab.comparison.stacks import Comparison
+from meshlab.render.helm import Target
+from meshlab.render.masking import masked
+from meshlab.render.objects import KubernetesObject
+from meshlab.render.others import Other
+from meshlab.render.releases import Release
+from meshlab.render.stack import RenderedStack
 
 CLUSTER = Other("cluster", "pulumi:providers:kubernetes", {"enableConfigMapMutable": "true"})
 """The provider as the program has it, as far as it decides over what is rendered."""

@@ -1,7 +1,7 @@
 """Which objects come, go and change, and in which of their fields."""
 
-from meshlab.compare.changes import Change, differing, text_of
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.comparison.changes import Change, differing, text_of
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 
 CHART_LABELS = {"helm.sh/chart": "grafana-6.43.5", "app.kubernetes.io/version": "9.2.4"}

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from components.objects import merged
-from meshlab.commands import render as render_command
+from meshlab.cli.commands import render as render_command
 from meshlab.consistency.stack import judged
 from meshlab.consistency.verdict import Verdict
-from meshlab.doctor.finding import Level
 from meshlab.doctor.objects import objects
 from meshlab.doctor.plan import Plan, planned
-from meshlab.policy import judged as judged_by_policy
-from meshlab.recorder import ROOT, record, stack_config
-from meshlab.render import RenderedStack, Renderer, default_kubernetes
-from meshlab.rendering.masking import GENERATED
+from meshlab.policy.judgement import judged as judged_by_policy
+from meshlab.preflight.finding import Level
+from meshlab.recording.recorder import ROOT, record, stack_config
+from meshlab.render.masking import GENERATED
+from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes
 from tests.support.charts import chart_folder
 from tests.support.rendering import renderer_of
 from tests.support.stacks import STACKS
@@ -255,8 +255,8 @@ def test_a_stack_whose_values_cannot_be_rendered_without_one_another_is_told_all
 
 def test_policy_tells_it_as_a_rule_of_its_own(monkeypatch: pytest.MonkeyPatch, renderer: Renderer) -> None:
     config = config_of("dev", monitoring(namespaceOverride="observability"))
-    monkeypatch.setattr("meshlab.policy.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
-    monkeypatch.setattr("meshlab.recorder.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
+    monkeypatch.setattr("meshlab.policy.judgement.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
+    monkeypatch.setattr("meshlab.recording.recorder.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
     _, violations = judged_by_policy("dev", renderer)
     told = [one for one in violations if one.rule == "consistent-whole"]
     assert told
@@ -267,7 +267,7 @@ def test_render_writes_the_stack_and_fails(
     monkeypatch: pytest.MonkeyPatch, renderer: Renderer, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = config_of("dev", istiod("dev", {"revision": "other"}))
-    for module in ("meshlab.render", "meshlab.recorder", "meshlab.commands.render"):
+    for module in ("meshlab.render.stack", "meshlab.recording.recorder", "meshlab.cli.commands.render"):
         monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
     monkeypatch.setattr(render_command, "open_renderer", lambda args, say: renderer)
     arguments = type("Arguments", (), {"stack": "dev", "out": tmp_path / "dev"})
@@ -278,7 +278,7 @@ def test_render_writes_the_stack_and_fails(
 
 def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     config = config_of("dev", istiod("dev", {"revision": "other"}))
-    for module in ("meshlab.doctor.plan", "meshlab.recorder"):
+    for module in ("meshlab.doctor.plan", "meshlab.recording.recorder"):
         monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
     charts = str(chart_folder("dev"))
     first = planned("dev", default_kubernetes(), charts, tmp_path, print)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from meshlab.compare.crds import crd_changes
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.diff.crds import crd_changes
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 
 REPLICAS = {"replicas": {"type": "integer"}, "size": {"type": "string", "enum": ["S", "L"]}}

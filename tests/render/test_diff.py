@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from components.charts import package_name
-from meshlab import process
-from meshlab.charts import pack_stand_ins
-from meshlab.commands.diff import RUN
-from meshlab.compare.filter_file import FILE
-from meshlab.compare.markdown import COMMENT_LIMIT
-from meshlab.compare.trees import TreeError, base_revision, checked_out, recorded
-from meshlab.diff import compare
+from base import process
+from meshlab.charts.pulled import Charts
+from meshlab.charts.source import pack_stand_ins
+from meshlab.cli.commands.diff import RUN
+from meshlab.diff.filter_file import FILE
+from meshlab.diff.markdown import COMMENT_LIMIT
+from meshlab.diff.trees import compare
 from meshlab.lab import STAND_INS
-from meshlab.render import Renderer
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.helm import Helm, Target
+from meshlab.render.helm import Helm, Target
+from meshlab.render.stack import Renderer
+from meshlab.render.trees import TreeError, base_revision, checked_out, recorded
+from settings.charts import package_name
 from tests.render.conftest import KUBERNETES
 from tests.render.history import DEV, History, project
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.rendering.folder import INDEX, FolderError, write_folder
+from meshlab.render.folder import INDEX, FolderError, write_folder
 
 ONE = {"part/program/service-web.yaml": {"kind": "Service"}}
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import graph_drawing
-from meshlab.cli import main
-from meshlab.commands.graph import ARCHITECTURE
-from meshlab.graph import Card, Picture, picture_of
-from meshlab.graph_drawing import DrawingError, source_of, svg_of
-from meshlab.recorder import Recorded, Recording
+from meshlab.cli.commands.graph import ARCHITECTURE
+from meshlab.cli.main import main
+from meshlab.graph import drawing as graph_drawing
+from meshlab.graph.drawing import DrawingError, source_of, svg_of
+from meshlab.graph.graph import Card, Picture, picture_of
+from meshlab.recording.recorder import Recorded, Recording
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 

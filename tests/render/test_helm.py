@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from meshlab.recorder import SECRET, UNKNOWN, Recorded
-from meshlab.render import RenderedStack, Renderer
-from meshlab.rendering.charts import ChartFileError
-from meshlab.rendering.helm import traits
-from meshlab.rendering.masking import VARIES
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.rendering.releases import RELEASE, ReleaseError
+from meshlab.charts.pulled import ChartFileError
+from meshlab.recording.recorder import SECRET, UNKNOWN, Recorded
+from meshlab.render.helm import traits
+from meshlab.render.masking import VARIES
+from meshlab.render.objects import KubernetesObject
+from meshlab.render.releases import RELEASE, ReleaseError
+from meshlab.render.stack import RenderedStack, Renderer
 from tests.render.conftest import MakeChart
 
 COMPONENT = Recorded("urn:part", "lab:index:Part", "part", "", False, {}, (), "", {})

@@ -2,8 +2,8 @@
 
 import json
 
-from meshlab.compare.images import image_changes, images
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.render.images import image_changes, images
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from meshlab.compare.comparison import Comparison
-from meshlab.compare.filter_file import FILE, FilterError, read_filter
-from meshlab.compare.leaving_out import unused
-from meshlab.compare.markdown import markdown
-from meshlab.compare.unified import unified
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.comparison.leaving_out import unused
+from meshlab.comparison.stacks import Comparison
+from meshlab.diff.filter_file import FILE, FilterError, read_filter
+from meshlab.diff.markdown import markdown
+from meshlab.diff.unified import unified
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, compared, obj, rendered
 
 

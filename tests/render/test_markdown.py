@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from meshlab.compare.blocks import Block, written
-from meshlab.compare.markdown import COMMENT_LIMIT, markdown, nothing_changed
-from meshlab.rendering.charts import ChartFiles
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.charts.pulled import ChartFiles
+from meshlab.diff.blocks import Block, written
+from meshlab.diff.markdown import COMMENT_LIMIT, markdown, nothing_changed
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, chart, compared, obj, rendered
 
 RBAC = "rbac.authorization.k8s.io/v1"

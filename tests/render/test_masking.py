@@ -2,7 +2,7 @@
 
 import base64
 
-from meshlab.rendering.masking import GENERATED, VARIES, masked, steady
+from meshlab.render.masking import GENERATED, VARIES, masked, steady
 
 KNOWN = "hunter2"
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from components.charts import ChartSource, sha256
-from components.images import Images
-from meshlab import process
-from meshlab.commands import images as images_command
-from meshlab.commands.images import run
+from base import process
+from meshlab.charts.lock import ChartLock, Locked, LockError
+from meshlab.cli.commands import images as images_command
+from meshlab.cli.commands.images import run
 from meshlab.mirror.charts import FetchError, fetch, published
 from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
-from meshlab.mirror.lock import ChartLock, Locked, LockError
-from meshlab.recorder import stack_config
-from meshlab.render import RenderedStack, Renderer
+from meshlab.recording.recorder import stack_config
+from meshlab.render.stack import RenderedStack, Renderer
+from settings.charts import ChartSource, sha256
+from settings.images import Images
 from tests.render.conftest import MakeChart
 from tests.support.rendering import renderer_of
 from tests.support.stacks import STACKS

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from meshlab.compare.comparison import Comparison
-from meshlab.compare.crds import crd_changes
-from meshlab.compare.images import image_changes
-from meshlab.compare.replacements import replacements
-from meshlab.recorder import ROOT, record
-from meshlab.render import RenderedStack, Renderer, default_kubernetes
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.helm import Helm, Target
-from meshlab.rendering.masking import GENERATED
+from meshlab.charts.pulled import Charts
+from meshlab.comparison.stacks import Comparison
+from meshlab.diff.crds import crd_changes
+from meshlab.diff.replacements import replacements
+from meshlab.recording.recorder import ROOT, record
+from meshlab.render.helm import Helm, Target
+from meshlab.render.images import image_changes
+from meshlab.render.masking import GENERATED
+from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes
 from tests.support.charts import REAL_CHARTS
 
 PAGE = (ROOT / "docs" / "monitoring_42_to_88.md").read_text(encoding="utf-8")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from components.object_rules import DiffRule
-from meshlab.compare.artifact import write_artifact
-from meshlab.compare.comparison import Comparison
-from meshlab.compare.leaving_out import Filter, Placed
-from meshlab.compare.page import page as html_of
-from meshlab.goyaml.text import document
-from meshlab.rendering.charts import ChartFiles
-from meshlab.rendering.folder import FolderError
-from meshlab.rendering.objects import KubernetesObject
+from base.goyaml.text import document
+from meshlab.charts.pulled import ChartFiles
+from meshlab.comparison.leaving_out import Filter, Placed
+from meshlab.comparison.stacks import Comparison
+from meshlab.diff.artifact import write_artifact
+from meshlab.diff.page import page as html_of
+from meshlab.render.folder import FolderError
+from meshlab.render.objects import KubernetesObject
+from settings.object_rules import DiffRule
 from tests.render.objects import changed, chart, compared, obj, rendered
 from tests.render.test_markdown import everything
 from tests.support.elements import Elements

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from meshlab.recorder import record, stack_config
-from meshlab.render import Renderer
-from meshlab.rendering.masking import GENERATED
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.rendering.recording import chartless
+from meshlab.recording.chartless import chartless
+from meshlab.recording.recorder import record, stack_config
+from meshlab.render.masking import GENERATED
+from meshlab.render.objects import KubernetesObject
+from meshlab.render.stack import Renderer
 from tests.support.rendering import renderer_of
 from tests.support.stacks import STACKS
 

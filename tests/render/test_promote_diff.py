@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.compare.comparison import Comparison
-from meshlab.compare.unified import unified
+from meshlab.charts.pulled import Charts
+from meshlab.comparison.stacks import Comparison
+from meshlab.diff.unified import unified
 from meshlab.lab import Config
-from meshlab.promotion.rendered import comparison
-from meshlab.recorder import stack_config
-from meshlab.render import Renderer, default_kubernetes
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.helm import Helm, Target
+from meshlab.promote.rendered import comparison
+from meshlab.recording.recorder import stack_config
+from meshlab.render.helm import Helm, Target
+from meshlab.render.stack import Renderer, default_kubernetes
 from tests.support.charts import chart_folder
 
 

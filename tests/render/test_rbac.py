@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from meshlab.compare.rbac import widened
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.diff.rbac import widened
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 
 API = "rbac.authorization.k8s.io/v1"

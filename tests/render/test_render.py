@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import repositories
-from meshlab.goyaml.text import from_yaml
-from meshlab.recorder import ROOT, record, stack_config
-from meshlab.render import Renderer, default_kubernetes, render
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.helm import Helm, Target
-from meshlab.rendering.others import is_object
-from meshlab.rendering.recording import chartless
-from meshlab.rendering.releases import RELEASE
+from base.goyaml.text import from_yaml
+from meshlab.charts import repositories
+from meshlab.charts.pulled import Charts
+from meshlab.recording.chartless import chartless
+from meshlab.recording.recorder import ROOT, record, stack_config
+from meshlab.render.helm import Helm, Target
+from meshlab.render.others import is_object
+from meshlab.render.releases import RELEASE
+from meshlab.render.stack import Renderer, default_kubernetes, render
 from tests.charts.rendering import Loader, template
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.compare.replacements import replacements
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.rendering.others import Other
-from meshlab.rendering.releases import Release
+from meshlab.diff.replacements import replacements
+from meshlab.render.objects import KubernetesObject
+from meshlab.render.others import Other
+from meshlab.render.releases import Release
 from tests.render.objects import CLUSTER, changed, chart, compared, obj, rendered
 
 ANEW = "cannot change in place: Pulumi deletes it and creates it anew"

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from meshlab.recorder import Recorded
-from meshlab.rendering.others import others_of
-from meshlab.rendering.releases import component_of, former_names
+from meshlab.recording.recorder import Recorded
+from meshlab.render.others import others_of
+from meshlab.render.releases import component_of, former_names
 
 
 def resource(name: str, parent: str = "", *, custom: bool = True, kind: str = "x:y:Z", **options: Any) -> Recorded:

@@ -9,16 +9,16 @@ import pulumi
 import pytest
 from pulumi.runtime import MockResourceArgs
 
-from meshlab import recorder
-from meshlab.compare.comparison import Comparison
-from meshlab.compare.markdown import markdown
-from meshlab.compare.unified import unified
+from meshlab.charts.pulled import Charts
+from meshlab.comparison.stacks import Comparison
+from meshlab.diff.markdown import markdown
+from meshlab.diff.unified import unified
 from meshlab.lab import overlaid
-from meshlab.recorder import stack_config
-from meshlab.render import RenderedStack, Renderer, default_kubernetes, render
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.folder import write_folder
-from meshlab.rendering.helm import Helm, Target
+from meshlab.recording import recorder
+from meshlab.recording.recorder import stack_config
+from meshlab.render.folder import write_folder
+from meshlab.render.helm import Helm, Target
+from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes, render
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.charts import chart_folder
 from tests.support.stacks import STACKS

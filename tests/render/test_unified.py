@@ -1,8 +1,8 @@
 """The differences as git would show them."""
 
-from meshlab.compare.comparison import Comparison
-from meshlab.compare.unified import file_diffs, unified
-from meshlab.rendering.others import Other
+from meshlab.comparison.stacks import Comparison
+from meshlab.diff.unified import file_diffs, unified
+from meshlab.render.others import Other
 from tests.render.objects import changed, chart, compared, obj, rendered
 
 

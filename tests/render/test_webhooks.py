@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from meshlab.compare.webhooks import webhook_changes
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.diff.webhooks import webhook_changes
+from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 
 API = "admissionregistration.k8s.io/v1"

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from components import own_rules
-from components.assets import AssetError
-from components.own_rules import load_own_rules
+from base.assets import AssetError
 from meshlab.lab import overlaid
-from meshlab.recorder import ProgramError, record
+from meshlab.recording.recorder import ProgramError, record
+from settings import own_rules
+from settings.own_rules import load_own_rules
 
 SHOP = """
 groups:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.rules import AlertThresholds, load_rules
+from settings.alert_rules import AlertThresholds, load_rules
 from tests.dashboards.catalogue import catalogue
 from tests.dashboards.grafana import NAMES, Dashboard
 from tests.dashboards.prometheus import promtool, tools

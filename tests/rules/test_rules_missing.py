@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from components.rules import AlertThresholds, load_rules
+from settings.alert_rules import AlertThresholds, load_rules
 from tests.support.prometheus import NO_PROXY, prometheus
 
 METRIC = "prometheus_rule_group_rules"

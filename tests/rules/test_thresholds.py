@@ -7,9 +7,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from components import rules
-from components.assets import AssetError
-from components.rules import DEFAULT_REVISION, THRESHOLD, AlertThresholds, load_rules
+from base.assets import AssetError
+from settings import alert_rules as rules
+from settings.alert_rules import DEFAULT_REVISION, THRESHOLD, AlertThresholds, load_rules
 
 
 def loaded(thresholds: AlertThresholds | None = None, **changes: str) -> list[dict[str, Any]]:
@@ -128,4 +128,4 @@ def _rules_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str) 
     }
     (folder / "thresholds.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.setattr(rules, "MANIFESTS", tmp_path)
-    monkeypatch.setattr("components.assets.MANIFESTS", tmp_path)
+    monkeypatch.setattr("base.assets.MANIFESTS", tmp_path)

@@ -4,11 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-from meshlab import process
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from base import process
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
 from meshlab.lab import Config, Target
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 LIMIT_SECONDS = 600.0
 

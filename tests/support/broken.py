@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
 
 from .waiting import eventually
 

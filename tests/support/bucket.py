@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process, toolchain
+from base import process
+from embedded.tools import toolchain
 
 REQUIREMENTS = Path(__file__).with_name("bucket-requirements.txt")
 REGION = "eu-north-1"

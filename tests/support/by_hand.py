@@ -5,8 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from meshlab import process
-from meshlab.engine import EngineDriver
+from base import process
+from meshlab.engine.driver import EngineDriver
 
 HOST = "pulumi-language-python"
 LIMIT_SECONDS = 300.0

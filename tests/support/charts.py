@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.charts import ChartSourceError, pack_stand_ins
-from meshlab.lab import STAND_INS, Config, overlaid, settings_of, wanted_charts
-from meshlab.toolchain import ToolsMissingError
+from embedded.tools.toolchain import ToolsMissingError
+from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
+from meshlab.lab import Config, overlaid, settings_of, wanted_charts
 
 REAL_CHARTS = "MESHLAB_CHARTS"
-"""Names a folder with the real charts, where one can be had; without it, the stand-ins of tests/charts are packed."""
+"""Names a folder with the real charts. Without it, the stand-ins of embedded/charts are packed."""
 
 
 def chart_folder(stack: str, over: Config | None = None) -> Path:
@@ -19,6 +19,6 @@ def chart_folder(stack: str, over: Config | None = None) -> Path:
     if os.environ.get(REAL_CHARTS):
         return Path(os.environ[REAL_CHARTS])
     try:
-        return pack_stand_ins(STAND_INS, wanted_charts(settings_of(stack, overlaid(stack, over or {}))), print)
+        return pack_stand_ins(STAND_INS_FOLDER, wanted_charts(settings_of(stack, overlaid(stack, over or {}))), print)
     except (ChartSourceError, ToolsMissingError) as missing:
         pytest.skip(str(missing))

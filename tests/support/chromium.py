@@ -17,8 +17,8 @@ from pathlib import Path
 
 import brotlicffi
 
-from meshlab.process import ProcessError, run
-from meshlab.toolchain import cache_folder
+from base.process import ProcessError, run
+from embedded.tools.toolchain import cache_folder
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGE, VERSION, MEGABYTES = "@sparticuz/chromium", "153.0.0", 67

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from meshlab import cli, lab, process, session
-from meshlab.environment import settle
+from base import process
+from base.environment import settle
+from meshlab import lab
+from meshlab.cli import main as cli
+from meshlab.engine import session
 from meshlab.lab import Config, overlaid
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 LIMIT_SECONDS = 600.0
 

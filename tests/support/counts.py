@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
 from meshlab.lab import Target
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 from .waiting import eventually
 

@@ -17,15 +17,16 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
-from components.assets import load_manifests
+from base import process
+from base.assets import load_manifests
 from components.objects import in_namespace
-from meshlab import process, toolchain
-from meshlab.cluster import CLUSTER_TOOLS, Cluster, Network
-from meshlab.cluster.istiod import PROGRAM
-from meshlab.engine_programs import EngineMissingError, find_engine
+from embedded.cluster import CLUSTER_TOOLS, Cluster, Network
+from embedded.cluster.istiod import PROGRAM
+from embedded.tools import toolchain
+from embedded.tools.toolchain import ToolsMissingError
+from meshlab.engine.programs import EngineMissingError, find_engine
 from meshlab.lab import overlaid
-from meshlab.recorder import record
-from meshlab.toolchain import ToolsMissingError
+from meshlab.recording.recorder import record
 
 from . import claims, monitor_mutants
 from .apart import up_apart

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.charts import package_name
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
 from meshlab.lab import settings_of, wanted_charts
+from settings.charts import package_name
 
 from .inventory import objects
 from .lab import Lab

@@ -12,7 +12,7 @@ from pathlib import Path
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from meshlab.engine import EngineDriver
+from meshlab.engine.driver import EngineDriver
 
 BEGUN_LIMIT_SECONDS = 300.0
 

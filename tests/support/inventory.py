@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
 
 from .waiting import patiently
 

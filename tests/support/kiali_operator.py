@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
 
 from .hand_edits import patch
 from .inventory import objects

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from meshlab.cluster import Cluster
-from meshlab.verify.kube import KubeCluster
+from embedded.cluster import Cluster
+from kube.cluster import KubeCluster
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 HELPER = """#!/bin/sh

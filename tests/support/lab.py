@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.engine import EngineDriver
-from meshlab.engine_programs import find_engine
+from base import process
+from embedded.cluster import Cluster
+from embedded.tools import toolchain
+from embedded.tools.toolchain import ToolsMissingError
+from meshlab.engine.driver import EngineDriver
+from meshlab.engine.programs import find_engine
 from meshlab.lab import Config, Outcome, Target, overlaid
-from meshlab.toolchain import ToolsMissingError
 
 from .charts import chart_folder
 from .inventory import inventory, objects

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from meshlab.commands.recover import Options, recover
+from meshlab.cli.commands.recover import Options, recover
 
 from .inventory import declared
 from .lab import Lab, driver, running_lab

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meshlab.cluster import Cluster
-from meshlab.engine import EngineDriver
+from embedded.cluster import Cluster
+from meshlab.engine.driver import EngineDriver
 
 from . import meshed
 from .inventory import objects

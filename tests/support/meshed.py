@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.cluster_api import ClusterApi
-from meshlab.canary.status import Status, look
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
+from kube.cluster_api import ClusterApi
+from meshlab.mesh.status import Status, look
 
 from .inventory import objects
 

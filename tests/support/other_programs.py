@@ -10,11 +10,11 @@ import yaml
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
-from meshlab.backends import backend_for
-from meshlab.engine_programs import Engine, find_engine
-from meshlab.environment import reaching
-from meshlab.inline import program
-from meshlab.recorder import ROOT
+from base.environment import reaching
+from meshlab.engine.backends import backend_for
+from meshlab.engine.inline import program
+from meshlab.engine.programs import Engine, find_engine
+from meshlab.recording.recorder import ROOT
 from meshlab.stackfile.reading import read_project, written
 
 from .by_hand import own_host

@@ -4,7 +4,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from meshlab.recorder import stack_config
+from meshlab.recording.recorder import stack_config
 from meshlab.stackfile.reading import read, written
 
 REVISION, ISTIO, MONITORING, KIALI = "1-30", "1.30.3", "88.5.3", "2.29.0"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from components.section import Section
-from components.settings import (
+from meshlab.recording.recorder import ROOT
+from settings.models import (
     ChartsSettings,
     ClusterSettings,
     EnvoyDemoSettings,
@@ -22,7 +22,7 @@ from components.settings import (
     MonitoringSettings,
     SampleAppsSettings,
 )
-from meshlab.recorder import ROOT
+from settings.section import Section
 
 FILE = ROOT / "plugin" / "inputs.py"
 SECTIONS: tuple[type[Section], ...] = (
@@ -42,7 +42,7 @@ PROGRAMS = {
 }
 """Fields that no component reads: another program has a provider, conditions and a rollout of its own."""
 HEAD = '''\
-"""Sections of a stack file as inputs of the package: written from components/settings.py by `make golden`.
+"""Sections of a stack file as inputs of the package: written from settings/models.py by `make golden`.
 
 Field names are those of a stack file. What a value may be is checked when a component is made.
 """

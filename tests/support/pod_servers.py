@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.assets import MANIFESTS
-from meshlab import process
-from meshlab.cluster import Cluster, egress
+from base import process
+from base.assets import MANIFESTS
+from embedded.cluster import Cluster, egress
 
 from .waiting import eventually
 

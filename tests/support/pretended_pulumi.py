@@ -7,9 +7,9 @@ import pytest
 from pulumi import automation
 from semver import VersionInfo
 
-from meshlab import pulumidownload
-from meshlab.engine_programs import CLI, Engine, Part
-from meshlab.recorder import ROOT
+from embedded.tools import pulumi_download as pulumidownload
+from meshlab.engine.programs import CLI, Engine, Part
+from meshlab.recording.recorder import ROOT
 
 PROVIDER = '''#!{python}
 """Tells its port and its version, as a provider does."""

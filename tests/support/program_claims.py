@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from components.charts import ChartSource
-from components.operator_crds import crds_of
-from meshlab.recorder import Recording
+from meshlab.recording.recorder import Recording
+from settings.charts import ChartSource
+from settings.operator_crds import crds_of
 from tests.support.kiali_fields import fields_of, unread
 
 from . import claims

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from meshlab.recorder import Recorded, Recording
+from meshlab.recording.recorder import Recorded, Recording
 
 CURRENT_KIALI = {"meshlab:kiali": {"version": "2.29.0"}}
 DASHBOARD = "mesh-monitors-dashboard-"

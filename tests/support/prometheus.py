@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import process, toolchain
-from meshlab.cluster import Cluster
-from meshlab.cluster.layout import LOOPBACK, free_ports
+from base import process
+from embedded.cluster import Cluster
+from embedded.cluster.layout import LOOPBACK, free_ports
+from embedded.tools import toolchain
 
 from .inventory import objects
 from .waiting import eventually

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.render import Renderer, default_kubernetes
-from meshlab.rendering.charts import Charts
-from meshlab.rendering.helm import Helm, Target
-from meshlab.toolchain import ToolsMissingError, ensure
+from embedded.tools.toolchain import ToolsMissingError, ensure
+from meshlab.charts.pulled import Charts
+from meshlab.render.helm import Helm, Target
+from meshlab.render.stack import Renderer, default_kubernetes
 from tests.support.charts import chart_folder
 
 

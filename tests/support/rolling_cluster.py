@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.api_objects import Manifest, MissingError, Resource
-from components.rollout_mark import RESTARTED
+from kube.api_objects import Manifest, MissingError, Resource
+from rollout.mark import RESTARTED
 
 STATUS = "sidecar.istio.io/status"
 

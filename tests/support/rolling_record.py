@@ -9,9 +9,9 @@ import kubernetes.client as _client
 import kubernetes.watch as _watch
 from urllib3.exceptions import ProtocolError
 
-from components.cluster_api import ClusterApi
-from components.workload_status import done
-from meshlab.cluster import Cluster
+from embedded.cluster import Cluster
+from kube.cluster_api import ClusterApi
+from rollout.workload_status import done
 
 from .waiting import patiently
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 LONG_RUN = re.compile(r"\bevidence: Evidence\b")
 """A test that takes the cluster tier's fixture of the whole session: one long run of the lab."""

@@ -1,6 +1,6 @@
 """The stacks of this tree: a new file is one more in every test that holds for all of them."""
 
-from meshlab.compare.trees import stacks_of
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
+from meshlab.render.trees import stacks_of
 
 STACKS = stacks_of(ROOT)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import kubernetes.client as _client
 
-from meshlab.process import CommandFailedError
+from base.process import CommandFailedError
 
 ApiException = cast(Any, _client).ApiException
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.backends import CLOUD, Backend, BackendError, Source, backend_for, callers
+from meshlab.engine.backends import CLOUD, Backend, BackendError, Source, backend_for, callers
 
 ENCRYPTED = {"$pulumiSecureStore": 1, "backend": "keyring", "data": "x"}
 

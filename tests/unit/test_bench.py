@@ -22,7 +22,7 @@ from bench.tools.helm import side_by_side
 from bench.tools.releases import Release
 from bench.tools.tool import Script
 from meshlab.lab import overlaid
-from meshlab.recorder import ROOT, record
+from meshlab.recording.recorder import ROOT, record
 
 MEGABYTE = 1_000_000
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from components.api_objects import Manifest, Resource
-from components.settings import Settings
-from meshlab.canary import report
-from meshlab.canary.leaving import in_use, orphaned, refuse_stranding
-from meshlab.canary.plan import roll_plan
-from meshlab.canary.status import look
-from meshlab.cli import main
-from meshlab.doctor.finding import Level
+from kube.api_objects import Manifest, Resource
+from meshlab.cli.main import main
 from meshlab.doctor.injection import injection
 from meshlab.doctor.revisions import revisions
 from meshlab.lab import LabError, overlaid, settings_of
+from meshlab.mesh import report
+from meshlab.mesh.leaving import in_use, orphaned, refuse_stranding
+from meshlab.mesh.plan import roll_plan
+from meshlab.mesh.status import look
+from meshlab.preflight.finding import Level
+from settings.models import Settings
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
 
 OLD, NEW = "1-17", "1-30"

@@ -10,8 +10,10 @@ import urllib.request
 import pytest
 import yaml
 
-from components.charts import ChartSource
-from meshlab import charts, repositories, toolchain
+from embedded.tools import toolchain
+from meshlab.charts import repositories
+from meshlab.charts import source as charts
+from settings.charts import ChartSource
 
 GO = """#!/bin/sh
 # Answers as go would for the modules that lie in {modules} as <name>@<version>.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.cli import COMMANDS, parser_for
-from meshlab.recorder import ROOT
+from meshlab.cli.main import COMMANDS, parser_for
+from meshlab.recording.recorder import ROOT
+from tests.support.packages import PACKAGES, sources
 
 TYPED = re.compile(r"(?<![\w./:-])meshlab (?P<words>[a-z]+(?: [^`\n]*)?)")
 """`meshlab`, a word, and what may be its arguments."""
@@ -18,7 +19,7 @@ END = re.compile(r"[),;|`]| \((?!\$)|: |\.$|\. | #|  ")
 """Where the command ends and the sentence around it goes on."""
 VALUE = "VALUE"
 """Stands for what a message fills in."""
-CODE = sorted(path for folder in ("components", "meshlab", "policy") for path in (ROOT / folder).rglob("*.py"))
+CODE = sources(*PACKAGES)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 

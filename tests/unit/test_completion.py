@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.cli import COMMANDS, main
-from meshlab.commands.completion import SHELLS
-from meshlab.compare.trees import stacks_of
-from meshlab.recorder import ROOT
+from meshlab.cli.commands.completion import SHELLS
+from meshlab.cli.main import COMMANDS, main
+from meshlab.recording.recorder import ROOT
+from meshlab.render.trees import stacks_of
 
 KUBECONFIG = """\
 contexts:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.assets import load_dashboards
-from components.names import ISTIO_NAMESPACE
-from meshlab.recorder import Recorded, Recording, encoded, record
+from base.assets import load_dashboards
+from meshlab.recording.recorder import Recorded, Recording, encoded, record
+from settings.names import ISTIO_NAMESPACE
 from tests.support.stacks import STACKS
 
 COMPONENTS = {

@@ -12,7 +12,7 @@ from meshlab.consistency.check import inconsistencies
 from meshlab.consistency.finding import Finding
 from meshlab.consistency.ranges import quantity, seconds
 from meshlab.consistency.verdict import RULE, Verdict, verdict
-from meshlab.rendering.objects import KubernetesObject
+from meshlab.render.objects import KubernetesObject
 from policy.pack import allowed
 from tests.render.objects import obj
 

@@ -16,11 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components import kubeconfig
-from components.sign_in import KEY, configuration
-from meshlab import cli, process
+from base import process
+from kube import kubeconfig
+from kube.sign_in import KEY, configuration
+from meshlab.cli import main as cli
 from meshlab.credentials.needs import BACKEND, CHOICE, CONTEXT, STORED, TOKEN, WAYS
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 SETUP = ROOT / "docs" / "setup"
 CA = "LS0tLS1CRUdJTg=="

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.cli import main
-from meshlab.commands import graph
-from meshlab.critical_path import Chain, chain_of
-from meshlab.event_log import EventLog, Run, Span, log_file
-from meshlab.recorder import Recording
+from meshlab.cli.commands import graph
+from meshlab.cli.main import main
+from meshlab.engine.events import EventLog, Run, Span, log_file
+from meshlab.graph.critical_path import Chain, chain_of
+from meshlab.recording.recorder import Recording
 
 # From when to when each is dealt with.
 TIMES = {"namespace": (1.0, 2.0), "crds": (2.5, 6.0), "secret": (2.0, 2.25), "stack": (6.0, 10.0), "apart": (1.0, 9.0)}

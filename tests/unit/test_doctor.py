@@ -14,34 +14,35 @@ from typing import Any
 
 import pytest
 
-from components.charts import ChartSource
-from components.settings import Settings
-from components.versions import ISTIO_KUBERNETES, istios_for, supports
-from meshlab import lab, repositories
-from meshlab.backends import backend_for
-from meshlab.commands import doctor as command
-from meshlab.commands import up as up_command
+from meshlab import lab
+from meshlab.charts import repositories
+from meshlab.cli.commands import doctor as command
+from meshlab.cli.commands import up as up_command
 from meshlab.doctor import examination, images, programs
-from meshlab.doctor.api import Api, Reached, UnreachableError
-from meshlab.doctor.cluster import cluster, kubernetes
 from meshlab.doctor.crds import crds
 from meshlab.doctor.examination import Question, examine, stop_at_problems
-from meshlab.doctor.finding import Finding, Level, table, worst
-from meshlab.doctor.identity import refuse_another
 from meshlab.doctor.known import Known, known_of
 from meshlab.doctor.permissions import permissions
 from meshlab.doctor.plan import Kind, Plan, PlannedCrd, plural, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
-from meshlab.engine_programs import Part
+from meshlab.engine.backends import backend_for
+from meshlab.engine.locks import Lock
+from meshlab.engine.programs import Part
+from meshlab.engine.session import Session
+from meshlab.engine.state import ReleaseKey
+from meshlab.engine.state_backend import StackBackend
 from meshlab.lab import LabError, Outcome, Target
-from meshlab.recorder import ProgramError
-from meshlab.recovery.backend import StackBackend
-from meshlab.recovery.locks import Lock
-from meshlab.recovery.state import ReleaseKey
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.session import Session
+from meshlab.preflight.api import Api, Reached, UnreachableError
+from meshlab.preflight.cluster import cluster, kubernetes
+from meshlab.preflight.finding import Finding, Level, table, worst
+from meshlab.preflight.identity import refuse_another
+from meshlab.recording.recorder import ProgramError
+from meshlab.render.objects import KubernetesObject
+from settings.charts import ChartSource
+from settings.models import Settings
+from settings.versions import ISTIO_KUBERNETES, istios_for, supports
 from tests.support.stacks import STACKS
 
 UID, OTHER = "4b576dc5-f983-4873-9afd-36562ba06b92", "00000000-0000-0000-0000-000000000000"
@@ -147,7 +148,7 @@ def test_a_stack_for_another_cluster_is_a_problem() -> None:
 
 def test_every_command_refuses_another_cluster_than_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Api, "reach", lambda _: reached())
-    monkeypatch.setattr("meshlab.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
+    monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
     target = Target(Path("kubeconfig"), embedded=False, label="context x")
     refuse_another(settings(), target, print)
     with pytest.raises(LabError, match=r"the stack is for the cluster with the UID .*; nothing was changed"):
@@ -548,7 +549,7 @@ def test_an_images_manifest_is_where_container_engines_look_for_it(image: str, u
 def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("meshlab.toolchain.find", lambda name: None)
+    monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
     monkeypatch.setattr(programs, "here", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
@@ -560,7 +561,7 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
 
 
 def test_a_tool_that_can_be_downloaded_is_a_note_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshlab.toolchain.find", lambda name: None)
+    monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
     monkeypatch.setattr(programs, "here", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     monkeypatch.setattr(programs.tooldownload, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
@@ -604,7 +605,7 @@ def test_providers_that_are_not_here_yet_are_a_warning_that_names_them(monkeypat
 def test_looking_for_the_engine_fetches_and_builds_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(own / "cache"))
     monkeypatch.setenv("PATH", str(own))
-    monkeypatch.setattr("meshlab.toolchain.ensure", lambda *given: pytest.fail("fetched or built"))
+    monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda *given: pytest.fail("fetched or built"))
     assert [one.text for one in programs.programs() if one.level is Level.WARNING] == ["no pulumi here yet"]
     assert not (own / "cache").exists()
 
@@ -626,7 +627,7 @@ def test_a_cluster_that_does_not_answer_is_one_problem_and_the_rest_is_still_loo
         raise UnreachableError("connection refused")
 
     monkeypatch.setattr(Api, "reach", silent)
-    monkeypatch.setattr("meshlab.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
+    monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
     findings = examine(Question("dev", Target(own / "k", embedded=False, label="context x"), own), print)
     assert [one.text for one in findings if one.level is Level.PROBLEM] == [
         "context x does not answer: connection refused"

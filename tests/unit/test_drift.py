@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from components.object_rules import DriftRule
-from meshlab.drift.api import DRIFT_MANAGER
-from meshlab.drift.comparison import comparable, differences, hindrances, untouched
-from meshlab.drift.copies import extras
-from meshlab.drift.fields import disowned, from_the_end, managers
-from meshlab.drift.finding import Difference, Finding, Ignored, What, short
+from kube.fields import disowned, from_the_end, managers
+from kube.live import DRIFT_MANAGER
+from meshlab.comparison.finding import Difference, Finding, Ignored, What, short
+from meshlab.comparison.ignore_rules import RULES, autoscaled, is_noise
+from meshlab.comparison.live import comparable, differences, hindrances, untouched
+from meshlab.comparison.platforms import PLATFORMS
 from meshlab.drift.ignoring import Ignoring
 from meshlab.drift.look import Seen
-from meshlab.drift.noise import RULES, autoscaled, is_noise
-from meshlab.drift.platforms import PLATFORMS
-from meshlab.drift.records import records_of, release_findings
 from meshlab.drift.report import document, lines
-from meshlab.recorder import ROOT
-from meshlab.rendering.objects import KubernetesObject
-from meshlab.rendering.releases import Release
+from meshlab.ownership.copies import extras
+from meshlab.ownership.records import records_of, release_findings
+from meshlab.recording.recorder import ROOT
+from meshlab.render.objects import KubernetesObject
+from meshlab.render.releases import Release
+from settings.object_rules import DriftRule
 
 LABELS = {"f:metadata": {"f:labels": {"f:app": {}}}}
 

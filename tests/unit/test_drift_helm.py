@@ -7,15 +7,15 @@ from typing import Any, cast
 
 import pytest
 
+from base.process import CommandFailedError
 from meshlab.drift.helm import Helm
 from meshlab.drift.look import Seen
 from meshlab.drift.mending import Mender
-from meshlab.drift.records import Record
 from meshlab.lab import LabError
-from meshlab.manifests import manifest_of
-from meshlab.process import CommandFailedError
-from meshlab.recorder import SECRET, Recorded, Recording
-from meshlab.rendering.releases import Release
+from meshlab.ownership.records import Record
+from meshlab.recording.manifests import manifest_of
+from meshlab.recording.recorder import SECRET, Recorded, Recording
+from meshlab.render.releases import Release
 from tests.support.pretended_pulumi import program
 
 # Keeps its command line, its standard input and which cluster it is for.

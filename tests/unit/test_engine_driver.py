@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.engine import EngineDriver, InlineStack
-from meshlab.engine_programs import LAUNCHER, Engine, Part
+from meshlab.engine.driver import EngineDriver, InlineStack
+from meshlab.engine.programs import LAUNCHER, Engine, Part
 from meshlab.lab import LabError, Target, overlaid
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 from meshlab.stackfile.reading import read_project
 from tests.support import pretended_pulumi
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from meshlab import toolchain
-from meshlab.engine_programs import CLI, PROVIDERS
-from meshlab.recorder import ROOT
+from embedded.tools import toolchain
+from embedded.tools.toolchain import parse_version
+from meshlab.engine.programs import CLI, PROVIDERS
+from meshlab.recording.recorder import ROOT
 from meshlab.stackfile.reading import read_project
-from meshlab.toolchain import parse_version
 
 MINORS_AHEAD = 12
 """By how many minor releases the CLI may be newer than its SDK: about what is released in a season."""

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from meshlab import cli as meshlab_cli
-from meshlab import engine_programs, pulumidownload, toolchain, tooldownload
-from meshlab.downloads import Download
-from meshlab.downloads import here as here_is
-from meshlab.engine_programs import CLI, PROVIDERS, Engine, EngineMissingError, Part, find_cli, find_engine, here
-from meshlab.pulumidownload import pulumi_home as home
+from embedded.tools import download as tooldownload
+from embedded.tools import pulumi_download as pulumidownload
+from embedded.tools import toolchain
+from embedded.tools.downloads import Download
+from embedded.tools.downloads import here as here_is
+from embedded.tools.pulumi_download import pulumi_home as home
+from meshlab.cli import main as meshlab_cli
+from meshlab.engine import programs as engine_programs
+from meshlab.engine.programs import CLI, PROVIDERS, Engine, EngineMissingError, Part, find_cli, find_engine, here
 from tests.support import pretended_pulumi
 from tests.support.release_server import ReleaseServer, Served, serving
 
@@ -389,7 +392,7 @@ def test_a_download_that_fails_is_said_and_built(
     downloads.files[f"/{CLI}"].statuses = [404]
     built: list[str] = []
     monkeypatch.setattr(
-        "meshlab.toolbuild.build", lambda tools, progress: built.extend(pretended(one.name).name for one in tools)
+        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(one.name).name for one in tools)
     )
     assert origins(find_engine(said.append))[CLI] == BUILT[CLI]
     assert built == [CLI]
@@ -445,7 +448,9 @@ def test_the_command_line_ends_with_that_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Before the charts, which helm would have to be built for.
-    monkeypatch.setattr("meshlab.session.chosen_charts", lambda stack, charts, say: pytest.fail("asked for charts"))
+    monkeypatch.setattr(
+        "meshlab.engine.session.chosen_charts", lambda stack, charts, say: pytest.fail("asked for charts")
+    )
     assert meshlab_cli.main(["up", "--stack", "dev"]) == 1
     (line,) = [one for one in capsys.readouterr().err.splitlines() if one]
     assert "install Pulumi 3.260 or newer, or Go 1.26 or newer" in line

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process
-from meshlab.environment import PLACES, settled
-from meshlab.inline import program
+from base import process
+from base.environment import PLACES, settled
+from meshlab.engine.inline import program
 
 CALLER = {
     "PATH": "/bin",

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+import base
 import components
+import embedded
+import kube
 import meshlab
-from components.errors import MeshlabError
-from meshlab import cli
-from meshlab.verify.outcome import Failed, NotApplicable
+import rollout
+import settings
+from base.errors import MeshlabError
+from meshlab.cli import main as cli
+from meshlab.results.outcome import Failed, NotApplicable
 
 OUTCOMES = {Failed, NotApplicable}
 """Of verify's checks, which raise them as their result."""
@@ -19,7 +24,7 @@ OUTCOMES = {Failed, NotApplicable}
 
 def error_classes() -> Iterator[type[Exception]]:
     """Every exception class that a module of the program or of its command line defines."""
-    for package in (components, meshlab):
+    for package in (base, components, embedded, kube, meshlab, rollout, settings):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name == "meshlab.__main__":
                 continue
@@ -41,7 +46,7 @@ def test_only_an_error_of_ours_is_printed_without_a_traceback(
     def fails(args: object) -> int:
         raise error
 
-    monkeypatch.setattr("meshlab.commands.images.run", fails)
+    monkeypatch.setattr("meshlab.cli.commands.images.run", fails)
     if code is None:
         with pytest.raises(type(error)):
             cli.main(["images"])

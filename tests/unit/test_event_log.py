@@ -9,11 +9,11 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 from pulumi.automation.events import EngineEvent
 
-from meshlab.engine import EngineDriver, Watch
-from meshlab.event_log import EventLog, EventLogError, Span, log_file, read
+from meshlab.engine.driver import EngineDriver, Watch
+from meshlab.engine.events import EventLog, EventLogError, Span, log_file, read
 from meshlab.lab import LabError, Target
-from meshlab.needs import parts_of
-from meshlab.recorder import stack_config
+from meshlab.recording.dependencies import parts_of
+from meshlab.recording.recorder import stack_config
 from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, sightings
 

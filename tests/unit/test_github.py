@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from meshlab import cli
-from meshlab.commands import goback, nightly
+from meshlab.cli import main as cli
+from meshlab.cli.commands import goback, nightly
 from meshlab.github.comments import fenced
 from meshlab.github.gh import BODY_LIMIT, fitted
-from meshlab.recorder import ROOT
-from meshlab.verify.report import commit_of
+from meshlab.recording.recorder import ROOT
+from meshlab.results.report import commit_of
 
 FAKE = """#!{python}
 import json, re, sys

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from meshlab.goyaml.text import TextError, from_yaml, to_yaml
+from base.goyaml.text import TextError, from_yaml, to_yaml
 from meshlab.stack_names import StackName
 
 KUBERNETES_READS = {

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from meshlab.cluster.istiod import revision_of
-from meshlab.cluster.routes import Route, routes
+from embedded.cluster.istiod import revision_of
+from embedded.cluster.routes import Route, routes
 
 
 def service(addresses: list[str], selector: dict[str, str] | None, *ports: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.recorder import record
+from meshlab.recording.recorder import record
 from tests.support.kiali_fields import fields_of, unread
 from tests.support.stacks import STACKS
 

@@ -8,11 +8,12 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from components.kubeconfig import KubeconfigError, read
-from meshlab import lab, repositories
-from meshlab.cli import main
-from meshlab.recorder import ROOT, ProgramError
-from meshlab.session import Session
+from kube.kubeconfig import KubeconfigError, read
+from meshlab import lab
+from meshlab.charts import repositories
+from meshlab.cli.main import main
+from meshlab.engine.session import Session
+from meshlab.recording.recorder import ROOT, ProgramError
 
 KUBECONFIG = {
     "apiVersion": "v1",

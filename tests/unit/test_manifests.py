@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.assets import MANIFESTS, load_manifests
+from base.assets import MANIFESTS, load_manifests
 
 ENVOY_SCENARIOS = MANIFESTS / "envoy_demo" / "scenarios"
 FILES = [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab.recorder import ROOT, record
+from meshlab.recording.recorder import ROOT, record
 
 FACTS = ROOT / "tests" / "charts" / "facts"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.object_rules import DiffRule, DriftRule, ObjectRule
-from components.settings import DriftSettings
-from meshlab.compare.filter_file import FILE, read_filter
-from meshlab.drift.fields import name_of_item
-from meshlab.goyaml.text import document
-from meshlab.kept import covered, kept, without
-from meshlab.recorder import ROOT
+from base.goyaml.text import document
+from kube.fields import name_of_item
+from meshlab.comparison.kept import covered, kept, without
+from meshlab.diff.filter_file import FILE, read_filter
+from meshlab.recording.recorder import ROOT
+from settings.models import DriftSettings
+from settings.object_rules import DiffRule, DriftRule, ObjectRule
 
 
 def rule(**keys: Any) -> ObjectRule:

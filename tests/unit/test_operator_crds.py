@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from components.charts import ChartSource
-from components.operator_crds import CRDS_CHART, TABLE, Released, crds_of, misfit, released
-from components.settings import parse_settings
-from components.settings_errors import SettingsError
-from components.versions import parse_version
-from meshlab import cli, lab
+from meshlab import lab
+from meshlab.cli import main as cli
 from meshlab.mirror import pairs
-from meshlab.recorder import record, stack_config
-from meshlab.rendering.recording import chartless
+from meshlab.recording.chartless import chartless
+from meshlab.recording.recorder import record, stack_config
+from settings.charts import ChartSource
+from settings.errors import SettingsError
+from settings.models import parse_settings
+from settings.operator_crds import CRDS_CHART, TABLE, Released, crds_of, misfit, released
+from settings.versions import parse_version
 
 STACK = "kube-prometheus-stack"
 UPSTREAM = ChartSource()
@@ -214,7 +215,7 @@ def test_the_command_reads_what_was_released_since(
         None,
     ]
     assert capsys.readouterr().out == (
-        "components/operator_crds.yaml: kube-prometheus-stack up to 999.0.0 "
+        "settings/operator_crds.yaml: kube-prometheus-stack up to 999.0.0 "
         f"(before: {before.until}), 1 charts of CRDs added\n"
     )
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from components.operator_webhooks import are_ours
 from components.webhook_certificate import self_signed
-from meshlab.recorder import Recording, record, stack_config
+from meshlab.recording.recorder import Recording, record, stack_config
 
 SECRET = "k" * 44
 HOSTS = ["prom-kube-prometheus-stack-operator.prometheus.svc", "prom-kube-prometheus-stack-operator"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meshlab.recorder import ROOT, Recording, record
+from meshlab.recording.recorder import ROOT, Recording, record
 
 EXAMPLE = ROOT / "examples" / "two_components"
 PACKAGED = """\

@@ -15,7 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
+from tests.support.packages import PACKAGES
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
@@ -91,7 +92,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The scripts of a new virtual environment in which the project is installed as `make setup` does it."""
     folder = tmp_path_factory.mktemp("installed")
     clone, environment = folder / "clone", folder / "venv"
-    for name in ("components", "meshlab", "policy"):
+    for name in PACKAGES:
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "LICENSE"):
         shutil.copy(ROOT / name, clone)

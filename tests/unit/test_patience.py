@@ -5,7 +5,7 @@ from collections.abc import Callable
 import kubernetes.client as client
 import pytest
 
-from meshlab.process import CommandFailedError, Completed
+from base.process import CommandFailedError, Completed
 from tests.support.waiting import patiently
 
 SLOW = "Error from server (Timeout): the server was unable to return a response in the time allotted, but may still be "

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meshlab import places
-from meshlab.backends import Source, backend_for
+from meshlab.engine import places
+from meshlab.engine.backends import Source, backend_for
+from meshlab.engine.places import PlaceError, forget, is_of, place, refuse_elsewhere
 from meshlab.lab import Target
-from meshlab.places import PlaceError, forget, is_of, place, refuse_elsewhere
 
 HERE = {"kube-system": "uid-here", "default": "default-here", "istio-system": "istio-here"}
 EMBEDDED, NAMED = (Target(Path("kubeconfig"), embedded=embedded, label="context x") for embedded in (True, False))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process
-from meshlab.process import ProcessId
+from base import process
+from base.process import ProcessId
 
 
 def python(code: str) -> list[str]:
@@ -113,7 +113,7 @@ def test_interrupting_the_caller_ends_the_command(tmp_path: Path) -> None:
     seen = tmp_path / "pid"
     child = f"import os, time; open({str(seen)!r}, 'w').write(str(os.getpid()) + '.'); time.sleep(600)"
     caller = (
-        f"import sys; from meshlab import process; process.run([sys.executable, '-c', {child!r}], timeout=600, grace=5)"
+        f"import sys; from base import process; process.run([sys.executable, '-c', {child!r}], timeout=600, grace=5)"
     )
     running = subprocess.Popen([sys.executable, "-c", caller], stderr=subprocess.PIPE)
     while not (seen.exists() and seen.read_text().endswith(".")):

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from meshlab import cli
-from meshlab.commands import promote
+from meshlab.cli import main as cli
+from meshlab.cli.commands import promote
 from meshlab.lab import settings_of, wanted_charts
-from meshlab.promotion.pins import ORDER
-from meshlab.recorder import ROOT
+from meshlab.promote.pins import ORDER
+from meshlab.recording.recorder import ROOT
+from meshlab.results.report import report_file
 from meshlab.stackfile.reading import read
-from meshlab.verify.report import report_file
 from tests.support import pretended_pulumi
 from tests.support.pins import pin
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.backends import backend_for
-from meshlab.promotion.evidence import Evidence, EvidenceError, read_report, refusals
-from meshlab.promotion.updates import Update, UpdatesError, last_update
-from meshlab.verify.report import Commit
+from meshlab.engine.backends import backend_for
+from meshlab.promote.evidence import Evidence, EvidenceError, read_report, refusals
+from meshlab.promote.updates import Update, UpdatesError, last_update
+from meshlab.results.report import Commit
 from tests.support import pretended_pulumi
 
 HERE, OTHER = "a" * 40, "b" * 40
@@ -197,5 +197,5 @@ def test_a_backend_that_does_not_answer_is_an_error_and_not_a_stack_without_upda
 
 def test_where_no_engine_ever_ran_none_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
-    monkeypatch.setattr("meshlab.promotion.updates.find_cli", lambda say: pytest.fail("looked for the CLI"))
+    monkeypatch.setattr("meshlab.promote.updates.find_cli", lambda say: pytest.fail("looked for the CLI"))
     assert found(tmp_path) is None

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_camel
 
-from components.rules import AlertThresholds
-from components.settings import Settings
-from meshlab.promotion.moves import written
-from meshlab.promotion.pins import LOCAL_THRESHOLDS, ORDER, PINS
-from meshlab.promotion.plan import Plan, plan
-from meshlab.promotion.stack_file import StackFile
-from meshlab.promotion.status import status_lines
-from meshlab.recorder import ProgramError, stack_config
+from meshlab.promote.moves import written
+from meshlab.promote.pins import LOCAL_THRESHOLDS, ORDER, PINS
+from meshlab.promote.plan import Plan, plan
+from meshlab.promote.stack_file import StackFile
+from meshlab.promote.status import status_lines
+from meshlab.recording.recorder import ProgramError, stack_config
+from settings.alert_rules import AlertThresholds
+from settings.models import Settings
 from tests.support.pins import pinned
 from tests.support.stacks import STACKS
 

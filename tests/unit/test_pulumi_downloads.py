@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import downloads, pulumidownload, toolchain, tooldownload, toollock, transfer
-from meshlab.pulumidownload import CLI, SITE, pulumi_home
+from embedded.tools import download as tooldownload
+from embedded.tools import downloads, toolchain, transfer
+from embedded.tools import lock as toollock
+from embedded.tools import pulumi_download as pulumidownload
+from embedded.tools.pulumi_download import CLI, SITE, pulumi_home
 from tests.support import pretended_pulumi
 from tests.support.release_server import ReleaseServer, Served, serving
 

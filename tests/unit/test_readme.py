@@ -2,7 +2,7 @@
 
 import re
 
-from meshlab.recorder import ROOT, Recording
+from meshlab.recording.recorder import ROOT, Recording
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from meshlab.recorder import Recording, ordered, record
+from meshlab.recording.recorder import Recording, ordered, record
 
 
 def test_two_runs_of_the_same_program_give_the_same_recording(dev: Recording) -> None:

@@ -12,24 +12,24 @@ from typing import Any
 import pytest
 from pulumi.automation import CommandError, CommandResult
 
-from meshlab.backends import backend_for
-from meshlab.commands import recover as command
-from meshlab.commands.recover import Options, RecoverError, _ask
-from meshlab.engine_watch import Watch
+from base.process import ProcessId
+from meshlab.cli.commands import recover as command
+from meshlab.cli.commands.recover import Options, RecoverError, _ask
+from meshlab.engine.backends import backend_for
+from meshlab.engine.locks import Holder, began, locks_of, started_at
+from meshlab.engine.state import Operation, ReleaseKey, State
+from meshlab.engine.state_backend import StackBackend
+from meshlab.engine.watch import Watch
 from meshlab.lab import LabError, Target
-from meshlab.process import ProcessId
-from meshlab.recovery import helm as helm_module
-from meshlab.recovery.adoption import UNSEEN
-from meshlab.recovery.backend import StackBackend
-from meshlab.recovery.carry_out import carry_out
-from meshlab.recovery.helm import Helm, HelmRelease, way_back
-from meshlab.recovery.live import Live
-from meshlab.recovery.locks import Holder, began, locks_of, started_at
-from meshlab.recovery.orphans import orphans_of
-from meshlab.recovery.plan import Found, foreign, steps_for
-from meshlab.recovery.recovery import look
-from meshlab.recovery.state import Operation, ReleaseKey, State
-from meshlab.recovery.steps import Adopt, Drop, Forget, RollBack, Step, Uninstall, Unlock
+from meshlab.recover import helm as helm_module
+from meshlab.recover.adoption import UNSEEN
+from meshlab.recover.carry_out import carry_out
+from meshlab.recover.helm import Helm, HelmRelease, way_back
+from meshlab.recover.live import Live
+from meshlab.recover.orphans import orphans_of
+from meshlab.recover.plan import Found, foreign, steps_for
+from meshlab.recover.recovery import look
+from meshlab.recover.steps import Adopt, Drop, Forget, RollBack, Step, Uninstall, Unlock
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 URN = "urn:pulumi:dev::meshlab::"
@@ -447,7 +447,7 @@ def test_a_stack_that_was_never_up_needs_no_recovery_and_no_program(
 ) -> None:
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     monkeypatch.setattr(command, "find_cli", lambda say: pytest.fail("looked for the CLI"))
-    monkeypatch.setattr("meshlab.toolchain.ensure", lambda names, say: pytest.fail("looked for helm"))
+    monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda names, say: pytest.fail("looked for helm"))
     target, said = Target(tmp_path / "kubeconfig", embedded=True, label="test"), list[str]()
     assert command.recover(Options("dev", target, tmp_path), lambda: pytest.fail("asked"), said.append)
     assert said == ["nothing to recover: stack dev was never brought up from here"]

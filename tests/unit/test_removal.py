@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from meshlab.cli import COMMANDS, parser_for
-from meshlab.recorder import Recording, record
-from meshlab.removal.crds import described, unkept
-from meshlab.removal.kept import kept_for
-from meshlab.removal.kiali import RemovalError
-from meshlab.removal.left import Left, lines
-from meshlab.removal.ours import Ours
-from meshlab.removal.removal import refuse_protected
+from meshlab.cli.main import COMMANDS, parser_for
+from meshlab.ownership.leftovers import Left, lines
+from meshlab.ownership.owned import Ours
+from meshlab.ownership.retained import kept_for
+from meshlab.recording.recorder import Recording, record
+from meshlab.remove.crds import described, unkept
+from meshlab.remove.kiali import RemovalError
+from meshlab.remove.removal import refuse_protected
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from components.charts import UPSTREAM
-from meshlab.promotion.pins import ORDER
-from meshlab.recorder import ROOT
+from meshlab.promote.pins import ORDER
+from meshlab.recording.recorder import ROOT
+from settings.charts import UPSTREAM
 
 CONFIG: dict[str, Any] = json.loads((ROOT / "renovate.json").read_text(encoding="utf-8"))
 
@@ -30,6 +30,8 @@ IN_PYTHON = re.compile(rf"(?:.*[:@=])?({VERSION})")
 UNREAD = ("docs/*", "dashboards/*.json", "*.svg", "*.png", "*/go.sum", "*.md", "renovate.json", "findings/*")
 """No place of a version: prose, pictures, checksums, and what was seen of one version and says nothing of another."""
 TESTS = "tests/*"
+STAND_INS = "embedded/charts/*"
+"""Of the versions that the tests name."""
 SUPPORT = "tests/support/*.py"
 """The part of the tests that runs programs of a version of its own."""
 
@@ -58,7 +60,7 @@ KNOWN_OPTIONS = {"--universal", "--python-version", "--generate-hashes", "--extr
 """Of those that Renovate's manager takes from the head of a lock file, the ones that ours have."""
 
 BY_HAND = {
-    "components/operator_crds.yaml": (".", "`meshlab charts pairs` reads it from a repository's index"),
+    "settings/operator_crds.yaml": (".", "`meshlab charts pairs` reads it from a repository's index"),
     "charts.lock": (".", "the digest of one version: `meshlab charts lock` adds another beside it"),
     "Pulumi.yaml": (
         "^requiredPulumiVersion:",
@@ -105,7 +107,9 @@ def files() -> Iterator[tuple[str, str]]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
     )
     for name in sorted(set(listed.stdout.decode().splitlines())):
-        if any(fnmatch(name, one) for one in UNREAD) or (fnmatch(name, TESTS) and not fnmatch(name, SUPPORT)):
+        if any(fnmatch(name, one) for one in (*UNREAD, STAND_INS)) or (
+            fnmatch(name, TESTS) and not fnmatch(name, SUPPORT)
+        ):
             continue
         if (ROOT / name).is_file():
             yield name, (ROOT / name).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 
 LISTED = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True

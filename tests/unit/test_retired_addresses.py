@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from components.charts import UPSTREAM
-from meshlab.doctor.api import Api
-from meshlab.doctor.finding import Level
+from meshlab.charts.lock import ChartLock, Locked
 from meshlab.doctor.retired import RETIRED, in_cluster, in_stack
-from meshlab.mirror.lock import ChartLock, Locked
-from meshlab.recorder import record, stack_config
+from meshlab.preflight.api import Api
+from meshlab.preflight.finding import Level
+from meshlab.recording.recorder import record, stack_config
 from policy.pack.walk import texts
+from settings.charts import UPSTREAM
 from tests.support.stacks import STACKS
 
 DIGEST = "0" * 64

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from components.charts import package_name
+from meshlab.charts.lock import flat
+from meshlab.engine.operations import Operation, differences
 from meshlab.lab import overlaid, settings_of, wanted_charts
-from meshlab.mirror.lock import flat
-from meshlab.reviewed import saved
-from meshlab.reviewed.operations import Operation, differences
-from meshlab.reviewed.saved import Origin, PlanError, SavedPlan, check_writable, origin
-from meshlab.verify.report import Commit
+from meshlab.plan import saved
+from meshlab.plan.saved import Origin, PlanError, SavedPlan, check_writable, origin
+from meshlab.results.report import Commit
+from settings.charts import package_name
 
 URN = "urn:pulumi:dev::meshlab::kubernetes:core/v1:Service::sleep"
 CREATE = Operation(URN, "create")

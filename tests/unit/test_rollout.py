@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from components.api_objects import Manifest
-from components.mesh_workloads import ROLLOUT, behind, kept, stranded
-from components.rollout import Plan, RolloutError, follow, roll
 from components.rollout_provider import Rollout, RolloutProvider
-from components.sidecars import injected_by, proxy_version
-from components.workload_status import done, failure, restartable
+from kube.api_objects import Manifest
+from kube.sidecars import injected_by, proxy_version
+from rollout.mesh_workloads import ROLLOUT, behind, kept, stranded
+from rollout.roll import Plan, RolloutError, follow, roll
+from rollout.workload_status import done, failure, restartable
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
 
 OLD, NEW = "1-17", "1-30"

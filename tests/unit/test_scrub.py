@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from meshlab import cli
-from meshlab.backends import URL
-from meshlab.commands import scrub
-from meshlab.engine_secrets import PASSPHRASE
-from meshlab.scrubbing import SCRUBBED, scrubbed, secrets_of
+from meshlab.cli import main as cli
+from meshlab.cli.commands import scrub
+from meshlab.engine.backends import URL
+from meshlab.engine.secrets import PASSPHRASE
+from meshlab.redact.redaction import SCRUBBED, scrubbed, secrets_of
 from tests.support.canary import CANARY, forms, sightings
 
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}

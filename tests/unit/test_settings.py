@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from components.operator_crds import released
-from components.settings import Section, Settings, parse_settings
-from components.settings_errors import SettingsError
-from meshlab.recorder import ROOT, ProgramError, record, stack_config
+from meshlab.recording.recorder import ROOT, ProgramError, record, stack_config
 from meshlab.stackfile.reading import read_project
+from settings.errors import SettingsError
+from settings.models import Section, Settings, parse_settings
+from settings.operator_crds import released
 
 
 def sections(**over: Any) -> dict[str, Any]:
@@ -341,7 +341,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "stack version that is newer than the table",
         {"monitoring": {"version": "999.0.0"}},
         "meshlab:monitoring.crdsVersion: expected the version of prometheus-operator-crds that belongs to "
-        f"kube-prometheus-stack 999.0.0 (components/operator_crds.yaml goes up to {released().until}: read on with "
+        f"kube-prometheus-stack 999.0.0 (settings/operator_crds.yaml goes up to {released().until}: read on with "
         "meshlab charts pairs), got nothing "
         "(set with: pulumi config set --path 'meshlab:monitoring.crdsVersion' VALUE)",
     ),
@@ -407,7 +407,7 @@ def test_the_projects_config_schema_and_the_settings_list_the_same_keys() -> Non
 
 
 def test_every_setting_says_what_it_means() -> None:
-    tree = ast.parse((ROOT / "components" / "settings.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "settings" / "models.py").read_text(encoding="utf-8"))
     models = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name not in ("Section", "Settings")]
     settings = 0
     for model in models:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from meshlab import cli, recorder
+from meshlab.cli import main as cli
+from meshlab.recording import recorder
 from meshlab.stackfile.reading import parsed
 
 COMMANDS = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from meshlab.promotion.moves import Move
-from meshlab.promotion.stack_file import StackFile
+from meshlab.promote.moves import Move
+from meshlab.promote.stack_file import StackFile
 from meshlab.stackfile.reading import StackFileError, parsed
 
 FILE = """\

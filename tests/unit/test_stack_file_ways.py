@@ -10,29 +10,27 @@ from pathlib import Path
 import pytest
 from pulumi import automation as auto
 
-from components.assets import MANIFESTS, load_manifests
-from meshlab import recorder
-from meshlab.goyaml.text import from_yaml
-from meshlab.recorder import ROOT, ProgramError, stack_config
-from meshlab.rendering import recording
+from base.assets import MANIFESTS, load_manifests
+from base.goyaml.text import from_yaml
+from meshlab.recording import chartless as recording
+from meshlab.recording.recorder import ROOT, ProgramError, stack_config
 from meshlab.stackfile.reading import read
+from tests.support.packages import PACKAGES, sources
 
-PYTHON = [
-    path for folder in ("bench", "components", "meshlab", "policy", "tools") for path in (ROOT / folder).rglob("*.py")
-]
+PYTHON = sources(*PACKAGES, "bench", "tools")
 LOSING = {"stack_settings", "save_stack_settings", "StackSettings"}
 """What the Automation API has for stack files: it loses what stands below a key."""
 WITHOUT_RULES = {
-    "components/injection_policy.py": "a policy and selectors that helm has written, quoted as Go quotes",
-    "components/assets.py": "our own manifests, held to the rules below",
-    "components/kubeconfig.py": "kubeconfigs, whose fields have types of their own",
-    "components/operator_crds.py": "versions of charts, which are texts of two points to every reader",
+    "settings/injection_policy.py": "a policy and selectors that helm has written, quoted as Go quotes",
+    "base/assets.py": "our own manifests, held to the rules below",
+    "kube/kubeconfig.py": "kubeconfigs, whose fields have types of their own",
+    "settings/operator_crds.py": "versions of charts, which are texts of two points to every reader",
     "meshlab/mirror/pairs.py": "versions of charts, which are texts of two points to every reader",
     "policy/pack/rules/plain_secrets.py": "files of any program inside values, for what looks like a secret",
     "policy/pack/allowed.py": "a list of ours in the pack, which stands by itself",
-    "meshlab/goyaml/text.py": "the rules",
-    "meshlab/goyaml/tree.py": "the rules",
-    "meshlab/mirror/lock.py": "a lock that only we write and read",
+    "base/goyaml/text.py": "the rules",
+    "base/goyaml/tree.py": "the rules",
+    "meshlab/charts/lock.py": "a lock that only we write and read",
     "meshlab/verify/envoy_file.py": "a file of Envoy's, which is written in C++",
     "bench/larger.py": "our own manifests",
     "bench/tools/helmfile.py": "what the bench itself writes",
@@ -113,8 +111,8 @@ def test_another_tree_s_file_is_read_by_our_reader_and_not_refused(older: Path, 
     script = (
         "import sys; sys.path.insert(0, sys.argv[2]); sys.argv[1:2] = []\n"
         f"from runpy import run_path; module = run_path({recording.__file__!r})\n"
-        f"recorder = module['load_recorder']({recorder.__file__!r})\n"
-        "from pathlib import Path; import json\n"
+        f"from pathlib import Path; recorder = module['load_recorder'](Path({str(ROOT)!r}))\n"
+        "import json\n"
         "print(json.dumps(recorder.record('dev', project_dir=Path(sys.argv[1]), strict=False).outputs))\n"
     )
     done = subprocess.run(
@@ -126,7 +124,7 @@ def test_another_tree_s_file_is_read_by_our_reader_and_not_refused(older: Path, 
     }
     result = tmp_path / "result.json"
     subprocess.run(
-        [sys.executable, "-P", recording.__file__, recorder.__file__, str(older), str(result), "x", "dev"],
+        [sys.executable, "-P", recording.__file__, str(ROOT), str(older), str(result), "x", "dev"],
         env={"PYTHONPATH": str(older)},
         cwd=tmp_path,
         check=True,

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from meshlab import cli
+from meshlab.cli import main as cli
 from meshlab.stack_names import StackName, add_stack_option, reference_of
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import standing
-from meshlab.recorder import ROOT
-from meshlab.standing import CLEAR, Board
+from embedded.tools import standing
+from embedded.tools.standing import CLEAR, Board
+from meshlab.recording.recorder import ROOT
 from tests.support.release_server import ReleaseServer, Served, serving
 
 WORK = """
 import time
-from meshlab import standing
+from embedded.tools import standing
 standing.TOLD_EVERY_SECONDS, standing.DRAWN_EVERY_SECONDS = 0.2, 0.05
 with standing.shown(lambda line: print(line, flush=True)) as board:
     board.say("tools: building helm")
@@ -32,8 +32,8 @@ with standing.shown(lambda line: print(line, flush=True)) as board:
 """
 DOWNLOAD = """
 import dataclasses, sys
-from meshlab import standing, toolchain
-from meshlab.downloads import Download
+from embedded.tools import standing, toolchain
+from embedded.tools.downloads import Download
 standing.DRAWN_EVERY_SECONDS = 0.05
 base, sha256 = sys.argv[1:]
 table = {"helm": dataclasses.replace(toolchain.table()["helm"], download=Download("helm", base, "helm", sha256))}

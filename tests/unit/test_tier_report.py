@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.recorder import ROOT
+from meshlab.recording.recorder import ROOT
 from tests.support.tier_report import tier_of
 from tests.tiers import TIERS
 
@@ -66,6 +66,6 @@ def test_a_checkout_below_a_folder_tests_changes_nothing() -> None:
     assert tier_of(Path("/tests/unit-labs/meshlab/tests/golden/test_golden.py")) == "golden"
 
 
-@pytest.mark.parametrize("name", ["tests/support/tier_report.py", "tests/conftest.py", "meshlab/cli.py"])
+@pytest.mark.parametrize("name", ["tests/support/tier_report.py", "tests/conftest.py", "meshlab/cli/main.py"])
 def test_a_file_outside_the_tiers_has_none(name: str) -> None:
     assert tier_of(ROOT / name) == ""

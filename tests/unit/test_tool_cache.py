@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import cli, pulumidownload, toolcache, toolchain, tooldownload, toollock
-from meshlab.recorder import ROOT
-from meshlab.toolcache import Removed
+from embedded.tools import cache as toolcache
+from embedded.tools import download as tooldownload
+from embedded.tools import lock as toollock
+from embedded.tools import pulumi_download as pulumidownload
+from embedded.tools import toolchain
+from embedded.tools.cache import Removed
+from meshlab.cli import main as cli
+from meshlab.recording.recorder import ROOT
 
 HELM = toolchain.table()["helm"]
 OLD = "helm-v3.1.0"
 HOLD = """
 import sys, time
-from meshlab import toollock
+from embedded.tools import lock as toollock
 with toollock.held(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import downloads, toolchain, tooldownload, toollock, transfer
-from meshlab.downloads import Download, DownloadsError
-from meshlab.recorder import ROOT
-from meshlab.toolchain import Tool
+from embedded.tools import download as tooldownload
+from embedded.tools import downloads, toolchain, transfer
+from embedded.tools import lock as toollock
+from embedded.tools.downloads import Download, DownloadsError
+from embedded.tools.toolchain import Tool
+from meshlab.recording.recorder import ROOT
 from tests.support.release_server import ReleaseServer, Served, serving
 
 PROGRAM = b"#!/bin/sh\necho downloaded\n"
@@ -269,8 +271,8 @@ def test_without_a_download_and_go_one_line_says_what_is_missing(
 
 ENSURE = """
 import dataclasses, sys
-from meshlab import toolchain
-from meshlab.downloads import Download
+from embedded.tools import toolchain
+from embedded.tools.downloads import Download
 base, sha256 = sys.argv[1:]
 table = {"helm": dataclasses.replace(toolchain.table()["helm"], download=Download("helm", base, "helm", sha256))}
 toolchain.table = lambda: table

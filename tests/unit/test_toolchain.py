@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import standing, toolbuild, toolchain
-from meshlab.toolchain import OWN, parse_version
+from embedded.tools import build as toolbuild
+from embedded.tools import standing, toolchain
+from embedded.tools.toolchain import OWN, parse_version
 
 OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
 

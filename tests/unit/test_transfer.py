@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import transfer
-from meshlab.transfer import BrokenError, DigestError, NoAnswerError, RefusedError, Transfer
+from embedded.tools import transfer
+from embedded.tools.transfer import BrokenError, DigestError, NoAnswerError, RefusedError, Transfer
 from tests.support.release_server import ReleaseServer, Served, serving
 
 CONTENT = bytes(range(256)) * 1200

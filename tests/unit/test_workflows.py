@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import toolchain
-from meshlab.cli import COMMANDS
-from meshlab.promotion.pins import ORDER
-from meshlab.recorder import ROOT
+from embedded.tools import toolchain
+from meshlab.cli.main import COMMANDS
+from meshlab.promote.pins import ORDER
+from meshlab.recording.recorder import ROOT
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -263,7 +263,7 @@ def test_every_command_that_the_workflows_name_exists_with_its_options() -> None
         name, *options = shlex.split(text.replace("$", "").replace('"', ""))
         assert name in COMMANDS, text
         parser = argparse.ArgumentParser(exit_on_error=False)
-        import_module(f"meshlab.commands.{name}").configure(parser)
+        import_module(f"meshlab.cli.commands.{name}").configure(parser)
         numbered = ["1" if option == "NUMBER" else option for option in options]
         try:
             parser.parse_args(numbered)
@@ -273,7 +273,7 @@ def test_every_command_that_the_workflows_name_exists_with_its_options() -> None
 
 def test_the_drift_that_nightly_runs_exists_with_its_options() -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
-    import_module("meshlab.commands.drift").configure(parser)
+    import_module("meshlab.cli.commands.drift").configure(parser)
     parser.parse_args(["--stack", "dev", "--cluster", "lab"])
 
 

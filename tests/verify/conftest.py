@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from components.settings import Settings
 from meshlab.lab import overlaid, settings_of
-from meshlab.recorder import Recording
+from meshlab.recording.recorder import Recording
+from meshlab.results.outcome import Context, Deadline, Result
 from meshlab.verify.checks import all_checks
-from meshlab.verify.outcome import Context, Deadline, Result
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check
+from settings.models import Settings
 from tests.verify.running_pods import World
 
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from meshlab.verify.outcome import Result, Status
-from meshlab.verify.report import Commit, Report, Subject
+from meshlab.results.outcome import Result, Status
+from meshlab.results.report import Commit, Report, Subject
 
 STARTED = datetime(2026, 9, 14, 8, 30, 0, tzinfo=UTC)
 SUBJECT = Subject(

@@ -4,7 +4,7 @@ import http.client
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from meshlab.verify.access import AccessError, Executed, Manifest, MissingError, Resource
+from kube.access import AccessError, Executed, Manifest, MissingError, Resource
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]

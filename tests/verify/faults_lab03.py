@@ -4,7 +4,7 @@ import copy
 import json
 from typing import Any
 
-from components.assets import load_dashboards
+from base.assets import load_dashboards
 from tests.verify.answers import Asked, Reply
 from tests.verify.faults import Break, Fault, all_break, answers, changed, gone, not_ready, put
 from tests.verify.running_pods import World

@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.names import ISTIO_NAMESPACE, RevisionNames, StackNames
-from components.settings import RevisionSettings, Settings
-from components.stack_parts import Part, is_on
 from components.stack_values import final_values
 from meshlab.verify.program import Program
+from settings.models import RevisionSettings, Settings
+from settings.names import ISTIO_NAMESPACE, RevisionNames, StackNames
+from settings.stack_parts import Part, is_on
 from tests.verify.fake_cluster import FakeCluster, Object, key_of
 
 NODE = "node-1"

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from components.assets import load_dashboards
-from components.names import ISTIO_NAMESPACE, RevisionNames, StackNames
-from components.settings import Settings
-from meshlab.verify.access import Executed
+from base.assets import load_dashboards
+from kube.access import Executed
 from meshlab.verify.program import Program
+from settings.models import Settings
+from settings.names import ISTIO_NAMESPACE, RevisionNames, StackNames
 from tests.verify import good_lab
 from tests.verify.answers import Asked, Reply, Routes, serving
 from tests.verify.fake_cluster import FakeCluster, Object

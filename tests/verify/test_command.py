@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from meshlab import cli
-from meshlab.commands import verify
-from meshlab.verify.access import AccessError
+from kube.access import AccessError
+from meshlab.cli import main as cli
+from meshlab.cli.commands import verify
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from tests.verify.api_server import kubeconfig

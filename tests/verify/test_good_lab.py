@@ -2,13 +2,13 @@
 
 import pytest
 
-from components.settings import Settings
 from meshlab.lab import overlaid, settings_of
-from meshlab.recorder import record
+from meshlab.recording.recorder import record
+from meshlab.results.outcome import Result, Status
 from meshlab.verify.checks import all_checks
-from meshlab.verify.outcome import Result, Status
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
+from settings.models import Settings
 from tests.support.stacks import STACKS
 from tests.verify.running_pods import World
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from meshlab.results.outcome import Result, Status
+from meshlab.results.report import Commit, Report
 from meshlab.verify.html import page as html_of
-from meshlab.verify.outcome import Result, Status
-from meshlab.verify.report import Commit, Report
 from tests.support.elements import Elements
 from tests.verify.browser import CONTRASTS, Page, luminance, page
 from tests.verify.examples import MIXED, report, result

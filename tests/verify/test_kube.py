@@ -12,8 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 from websockets.sync.server import ServerConnection
 
-from meshlab.verify.access import AccessError, MissingError
-from meshlab.verify.kube import KubeCluster
+from kube.access import AccessError, MissingError
+from kube.cluster import KubeCluster
 from meshlab.verify.objects import PODS
 from meshlab.verify.web import AnswerError, Web
 from tests.verify.api_server import ERRORS, OUT, STATUS, api_server, ended, kubeconfig, port_opened, status_of

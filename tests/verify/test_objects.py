@@ -2,9 +2,9 @@
 
 import pytest
 
-from meshlab.recorder import SECRET, UNKNOWN
+from meshlab.recording.recorder import SECRET, UNKNOWN
+from meshlab.results.outcome import Failed
 from meshlab.verify.objects import differences, resource_of
-from meshlab.verify.outcome import Failed
 from meshlab.verify.program import Declared, Program
 
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from components.settings import Settings
 from meshlab.verify.checks import all_checks
+from settings.models import Settings
 from tests.verify.test_where_nothing_runs import stack
 
 PAGE = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")

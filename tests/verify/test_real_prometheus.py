@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.assets import load_dashboards
+from base.assets import load_dashboards
 from meshlab.verify.dashboard import interpolate, queries, variables
 from meshlab.verify.prometheus import Prometheus
 from meshlab.verify.promql import selectors, selectors_of

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meshlab import process
-from meshlab.verify.outcome import Status
-from meshlab.verify.report import Commit, Report, Verdict, commit_of, forget, keep, report_file
+from base import process
+from meshlab.results.outcome import Status
+from meshlab.results.report import Commit, Report, Verdict, commit_of, forget, keep, report_file
 from tests.verify.examples import MIXED, STARTED, report, result
 
 PASSED, FAILED, SILENT = Status.PASSED, Status.FAILED, Status.NOT_APPLICABLE

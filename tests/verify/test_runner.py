@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from components.settings import Settings
+from kube.access import AccessError, MissingError
+from meshlab.results.outcome import Check, Context, Deadline, Failed, NotApplicable, Result, Seen, Status
 from meshlab.verify import runner
-from meshlab.verify.access import AccessError, MissingError
-from meshlab.verify.outcome import Check, Context, Deadline, Failed, NotApplicable, Result, Seen, Status
 from meshlab.verify.program import Program
 from meshlab.verify.runner import line, run_checks
 from meshlab.verify.web import AnswerError
+from settings.models import Settings
 from tests.verify.fake_cluster import FakeCluster
 
 

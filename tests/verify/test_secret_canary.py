@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.settings import Settings
-from meshlab.verify import html, report
+from meshlab.results import report
+from meshlab.results.outcome import Status
+from meshlab.verify import html
 from meshlab.verify.checks import all_checks
-from meshlab.verify.outcome import Status
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
+from settings.models import Settings
 from tests.support.canary import CANARY, sightings
 from tests.verify import good_lab
 from tests.verify.running_pods import World

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from components.names import StackNames
 from components.objects import merged
-from components.settings import Settings
-from components.stack_parts import SWITCHES, Part, is_on
 from meshlab.lab import overlaid, settings_of
-from meshlab.promotion.evidence import Evidence, refusals
-from meshlab.recorder import record
+from meshlab.promote.evidence import Evidence, refusals
+from meshlab.recording.recorder import record
+from meshlab.results.outcome import Result, Status
+from meshlab.results.report import Commit, Report, Subject, Verdict
 from meshlab.verify.checks import all_checks
-from meshlab.verify.outcome import Result, Status
 from meshlab.verify.program import Program
-from meshlab.verify.report import Commit, Report, Subject, Verdict
 from meshlab.verify.runner import run_checks
+from settings.models import Settings
+from settings.names import StackNames
+from settings.stack_parts import SWITCHES, Part, is_on
 from tests.support.rendering import renderer_of
 from tests.verify.running_pods import World
 

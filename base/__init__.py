@@ -1,0 +1,1 @@
+"""What every layer may use: errors, processes, the environment, files and YAML as the field's programs read it."""

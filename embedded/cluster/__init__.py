@@ -1,0 +1,13 @@
+"""The embedded cluster: a real control plane on loopback with simulated nodes; docs/embedded_cluster.md tells more.
+
+    with Cluster.up("demo", state_dir=Path(".state")) as cluster:
+        cluster.kubectl("get", "nodes")
+
+A cluster of `Cluster.up` lives as long as the process that asked for it; `up` and `down` are for clusters that stay.
+"""
+
+from .boot import ClusterError
+from .embedded import CLUSTER_TOOLS, Cluster, ClusterStatus, down, status, up
+from .layout import Network
+
+__all__ = ["CLUSTER_TOOLS", "Cluster", "ClusterError", "ClusterStatus", "Network", "down", "status", "up"]

@@ -1,0 +1,75 @@
+"""The API server of one embedded cluster, as the processes beside it ask it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from base.errors import MeshlabError
+from base.goyaml.text import document
+
+REQUEST_LIMIT = 10.0
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class ApiError(MeshlabError):
+    """The API server is not there or refuses. `status` is HTTP's, 0 where there was no answer."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Api:
+    """One connection that stays open between requests; not for several threads."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        """`kubeconfig` names the files of its certificates, as kwokctl writes it."""
+        loaded: dict[str, Any] = document(kubeconfig.read_text(encoding="utf-8"))
+        cluster: dict[str, str] = loaded["clusters"][0]["cluster"]
+        user: dict[str, str] = loaded["users"][0]["user"]
+        context = ssl.create_default_context(cafile=cluster["certificate-authority"])
+        context.load_cert_chain(user["client-certificate"], user["client-key"])
+        server = urlsplit(cluster["server"])
+        assert server.hostname
+        self._connection = http.client.HTTPSConnection(
+            server.hostname, server.port, context=context, timeout=REQUEST_LIMIT
+        )
+
+    def list(self, path: str, *, accept: str = JSON, **query: str) -> list[dict[str, Any]]:
+        """The objects of a collection. Raises ApiError."""
+        answer = self._request("GET", f"{path}?{urlencode(query)}" if query else path, {"Accept": accept})
+        return answer["items"] or []
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """One object; None where it is not there. Raises ApiError."""
+        try:
+            return self._request("GET", path, {"Accept": JSON})
+        except ApiError as error:
+            if error.status == http.client.NOT_FOUND:
+                return None
+            raise
+
+    def annotate(self, path: str, key: str, value: str) -> None:
+        """Gives one object an annotation. Raises ApiError."""
+        body = json.dumps({"metadata": {"annotations": {key: value}}})
+        self._request("PATCH", path, {"Accept": JSON, "Content-Type": MERGE_PATCH}, body)
+
+    def _request(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Any:
+        try:
+            self._connection.request(method, path, body, headers)
+            response = self._connection.getresponse()
+            text = response.read()
+            status = response.status
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()  # the next request opens another
+            raise ApiError(f"{method} {path}: {error}") from None
+        if status >= http.client.BAD_REQUEST:
+            raise ApiError(f"{method} {path}: HTTP {status} {text[:200].decode(errors='replace')}", status)
+        return json.loads(text)

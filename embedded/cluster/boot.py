@@ -1,0 +1,182 @@
+"""Bringing one cluster's control plane up with kwokctl, and its nodes to where pods can run."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from base import process
+from base.environment import reaching
+from base.errors import MeshlabError
+from base.goyaml.text import document, to_yaml
+from base.process import ProcessId
+
+from . import egress, layout, record
+from .layout import Network
+from .record import Record
+
+# Warm it takes seconds; this is for a machine that does much else at the time.
+START_LIMIT = 120.0
+# A port that was free when we looked may be taken when its owner comes, and on a very busy machine a part may give up
+# before the API server answers; another try helps both.
+START_TRIES = 3
+# A proxy would get the API server's calls to webhooks, and kwokctl takes settings from the caller's environment.
+FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
+
+
+class ClusterError(MeshlabError):
+    """A cluster could not be started, found or ended. The text is one line for the user."""
+
+
+def start(mine: Record, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
+    """Makes the cluster in its empty folder, with its kubeconfig and its nodes, and returns the API server's URL.
+    With `injection`, the API server asks `egress.Proxy` for its way into the cluster."""
+    for attempt in range(1, START_TRIES + 1):
+        try:
+            return _bring_up(mine, count, network, tools, injection)
+        except process.ProcessError as error:
+            if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
+                raise _failed(mine, "did not start", error) from None
+            mine.clear()
+    raise AssertionError("the last try returns or raises")
+
+
+def resume(mine: Record, tools: Mapping[str, Path]) -> None:
+    """Starts a cluster again that had stopped, with all that was in it."""
+    mine.end_processes()
+    # kwokctl believes in the numbers that it wrote down; after a restart of the machine they are other processes'.
+    for file in (_home(mine) / "pids").glob("*.pid"):
+        file.unlink()
+    try:
+        _kwokctl(mine, tools, "start", "cluster")
+        kubectl(tools["kubectl"], mine.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
+    except process.ProcessError as error:
+        raise _failed(mine, "did not start again", error) from None
+
+
+def kubectl(
+    program: Path, kubeconfig: Path, *args: str, stdin: str = "", timeout: float = 60.0, check: bool = True
+) -> process.Completed:
+    """Runs kubectl with this kubeconfig and no other. Raises as `process.run`."""
+    return process.run([program, *args], timeout=timeout, env=reaching(kubeconfig), stdin=stdin, check=check)
+
+
+def _bring_up(mine: Record, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
+    way_in = egress.configure(mine.folder, mine.identifier) if injection else None
+    config = layout.kwokctl_files(mine.folder, network, tools, way_in)
+    _kwokctl(mine, tools, "create", "cluster", "--config", str(config), "--kubeconfig=")
+    server = _write_kubeconfig(mine)
+    kubectl(tools["kubectl"], mine.kubeconfig, "create", "-f", "-", stdin=layout.nodes(count, network))
+    _await_nodes(mine, count, tools["kubectl"])
+    return server
+
+
+def _kwokctl(mine: Record, tools: Mapping[str, Path], *args: str) -> None:
+    """Runs kwokctl to its end. It starts the parts and waits for the server for minutes, whether or not they still
+    run; we look at that ourselves."""
+    log = mine.folder / "kwokctl.log"
+    env = {
+        **{key: None for key in os.environ if FOREIGN_SETTINGS.match(key)},
+        record.MARK: mine.identifier,
+        "HOME": str(mine.folder),
+        "KUBECONFIG": None,
+        "KWOK_WORKDIR": str(_workdir(mine)),
+        # kwokctl takes the first kubectl on PATH, whatever its configuration says.
+        "PATH": f"{tools['kubectl'].parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
+    limit = time.monotonic() + START_LIMIT
+    command = [tools["kwokctl"], *args, "--name", mine.name]
+    with process.background(command, log=log, cwd=mine.folder, env=env) as child:
+        while child.poll() is None:
+            _check_parts(mine)
+            if time.monotonic() > limit:
+                raise process.CommandTimeoutError(f"kwokctl was not done after {START_LIMIT:g} s: {_last_line(log)}")
+            time.sleep(0.05)
+    if child.returncode != 0:
+        raise process.ProcessError(f"kwokctl failed with exit code {child.returncode}: {_last_line(log)}")
+
+
+def _check_parts(mine: Record) -> None:
+    """Raises ProcessError with a part's last words where one that was started runs no more."""
+    for file in (_home(mine) / "pids").glob("*.pid"):
+        number = file.read_text(encoding="ascii")
+        if number and ProcessId.of(int(number)) is None:
+            raise process.ProcessError(f"{file.stem} ended: {_last_line(_home(mine) / 'logs' / f'{file.stem}.log')}")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+
+
+def _await_nodes(mine: Record, count: int, program: Path) -> None:
+    """Waits until pods can be created and scheduled: all nodes ready and without their first taint, and the default
+    service account there."""
+    limit = time.monotonic() + START_LIMIT
+    while True:
+        _check_parts(mine)
+        seen = kubectl(program, mine.kubeconfig, "get", "nodes,serviceaccounts", "-n", "default", "-o", "json")
+        items: list[dict[str, Any]] = json.loads(seen.stdout)["items"]
+        ready = sum(_schedulable(item) for item in items if item["kind"] == "Node")
+        accounts = sum(item["metadata"]["name"] == "default" for item in items if item["kind"] == "ServiceAccount")
+        if ready == count and accounts:
+            return
+        if time.monotonic() > limit:
+            raise process.CommandTimeoutError(f"{ready} of {count} nodes were ready after {START_LIMIT:g} s")
+        time.sleep(0.1)
+
+
+def _schedulable(node: dict[str, Any]) -> bool:
+    conditions = {condition["type"]: condition["status"] for condition in node["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True" and not node["spec"].get("taints")
+
+
+def _write_kubeconfig(mine: Record) -> str:
+    """Makes of kwokctl's kubeconfig one that needs no other file, so that it can be copied, and returns the server."""
+    theirs = document(own_kubeconfig(mine).read_text(encoding="utf-8"))
+    cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
+    for data in (cluster, user):
+        for key in [key for key in data if key in ("certificate-authority", "client-certificate", "client-key")]:
+            data[f"{key}-data"] = base64.b64encode(Path(data.pop(key)).read_bytes()).decode("ascii")
+    ours = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": mine.name,
+        "clusters": [{"name": mine.name, "cluster": cluster}],
+        "users": [{"name": mine.name, "user": user}],
+        "contexts": [{"name": mine.name, "context": {"cluster": mine.name, "user": mine.name}}],
+    }
+    mine.kubeconfig.touch(mode=0o600)
+    mine.kubeconfig.write_text(to_yaml(ours), encoding="utf-8")
+    return str(cluster["server"])
+
+
+def _failed(mine: Record, how: str, error: Exception) -> ClusterError:
+    """The error for the user. The logs go to where they outlive the cluster's folder."""
+    kept = mine.folder.parent.parent / "failed-clusters" / mine.name
+    shutil.rmtree(kept, ignore_errors=True)
+    logs = _home(mine) / "logs"
+    if logs.is_dir():
+        shutil.copytree(logs, kept)
+    return ClusterError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
+
+
+def _workdir(mine: Record) -> Path:
+    return mine.folder / "kwok"
+
+
+def _home(mine: Record) -> Path:
+    """The folder that kwokctl makes for the cluster."""
+    return _workdir(mine) / "clusters" / mine.name
+
+
+def own_kubeconfig(mine: Record) -> Path:
+    """Kwokctl's kubeconfig, which names the files of its certificates."""
+    return _home(mine) / "kubeconfig.yaml"

@@ -1,0 +1,201 @@
+"""Embedded clusters as the rest of meshlab sees them: start one, use it, and be sure that nothing of it is left."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from base import process
+from base.goyaml.text import document
+
+from ..tools import toolchain
+from . import boot, layout, record
+from . import injection as injectors
+from .boot import ClusterError
+from .layout import Network
+from .record import Record
+
+CLUSTER_TOOLS = (
+    "kubectl",
+    "kwok",
+    "kwokctl",
+    "etcd",
+    "kube-scheduler",
+    "kube-apiserver",
+    "kube-controller-manager",
+)
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """What `status` tells of a cluster; `owner` is the number of the process that it ends with, None where it stays."""
+
+    name: str
+    server: str
+    kubeconfig: Path
+    running: bool
+    owner: int | None
+
+
+@dataclass
+class Cluster:
+    """A running embedded cluster: `server` is its URL on loopback, `kubeconfig` has one context, called as it is."""
+
+    name: str
+    kubeconfig: Path
+    server: str
+    _record: Record
+    _kubectl: Path
+    _term_before: Any = field(default=None, repr=False)
+
+    @classmethod
+    def up(
+        cls,
+        name: str,
+        nodes: int = 3,
+        *,
+        state_dir: Path,
+        network: Network | None = None,
+        injection: bool = False,
+        progress: toolchain.Progress = print,
+    ) -> Cluster:
+        """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
+
+        With `injection`, every revision of Istio that is installed there has a real istiod, see `injection.start`.
+
+        Clears away what dead processes left in `state_dir` first. Raises ToolsError where its programs cannot be had
+        and ClusterError where the name is in use or the cluster does not start.
+        """
+        _check_name(name)
+        tools = toolchain.ensure(CLUSTER_TOOLS, progress)
+        for left in record.sweep(state_dir):
+            progress(f"cluster: removed {left}, whose owner is gone")
+        mine = record.create(state_dir, name)
+        if mine is None:
+            raise ClusterError(_in_use(state_dir, name))
+        try:
+            server = boot.start(mine, nodes, network or Network(), tools, injection)
+            if injection:
+                injectors.start(mine, progress)
+        except BaseException:
+            mine.remove()
+            raise
+        cluster = cls(name, mine.kubeconfig, server, mine, tools["kubectl"])
+        atexit.register(cluster._down_at_exit)
+        return cluster
+
+    def down(self) -> None:
+        """Ends the cluster and removes its folder. Safe to repeat."""
+        atexit.unregister(self._down_at_exit)
+        self._record.remove()
+
+    def keep(self) -> None:
+        """Lets the cluster outlive this process, until `down`."""
+        atexit.unregister(self._down_at_exit)
+        self._record = self._record.disowned()
+
+    def kubectl(self, *args: str, stdin: str = "", timeout: float = 60.0, check: bool = True) -> process.Completed:
+        """Runs kubectl on this cluster; `timeout` is seconds. Raises as `process.run`."""
+        return boot.kubectl(self._kubectl, self.kubeconfig, *args, stdin=stdin, timeout=timeout, check=check)
+
+    def __enter__(self) -> Cluster:
+        # Python dies of SIGTERM without a word to anybody. Only the main thread can change that (ValueError), and only
+        # where the program has not yet is it ours to change.
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            try:
+                self._term_before = signal.signal(signal.SIGTERM, _exit_on_signal)
+            except ValueError:
+                self._term_before = None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.down()
+        if self._term_before is not None:
+            signal.signal(signal.SIGTERM, self._term_before)
+            self._term_before = None
+
+    def _down_at_exit(self) -> None:
+        # A forked child runs the same exit functions and must not take its parent's cluster away.
+        if self._record.owner and self._record.owner.pid == os.getpid():
+            self.down()
+
+
+def up(
+    state_dir: Path, name: str, nodes: int = 3, *, injection: bool = False, progress: toolchain.Progress = print
+) -> Cluster:
+    """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
+    restarted) and returns it. Raises as `Cluster.up`."""
+    existing = record.read(state_dir, name)
+    if existing is None or existing.owner:
+        cluster = Cluster.up(name, nodes, state_dir=state_dir, injection=injection, progress=progress)
+        cluster.keep()
+        return cluster
+    tools = toolchain.ensure(CLUSTER_TOOLS, progress)
+    if not _running(existing):
+        progress(f"cluster: starting {name} again, as it was")
+        boot.resume(existing, tools)
+    if injection:
+        injectors.start(existing, progress)
+    return Cluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
+
+
+def down(state_dir: Path, name: str) -> bool:
+    """Ends a cluster and removes its folder; false where there is none. Raises ClusterError where it belongs to a
+    process that still runs."""
+    record.sweep(state_dir)
+    existing = record.read(state_dir, name)
+    if existing is None:
+        return False
+    if existing.owner:
+        raise ClusterError(_in_use(state_dir, name))
+    existing.remove()
+    return True
+
+
+def status(state_dir: Path) -> list[ClusterStatus]:
+    """The clusters of the state folder, by name, those of dead owners included."""
+    return [
+        ClusterStatus(one.name, _server(one), one.kubeconfig, _running(one), one.owner.pid if one.owner else None)
+        for one in record.read_all(state_dir)
+    ]
+
+
+def _running(one: Record) -> bool:
+    """Whether all parts run: a cluster that lacks one of them is of no use. What runs beside them does not count."""
+    return {_program(pid) for pid in one.processes()} >= set(layout.COMPONENTS)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")[0]).name
+    except OSError:  # it ended meanwhile
+        return ""
+
+
+def _server(one: Record) -> str:
+    try:
+        return str(document(one.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
+    except FileNotFoundError:  # it is still starting, or never came so far
+        return ""
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
+        raise ClusterError(f"cluster name: expected lower-case letters, digits and dashes, at most 40, got {name!r}")
+
+
+def _in_use(state_dir: Path, name: str) -> str:
+    existing = record.read(state_dir, name)
+    owner = f"ends with process {existing.owner.pid}" if existing and existing.owner else "stays until `down`"
+    return f"embedded cluster {name} exists already in {record.clusters_folder(state_dir)} and {owner}"
+
+
+def _exit_on_signal(signum: int, frame: FrameType | None) -> None:
+    sys.exit(128 + signum)

@@ -1,0 +1,48 @@
+"""Real sidecar injection on an embedded cluster, as those who start and stop clusters see it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from base import process
+
+from ..tools import toolchain
+from . import egress, record
+from .boot import ClusterError
+from .istiod import PROGRAM
+from .record import Record
+
+START_LIMIT = 60.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(mine: Record, progress: toolchain.Progress) -> None:
+    """Starts what keeps an istiod beside the cluster for each installed revision, where it does not run yet.
+
+    The cluster has to be made for it. Where istiod's program cannot be had, says so in one line and starts nothing;
+    where it has to be built, that is done meanwhile. Raises ClusterError.
+    """
+    if not (mine.folder / egress.FILE).exists():
+        progress(
+            f"cluster: {mine.name} was made without injection, so no namespace in the mesh gets pods; make it anew"
+        )
+        return
+    if egress.served(mine.identifier):
+        return
+    if toolchain.find(PROGRAM) is None:
+        if shutil.which("go") is None:
+            missing = toolchain.missing_text([toolchain.table()[PROGRAM]])
+            progress(f"cluster: no namespace in the mesh gets pods here, for want of istiod: {missing}")
+            return
+        progress("cluster: building istiod beside it, once for this machine; pods in the mesh wait for it some minutes")
+    try:
+        process.run(
+            [sys.executable, "-m", "embedded.cluster.supervisor", mine.folder],
+            timeout=START_LIMIT,
+            cwd=ROOT,
+            env={record.MARK: mine.identifier},
+        )
+    except process.ProcessError as error:
+        raise ClusterError(f"embedded cluster {mine.name} got no istiod beside it: {error}") from None

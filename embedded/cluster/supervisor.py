@@ -1,0 +1,172 @@
+"""Keeps a real istiod for every revision that is installed on an embedded cluster, and leads the API server to it.
+
+`python -m embedded.cluster.supervisor <the cluster's folder>` returns as soon as the proxy listens. It leaves a process
+behind that ends with the cluster, since it carries the cluster's mark, and with it the istiods.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..tools import toolchain
+from . import boot, egress, record
+from .api import METADATA_ONLY, Api
+from .istiod import NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injector_name, revision_of, write_template
+from .routes import Route, routes
+
+PAUSE = 0.5
+# How many looks after an istiod answers those that failed before are still woken up. One is not always enough: the API
+# server may learn of the certificate a moment later. Those that go on failing have another reason.
+WAKE_UPS = 10
+CORE, APPS = f"/api/v1/namespaces/{NAMESPACE}", "/apis/apps/v1"
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+WOKEN = "meshlab.io/injector-answered"
+
+
+class Supervisor:
+    """The istiods of one cluster. `find` and `build` are for other threads, `run` for one."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self._kubeconfig, self._folder = kubeconfig, folder
+        self._api = Api(kubeconfig)
+        self._program: Path | None = None
+        self._not_running = "istiod is still being built"
+        self._routes: dict[tuple[str, int], Route] = {}
+        self._istiods: dict[str, Istiod] = {}
+        self._wake_ups: dict[str, int] = {}
+        self._written: dict[str, str] = {}
+
+    def find(self, host: str, port: int) -> int:
+        """The port on loopback that answers for an address of the cluster. Raises egress.RefusedError."""
+        route = self._routes.get((host, port))
+        if route is None:
+            raise egress.RefusedError("nobody answers at this address of an embedded cluster")
+        istiods = dict(self._istiods)
+        istiod = istiods.get(route.revision) if route.revision else next(iter(istiods.values()), None)
+        if istiod is None or route.port not in istiod.ports:
+            raise egress.RefusedError(self._not_running)
+        return istiod.ports[route.port]
+
+    def build(self) -> None:
+        """Finds istiod's program or builds it, which takes minutes."""
+        try:
+            program = toolchain.ensure([PROGRAM], _log)[PROGRAM]
+        except toolchain.ToolsError as error:
+            _log(str(error))
+            self._not_running = str(error)
+            return
+        self._not_running = "the istiod of this revision does not run"
+        self._program = program
+
+    def run(self) -> None:
+        """Follows the cluster until this process is ended."""
+        while True:
+            try:
+                self._follow()
+            except Exception as error:  # whatever it is, the next look may go better, and the cluster needs one
+                _log(f"{type(error).__name__}: {error}")
+            time.sleep(PAUSE)
+
+    def _follow(self) -> None:
+        config_maps = self._api.list(f"{CORE}/configmaps", accept=METADATA_ONLY)
+        named = {revision_of(one["metadata"]["name"]): one["metadata"]["resourceVersion"] for one in config_maps}
+        wanted = {revision: version for revision, version in named.items() if revision}
+        for revision, istiod in list(self._istiods.items()):
+            if istiod.ended() or revision not in wanted:
+                _log(f"istiod {revision}: {'ended by itself' if istiod.ended() else 'its revision is gone'}")
+                del self._istiods[revision]
+                istiod.stop()
+        for revision, version in wanted.items():
+            if self._written.get(revision) != version:
+                config_map = self._api.get(f"{CORE}/configmaps/{injector_name(revision)}")
+                if config_map is None:
+                    return  # it has just gone; the next look will show
+                write_template(self._folder, revision, config_map["data"])
+                self._written[revision] = version
+        services, pods = (self._api.list(f"{CORE}/{kind}") if wanted else [] for kind in ("services", "pods"))
+        self._routes = routes(services, pods)
+        if self._program:
+            for revision in wanted.keys() - self._istiods.keys():
+                self._istiods[revision] = Istiod.start(
+                    self._program, revision, self._kubeconfig, self._folder, self._unreadable()
+                )
+                self._wake_ups[revision] = WAKE_UPS
+                _log(f"istiod {revision}: started")
+        for revision in self._istiods:
+            left = self._wake_ups[revision]
+            if left and self._answers(revision):
+                self._wake_ups[revision] = left - 1 if self._wake_up() else 0
+                if left == WAKE_UPS:
+                    _log(f"istiod {revision}: answers")
+
+    def _unreadable(self) -> list[str]:
+        """The names of Istio's CRDs that do not have the version that our istiod reads: those of old releases."""
+        names: list[str] = []
+        for group, kinds in READ_AS_V1.items():
+            resources: list[dict[str, str]] = (self._api.get(f"/apis/{group}/v1") or {}).get("resources", [])
+            served = {resource["name"] for resource in resources}
+            names += [f"{kind}.{group}" for kind in kinds if kind not in served]
+        return names
+
+    def _answers(self, revision: str) -> bool:
+        """Whether the API server can call this revision's injector: istiod listens and has put its certificate in."""
+        configuration = self._api.get(f"{WEBHOOKS}/{injector_name(revision)}")
+        webhooks: list[dict[str, Any]] = (configuration or {}).get("webhooks", [])
+        trusted = bool(webhooks) and all(webhook["clientConfig"].get("caBundle") for webhook in webhooks)
+        return trusted and self._istiods[revision].listens()
+
+    def _wake_up(self) -> int:
+        """Makes the controller try again at once for ReplicaSets that failed while no injector answered, and returns
+        how many there are. By itself it would wait about as long again as they have waited by now."""
+        failing = [one for one in self._api.list(f"{APPS}/replicasets") if _waits_for_injector(one)]
+        for one in failing:
+            metadata = one["metadata"]
+            path = f"{APPS}/namespaces/{metadata['namespace']}/replicasets/{metadata['name']}"
+            self._api.annotate(path, WOKEN, datetime.now(UTC).isoformat())
+        return len(failing)
+
+
+def _waits_for_injector(replica_set: dict[str, Any]) -> bool:
+    conditions: list[dict[str, Any]] = replica_set.get("status", {}).get("conditions", [])
+    return any(
+        condition["type"] == "ReplicaFailure" and "sidecar-injector.istio.io" in condition.get("message", "")
+        for condition in conditions
+    )
+
+
+def _log(line: str) -> None:
+    print(datetime.now(UTC).strftime("%H:%M:%S"), line, flush=True)
+
+
+def _detach(log: Path) -> None:
+    """Makes this process one that nobody waits for and that needs no terminal."""
+    os.setsid()
+    with log.open("ab") as sink, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+
+
+def main(folder: Path) -> None:
+    """Starts the supervisor of the cluster in this folder. Raises OSError where it has one."""
+    mine = record.read(folder.parent.parent, folder.name)
+    if mine is None:
+        sys.exit(f"{folder}: there is no cluster")
+    supervisor = Supervisor(boot.own_kubeconfig(mine), folder)
+    proxy = egress.Proxy(mine.identifier, supervisor.find)
+    if os.fork():
+        return
+    _detach(folder / "supervisor.log")
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    threading.Thread(target=supervisor.build, daemon=True).start()
+    supervisor.run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""The programs that meshlab runs: found, fetched by digest, or built; kept by version outside of the tree."""

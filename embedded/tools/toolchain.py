@@ -1,0 +1,243 @@
+"""The programs that the embedded cluster and the tests run: found on this machine, downloaded or built.
+
+`tools/tools.toml` says which programs there are and `tools/<folder>/go.mod` pins their versions. What is downloaded or
+built lies in the user's cache folder by name and version, outside the tree, so that every checkout shares it and a new
+pin never meets an old binary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from base import process
+from base.errors import MeshlabError
+
+from . import downloads
+from .downloads import Download
+
+Progress = Callable[[str], None]
+Version = tuple[int, ...]
+
+TOOLS_FOLDER = Path(__file__).resolve().parents[2] / "tools"
+GO_HINT = "Go 1.26 or newer"
+# The folder that Kubernetes' own test tools look in, and the programs that it may hold.
+ASSETS_VARIABLE, ASSETS = "KUBEBUILDER_ASSETS", ("kube-apiserver", "etcd", "kubectl")
+ASK_LIMIT = 20.0
+SOURCE_DIGITS = 12
+# Lies beside a program that was downloaded, and says from where.
+ORIGIN = "origin"
+OWN = "meshlab/tools/"
+"""What the packages whose source lies in tools/ begin with."""
+
+
+class ToolsError(MeshlabError):
+    """A program cannot be had. The text is one line for the user."""
+
+
+class ToolsMissingError(ToolsError):
+    """Neither on this machine nor to be built on it; the text says what to install. Tests skip with this text."""
+
+
+class ToolBuildError(ToolsError):
+    """Go is there but a build failed; the text has Go's reason and where the whole log is."""
+
+
+class ToolDownloadError(ToolsError):
+    """A release file is not what tools.toml says; the text has both digests. Nothing of it was kept."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One program of tools.toml. `tag` is the pinned version as its module has it, `release` as it says it itself."""
+
+    name: str
+    folder: str
+    module: str
+    package: str
+    tag: str
+    release: str
+    stamps: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ("--version",)
+    at_least: Version = ()
+    below: Version = ()
+    cpu_seconds: float = 60.0
+    """About what its build costs alone, with nothing in Go's cache."""
+    beside: tuple[str, ...] = ()
+    """Files of its module that it reads from its own folder."""
+    source: str = ""
+    """Digest of its main package, where that is one of ours; empty otherwise."""
+    download: Download | None = None
+    """Its release file for this platform; None where tools.toml has no digest of one."""
+
+    @property
+    def path(self) -> Path:
+        """Where the downloaded or built program lies, or would."""
+        return cache_folder() / "-".join(filter(None, (self.name, self.tag, self.source))) / self.name
+
+    @property
+    def downloaded(self) -> bool:
+        """Whether what lies at `path` was downloaded, not built."""
+        return (self.path.parent / ORIGIN).is_file()
+
+    @property
+    def built_as(self) -> str:
+        """The file name that `go build` gives it: the package's last element that is no major version."""
+        parts = self.package.split("/")
+        return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
+
+    @property
+    def linker_flags(self) -> str:
+        return " ".join(["-s -w", *(f"-X {variable}={value}" for variable, value in self.stamps)])
+
+    def fits(self, version: Version) -> bool:
+        """Whether a program of this version can stand in for the pinned one."""
+        return self.at_least <= version < self.below
+
+    def wanted(self) -> str:
+        """The versions that fit, for messages: `kubectl 1.33 to below 1.36`."""
+        low, high = (".".join(map(str, bound)) for bound in (self.at_least, self.below))
+        return f"{self.name} {low} to below {high}"
+
+
+def parse_version(text: str) -> Version | None:
+    """The first version number in what a program said: `Kubernetes v1.34.4` -> (1, 34, 4); None where there is none."""
+    found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(number) for number in found.groups() if number is not None) if found else None
+
+
+def said_version(tool: Tool, path: Path) -> Version | None:
+    """The version that a program says it is; None where it does not run, or says none."""
+    try:
+        said = process.run([path, *tool.ask], timeout=ASK_LIMIT, check=False)
+    except process.ProcessError:
+        return None
+    return parse_version(said.stdout or said.stderr)
+
+
+def cache_folder() -> Path:
+    """The folder of downloaded and built programs: meshlab/tools under XDG_CACHE_HOME, or under ~/.cache."""
+    # The XDG specification says to ignore a relative path.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "meshlab" / "tools"
+
+
+@cache
+def table() -> dict[str, Tool]:
+    """All programs of tools.toml by name."""
+    data = toml()
+    return {name: _tool(name, entry, data) for name, entry in data["tool"].items()}
+
+
+def toml() -> dict[str, Any]:
+    """tools.toml as it stands there."""
+    return tomllib.loads((TOOLS_FOLDER / "tools.toml").read_text(encoding="utf-8"))
+
+
+def find(name: str) -> Path | None:
+    """The program, if it is here: downloaded or built, or in KUBEBUILDER_ASSETS or on PATH in a version that fits."""
+    tool = table()[name]
+    if tool.path.is_file():
+        return tool.path
+    assets = os.environ.get(ASSETS_VARIABLE, "")
+    candidates = [Path(assets) / name] if assets and name in ASSETS else []
+    on_path = shutil.which(name) if tool.ask else None
+    candidates += [Path(on_path)] if on_path else []
+    return next((path for path in candidates if _answers_with_fitting_version(tool, path)), None)
+
+
+def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
+    """Finds, downloads or builds the named programs and returns where they are; `progress` gets a line now and then.
+
+    Downloads come first, then builds, the longest first. Raises ToolsMissingError where there is neither the program
+    nor a download nor Go, ToolDownloadError where a file is not the one that was pinned, ToolBuildError where a build
+    fails, and DownloadsError where MESHLAB_DOWNLOADS is wrong.
+    """
+    from . import build as toolbuild  # which needs this module's names
+
+    found = fetch(names, progress)
+    left = [table()[name] for name, path in found.items() if path is None]
+    if left and shutil.which("go") is None:
+        raise ToolsMissingError(missing_text(left))
+    toolbuild.build(left, progress)
+    return {name: path or table()[name].path for name, path in found.items()}
+
+
+def fetch(names: Iterable[str], progress: Progress = print) -> dict[str, Path | None]:
+    """As `ensure`, but builds nothing: None stands for what is not here and was not downloaded.
+
+    Raises ToolDownloadError and DownloadsError as `ensure`.
+    """
+    from . import download as tooldownload  # which needs this module's names
+
+    found = {name: find(name) for name in dict.fromkeys(names)}
+    missing = [table()[name] for name, path in found.items() if path is None]
+    left = {tool.name for tool in tooldownload.download(missing, progress)}
+    return {name: path or (None if name in left else table()[name].path) for name, path in found.items()}
+
+
+def missing_text(missing: Sequence[Tool]) -> str:
+    """One line: what is missing and what to install."""
+    wanted = ", ".join(tool.wanted() for tool in missing)
+    return f"not on this machine: {wanted}; install {GO_HINT}, which builds them once, or put them on PATH"
+
+
+def _tool(name: str, entry: dict[str, Any], data: dict[str, Any]) -> Tool:
+    tag = _pinned(entry["folder"], entry["module"])
+    release = entry.get("release", tag)
+    version = parse_version(release)
+    if version is None:
+        raise ToolsError(f"{TOOLS_FOLDER / 'tools.toml'}: {name}.release is {release!r}, expected a version as v1.2.3")
+    stamps = data["stamps"].get(entry.get("stamps", ""), {})
+    words = {"tag": release, "version": release.removeprefix("v"), "major": version[0], "minor": version[1]}
+    return Tool(
+        name=name,
+        folder=entry["folder"],
+        module=entry["module"],
+        package=entry["package"],
+        tag=tag,
+        release=release,
+        stamps=tuple((key, value.format(**words)) for key, value in stamps.items()),
+        tags=tuple(entry.get("tags", ())),
+        ask=tuple(entry.get("ask", ("--version",))),
+        at_least=_bound(entry.get("at_least")) or version[:2],
+        below=_bound(entry.get("below")) or (version[0], version[1] + 1),
+        cpu_seconds=float(entry["cpu_seconds"]),
+        beside=tuple(entry.get("beside", ())),
+        source=_source(entry["package"]),
+        download=downloads.read(name, release, entry, data),
+    )
+
+
+def _source(package: str) -> str:
+    """Digest of the Go files of a package of ours: another program, though its module's version stays."""
+    if not package.startswith(OWN):
+        return ""
+    files = sorted((TOOLS_FOLDER / package.removeprefix(OWN)).glob("*.go"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:SOURCE_DIGITS]
+
+
+def _bound(text: str | None) -> Version:
+    return tuple(int(number) for number in text.split(".")) if text else ()
+
+
+def _pinned(folder: str, module: str) -> str:
+    file = TOOLS_FOLDER / folder / "go.mod"
+    found = re.search(rf"^(?:require\s+|\s+){re.escape(module)} (v\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise ToolsError(f"{file}: expected a requirement of {module}, the module that pins the tool's version")
+    return found[1]
+
+
+def _answers_with_fitting_version(tool: Tool, path: Path) -> bool:
+    version = said_version(tool, path)
+    return version is not None and tool.fits(version)

@@ -1,0 +1,1 @@
+"""Kubernetes: kubeconfigs, the client of the API server, and what its objects say."""

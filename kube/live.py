@@ -1,0 +1,198 @@
+"""What drift and removal ask of a cluster beyond reading: which kinds it has, dry runs, changes, deletions."""
+
+import http.client
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, cast
+
+from .access import AccessError, Manifest, MissingError, RefusedError, Resource, entries, mapping
+from .cluster import KubeCluster
+
+WORKERS = 12
+API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService")
+DRIFT_MANAGER = "meshlab-drift"
+Silent = dict[str, str]
+"""What could not be asked, and why."""
+APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind that the cluster serves."""
+
+    resource: Resource
+    namespaced: bool
+    listable: bool
+
+    @property
+    def label(self) -> str:
+        """As kubectl names it: `prometheuses.monitoring.coreos.com`."""
+        group = group_of(self.resource.api)
+        return f"{self.resource.plural}.{group}" if group else self.resource.plural
+
+
+class Kinds:
+    """The kinds of a cluster."""
+
+    def __init__(self, kinds: Iterable[Kind], versions: Iterable[str], silent: Silent | None = None) -> None:
+        self.all = tuple(kinds)
+        self.silent: Silent = silent or {}
+        """By group and version: what did not answer for itself, such as an APIService without its Service."""
+        self.versions = tuple(sorted(versions))
+        """What helm's `.Capabilities.APIVersions` has: `<group>/<version>`, and the same with each kind."""
+        self._by_kind = {(kind.resource.api, kind.resource.kind): kind for kind in self.all}
+
+    def of(self, api: str, kind: str) -> Kind | None:
+        """The kind of a manifest; None where the cluster does not serve it."""
+        return self._by_kind.get((api, kind))
+
+    def listable(self) -> list[Kind]:
+        """Every kind whose objects can be listed, each in one version only."""
+        found: dict[tuple[str, str], Kind] = {}
+        for kind in self.all:
+            if kind.listable:
+                found.setdefault((group_of(kind.resource.api), kind.resource.kind), kind)
+        return list(found.values())
+
+
+class LiveCluster(KubeCluster):
+    """A cluster that may also be changed. Everything raises AccessError; one may be used by several threads."""
+
+    def kinds(self) -> Kinds:
+        """Everything that the cluster serves, the preferred version of each group first.
+
+        A group that another server has may be silent without keeping anybody from the rest.
+        """
+        groups = cast(list[dict[str, Any]], json.loads(self._request("GET", "/apis"))["groups"])
+        versions = ["v1"]
+        for group in groups:
+            preferred = group["preferredVersion"]["groupVersion"]
+            others = [one["groupVersion"] for one in group["versions"] if one["groupVersion"] != preferred]
+            versions += [preferred, *others]
+        silent = self._unavailable()
+        versions = [api for api in versions if api not in silent]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            lists = list(pool.map(self._kinds_of, versions, repeat(silent)))
+        kinds = [kind for found in lists for kind in found]
+        return Kinds(kinds, {*versions, *(f"{kind.resource.api}/{kind.resource.kind}" for kind in kinds)}, silent)
+
+    def dry_run(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """What an object would be if `manifest` were applied by a manager of its own, with nothing changed."""
+        return self._applied(resource, manifest, DRIFT_MANAGER, [("dryRun", "All")])
+
+    def conflict(self, resource: Resource, manifest: Manifest) -> str:
+        """Who else manages, with another value, what `manifest` sets; empty where nobody does. Changes nothing."""
+        name = manifest["metadata"]["name"]
+        path = resource.path(manifest["metadata"].get("namespace") or "", name)
+        asked = [("fieldManager", DRIFT_MANAGER), ("dryRun", "All")]
+        try:
+            self.get(resource, name, manifest["metadata"].get("namespace") or "")  # an apply would make it
+            self._request("PATCH", path, asked, json.dumps(manifest), content_type=APPLY)
+        except RefusedError as error:
+            if error.status != http.client.CONFLICT:
+                raise
+            return error.reason
+        return ""
+
+    def apply(self, resource: Resource, manifest: Manifest, manager: str) -> Manifest:
+        """Apply server-side as `manager`, whoever else set the fields."""
+        return self._applied(resource, manifest, manager, [])
+
+    def json_patch(
+        self,
+        resource: Resource,
+        manifest: Manifest,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        dry_run: bool = False,
+        same: str = "resourceVersion",
+    ) -> Manifest:
+        """The object seen in `manifest` after a patch; one that has changed meanwhile is refused.
+
+        `same` is the field of its metadata that has to be as it was: the uid where the operations test the rest.
+        """
+        metadata = manifest["metadata"]
+        tested = {"op": "test", "path": f"/metadata/{same}", "value": metadata[same]}
+        path = resource.path(metadata.get("namespace") or "", metadata["name"])
+        asked = [("fieldManager", DRIFT_MANAGER), *([("dryRun", "All")] if dry_run else [])]
+        return cast(
+            Manifest, json.loads(self._request("PATCH", path, asked, [tested, *operations], content_type=JSON_PATCH))
+        )
+
+    def delete(self, resource: Resource, manifest: Manifest) -> None:
+        """Delete exactly the object seen in `manifest`; one that is gone already is as good."""
+        metadata = manifest["metadata"]
+        body = {"preconditions": {"uid": metadata["uid"]}, "propagationPolicy": "Background"}
+        try:
+            self._request("DELETE", resource.path(metadata.get("namespace") or "", metadata["name"]), body=body)
+        except MissingError:
+            return
+
+    def everything(self, kinds: Iterable[Kind], silent: Silent | None = None) -> dict[Kind, list[Manifest]]:
+        """All objects of some kinds, of all namespaces; a kind that went meanwhile has none.
+
+        Into `silent` goes each kind that the API server cannot list, by `<resource>.<group>`; without it, that raises.
+        """
+        listed = list(kinds)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            found = pool.map(self._objects, listed, repeat(silent))
+        return dict(zip(listed, found, strict=True))
+
+    def _objects(self, kind: Kind, silent: Silent | None) -> list[Manifest]:
+        try:
+            items = self.list(kind.resource)
+        except MissingError:
+            return []
+        except RefusedError as error:
+            if silent is None or error.status < http.client.TOO_MANY_REQUESTS:
+                raise
+            # 429 once all patience is over: a dead conversion webhook keeps the kind's storage from coming up.
+            silent[kind.label] = f"HTTP {error.status}: {error.reason}"
+            return []
+        # A list does not repeat on its items what they are.
+        return [{"apiVersion": kind.resource.api, "kind": kind.resource.kind, **item} for item in items]
+
+    def _applied(
+        self, resource: Resource, manifest: Manifest, manager: str, query: Sequence[tuple[str, str]]
+    ) -> Manifest:
+        metadata = manifest["metadata"]
+        path = resource.path(metadata.get("namespace") or "", metadata["name"])
+        asked = [("fieldManager", manager), ("force", "true"), *query]
+        return cast(Manifest, json.loads(self._request("PATCH", path, asked, json.dumps(manifest), content_type=APPLY)))
+
+    def _unavailable(self) -> Silent:
+        """The groups whose own server is not there, as the API server has seen it; its list may leave them out."""
+        found: Silent = {}
+        with suppress(RefusedError, MissingError):  # who may not look at these still sees the rest
+            for one in self.list(API_SERVICES):
+                for condition in entries(mapping(one.get("status")).get("conditions")):
+                    if condition.get("type") == "Available" and condition.get("status") == "False":
+                        spec = one["spec"]
+                        found[f"{spec['group']}/{spec['version']}"] = str(condition.get("message"))
+        return found
+
+    def _kinds_of(self, api: str, silent: Silent) -> list[Kind]:
+        root = f"/api/{api}" if "/" not in api else f"/apis/{api}"
+        try:
+            resources = cast(list[dict[str, Any]], json.loads(self._request("GET", root))["resources"])
+        except MissingError:
+            return []
+        except AccessError as error:
+            if "." not in api:  # the API server's own: then nothing answers
+                raise AccessError(f"cannot tell which kinds {api} has: {error}") from None
+            silent[api] = str(error)
+            return []
+        return [
+            Kind(Resource(api, one["name"], one["kind"]), bool(one["namespaced"]), "list" in one["verbs"])
+            for one in resources
+            if "/" not in one["name"]
+        ]
+
+
+def group_of(api: str) -> str:
+    """The group of an apiVersion; empty for the core one."""
+    return api.rpartition("/")[0]

@@ -1,0 +1,114 @@
+"""`meshlab charts`: fetch a stack's charts for a mirror, and hold charts to the digests of charts.lock."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from embedded.tools import toolchain
+from settings.charts import ChartSource
+from settings.operator_crds import TABLE, released
+
+from ...charts.lock import LOCK, Chart, ChartLock, LockError, check_folder, require
+from ...mirror import pairs
+from ...mirror.charts import charts_of, fetch, published
+from ...recording.chartless import chartless
+from ...recording.recorder import ROOT, stack_config
+from ...render.trees import stacks_of
+from ...stack_names import add_stack_option
+from ..console import say
+
+_TABLE = TABLE.relative_to(ROOT)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's actions and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    out = _action(actions, "fetch", "fetch charts into a folder, or into what becomes a mirror", _fetch)
+    out.add_argument("--out", metavar="DIR", required=True, type=Path, help="folder for <name>-<version>.tgz")
+    _from(out)
+    _require(out)
+    lock = _action(actions, "lock", f"add the digests of charts that {LOCK.name} lacks", _lock)
+    _from(lock)
+    known = actions.add_parser(
+        "pairs",
+        help="read which operator CRDs belong to the versions of kube-prometheus-stack that were released since",
+        description=f"Bring {_TABLE} up to date from the index of a chart repository.",
+    )
+    _from(known)
+    known.set_defaults(run=_pairs)
+    held = _action(actions, "verify", "hold the charts of a folder to their digests", _verify)
+    held.add_argument("--charts", metavar="FOLDER", help="folder to look at (default: the stack's charts.source)")
+    _require(held)
+
+
+def _action(actions: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=summary)
+    which = parser.add_mutually_exclusive_group()
+    add_stack_option(which, "stack whose charts are meant (default: %(default)s)")
+    which.add_argument("--all", action="store_true", help="the charts of every stack")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _from(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="source", metavar="SOURCE", help="repository to take them from (default: the upstream ones)"
+    )
+
+
+def _require(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--require-lock", action="store_true", help="refuse charts that are not locked, too")
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    source, helm = ChartSource(args.source), _helm()
+    locked = fetch(_wanted(args), source, args.out, ChartLock.load(), helm, required=args.require_lock)
+    _tell(locked)
+    say(f"{len(locked)} charts in {args.out}: `make up CHARTS={args.out}`, or the stack's charts.source")
+    return 0
+
+
+def _lock(args: argparse.Namespace) -> int:
+    lock = ChartLock.load()
+    missing = [chart for chart in _wanted(args) if chart not in lock.charts]
+    if missing:
+        lock = lock.with_charts(published(missing, ChartSource(args.source), _helm()))
+        LOCK.write_text(lock.text(), encoding="utf-8")
+    say(f"{LOCK.name}: {len(missing)} charts added, {len(lock.charts)} in all")
+    return 0
+
+
+def _pairs(args: argparse.Namespace) -> int:
+    before = released()
+    after = pairs.extended(before, pairs.app_versions(ChartSource(args.source)))
+    pairs.write(after)
+    added = len(after.crds) - len(before.crds)
+    say(f"{_TABLE}: kube-prometheus-stack up to {after.until} (before: {before.until}), {added} charts of CRDs added")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    _, configured = chartless(stack_config(args.stack))
+    folder = ChartSource(args.charts or configured).folder
+    if folder is None:
+        raise LockError("expected a folder of charts to verify, got none (say which with: --charts FOLDER)")
+    charts = _wanted(args)
+    locked = check_folder(folder, charts)
+    _tell(locked)
+    if args.require_lock:
+        require(locked)
+    return 0
+
+
+def _tell(locked: dict[Chart, bool]) -> None:
+    for (name, version), known in sorted(locked.items()):
+        say(f"{name} {version}: {'as locked' if known else 'not locked'}")
+
+
+def _wanted(args: argparse.Namespace) -> list[Chart]:
+    return charts_of(stacks_of(ROOT) if args.all else [args.stack])
+
+
+def _helm() -> Path:
+    return toolchain.ensure(["helm"], say)["helm"]

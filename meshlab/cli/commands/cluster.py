@@ -1,0 +1,28 @@
+"""`meshlab cluster`: the embedded cluster by itself."""
+
+import argparse
+
+from embedded import cluster
+
+from ...lab import EMBEDDED, STATE
+from ..console import say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("--name", default=EMBEDDED, help="name of the cluster (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start, end or list."""
+    if args.action == "up":
+        running = cluster.up(STATE, args.name, progress=say)
+        say(f"{running.name} at {running.server}: export KUBECONFIG={running.kubeconfig}")
+    elif args.action == "down":
+        say(f"{args.name} is gone" if cluster.down(STATE, args.name) else f"{args.name} was not there")
+    else:
+        for one in cluster.status(STATE):
+            say(f"{one.name}\t{'running' if one.running else 'stopped'}\t{one.server}\t{one.kubeconfig}")
+    return 0

@@ -1,0 +1,86 @@
+"""`meshlab doctor`: what is not as it should be before anything is changed, each with its fix."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from kube.api_objects import AccessError
+from kube.kubeconfig import KubeconfigError
+
+from ...doctor.examination import Question, examine
+from ...engine.places import PlaceError, place
+from ...lab import STATE, LabError, Target, named_target, running_embedded
+from ...preflight.finding import Finding, Level, table, worst
+from ...stack_names import add_stack_option
+from ..console import say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_stack_option(parser)
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
+    parser.add_argument("--images", action="store_true", help="ask the registries whether they have every image")
+    parser.add_argument("--json", action="store_true", help="write the findings as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table: 0 where `up` would go through, 1 where there is a problem. Changes nothing."""
+    started = time.monotonic()
+    findings: list[Finding] = []
+    try:
+        target = _embedded() if args.cluster is None else named_target(args.cluster)
+    except (LabError, KubeconfigError) as error:
+        findings.append(
+            Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
+        )
+        target = None
+    # Where no cluster could be named, that none runs is no news, nor is more of a state that is not to be used.
+    told = {one.subject for one in findings}
+    folder = STATE
+    try:
+        folder = _place(target, args.stack)
+    except PlaceError as error:
+        findings.append(Finding("state", Level.PROBLEM, str(error), "see docs/backends.md"))
+        told.add("state")
+    named = args.cluster is not None
+    question = Question(args.stack, target, folder, args.charts, args.images, named=named)
+    findings += [one for one in examine(question, _quiet) if one.subject not in told]
+    bad = worst(findings)
+    seconds = time.monotonic() - started
+    if args.json:
+        document = {
+            "stack": args.stack,
+            "worst": bad.name.lower(),
+            "seconds": round(seconds, 1),
+            "findings": [one.as_json() for one in findings],
+        }
+        print(json.dumps(document, indent=1))
+    else:
+        for line in table(findings):
+            say(line)
+        counts = {level: sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING)}
+        say(f"{counts[Level.PROBLEM]} problems, {counts[Level.WARNING]} warnings ({seconds:.1f} s)")
+    return 1 if bad is Level.PROBLEM else 0
+
+
+def _embedded() -> Target | None:
+    """The embedded cluster, if it runs."""
+    running = running_embedded()
+    return running and Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name}")
+
+
+def _place(target: Target | None, stack: str) -> Path:
+    """Where the stack's state lies; a cluster that does not answer is a finding of its own."""
+    try:
+        return place(target, stack) if target is not None else STATE
+    except AccessError:
+        return STATE
+
+
+def _quiet(line: str) -> None:
+    """Nothing but the table is told."""

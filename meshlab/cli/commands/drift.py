@@ -1,0 +1,93 @@
+"""`meshlab drift`: what of a stack has been changed in the cluster by other hands, and put it back."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TextIO
+
+from base.errors import MeshlabError
+
+from ...comparison.finding import Finding, What
+from ...drift import report
+from ...drift.inspection import Inspection
+from ...drift.look import Seen
+from ...engine.session import add_options, open_session
+from ...lab import Say, no_cluster, running_embedded
+
+DRIFT, UNTOLD = 2, 1
+
+
+class DriftError(MeshlabError):
+    """There is nothing to compare; the message is one line for the person who asked."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_options(parser)
+    parser.add_argument("--json", action="store_true", help="write the report as JSON to stdout, progress to stderr")
+    parser.add_argument(
+        "--show-ignored", action="store_true", help="list what the stack's own rules ignore (meshlab:drift.ignore)"
+    )
+    parser.add_argument("--fix", action="store_true", help="put back what differs, by the tools that own it")
+    parser.add_argument("--yes", action="store_true", help="with --fix: delete extra objects without asking")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, and put back where asked to: 0 where nothing differs (any more), 2 where something does.
+
+    1 where nothing that could be seen differs, but not all of the stack could be.
+    """
+    say: Say = partial(_say, sys.stderr if args.json else sys.stdout)
+    if args.cluster is None and running_embedded() is None:
+        raise DriftError(no_cluster("drift"))
+    started = time.monotonic()
+    session = open_session(args, say)
+    inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
+    before = seen = inspection.look()
+    hooks = len(inspection.expected.hooks)
+    every = [*seen.findings, *(one.finding for one in seen.ignored)]
+    if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
+        raise DriftError(
+            f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
+            f"meshlab up --stack {args.stack}{session.options})"
+        )
+    if args.fix and seen.findings:
+        shown = report.lines(seen, args.stack, hooks, time.monotonic() - started, show_ignored=args.show_ignored)
+        for line in shown:
+            say(line)
+        seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
+    _tell(args, session.options, before, seen, hooks, time.monotonic() - started, say)
+    if seen.findings:
+        return DRIFT
+    return UNTOLD if seen.uncompared else 0
+
+
+def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:
+    left = {(one.what, one.label) for one in seen.findings}
+    fixed = [one for one in before.findings if (one.what, one.label) not in left]
+    if args.json:
+        print(report.document(seen, args.stack, seconds, fixed))
+        return
+    for line in report.lines(seen, args.stack, hooks, seconds, show_ignored=args.show_ignored):
+        say(line)
+    if fixed:
+        say(f"put back: {report.counted(fixed)}")
+    elif seen.findings and not args.fix:
+        say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
+
+
+def _approve(copies: Sequence[Finding], *, yes: bool, say: Say) -> bool:
+    """Whether extra objects may be deleted: with --yes, or by an answer where somebody can give one."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        say(f"{len(copies)} extra objects are left: --yes deletes them")
+        return False
+    return input(f"Delete {', '.join(one.label for one in copies)}? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _say(out: TextIO, line: str) -> None:
+    print(line.rstrip("\n"), file=out, flush=True)

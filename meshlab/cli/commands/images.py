@@ -1,0 +1,57 @@
+"""`meshlab images`: every image that a stack pulls, and where its mirror has it."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from settings.checks import image_registry
+from settings.images import Images
+
+from ...mirror.images import PulledImage, mirror_of, pulled_images
+from ...stack_names import add_stack_option
+from ..console import say_aside
+from ..render_options import add_target_options, open_renderer
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_stack_option(parser)
+    parser.add_argument(
+        "--registry",
+        type=_registry,
+        metavar="REGISTRY",
+        help="mirror, as registry.example:5000/mirror (default: the stack's imageRegistry and imageRegistries)",
+    )
+    parser.add_argument("--json", action="store_true", help="write a list with the objects that use each image")
+    add_target_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one image a line, and behind it its place in the mirror; 1 where the mirror would not be asked for one."""
+    mirror = Images(args.registry) if args.registry else mirror_of(args.stack)
+    rendered, images = pulled_images(args.stack, open_renderer(args, say_aside), mirror)
+    for note in rendered.charts.notes:
+        say_aside(note)
+    if args.json:
+        print(json.dumps([asdict(one) for one in images], indent=2))
+    else:
+        for one in images:
+            print(f"{one.upstream} {one.mirror}" if _place(mirror, one) else one.upstream)
+    elsewhere = [one for one in images if (place := _place(mirror, one)) and not one.mirror.startswith(f"{place}/")]
+    for one in elsewhere:
+        wanted = f"{one.upstream} from {_place(mirror, one)}"
+        say_aside(f"{args.stack}: expected {wanted}, got {one.mirror} ({', '.join(one.users)})")
+    return 1 if elsewhere else 0
+
+
+def _place(mirror: Images | None, one: PulledImage) -> str | None:
+    """The mirror that is to have an image; None where it comes from its own registry."""
+    return mirror and mirror.mirror_of(one.upstream.partition("/")[0])
+
+
+def _registry(value: str) -> str:
+    try:
+        return image_registry(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

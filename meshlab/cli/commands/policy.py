@@ -1,0 +1,39 @@
+"""`meshlab policy`: the rules of policy/ before whole stacks, and before what their charts bring."""
+
+import argparse
+import sys
+
+from ...policy.judgement import judged, policy_settings
+from ...recording.recorder import ROOT
+from ...render.trees import stacks_of
+from ...stack_names import add_stack_option
+from ..console import say
+from ..render_options import add_target_options, open_renderer
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    which = parser.add_mutually_exclusive_group()
+    add_stack_option(which, "stack to check (default: %(default)s)")
+    which.add_argument("--all", action="store_true", help="check every stack")
+    add_target_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tell every violation: 1 where one is in a stack that makes the rules mandatory."""
+    renderer = open_renderer(args, lambda line: print(line, file=sys.stderr, flush=True))
+    refused = False
+    for stack in stacks_of(ROOT) if args.all else [args.stack]:
+        enforcement = policy_settings(stack).enforcement
+        rendered, violations = judged(stack, renderer)
+        for one in violations:
+            say(f"{stack}: {one.rule} ({enforcement}): {one.subject.label}: {one.message}")
+        for note in rendered.charts.notes:
+            say(note)
+        say(
+            f"{stack}: {len(violations)} violations ({enforcement}) among {len(rendered.objects)} objects and "
+            f"{len(rendered.releases)} releases"
+        )
+        refused |= bool(violations) and enforcement == "mandatory"
+    return 1 if refused else 0

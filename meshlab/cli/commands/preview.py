@@ -1,0 +1,38 @@
+"""`meshlab preview`: what `up` would change."""
+
+import argparse
+from pathlib import Path
+
+from kube.cluster_api import ClusterApi
+
+from ...engine.session import add_options, open_session
+from ...lab import settings_of
+from ...mesh.leaving import refuse_stranding
+from ...mesh.plan import roll_plan
+from ...ownership.strangers import refuse_strangers
+from ...plan.review import save
+from ..console import say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_options(parser)
+    parser.add_argument(
+        "--save-plan", type=Path, metavar="FILE", help="keep the preview, for `meshlab up --plan FILE` to do just that"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the preview; changes nothing."""
+    session = open_session(args, say)
+    refuse_strangers(session, args.stack)
+    settings, cluster = settings_of(args.stack, session.config), ClusterApi(session.target.kubeconfig)
+    refuse_stranding(cluster, settings)
+    outcome = session.driver.preview() if args.save_plan is None else save(session, args.stack, args.save_plan)
+    say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")
+    for line in roll_plan(cluster, settings):
+        say(line)
+    for line in session.announcements:
+        say(line)
+    return 0

@@ -1,0 +1,158 @@
+"""`meshlab promote`: the pins of one stack into the next one's file, where the first has shown that they work."""
+
+import argparse
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+from base import process
+from base.errors import MeshlabError
+
+from ...diff.unified import unified
+from ...engine.places import home
+from ...lab import STATE, settings_of
+from ...promote.evidence import Evidence, read_report, refusals
+from ...promote.moves import Move, written
+from ...promote.pins import ORDER, SECTIONS
+from ...promote.plan import Plan, plan
+from ...promote.rendered import comparison
+from ...promote.stack_file import StackFile
+from ...promote.status import status_lines
+from ...promote.updates import last_update
+from ...recording.recorder import ROOT, stack_config
+from ...render.trees import stacks_of
+from ...results.report import commit_of, report_file
+from ...stack_names import StackName
+from ...verify.checks import all_checks
+from ..console import say, say_aside
+from ..render_options import add_target_options, open_renderer
+
+GIT_LIMIT_SECONDS = 30.0
+
+
+class PromotionError(MeshlabError):
+    """Nothing is promoted; one line for each reason, with what to do about it."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "source",
+        nargs="?",
+        metavar="FROM",
+        type=StackName.of,
+        help=f"stack to take the pins of ({', '.join(ORDER[:-1])}); ORG/NAME where its backend has it so",
+    )
+    parser.add_argument("target", nargs="?", metavar="TO", type=StackName.of, help="the stack after it")
+    parser.add_argument(
+        "--status", action="store_true", help="show the pins of every stack, and how far each is behind"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would change, and whether it may; write nothing"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="SECTION",
+        nargs="+",
+        choices=SECTIONS,
+        default=SECTIONS,
+        help=f"some of {', '.join(SECTIONS)}",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="FROM's verify report (default: the last one made here)"
+    )
+    add_target_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Promote, or show where each stack is."""
+    if args.status:
+        for line in status_lines({stack: stack_config(stack, ROOT) for stack in ORDER}, STATE):
+            say(line)
+        return 0
+    source, target = _pair(args.source, args.target)
+    found = plan(source, stack_config(source, ROOT), target, stack_config(target, ROOT), args.only)
+    if found.setbacks:
+        raise PromotionError("\n".join(_setbacks(found)))
+    file = args.report or report_file(source, STATE)
+    report = read_report(file, source)
+    reasons = list(refusals(source, report, file, _evidence(source, embedded=bool(report and report.get("embedded")))))
+    if reasons and not args.dry_run:
+        raise PromotionError("\n".join(reasons))
+    if report is not None and report.get("embedded"):
+        say(f"note: {source} was verified on the embedded cluster, where no pod really runs")
+    if not found.moves:
+        say(f"{target} has every pin of {source}: nothing to promote")
+    else:
+        _promote(args, found)
+    if reasons:
+        raise PromotionError("\n".join(["", f"{source} may not be promoted now:", *reasons]))
+    return 0
+
+
+def _promote(args: argparse.Namespace, found: Plan) -> None:
+    file = StackFile(found.target, ROOT)
+    file.make(found.moves)
+    config = file.config()
+    settings_of(found.target, config)
+    for move in found.moves:
+        say(f"{written(move.key)}: {_shown(move)}")
+    for note in found.notes:
+        say(f"note: {note}")
+    say("")
+    one = comparison(found.target, stack_config(found.target, ROOT), config, open_renderer(args, say_aside))
+    for line in one.rendered.charts.notes:
+        say_aside(line)
+    say(unified([one]) or f"no rendered object of {found.target} changes")
+    if args.dry_run:
+        say(f"dry run: {file.path.name} is as it was")
+        return
+    file.write()
+    say(f"{file.path.name}: {len(found.moves)} pins of {found.source}")
+    say(f"Next: git diff {file.path.name}, then a pull request; deploying it brings {found.target} up with them")
+
+
+def _pair(source: str | None, target: str | None) -> tuple[str, str]:
+    steps = list(pairwise(ORDER))
+    if source is None or target is None or (source, target) not in steps:
+        expected = " or ".join(" ".join(step) for step in steps)
+        named = list(filter(None, (source, target)))
+        apart = [stack for stack in named if stack not in ORDER and stack in stacks_of(ROOT)]
+        why = "".join(f"; {stack} keeps versions of its own and is not promoted" for stack in apart)
+        raise PromotionError(
+            f"promote: expected a stack and the one after it ({expected}) or --status, "
+            f"got {' '.join(named) or 'nothing'}{why}"
+        )
+    return source, target
+
+
+def _setbacks(found: Plan) -> Iterator[str]:
+    for one in found.setbacks:
+        yield (
+            f"Pulumi.{found.target}.yaml: {written(one.key)}: expected nothing newer than {found.source}'s "
+            f"{one.wanted}, got {one.current}; promotion never goes back (raise it in {found.source}, or leave its "
+            "section out with --only)"
+        )
+
+
+def _evidence(source: str, *, embedded: bool) -> Evidence:
+    file, settings = f"Pulumi.{source}.yaml", settings_of(source, stack_config(source, ROOT))
+    status = process.run(["git", "status", "--porcelain", "--", file], timeout=GIT_LIMIT_SECONDS, cwd=ROOT, check=False)
+    return Evidence(
+        commit_of(ROOT),
+        file_changed=bool(status.stdout.strip()),
+        update=last_update(source, say_aside, home(source, STATE, embedded=embedded)[1]),
+        labs=frozenset(check.lab for check in all_checks(settings)),
+    )
+
+
+def _shown(move: Move) -> str:
+    before = "nothing" if move.before is None else move.before
+    if move.like is not None:
+        sizes = ", ".join(sorted({*cast(dict[str, Any], move.after)} - {"version"}))
+        return f"{before} -> {move.after['version']}" + (
+            f", with {sizes} as {move.like} has them here" if sizes else ""
+        )
+    return f"{before} -> {move.after}{' (the default)' if move.drop else ''}"

@@ -1,0 +1,117 @@
+"""`meshlab recover`: after a run that was killed, put right what it left, so that the next `up` converges."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from base.errors import MeshlabError
+from embedded import cluster
+from embedded.tools import toolchain
+
+from ...engine.backends import backend_for
+from ...engine.places import place, refuse_elsewhere
+from ...engine.programs import find_cli
+from ...engine.state_backend import StackBackend
+from ...lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
+from ...preflight.identity import refuse_another
+from ...recording.recorder import stack_config
+from ...recover.carry_out import carry_out
+from ...recover.helm import Helm
+from ...recover.live import Live
+from ...recover.recovery import Recovery, look
+from ...stack_names import add_stack_option, reference_of
+from ..console import say
+
+Agree = Callable[[], bool]
+
+
+class RecoverError(MeshlabError):
+    """Recovery cannot go on as asked; the message is one line for the person who asked."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_stack_option(parser)
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--yes", action="store_true", help="do it without asking")
+    parser.add_argument(
+        "--holder-is-gone",
+        action="store_true",
+        help="also remove a lock that was taken on another machine, which is known to be gone",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Say what is to be done, ask, and do it: 0 where there is nothing to do or it is done, 1 where it was declined."""
+    if args.cluster is None and EMBEDDED not in [one.name for one in cluster.status(STATE)]:
+        say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
+        return 0
+    settings = settings_of(args.stack, stack_config(args.stack))
+    target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
+    refuse_another(settings, target, say)
+    agree = (lambda: True) if args.yes else _ask
+    options = Options(args.stack, target, place(target, args.stack), args.holder_is_gone)
+    return 0 if recover(options, agree, say) else 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which stack to recover, and where."""
+
+    stack: str
+    target: Target
+    state: Path
+    holder_is_gone: bool = False
+
+
+def recover(options: Options, agree: Agree, say: Say) -> bool:
+    """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
+    which = backend_for(options.state, embedded=options.target.embedded)
+    where = (options.stack, options.state, options.target.kubeconfig, which)
+    if not StackBackend("", *where).exists():  # which no program need be had for
+        say(f"nothing to recover: stack {options.stack} was never brought up from here")
+        return True
+    backend = StackBackend(find_cli(say), *where)
+    refuse_elsewhere(lambda: backend.export().get("deployment"), which, options.target, options.stack)
+    tools = toolchain.ensure(["helm", "kubectl"], say)
+    helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
+
+    def find() -> Recovery:
+        return look(backend, helm, Live(tools["kubectl"], options.target.kubeconfig), options.holder_is_gone)
+
+    found = find()
+    if not found.steps:
+        _tell_others(found, options, say)
+        say(f"nothing to recover: stack {options.stack} has no lock, no pending operation and no unfinished release")
+        return True
+    while found.steps:
+        _tell_others(found, options, say)
+        say(f"To recover stack {options.stack} on the {options.target.label}:")
+        for step in found.steps:
+            say(f"  {step.told()}")
+        if not agree():
+            say("nothing was changed")
+            return False
+        say("Doing it:")
+        carry_out(found.steps, helm, backend, found.state, say)
+        if found.complete:
+            break
+        found = find()
+    say(f"Next: meshlab up --stack {reference_of(options.stack)}{options.target.option}")
+    return True
+
+
+def _tell_others(found: Recovery, options: Options, say: Say) -> None:
+    for other in found.others:
+        say(f"left alone: release {other.key} ({other.status}) is not of stack {options.stack}")
+
+
+def _ask() -> bool:
+    if not sys.stdin.isatty():
+        raise RecoverError("nobody to ask: nothing was changed (to do it without asking: the same with --yes)")
+    return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

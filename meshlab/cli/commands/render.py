@@ -1,0 +1,45 @@
+"""`meshlab render`: every Kubernetes object of a stack as a file."""
+
+import argparse
+import time
+from pathlib import Path
+
+from ...consistency.stack import judged
+from ...consistency.verdict import RULE
+from ...recording.recorder import stack_config
+from ...render.folder import write_folder
+from ...render.stack import render
+from ...stack_names import add_stack_option
+from ..console import say
+from ..render_options import add_target_options, open_renderer
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_stack_option(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, type=Path, help="folder to write; replaced if render made it"
+    )
+    add_target_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render into the folder; says what is in it and how long it took, and 1 where it does not fit together."""
+    started = time.monotonic()
+    renderer = open_renderer(args, say)
+    rendered = render(args.stack, renderer)
+    write_folder(args.out, rendered.index(), {file: one.manifest for file, one in rendered.files.items()})
+    for line in rendered.charts.notes:
+        say(line)
+    components = {one.component for one in rendered.objects}
+    say(
+        f"{args.stack}: {len(rendered.objects)} objects of {len(components)} components and {len(rendered.releases)} "
+        f"releases in {args.out}, for Kubernetes {rendered.target.kubernetes} ({time.monotonic() - started:.1f} s)"
+    )
+    verdict = judged(rendered, stack_config(args.stack), renderer)
+    for line in verdict.notes:
+        say(f"{args.stack}: {line}")
+    for one in verdict.broken:
+        say(f"{args.stack}: {RULE}: {one.line}")
+    return 1 if verdict.broken else 0

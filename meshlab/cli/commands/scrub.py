@@ -1,0 +1,67 @@
+"""`meshlab scrub`: a log of the engine without the secrets of the stack, for whoever is to read it."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from base import process
+from base.errors import MeshlabError
+
+from ...engine.backends import NOT_THERE, Backend
+from ...engine.places import homes
+from ...engine.programs import find_cli
+from ...engine.secrets import PASSPHRASE, PASSPHRASE_FILE, passphrase_environment
+from ...lab import STATE, write_private
+from ...recording.recorder import ROOT, stack_file
+from ...redact.redaction import SHORTEST, scrubbed, secrets_of
+from ...stack_names import add_stack_option, reference_of
+from ..console import say
+
+EXPORT_LIMIT_SECONDS = 120.0
+
+
+class ScrubError(MeshlabError):
+    """Nothing was scrubbed; the message is one line."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="log to take the secrets out of, in place")
+    add_stack_option(parser, "stack whose secrets they are (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rewrite each file whole or not at all; says how many places there were."""
+    stack_file(args.stack, ROOT)  # one line where there is no such stack
+    # The stack may be on several clusters, and the log of any of them.
+    found = [_secrets(args.stack, *home) for home in homes(args.stack, STATE)]
+    if all(one is None for one in found):
+        raise ScrubError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was scrubbed")
+    secrets = {secret for one in found for secret in one or ()}
+    for file in args.files:
+        try:
+            text, count = scrubbed(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
+        except OSError as error:
+            raise ScrubError(f"{file}: expected a log to read, got: {error.strerror}") from None
+        write_private(file, text)
+        say(f"{file}: {count} places of {len(secrets)} secrets of {args.stack}, of {SHORTEST} characters and more")
+    return 0
+
+
+def _secrets(stack: str, folder: Path, backend: Backend) -> set[str] | None:
+    """Those of one state; None where the backend does not have the stack."""
+    content = stack_file(stack, ROOT).content
+    environment = {**backend.environment(), **passphrase_environment(stack, content, folder, backend)}
+    words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", reference_of(stack)]
+    try:
+        done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)
+    except process.ProcessError as error:
+        if isinstance(error, process.CommandFailedError) and NOT_THERE in error.completed.stderr:
+            return None
+        raise ScrubError(f"{stack}: its secrets cannot be read, so that nothing was scrubbed: {error}") from None
+    passphrases = [os.environ.get(PASSPHRASE, "")]
+    for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
+        passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []
+    return secrets_of(json.loads(done.stdout)) | {one for one in passphrases if len(one) >= SHORTEST}

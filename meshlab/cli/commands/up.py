@@ -1,0 +1,59 @@
+"""`meshlab up`: bring a stack up and say what to do next."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...doctor.examination import Question, stop_at_problems
+from ...engine.session import Session, add_options, open_session
+from ...ownership.strangers import refuse_strangers
+from ...plan.review import apply
+from ...plan.saved import SavedPlan
+from ..console import say
+
+SHOWN_STEPS = 8
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_options(parser)
+    parser.add_argument(
+        "--plan", type=Path, metavar="FILE", help="do what `meshlab preview --save-plan FILE` showed, or nothing"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bring the stack up; prints what exists, how long each step took, and what to do next."""
+    plan = None if args.plan is None else SavedPlan.read(args.plan)
+    session = open_session(args, say)
+    charts = args.charts or session.config.get("meshlab:charts", {}).get("source")
+    question = Question(args.stack, session.target, session.place, charts, quick=session.target.embedded)
+    stop_at_problems(question, say)
+    refuse_strangers(session, args.stack)
+    started = time.monotonic()
+    outcome = session.driver.up() if plan is None else apply(session, args.stack, plan)
+    seconds = time.monotonic() - started
+    slowest = sorted(outcome.changed, key=lambda step: step.seconds, reverse=True)[:SHOWN_STEPS]
+    say("")
+    say(f"{len(outcome.steps)} resources, {len(outcome.changed)} changed, in {seconds:.1f} s")
+    for step in slowest:
+        say(f"  {step.seconds:6.1f} s  {step.action:8} {step.name}")
+    _say_next(session, args.stack, outcome.outputs)
+    return 0
+
+
+def _say_next(session: Session, stack: str, outputs: Mapping[str, Any]) -> None:
+    say("")
+    say(f"On the {session.target.label}: export KUBECONFIG={session.target.kubeconfig}")
+    if session.target.embedded:
+        say("No pod really runs there: objects, admission and scheduling are real, port-forwards answer nothing.")
+    for name in ("prometheus", "grafana", "kiali"):
+        if name in outputs:
+            say(f"  {name:11} {outputs[name]}")
+    on = f"--stack {stack}{session.options}"
+    say(f"Next: meshlab preview {on} (what would change), meshlab down {on} (take it all away)")
+    for line in session.announcements:
+        say(line)

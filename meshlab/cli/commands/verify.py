@@ -1,0 +1,113 @@
+"""`meshlab verify`: show on a live cluster, check by check, that the lab does what its handbook says."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from base.errors import MeshlabError
+from kube.access import AccessError
+from kube.cluster import KubeCluster
+
+from ...lab import STATE, no_cluster, running_embedded, settings_of
+from ...recording.recorder import ROOT, stack_config
+from ...results import report
+from ...stack_names import add_stack_option
+from ...verify import html
+from ...verify.checks import LABS, all_checks
+from ...verify.program import Program
+from ...verify.runner import run_checks
+
+CANNOT_RUN = 2
+
+
+class VerifyError(MeshlabError):
+    """Nothing can be verified as asked; the message is one line for the person who asked."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_stack_option(parser)
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster, if it runs"
+    )
+    parser.add_argument("--lab", type=int, choices=LABS, help="the checks of one lab (default: of all)")
+    parser.add_argument("--json", action="store_true", help="write the report as JSON to stdout, progress to stderr")
+    parser.add_argument("--report", metavar="FILE.html", type=Path, help="also write the report as one HTML file")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the checks: 0 where they passed, 1 where one failed, 2 where they could not be run or show nothing."""
+    told = Told(sys.stderr if args.json else sys.stdout)
+    try:
+        finished = _verified(args, told)
+    except MeshlabError as error:
+        print(f"verify: {error}", file=sys.stderr)
+        return CANNOT_RUN
+    finally:
+        told.clear()
+    kept = report.keep(finished, STATE)
+    if args.report is not None:
+        args.report.write_text(html.page(finished), encoding="utf-8")
+    if args.json:
+        print(finished.json(), end="")
+    for line in ("", *finished.summary(), f"report: {kept}" + (f", {args.report}" if args.report is not None else "")):
+        told.line(line)
+    return finished.verdict.exit_code
+
+
+class Told:
+    """Lines for the person who waits; on a terminal, what runs at the moment stands below them."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out, self._terminal = out, out.isatty()
+
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        self.clear()
+        print(text, file=self._out, flush=True)
+
+    def now(self, text: str) -> None:
+        """A line that goes with the next one."""
+        if self._terminal:
+            self.clear()
+            print(text[:100], end="\r", file=self._out, flush=True)
+
+    def clear(self) -> None:
+        """Take away what `now` wrote."""
+        if self._terminal:
+            print("\x1b[2K", end="\r", file=self._out, flush=True)
+
+
+def _verified(args: argparse.Namespace, told: Told) -> report.Report:
+    if args.report is not None and not args.report.absolute().parent.is_dir():
+        raise VerifyError(f"--report {args.report}: expected a file in a folder that exists")
+    config = stack_config(args.stack)
+    report.forget(args.stack, STATE)
+    settings = settings_of(args.stack, config)
+    live, label = _cluster(args.cluster)
+    try:
+        version = live.version()
+    except AccessError as error:
+        raise VerifyError(f"{label}: {error}") from None
+    told.now("recording the program")
+    program, tree = Program.of_stack(args.stack), report.commit_of(ROOT)
+    checks = all_checks(settings, args.lab)
+    told.line(f"{len(checks)} checks of {args.stack} on the {label}, Kubernetes {version}")
+    started = datetime.now(UTC)
+    results = run_checks(checks, settings, program, live, told.line, told.now)
+    subject = report.Subject(args.stack, label, args.cluster is None, version, tree, report.labs_of(results))
+    return report.Report(subject, started, datetime.now(UTC), tuple(results))
+
+
+def _cluster(context: str | None) -> tuple[KubeCluster, str]:
+    """The cluster and what to call it. No context is ever guessed: without one, only the embedded cluster will do."""
+    if context is not None:
+        live = KubeCluster(context=context)
+        return live, f"context {context} ({live.server})"
+    running = running_embedded()
+    if running is None:
+        raise VerifyError(no_cluster("verify"))
+    return KubeCluster(running.kubeconfig), f"embedded cluster {running.name} ({running.server})"

@@ -1,0 +1,129 @@
+"""The command line: which commands there are; each one's work is a module of its own, imported only when asked for."""
+
+import argparse
+import importlib
+import os
+import select
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+PROGRAM = "meshlab"
+"""The command as a user types it, and as every message names it."""
+STDOUT = 1
+CLOSED_PIPE = 141
+"""The exit code where nobody reads the output to its end: a shell's for SIGPIPE."""
+COMMANDS = MappingProxyType(
+    {
+        "up": "bring a stack up, on the embedded cluster or on the cluster of a named context",
+        "preview": "say what `up` would change",
+        "doctor": "look at tools, cluster, rights and state before anything is changed, and say what to mend",
+        "recover": "after a run that was killed, put right what it left, so that the next `up` converges",
+        "down": "remove a stack, say what is left of it, and end the embedded cluster if it was there",
+        "drift": "say what other hands have changed of a stack in its cluster, and put it back",
+        "destroy": "the same as down",
+        "cluster": "start, list or end the embedded cluster without the lab on it",
+        "render": "write every Kubernetes object that a stack stands for as files; needs no cluster",
+        "diff": "compare the rendered objects of this tree with another revision's, as text or for a pull request",
+        "policy": "check whole stacks against the rules of policy/, what their charts bring among it",
+        "images": "list every image that a stack pulls, and where its mirror has it",
+        "charts": "fetch a stack's charts for a mirror, and hold charts to the digests of charts.lock",
+        "tools": "list the programs that were downloaded or built, or remove those that no pin names",
+        "graph": "draw docs/architecture.svg from the program, or list what decided how long the last `up` took",
+        "promote": "take the pins of one stack into the next, once it has shown that they work",
+        "goback": "say how to go back to the commit that last worked in a stack",
+        "scrub": "take the secrets of a stack out of a log of the engine",
+        "credentials": "write the kubeconfig of a workflow's job, by OpenID Connect or as it is stored",
+        "comment": "write what earlier jobs found as comments on a pull request",
+        "nightly": "look for drift in a stack, and tell of it in one issue",
+        "canary": "say which proxies are on which revision of Istio, and which workloads still must roll",
+        "verify": "show on a live cluster, check by check, that the lab works as its handbook says",
+        "completion": "print the code that makes a shell complete this command line",
+    }
+)
+
+SAME = MappingProxyType({"destroy": "down"})
+"""Commands that are another name of one: Pulumi calls it so."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns the exit code. What a user can cause comes as one line on stderr, with code 1."""
+    if "_ARGCOMPLETE" in os.environ:
+        from .completion import complete, typed_words  # not needed for --help
+
+        complete(parser_for(typed_words()))
+    parser = parser_for(argv)
+    args = parser.parse_args(argv)
+    if getattr(args, "cluster", None) == "":
+        # An unset variable of a script; in a pod, no name at all would be the pod's own cluster.
+        print("--cluster: expected a context of your kubeconfig, got an empty name", file=sys.stderr)
+        return 1
+    try:
+        return _run(args)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return CLOSED_PIPE
+    except KeyboardInterrupt:
+        print("meshlab: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if not _is_of_the_state(error):
+            raise
+        print(
+            f"{error.filename}: expected a place where the state can be kept, got: {error.strerror} "
+            "(set MESHLAB_STATE to a folder that can be written)",
+            file=sys.stderr,
+        )
+        return 1
+    except Exception as error:
+        if not _is_for_the_user(error):
+            raise
+        print(str(error), file=sys.stderr)
+        return 1
+
+
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of every command, with the options of the one that `words` name."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="An Istio and observability lab as one Pulumi program.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = {
+        name: commands.add_parser(name, help=summary, description=summary) for name, summary in COMMANDS.items()
+    }
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    if chosen is not None and chosen in COMMANDS:
+        # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
+        importlib.import_module(f"meshlab.cli.commands.{SAME.get(chosen, chosen)}").configure(subparsers[chosen])
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    code = int(args.run(args))
+    sys.stdout.flush()  # what cannot be written is met here, not while Python ends
+    return code
+
+
+def _nobody_reads() -> bool:
+    """Whether it is standard output that is closed, as by `head`; what is left in its buffer then goes nowhere."""
+    output = select.poll()
+    output.register(STDOUT, 0)
+    if not output.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+    return True
+
+
+def _is_of_the_state(error: OSError) -> bool:
+    """Whether the folder of the state, or something in it, could not be made or written."""
+    from ..lab import STATE  # not needed for --help
+
+    return isinstance(error.filename, str) and Path(error.filename).absolute().is_relative_to(STATE)
+
+
+def _is_for_the_user(error: Exception) -> bool:
+    """Whether the message is all that the user needs: an error of ours or, which has printed more, of the engine."""
+    from base.errors import MeshlabError  # not needed for --help
+
+    # The policy pack also runs by itself, beside no other package of ours.
+    return isinstance(error, MeshlabError) or type(error).__module__.startswith(("policy.", "pulumi.automation"))

@@ -1,0 +1,36 @@
+"""The options of every command that renders, and the renderer that they ask for."""
+
+import argparse
+
+from embedded.tools import toolchain
+
+from ..charts.pulled import Charts, Say
+from ..render.helm import Helm, Target
+from ..render.stack import Renderer, default_kubernetes
+
+
+def add_target_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say with which charts and for which cluster to render."""
+    parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to render from")
+    parser.add_argument(
+        "--kube-version",
+        metavar="VERSION",
+        default=default_kubernetes(),
+        help="Kubernetes version to render for (default: the embedded cluster's, %(default)s)",
+    )
+    parser.add_argument(
+        "--api-versions",
+        metavar="VERSION",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="what the cluster serves beside Kubernetes' own and the stack's CRDs: <group>/<version>[/<Kind>]",
+    )
+
+
+def open_renderer(args: argparse.Namespace, say: Say) -> Renderer:
+    """A renderer for the options of `add_target_options`; `say` gets what takes its time, such as building helm."""
+    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
+    return Renderer(
+        Charts(args.charts, say), helm, Target(args.kube_version.removeprefix("v"), tuple(sorted(args.api_versions)))
+    )

@@ -1,0 +1,256 @@
+"""The Pulumi engine, by its Automation API: it runs the program inline, on the backend of the cluster or the caller."""
+
+import json
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from pulumi import automation as auto
+from pulumi.automation._stack import StackInitMode  # the constructors that need no mode make no class of ours
+
+from base import process
+from base.environment import reaching
+from policy.pack.rules import violations
+from policy.pack.settings import PROJECT, SECTION, settings_of
+from policy.pack.subjects import subject_of
+
+from ..lab import STATE, LabError, Outcome, Say, Target, write_private
+from ..recording.recorder import PASSWORD, ROOT, ProgramError, Recording, record, stack_file
+from ..render.masking import GENERATED
+from ..stack_names import reference_of
+from ..stackfile.reading import read_beside_config, read_project, written
+from .backends import backend_for, deployment_in
+from .events import EventLog, log_file
+from .inline import InlineStack
+from .operations import Operation
+from .programs import Engine
+from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
+from .watch import Watch
+
+STATE_LIMIT_SECONDS = 60.0
+"""How long the backend may take to answer."""
+
+
+@dataclass(frozen=True)
+class Reviewed(Outcome):
+    """What a preview found."""
+
+    operations: tuple[Operation, ...]
+
+
+class EngineDriver:
+    """One stack on the real engine. State, passphrase and the effective stack file lie in the state folder."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        target: Target,
+        stack: str,
+        config: Mapping[str, Any],
+        say: Say,
+        state: Path = STATE,
+    ) -> None:
+        self._say, self._name, self._config = say, stack, config
+        self._kubeconfig = target.kubeconfig
+        self.options = f"--stack {reference_of(stack)}{target.option}"
+        """What a command to type needs to mean this stack on this cluster."""
+        self._folder = state / "stacks" / stack
+        self._log = log_file(stack, state)
+        self.backend = backend_for(state, embedded=target.embedded)
+        source = stack_file(stack).content
+        passphrase = passphrase_environment(stack, source, state, self.backend)
+        # With a passphrase of ours, the salt that is committed for the team's does not go.
+        self._write_project(stack, config, engine, without=(SALT,) if PASSPHRASE_FILE in passphrase else ())
+        env = {
+            **self.backend.environment(),
+            **passphrase,
+            **reaching(target.kubeconfig),
+            "PULUMI_PYTHON_CMD": sys.executable,
+            "PYTHONPATH": str(ROOT),
+        }
+        if engine.older:
+            # All that it does to these commands: the engine does not compare a provider's version with its SDK's.
+            env["PULUMI_DEV"] = "true"
+        self._file = self.backend.state_file(stack)
+        self._workspace = _Workspace(
+            work_dir=str(self._folder),
+            pulumi_command=engine.command,
+            env_vars=env,
+            secrets_provider=named_provider(source),
+        )
+        self._workspace.exists = self._file is not None and self._file.is_file()
+        self.stack: InlineStack = self._opened(reference_of(stack))
+        self.stack.environment = reaching(target.kubeconfig)
+        self.stack.unread = self._unread
+        self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
+
+    def _opened(self, reference: str) -> InlineStack:
+        try:
+            return InlineStack(reference, self._workspace, StackInitMode.CREATE_OR_SELECT)
+        except auto.CommandError as error:
+            why = self.backend.fault(str(error))
+            raise LabError(f"{self.backend.told()}: stack {reference} cannot be had there: {why}") from None
+
+    def _unread(self, error: auto.CommandError) -> LabError:
+        why = self.backend.fault(str(error))
+        return LabError(f"{self.backend.told()}: the state of {self.stack.name} cannot be read: {why}")
+
+    @cached_property
+    def recording(self) -> Recording:
+        """What the program registers with these settings; in place of what is secret, a mark.
+
+        Raises LabError where it refuses them.
+        """
+        try:
+            return record(self._name, config=self._config, generated=GENERATED, masked=True)
+        except ProgramError as error:
+            raise LabError(f"{error}\nnothing was changed") from None
+
+    def up(self, plan: Path | None = None) -> Outcome:
+        """Run `pulumi up`, and keep when each resource was begun and done. With a plan of the engine's, by that.
+
+        Raises LabError before anything is changed where the program refuses its settings or breaks a mandatory policy,
+        and with what the engine reported where it fails.
+        """
+        self._judge()
+        with EventLog(self._log) as log:
+            watch = Watch(self._say, log, self._explained)
+            with watch.failures("up"):
+                # A plan comes from a preview that looked at the cluster first, so that this looks as well.
+                self.stack.up(on_event=watch.see, color="never", refresh=plan is not None, **_file("plan", plan))
+        return Outcome(watch.steps(), watch.outputs())
+
+    def preview(self, *, expect_no_changes: bool = False, plan: Path | None = None) -> Reviewed:
+        """Run `pulumi preview`, with what changes inside each resource where there is something to compare with.
+
+        With a file for the engine's plan, it looks at the cluster first, and says what other hands have changed.
+
+        Raises LabError as `up` does, and where it was to find no changes and did.
+        """
+        self._judge()
+        watch = Watch(None)
+        with watch.failures("preview"):
+            result = self.stack.preview(
+                on_event=watch.see,
+                color="never",
+                diff=self._was_up(),
+                expect_no_changes=expect_no_changes,
+                refresh=plan is not None,
+                **_file("plan", plan),
+            )
+        self._say(result.stdout)
+        return Reviewed(watch.steps(), {}, watch.operations())
+
+    def down(self) -> Outcome:
+        """Run `pulumi destroy`; in a backend of ours, forget the empty stack.
+
+        From a caller's, its history and who may see it would go with it: that is for the caller to do.
+        """
+        self._refuse_protected()
+        watch = Watch(self._say, explain=self._explained)
+        with watch.failures("destroy"):
+            self.stack.destroy(on_event=watch.see, color="never")
+        if self.backend.own:
+            self._workspace.remove_stack(self.stack.name)
+        return Outcome(watch.steps(), {})
+
+    def restore(self, names: Collection[str]) -> Outcome:
+        """Put resources back, by their logical names, that other hands have changed or deleted in the cluster."""
+        watch = Watch(self._say, explain=self._explained)
+        with watch.failures("up"):
+            self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
+        return Outcome(watch.steps(), {})
+
+    def passwords(self) -> dict[str, str]:
+        """What the stack's state has of generated passwords, in clear, by the logical names of their resources."""
+        found = {one["urn"].rsplit("::", 1)[-1]: one for one in self._resources() if one["type"] == PASSWORD}
+        return {name: json.loads(one["outputs"]["result"]["plaintext"]) for name, one in found.items()}
+
+    def _judge(self) -> None:
+        """Hold the program to the policies. A broken rule that only `up` met would stop it half-way."""
+        subjects = [subject_of(one.type, one.inputs, one.urn) for one in self.recording.resources]
+        broken = violations([one for one in subjects if one is not None], self._policy)
+        lines = [f"{one.rule}: {one.subject.label}: {one.message}" for one in broken]
+        if lines and self._policy.enforcement == "mandatory":
+            raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
+        for line in lines:
+            self._say(f"  policy (advisory) {line}")
+
+    def _explained(self, urns: Collection[str]) -> list[str]:
+        """What the cluster says of resources that failed.."""
+        from .reasons import reasons  # needed after a failure alone
+
+        names = {urn.rpartition("::")[2] for urn in urns}
+        return reasons(self._kubeconfig, [one for one in self.recording.resources if one.name in names])
+
+    def _was_up(self) -> bool:
+        """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
+        if self._file is not None:
+            return self._file.is_file() and '"resources"' in self._file.read_text(encoding="utf-8")
+        asked = [self._workspace.pulumi_command.command, "stack", "output", "--json", "--stack", self.stack.name]
+        answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=self._folder, env=self._workspace.env_vars)
+        return bool(json.loads(answer.stdout))
+
+    def _refuse_protected(self) -> None:
+        """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
+        protected = [one["urn"].rsplit("::", 1)[-1] for one in self._stored() if one.get("protect")]
+        if protected:
+            raise LabError(
+                f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed "
+                "(to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again)"
+            )
+
+    def _stored(self) -> list[dict[str, Any]]:
+        """The resources of the state with their secrets locked: read from its file where there is one, in no time."""
+        if self._file is None or not self._file.is_file():
+            return self._resources()
+        return cast(list[dict[str, Any]], deployment_in(self._file).get("resources") or [])
+
+    def _resources(self) -> list[dict[str, Any]]:
+        deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})
+        return cast(list[dict[str, Any]], deployment.get("resources") or [])
+
+    def _urns(self, names: Collection[str]) -> list[str]:
+        return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
+
+    def _write_project(self, stack: str, config: Mapping[str, Any], engine: Engine, without: Collection[str]) -> None:
+        """A project folder that leads back to the program, so that the committed stack file is never written to.
+
+        `without` names what is not taken over of that one.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        program = self._folder / "program"
+        if not program.is_symlink():
+            program.symlink_to(ROOT)
+        project = read_project(ROOT / "Pulumi.yaml")
+        project["main"] = "program"
+        project["runtime"] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")}}
+        # Of what it finds on PATH, the engine tells at every run that it did.
+        project["plugins"] = {
+            "providers": [{"name": name, "path": str(folder)} for name, folder in sorted(engine.plugins.items())]
+        }
+        (self._folder / "Pulumi.yaml").write_text(written(project), encoding="utf-8")
+        own = self._folder / f"Pulumi.{stack}.yaml"
+        # The salt of the secrets is the engine's: it writes it into the stack file and needs it again.
+        before = read_beside_config(own) if own.is_file() else {}
+        source = {key: value for key, value in stack_file(stack).content.items() if key not in without}
+        write_private(own, written({**before, **source, "config": dict(config)}))
+
+
+def _file(option: str, path: Path | None) -> dict[str, Any]:
+    """An option of the SDK's that stands for itself where it is not given."""
+    return {option: str(path)} if path is not None else {}
+
+
+class _Workspace(auto.LocalWorkspace):
+    """A workspace that asks no backend whether a stack is there that lies before its eyes."""
+
+    exists = False
+
+    def select_stack(self, stack_name: str) -> None:
+        """Nothing that a later command rests on: each names its stack."""
+        if not self.exists:
+            super().select_stack(stack_name)

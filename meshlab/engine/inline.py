@@ -1,0 +1,140 @@
+"""The program inside this process, as the Automation API runs it: every operation as if it were the first.
+
+What a program leaves behind in an interpreter must not reach the next run of it: its modules, the environment that it
+was given, and whether it shows tracebacks.
+"""
+
+import asyncio
+import os
+import runpy
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pulumi import automation as auto
+
+from base.environment import replace, settled
+
+from ..recording.recorder import ROOT
+
+PACKAGES = ("components", "rollout", "settings")
+"""The packages that the program's own modules are in, beside its __main__.py.
+
+`base` and `kube` stay: they keep nothing of a run, and whoever catches an error has its class from before.
+"""
+
+END_LIMIT_SECONDS, STOPPED_SECONDS, POLL_SECONDS = 10.0, 0.5, 0.02
+
+
+class InlineStack(auto.Stack):
+    """A stack of the Automation API that runs the program in this process, anew for each operation."""
+
+    environment: Mapping[str, str] = MappingProxyType({})
+    """What the program is to find in its environment."""
+    unread: Callable[[auto.CommandError], Exception] | None = None
+    """What to raise where the backend does not give the state."""
+    _quick = False
+
+    def export_stack(self) -> auto.Deployment:
+        """`pulumi stack export`, secrets in clear. Raises what `unread` makes of an error of the CLI."""
+        try:
+            return super().export_stack()
+        except auto.CommandError as error:
+            if self.unread is None:
+                raise
+            raise self.unread(error) from None
+
+    def up(self, **options: Any) -> auto.UpResult:  # type: ignore[override]
+        """`pulumi up`. The result has no outputs and no history, which the SDK would ask three more commands for."""
+        with program(self.environment) as ours, self._without_summary():
+            return super().up(program=ours, **options)
+
+    def preview(self, **options: Any) -> auto.PreviewResult:  # type: ignore[override]
+        """`pulumi preview`."""
+        with program(self.environment) as ours:
+            return super().preview(program=ours, **options)
+
+    def destroy(self, **options: Any) -> auto.DestroyResult:  # type: ignore[override]
+        """`pulumi destroy`. The result has no history, which the SDK would ask another command for."""
+        with self._without_summary():
+            return super().destroy(**options)
+
+    def outputs(self) -> auto.OutputMap:
+        """The stack's outputs."""
+        return {} if self._quick else super().outputs()
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary | None:
+        """The last update."""
+        if self._quick:
+            return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
+        return super().info(show_secrets)
+
+    @contextmanager
+    def _without_summary(self) -> Generator[None]:
+        self._quick = True
+        try:
+            yield
+        finally:
+            self._quick = False
+
+
+@contextmanager
+def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Callable[[], None]]:
+    """The program of `folder` for one operation, with `environment` laid over this process's own, settled.
+
+    The engine is told what the environment is, the program is not: the SDK reads KUBECONFIG, for one, from the process
+    that the program runs in.
+    """
+    before = dict(os.environ)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def run() -> None:
+        with suppress(RuntimeError):  # there is none where the engine is not the one that calls
+            loops.append(asyncio.get_running_loop())
+        _run(folder)
+
+    ours = {name: sys.modules.pop(name) for name in _modules()}
+    limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
+    replace({**settled(before), **environment})
+    sys.path.insert(0, str(folder))
+    try:
+        yield run
+    finally:
+        for loop in loops:
+            _await_end(loop)
+        for name in _modules():
+            del sys.modules[name]
+        sys.modules.update(ours)
+        sys.path[:] = path
+        replace(before)
+        if limit is not None:
+            sys.tracebacklimit = limit
+        elif hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
+
+
+def _await_end(loop: asyncio.AbstractEventLoop) -> None:
+    """Wait for the program's own end, which comes after the engine's where the engine stopped at an error.
+
+    What runs next in this process would meet it: a recorded run once waited for ever for an output of such a program.
+    """
+    deadline, stopped_since = time.monotonic() + END_LIMIT_SECONDS, None
+    while not loop.is_closed() and (now := time.monotonic()) < deadline:
+        # Between its last steps the loop stands still for a moment; one that an error has left open stays so.
+        stopped_since = None if loop.is_running() else stopped_since or now
+        if stopped_since is not None and now - stopped_since > STOPPED_SECONDS:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _run(folder: Path) -> None:
+    runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+
+
+def _modules() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] in PACKAGES]

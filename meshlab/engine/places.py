@@ -1,0 +1,156 @@
+"""Where a stack's own files lie: one folder for each cluster that it is on, by the UID of its namespace kube-system.
+
+A backend of the caller's has one state for all clusters, and one folder here; the state's own namespaces tell which
+cluster it is of.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from base.errors import MeshlabError
+from kube.access import Manifest
+from kube.cluster_api import ClusterApi
+
+from ..lab import STATE, Target
+from ..stack_names import reference_of
+from ..verify.objects import NAMESPACES
+from .backends import URL, Backend, backend_for, callers, deployment_in, state_file
+
+IDENTITY = "kube-system"
+"""The namespace whose UID no other cluster has: a cluster that is made anew is another one."""
+NAMESPACE = "kubernetes:core/v1:Namespace"
+"""What the type of a namespace begins with, and of a patch of one that was there."""
+
+
+class PlaceError(MeshlabError):
+    """A state is of another cluster than the one at hand; the message is one line."""
+
+
+def place(target: Target, stack: str, state: Path = STATE) -> Path:
+    """The folder of all that is kept of a stack on a cluster. Raises AccessError where that does not say who it is.
+
+    `state` itself is the embedded cluster's, and of whoever had the stack there before states were told apart. Raises
+    PlaceError where the caller has a backend, and a state of ours has the stack on this cluster: nothing starts empty.
+    """
+    ours = _own_place(target, stack, state)
+    backend = backend_for(ours, embedded=target.embedded)
+    if backend.own:
+        return ours
+    if _has_something(_state(ours, stack)):
+        raise PlaceError(
+            f"stack {stack}: its state on the {target.label} is in {ours / 'pulumi'}, and not in {backend.told()}; "
+            "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
+            f"with it: {URL}={(ours / 'pulumi').as_uri()})"
+        )
+    return _place_of(backend, state)
+
+
+def _has_something(state: Path) -> bool:
+    """Whether a state is more than the empty one that a preview makes: that one is nothing to leave behind."""
+    deployment = deployment_in(state) if state.is_file() else {}
+    return bool(deployment.get("resources") or deployment.get("pending_operations"))
+
+
+def _place_of(backend: Backend, state: Path) -> Path:
+    return state / "backends" / hashlib.sha256(backend.url.encode()).hexdigest()[:16]
+
+
+def _own_place(target: Target, stack: str, state: Path) -> Path:
+    cluster = ClusterApi(target.kubeconfig)
+    uid = _uid(cluster)
+    own = state / "on" / uid
+    if _state(own, stack).is_file():
+        return own
+    if not _state(state, stack).is_file():
+        return state if target.embedded else own
+    record = _record(state, stack)
+    recorded = record.read_text(encoding="utf-8") if record.is_file() else None
+    if recorded:
+        return state if recorded == uid else own
+    resources: list[Any] = deployment_in(_state(state, stack)).get("resources") or []
+    return state if is_of(resources, cluster.list(NAMESPACES)) else own
+
+
+def claim(backend: Backend, target: Target, stack: str, folder: Path) -> None:
+    """Note whose the state of ours is that is about to be made in `folder`."""
+    if backend.own:
+        _record(folder, stack).write_text(_uid(ClusterApi(target.kubeconfig)), encoding="utf-8")
+
+
+def refuse_elsewhere(
+    export: Callable[[], Mapping[str, Any] | None], backend: Backend, target: Target, stack: str
+) -> None:
+    """Raise PlaceError where the state in the caller's backend is of another cluster.
+
+    By names alone, a run would take this cluster's objects for the state's: `down` would forget the others.
+    """
+    if backend.own:
+        return
+    resources = cast(list[Mapping[str, Any]], (export() or {}).get("resources") or [])
+    if not is_of(resources, ClusterApi(target.kubeconfig).list(NAMESPACES)):
+        raise PlaceError(
+            f"stack {stack}: its state in {backend.told()} is of another cluster than the {target.label}, which has "
+            "none of its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a "
+            "stack or a backend of its own; if that one is gone, forget it: "
+            f"pulumi stack rm {reference_of(stack)} --force)"
+        )
+
+
+def forget(folder: Path, state: Path = STATE) -> None:
+    """Take the folder of a cluster away once no stack of it has a state there."""
+    if folder.parent == state / "on" and not any((folder / "pulumi").glob(".pulumi/stacks/*/*.json")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def folders(state: Path = STATE) -> list[Path]:
+    """Every folder that `place` may have named."""
+    return [state, *state.glob("on/*"), *state.glob("backends/*")]
+
+
+def places(stack: str, state: Path = STATE) -> list[Path]:
+    """Every folder of ours that has a state of the stack, the last changed first; `state` where none has."""
+    folders = [state, *state.glob("on/*")]
+    found = [one for one in folders if _state(one, stack).is_file()]
+    return sorted(found, key=lambda one: _state(one, stack).stat().st_mtime, reverse=True) or [state]
+
+
+def homes(stack: str, state: Path = STATE) -> list[tuple[Path, Backend]]:
+    """Where to look for a stack whose cluster is not asked for: the caller's backend, then each state of ours."""
+    theirs = callers()
+    ours = [(one, backend_for(one, embedded=True)) for one in places(stack, state)]
+    return [(_place_of(theirs, state), theirs), *ours] if theirs is not None else ours
+
+
+def home(stack: str, state: Path = STATE, *, embedded: bool) -> tuple[Path, Backend]:
+    """The first of them, without the caller's where the stack is known to be on the embedded cluster."""
+    return next(one for one in homes(stack, state) if one[1].own or not embedded)
+
+
+def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> bool:
+    """Whether resources of a state are on the cluster of these namespaces: true where they know no namespace."""
+    known = {
+        str(uid)
+        for one in resources
+        if str(one["type"]).startswith(NAMESPACE) and (uid := _metadata(one).get("uid")) is not None
+    }
+    return not known or bool(known & {str(one["metadata"]["uid"]) for one in live})
+
+
+def _metadata(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    outputs = cast(Mapping[str, Any], resource.get("outputs") or {})
+    return cast(Mapping[str, Any], outputs.get("metadata") or {})
+
+
+def _uid(cluster: ClusterApi) -> str:
+    return str(cluster.get(NAMESPACES, IDENTITY)["metadata"]["uid"])
+
+
+def _state(folder: Path, stack: str) -> Path:
+    return state_file(folder / "pulumi", stack)
+
+
+def _record(folder: Path, stack: str) -> Path:
+    return folder / "stacks" / stack / "cluster"

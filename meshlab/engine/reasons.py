@@ -1,0 +1,143 @@
+"""Why something in a cluster does not come, or does not go: what its conditions, its pods and its events say.
+
+An engine or helm that gives up waiting says "timed out" and no more. The cluster knows the object and the condition.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kube.access import AccessError, Manifest, MissingError, Resource, entries, mapping
+from kube.live import LiveCluster
+
+from ..ownership.copies import HOOK, helm_owner
+from ..recording.recorder import Recorded
+from ..render.releases import RELEASE
+from ..verify.objects import NAMESPACES, PODS, annotations_of, is_ready, labels_of, name_of
+
+WORKLOADS = (
+    Resource("apps/v1", "deployments", "Deployment"),
+    Resource("apps/v1", "statefulsets", "StatefulSet"),
+    Resource("apps/v1", "daemonsets", "DaemonSet"),
+    Resource("batch/v1", "jobs", "Job"),
+)
+EVENTS = Resource("v1", "events", "Event")
+SHOWN = 8
+BAD = {"ReplicaFailure": "True", "Progressing": "False", "Failed": "True", "FailureTarget": "True"}
+"""Conditions of workloads that say why, by the status in which they do."""
+HELD = (
+    "NamespaceDeletionDiscoveryFailure",
+    "NamespaceDeletionGroupVersionParsingFailure",
+    "NamespaceDeletionContentFailure",
+    "NamespaceContentRemaining",
+    "NamespaceFinalizersRemaining",
+)
+
+
+def reasons(kubeconfig: Path, failed: Iterable[Recorded]) -> list[str]:
+    """A line for each object behind resources that failed; none where the cluster does not say."""
+    lines: list[str] = []
+    with suppress(AccessError):
+        cluster = LiveCluster(kubeconfig)
+        for resource in failed:
+            lines += _of(cluster, resource)
+    told = list(dict.fromkeys(lines))
+    return [*told[:SHOWN], *([f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else [])]
+
+
+def held(namespace: Manifest) -> Iterator[str]:
+    """Why a namespace that is being deleted is still there."""
+    if "deletionTimestamp" not in namespace["metadata"]:
+        return
+    for one in _conditions(namespace):
+        if one["type"] in HELD and one["status"] == "True":
+            yield f"Namespace {name_of(namespace)}: {one['type']}: {one.get('message', '')}"
+
+
+def _of(cluster: LiveCluster, resource: Recorded) -> Iterator[str]:
+    inputs = resource.inputs
+    if resource.type == RELEASE:
+        owner = str(inputs["namespace"]), str(inputs["name"])
+        for live in _workloads(cluster, owner[0]):
+            if helm_owner(live) == owner or HOOK in annotations_of(live):
+                yield from _workload(cluster, live)
+        return
+    metadata, kind = mapping(inputs.get("metadata")), str(inputs.get("kind"))
+    name, namespace = str(metadata.get("name")), str(metadata.get("namespace") or "")
+    if kind == "Namespace":
+        with suppress(MissingError):
+            yield from held(cluster.get(NAMESPACES, name))
+    elif kind in [one.kind for one in WORKLOADS]:
+        for live in _workloads(cluster, namespace):
+            if (live["kind"], name_of(live)) == (kind, name):
+                yield from _workload(cluster, live)
+
+
+def _workloads(cluster: LiveCluster, namespace: str) -> Iterator[Manifest]:
+    """The workloads of a namespace that are not as they should be."""
+    for resource in WORKLOADS:
+        for one in cluster.list(resource, namespace):
+            live = {"kind": resource.kind, **one}
+            if not _is_done(live):
+                yield live
+
+
+def _workload(cluster: LiveCluster, live: Manifest) -> Iterator[str]:
+    namespace = live["metadata"]["namespace"]
+    pods, events = cluster.list(PODS, namespace), cluster.list(EVENTS, namespace)
+    label = f"{live['kind']} {namespace}/{name_of(live)}"
+    bad = [one for one in _conditions(live) if BAD.get(one["type"]) == one["status"]]
+    # What came of a failure to make pods is said there first; that time is over says nothing but that.
+    yield from (_line(label, one["type"], one) for one in bad if one.get("reason") != "ProgressDeadlineExceeded")
+    seen: dict[str, str] = {}
+    for event in events:
+        about = event["involvedObject"]
+        if event.get("type") == "Warning" and (about.get("kind"), about.get("name")) == (live["kind"], name_of(live)):
+            seen[str(event.get("reason"))] = " ".join(str(event.get("message")).split())
+    if not bad:
+        yield from (f"{label}: {reason}: {message}" for reason, message in seen.items())
+    selector = mapping(mapping(live["spec"].get("selector")).get("matchLabels"))
+    waiting = [one for one in pods if selector and selector.items() <= labels_of(one).items() and not is_ready(one)]
+    told: dict[str, list[str]] = {}
+    for pod in waiting:
+        for why in _pod(pod):
+            told.setdefault(why, []).append(name_of(pod))
+    for why, names in told.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{label}: Pod {names[0]}{more}: {why}"
+
+
+def _pod(pod: Manifest) -> Iterator[str]:
+    for one in _conditions(pod):
+        if one["type"] == "PodScheduled" and one["status"] == "False":
+            # The event of the same news is FailedScheduling, which more people know.
+            yield f"FailedScheduling ({one.get('reason')}): {one.get('message')}"
+    status = mapping(pod.get("status"))
+    for container in (*entries(status.get("initContainerStatuses")), *entries(status.get("containerStatuses"))):
+        waiting = mapping(mapping(container.get("state")).get("waiting"))
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            yield f"container {container['name']}: {waiting['reason']}: {waiting.get('message', '')}"
+
+
+def _is_done(live: Manifest) -> bool:
+    spec, status = mapping(live.get("spec")), mapping(live.get("status"))
+    match live["kind"]:
+        case "DaemonSet":
+            wanted = status.get("desiredNumberScheduled", 0)
+            return status.get("numberReady", 0) >= wanted and status.get("updatedNumberScheduled", 0) >= wanted
+        case "Job":
+            return any(one["type"] == "Complete" and one["status"] == "True" for one in _conditions(live))
+        case _:
+            wanted = spec.get("replicas", 1)
+            current = live["metadata"].get("generation") == status.get("observedGeneration")
+            ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
+            return bool(current and ready >= wanted and updated >= wanted and status.get("replicas", 0) == wanted)
+
+
+def _conditions(live: Manifest) -> list[dict[str, Any]]:
+    return entries(mapping(live.get("status")).get("conditions"))
+
+
+def _line(label: str, kind: str, condition: Mapping[str, Any]) -> str:
+    return f"{label}: {kind} ({condition.get('reason')}): {condition.get('message')}"

@@ -1,0 +1,83 @@
+"""What one run of `up`, `preview` or `down` works with, chosen from its options and from what can be had here."""
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embedded.cluster.embedded import CLUSTER_TOOLS
+
+from ..lab import (
+    STATE,
+    Config,
+    Say,
+    Target,
+    asked_charts,
+    chosen_charts,
+    embedded_target,
+    named_target,
+    overlaid,
+    settings_of,
+)
+from ..preflight.identity import refuse_another
+from ..stack_names import add_stack_option
+from .backends import backend_for
+from .driver import EngineDriver
+from .places import claim, place, refuse_elsewhere
+from .programs import find_engine
+
+
+@dataclass(frozen=True)
+class Session:
+    """The cluster, the driver, and what has to be said first and last about either."""
+
+    target: Target
+    driver: EngineDriver
+    announcements: tuple[str, ...]
+    config: Config
+    """The stack's config as it is in force here: with the charts that were chosen, and what the cluster cannot do."""
+    place: Path = STATE
+    """The folder of what is kept of this stack on this cluster."""
+    charts: str | None = None
+    """The folder of charts that was asked for."""
+
+    @property
+    def options(self) -> str:
+        """` --cluster CONTEXT --charts FOLDER` for a command to type that means this cluster and these charts."""
+        return self.target.option + (f" --charts {shlex.quote(self.charts)}" if self.charts is not None else "")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `up`, `preview` and `down` share."""
+    add_stack_option(parser)
+    parser.add_argument(
+        "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
+    )
+    parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
+
+
+def open_session(args: argparse.Namespace, say: Say) -> Session:
+    """Choose engine, charts, cluster and driver, in that order, and announce what stands in for what."""
+    settings_of(
+        args.stack, overlaid(args.stack, asked_charts(args.charts))
+    )  # what is wrong there is said before anything is built
+    # Before the charts: stand-ins are packed by helm, whose build is not the longest.
+    engine = find_engine(say, also=["helm", *(CLUSTER_TOOLS if args.cluster is None else ("kubectl",))])
+    charts, announcements = chosen_charts(args.stack, args.charts, say)
+    for line in (engine.told(), *announcements):
+        say(line)
+    target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
+    overlay: dict[str, Any] = dict(charts)
+    if target.embedded:
+        # No operator runs there to report Kiali as ready.
+        overlay["kiali"] = {"awaitReady": False}
+    config = overlaid(args.stack, overlay)
+    refuse_another(settings_of(args.stack, config), target, say)
+    folder = place(target, args.stack)
+    if not target.embedded:
+        say(f"state: {backend_for(folder, embedded=False).told()}")
+    driver = EngineDriver(engine, target, args.stack, config, say, folder)
+    claim(driver.backend, target, args.stack, folder)
+    refuse_elsewhere(lambda: driver.stack.export_stack().deployment, driver.backend, target, args.stack)
+    return Session(target, driver, tuple(announcements), config, folder, args.charts)

@@ -1,0 +1,39 @@
+"""Revisions that a stack no longer has and that live proxies still use: a control plane does not go under them."""
+
+from rollout.mesh_workloads import Cluster, stranded
+from rollout.roll import shown, still_used
+from settings.models import Settings
+from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
+
+from ..lab import LabError
+from ..verify.objects import DEPLOYMENTS, labels_of
+
+
+def leaving(cluster: Cluster, settings: Settings) -> list[str]:
+    """The revisions that run in the cluster and that the stack no longer has, sorted. Raises AccessError."""
+    running = {
+        labels_of(one).get(REVISION_LABEL, "") for one in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
+    }
+    return sorted(running - set(settings.istio.revisions) - {""})
+
+
+def in_use(cluster: Cluster, settings: Settings) -> list[str]:
+    """One line for each revision that would go and has live proxies. Raises AccessError."""
+    proxies = stranded(cluster, leaving(cluster, settings))
+    return [still_used(revision, pods) for revision, pods in sorted(proxies.items())]
+
+
+def refuse_stranding(cluster: Cluster, settings: Settings) -> None:
+    """Raise LabError where a revision would go that live proxies still use."""
+    lines = in_use(cluster, settings)
+    if lines:
+        raise LabError("\n".join(lines))
+
+
+def orphaned(cluster: Cluster, settings: Settings) -> list[str]:
+    """One line for each revision of a stack that has been removed and left sidecars behind. Raises AccessError."""
+    return [
+        f"{len(pods)} pods of others keep a sidecar of revision {revision}, whose istiod is gone: {shown(pods)}; to "
+        "remove it: kubectl rollout restart of their workloads"
+        for revision, pods in sorted(stranded(cluster, settings.istio.revisions).items())
+    ]

@@ -1,0 +1,31 @@
+"""What `up` is going to roll, which a preview of resources cannot list: it depends on what runs in the cluster."""
+
+from rollout.mesh_workloads import Cluster, Kept, behind, kept
+from rollout.roll import shown
+from settings.models import Settings
+
+from . import report
+
+
+def roll_plan(cluster: Cluster, settings: Settings) -> list[str]:
+    """What keeps workloads of the mesh away; then which would roll, and how many at a time, unless their owners roll
+    them. Raises AccessError."""
+    at_once, away = settings.mesh.roll_at_once, kept_away(cluster, settings)
+    warnings = [f"{one.hindrance}{_told(one)} ({one.hindrance.fix})" for one in away]
+    if at_once is None:
+        return warnings
+    moving = behind(cluster, settings.istio.leads_to, settings.mesh.namespaces)
+    if not moving:
+        return [*warnings, "no workload of the mesh would roll"]
+    namespaces = {one.namespace for one in moving}
+    first = f"{len(moving)} workloads of {len(namespaces)} namespaces would roll, {at_once} at a time:"
+    return [*warnings, first, *report.planned(moving)]
+
+
+def kept_away(cluster: Cluster, settings: Settings) -> list[Kept]:
+    """Namespaces of the stack that a label keeps from their revision. Raises AccessError."""
+    return kept(cluster, settings.istio.leads_to, settings.mesh.namespaces)
+
+
+def _told(one: Kept) -> str:
+    return f"; not where they belong, and not rolled: {shown(one.workloads)}" if one.workloads else ""

@@ -1,0 +1,71 @@
+"""The status of a canary as lines of text, and as JSON."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from rollout.mesh_workloads import Workload
+
+from .status import ControlPlane, Status
+
+SHOWN = 20
+HEAD = ("REVISION", "ISTIO", "ISTIODS", "TAGS", "DEFAULT", "PROXIES")
+
+
+def lines(status: Status) -> list[str]:
+    """The control planes as a table, and who still must roll."""
+    rows = [HEAD, *map(_row, status.control_planes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    found = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    found += [
+        f"revision {one.revision}: {sum(one.proxies.values())} proxies and no istiod; restart them: they get no more "
+        "configuration"
+        for one in status.orphans
+    ]
+    if not status.behind:
+        return [*found, "every workload of the mesh is on the revision that its namespace leads to"]
+    namespaces = {one.namespace for one in status.behind}
+    return [
+        *found,
+        f"still to roll: {len(status.behind)} workloads of {len(namespaces)} namespaces",
+        *planned(status.behind),
+    ]
+
+
+def planned(workloads: Sequence[Workload]) -> Iterator[str]:
+    """Where each of the first workloads is, and where it belongs."""
+    for one in workloads[:SHOWN]:
+        found = ", ".join(revision or "no sidecar" for revision in one.found)
+        by = f", by {one.label}" if one.label != one.wanted else ""
+        yield f"  {one}: {found} -> {one.wanted}{by}"
+    if len(workloads) > SHOWN:
+        yield f"  and {len(workloads) - SHOWN} more"
+
+
+def document(status: Status) -> str:
+    """The status as JSON."""
+    return json.dumps(
+        {
+            "controlPlanes": [asdict(one) for one in status.control_planes],
+            "behind": [_entry(one) for one in status.behind],
+        },
+        indent=2,
+    )
+
+
+def _row(one: ControlPlane) -> tuple[str, ...]:
+    proxies = ", ".join(f"{count} of {version}" for version, count in one.proxies.items())
+    istiods = f"{one.ready}/{one.wanted}"
+    return (
+        one.revision,
+        one.version or "-",
+        istiods,
+        ", ".join(one.tags) or "-",
+        "yes" if one.default else "-",
+        proxies or "none",
+    )
+
+
+def _entry(one: Workload) -> Mapping[str, object]:
+    kind, found = one.resource.kind, list(one.found)
+    return {"kind": kind, "namespace": one.namespace, "name": one.name, "found": found, "wanted": one.wanted}

@@ -1,0 +1,126 @@
+"""What helm itself has noted of its releases in a cluster: chart, values, and whether the last run of it ended well."""
+
+import base64
+import gzip
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from kube.access import Manifest, entries, mapping
+
+from ..comparison.finding import Difference, Finding, What
+from ..render.releases import RELEASE, Release
+from ..verify.objects import labels_of
+
+UNFINISHED = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
+RECORD_TYPE = "helm.sh/release.v1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One revision of a release."""
+
+    namespace: str
+    name: str
+    revision: int
+    status: str
+    chart: str
+    version: str
+    values: Mapping[str, Any]
+    manifest: str
+    """The objects of the release as YAML, as helm applied them."""
+    hooks: tuple[str, ...] = ()
+    """Its hooks as YAML."""
+
+
+def records_of(secrets: Iterable[Manifest]) -> dict[tuple[str, str], Record]:
+    """The releases of a cluster by namespace and name, from its Secrets; only the newest of each is unpacked."""
+    newest: dict[tuple[str, str], tuple[int, Manifest]] = {}
+    for secret in secrets:
+        if secret.get("type") == RECORD_TYPE:
+            labels = labels_of(secret)
+            key = str(secret["metadata"]["namespace"]), labels["name"]
+            newest[key] = max(newest.get(key, (0, secret)), (int(labels["version"]), secret), key=lambda one: one[0])
+    return {key: _record(key, revision, secret) for key, (revision, secret) in newest.items()}
+
+
+def failures_of(secrets: Iterable[Manifest], releases: Collection[tuple[str, str]]) -> list[Record]:
+    """The revisions of some releases that were not brought to their end, of all that helm remembers, oldest first."""
+    found: list[tuple[int, tuple[str, str], Manifest]] = []
+    for secret in secrets:
+        if secret.get("type") == RECORD_TYPE and labels_of(secret).get("status") in UNFINISHED:
+            key = str(secret["metadata"]["namespace"]), labels_of(secret)["name"]
+            if key in releases:
+                found.append((int(labels_of(secret)["version"]), key, secret))
+    return [_record(key, revision, secret) for revision, key, secret in sorted(found, key=lambda one: one[:2])]
+
+
+def release_findings(releases: Sequence[Release], records: Mapping[tuple[str, str], Record]) -> Iterator[Finding]:
+    """The releases that helm does not know, or knows with another chart, other values or an unfinished run."""
+    for release in releases:
+        record = records.get((release.namespace, release.name))
+        if record is None:
+            yield _finding(What.DELETED, release, "helm has no record of it")
+            continue
+        wanted = {"chart": release.chart, "version": release.version, "status": "deployed"}
+        seen = {"chart": record.chart, "version": record.version, "status": record.status}
+        found = [Difference(key, seen[key], wanted[key]) for key in wanted if seen[key] != wanted[key]]
+        if record.values != release.values:
+            found += _value_differences(record.values, release.values)
+        if found:
+            yield _finding(What.EDITED, release, f"helm's revision {record.revision}", tuple(found))
+
+
+def _value_differences(seen: Mapping[str, Any], wanted: Mapping[str, Any], at: str = "values") -> list[Difference]:
+    found: list[Difference] = []
+    for key in sorted({*seen, *wanted}):
+        one, other, path = seen.get(key), wanted.get(key), f"{at}.{key}"
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += _value_differences(cast(Mapping[str, Any], one), cast(Mapping[str, Any], other), path)
+        elif one != other:
+            found.append(Difference(path, one, other))
+    return found
+
+
+def unpacked(secret: Manifest) -> dict[str, Any]:
+    """What a record's Secret has: the Secret's own base64 around helm's, around gzip."""
+    return cast(
+        dict[str, Any], json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
+    )
+
+
+def packed(release: Mapping[str, Any]) -> dict[str, str]:
+    """The data of the Secret with such a record."""
+    content = base64.b64encode(gzip.compress(json.dumps(release).encode()))
+    return {"release": base64.b64encode(content).decode()}
+
+
+def _record(key: tuple[str, str], revision: int, secret: Manifest) -> Record:
+    content = unpacked(secret)
+    chart = mapping(mapping(content.get("chart")).get("metadata"))
+    return Record(
+        *key,
+        revision=revision,
+        status=str(mapping(content.get("info")).get("status")),
+        chart=str(chart.get("name")),
+        version=str(chart.get("version")),
+        values=mapping(content.get("config")),
+        manifest=str(content.get("manifest") or ""),
+        hooks=tuple(str(hook["manifest"]) for hook in entries(content.get("hooks"))),
+    )
+
+
+def _finding(what: What, release: Release, note: str, found: tuple[Difference, ...] = ()) -> Finding:
+    return Finding(
+        what,
+        RELEASE.removeprefix("kubernetes:").rpartition(":")[0],
+        "Release",
+        release.namespace,
+        release.name,
+        release.component,
+        release.name,
+        release.resource,
+        note=note,
+        differences=found,
+    )

@@ -1,0 +1,43 @@
+"""Saves a preview to be reviewed, and applies one that was, if it still is what would happen."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..engine.driver import Reviewed
+from ..engine.operations import differences
+from ..engine.session import Session
+from ..lab import Outcome, settings_of
+from .saved import Origin, SavedPlan, check_writable, origin
+
+ENGINE_FILE = "engine.json"
+
+
+def origin_of(session: Session, stack: str) -> Origin:
+    """What a preview of this session is made from. Raises PlanError."""
+    return origin(stack, session.config, settings_of(stack, session.config))
+
+
+def save(session: Session, stack: str, path: Path) -> Reviewed:
+    """Preview, and keep it. Raises PlanError, LabError; changes nothing."""
+    made_from = origin_of(session, stack)
+    check_writable(path)
+    with TemporaryDirectory() as folder:
+        plan = Path(folder) / ENGINE_FILE
+        found = session.driver.preview(plan=plan)
+        SavedPlan(made_from, found.operations, json.loads(plan.read_text(encoding="utf-8"))).write(path)
+    return found
+
+
+def apply(session: Session, stack: str, saved: SavedPlan) -> Outcome:
+    """Bring the stack up as it was reviewed. Raises PlanError, with nothing changed, where that would be anything else.
+
+    What changes between this look and the engine's own step, the engine holds to its plan.
+    """
+    saved.check_origin(origin_of(session, stack))
+    with TemporaryDirectory() as folder:
+        plan, now = Path(folder) / ENGINE_FILE, Path(folder) / "now.json"
+        found = session.driver.preview(plan=now)
+        saved.check_operations(list(differences(saved.operations, found.operations)))
+        plan.write_text(json.dumps(saved.engine), encoding="utf-8")
+        return session.driver.up(plan)

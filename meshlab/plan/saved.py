@@ -1,0 +1,146 @@
+"""The file of a reviewed preview: the engine's plan, what it would do, and what all of that was made from.
+
+The engine holds an operation to its plan resource by resource, so that it meets a difference only half-way. What is
+compared here is compared before anything is changed. Secrets in the plan are locked as those of the state are.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, cast
+
+from base.errors import MeshlabError
+from settings.charts import package_name, sha256
+from settings.models import Settings
+
+from ..charts.lock import ChartLock, flat
+from ..engine.operations import Operation
+from ..lab import wanted_charts, write_private
+from ..recording.recorder import ROOT
+from ..results.report import commit_of
+
+SCHEMA = 1
+SHOWN = 5
+
+
+class PlanError(MeshlabError):
+    """What was reviewed is not what would run, or there is no such review; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a preview was made from. All of it must be the same where it is applied."""
+
+    stack: str
+    commit: str
+    settings: str
+    """Digest of the stack's configuration as it is in force."""
+    charts: str
+    """Digest of the charts that the stack installs."""
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A preview as it was reviewed."""
+
+    origin: Origin
+    operations: tuple[Operation, ...]
+    engine: Mapping[str, Any]
+    """The engine's own plan."""
+
+    def write(self, path: Path) -> None:
+        """Keep it in a file that only its owner can read. Raises PlanError."""
+        operations = [asdict(one) for one in self.operations]
+        document = {"schema": SCHEMA, **asdict(self.origin), "operations": operations, "engine": self.engine}
+        try:
+            write_private(path, json.dumps(document, indent=1) + "\n")
+        except OSError as error:
+            raise _unwritable(path, error.strerror) from None
+
+    @classmethod
+    def read(cls, path: Path) -> "SavedPlan":
+        """What `write` has kept. Raises PlanError."""
+        expected = f"--plan {path}: expected what `meshlab preview --save-plan` wrote"
+        try:
+            found = cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
+            if found["schema"] != SCHEMA:
+                raise PlanError(f"{expected} in form {SCHEMA}, got form {found['schema']}")
+            origin = Origin(**{name: str(found[name]) for name in Origin.__dataclass_fields__})
+            listed = [Operation(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
+            return cls(origin, tuple(listed), dict(found["engine"]))
+        except OSError as error:
+            raise PlanError(f"{expected}, got {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise PlanError(f"{expected}, got something else") from None
+
+    def check_origin(self, now: Origin) -> None:
+        """Raise PlanError where it was made from anything else than what there is now."""
+        for name, got in asdict(now).items():
+            expected = getattr(self.origin, name)
+            if expected != got:
+                raise PlanError(
+                    f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; "
+                    "nothing was changed (preview and review again)"
+                )
+
+    def check_operations(self, differing: Sequence[str]) -> None:
+        """Raise PlanError where a preview of now would do anything else."""
+        if differing:
+            more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+            raise PlanError(
+                f"plan: expected the operations that were reviewed, got {'; '.join(differing[:SHOWN])}{more}; "
+                "nothing was changed (preview and review again)"
+            )
+
+
+def check_writable(path: Path) -> None:
+    """Raise PlanError where no plan can be kept in that file, before the time of a preview is spent."""
+    if path.is_dir():
+        raise _unwritable(path, "a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from None
+
+
+def _unwritable(path: Path, got: str | None) -> PlanError:
+    return PlanError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
+
+
+def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:
+    """What a preview made here and now is made from. Raises PlanError where no commit says which program that is."""
+    tree = commit_of(ROOT)
+    if tree.commit is None or tree.dirty:
+        raise PlanError(
+            f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'} "
+            "(commit them: a plan is of a commit)"
+        )
+    # Where a folder of charts lies says nothing; what is in it does.
+    section = cast(Mapping[str, Any], config.get("meshlab:charts") or {})
+    charts = {key: value for key, value in section.items() if key != "source"}
+    settled = json.dumps({**config, "meshlab:charts": charts}, sort_keys=True, default=str)
+    return Origin(stack, tree.commit, _digest(settled), _digest("\n".join(_charts(settings))))
+
+
+def _charts(settings: Settings) -> Iterator[str]:
+    """A line for each chart: by its file where it has one here, else by the lock that it is held to."""
+    source, lock = settings.charts.chart_source, ChartLock.load()
+    for chart in flat(wanted_charts(settings)):
+        if source.folder is not None:
+            digest = sha256(source.folder / package_name(*chart))
+        else:
+            digest = lock.charts[chart].sha256 if chart in lock.charts else "not locked"
+        yield f"{chart[0]} {chart[1]} {digest}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _short(value: str) -> str:
+    return value[:12] if len(value) in (40, 64) else value

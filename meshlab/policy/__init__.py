@@ -1,0 +1,1 @@
+"""The policies, judged without an engine."""

@@ -1,0 +1,1 @@
+"""Whether a cluster is one that a stack can be brought up on."""

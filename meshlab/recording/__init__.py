@@ -1,0 +1,1 @@
+"""What the Pulumi program registers, without an engine and without a cluster."""

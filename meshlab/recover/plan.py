@@ -1,0 +1,127 @@
+"""Decides, from what was found, what has to be done so that one `up` converges. Asks, and changes nothing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..engine.state import RELEASE, Operation, ReleaseKey, State
+from .adoption import adopted_object, adopted_release
+from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease
+from .live import CLOCK_SLACK, Manifest, is_ours
+from .steps import Adopt, Drop, Forget, RollBack, Step, Uninstall
+
+OF_THE_CLUSTER = "kubernetes:"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the decision rests on."""
+
+    state: State
+    releases: Mapping[ReleaseKey, HelmRelease]
+    """Helm's releases, of everybody."""
+    since: datetime | None
+    """When the interrupted run began, where a lock tells."""
+    look: Callable[[Operation], Manifest | None]
+    """Looks the object of an operation up in the cluster."""
+    values: Callable[[ReleaseKey], Mapping[str, Any]]
+    """Looks up which values helm has for a release."""
+    way_back: Callable[[ReleaseKey], tuple[int, ...]]
+    """Looks up the revisions to roll a release back to, the one that once stood last."""
+
+
+def steps_for(found: Found) -> list[Step]:
+    """The steps that settle every pending operation and every unfinished release of the stack."""
+    steps: list[Step] = []
+    for operation in found.state.operations:
+        steps += _settle(operation, found)
+    begun = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
+    owned = {key: urn for key, urn in found.state.releases().items() if key not in begun}
+    for key, urn in owned.items():
+        steps += _finish(found.releases.get(key), found, urn)
+    return steps
+
+
+def foreign(found: Found) -> list[HelmRelease]:
+    """Unfinished releases of others, which are left alone."""
+    ours = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
+    ours |= found.state.releases().keys()
+    unfinished = (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE)
+    return [one for key, one in found.releases.items() if one.status in unfinished and key not in ours]
+
+
+def _settle(operation: Operation, found: Found) -> Iterator[Step]:
+    if operation.kind == "creating":
+        yield from _settle_create(operation, found)
+    elif operation.type == RELEASE and operation.kind == "updating":
+        yield from _finish(found.releases.get(ReleaseKey.of(operation.inputs)), found, operation.urn)
+        yield Forget(operation, "up compares it anew")
+    elif operation.type == RELEASE and operation.kind == "deleting":
+        # The provider does not delete a release twice: it fails on one that is not there.
+        gone = ReleaseKey.of(operation.inputs) not in found.releases
+        yield Forget(operation, "it is gone" if gone else "the next run deletes it again")
+        if gone:
+            yield Drop(operation.urn, "its release is gone")
+    else:
+        yield Forget(operation, "up compares it anew" if operation.kind == "updating" else "the next run repeats it")
+
+
+def _settle_create(operation: Operation, found: Found) -> Iterator[Step]:
+    if operation.answered:
+        yield Adopt(operation, operation.resource)
+    elif operation.type == RELEASE:
+        yield from _settle_install(operation, found)
+    elif operation.type.startswith(OF_THE_CLUSTER):
+        live = found.look(operation)
+        if live is None:
+            yield Forget(operation, "nothing was created yet")
+        elif is_ours(operation, live, found.since):
+            yield Adopt(operation, adopted_object(operation, live))
+        else:
+            yield Forget(operation, _not_ours(operation))
+    else:
+        yield Forget(operation, "it is nothing in the cluster, and made anew")
+
+
+def _not_ours(operation: Operation) -> str:
+    if operation.type.endswith("Patch"):
+        return "the object was not patched yet"
+    return "what is there under its name is not this stack's, and stays"
+
+
+def _settle_install(operation: Operation, found: Found) -> Iterator[Step]:
+    key = ReleaseKey.of(operation.inputs)
+    release = found.releases.get(key)
+    if release is None:
+        yield Forget(operation, "helm had not begun it")
+    elif not _installed_by(operation, release, found):
+        yield Forget(operation, f"release {key} is somebody else's, and stays")
+    elif release.status == DEPLOYED:
+        yield Adopt(operation, adopted_release(operation))
+    else:
+        yield Uninstall(key, release.status)
+        yield Forget(operation, "up installs it anew")
+
+
+def _installed_by(operation: Operation, release: HelmRelease, found: Found) -> bool:
+    """Whether a release is the one that an interrupted run began: not older, and the same version and values."""
+    if release.revision != 1 or (found.since is not None and release.updated < found.since - CLOCK_SLACK):
+        return False
+    version = str(operation.inputs.get("version") or "")
+    return release.chart.endswith(f"-{version}") and found.values(release.key) == (operation.inputs.get("values") or {})
+
+
+def _finish(release: HelmRelease | None, found: Found, urn: str | None) -> Iterator[Step]:
+    """What an unfinished or failed release of this stack needs; nothing else does. `urn` is its resource's, if any."""
+    if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, FAILED):
+        return
+    *through, good = found.way_back(release.key) or (0,)
+    if good:
+        yield RollBack(release.key, release.status, good, tuple(through))
+        return
+    if release.status == FAILED:
+        return  # a first install, which the next upgrade is compared with, so that `up` alone converges
+    yield Uninstall(release.key, release.status)
+    if urn is not None:
+        yield Drop(urn, "its release never stood")

@@ -1,0 +1,77 @@
+"""The CRDs that a stack leaves: which would go with a release, whose objects would go with them, and their removal."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from kube.access import Manifest, MissingError, Resource
+from kube.live import LiveCluster
+
+from ..lab import Say
+from ..ownership.leftovers import custom_objects
+from ..ownership.owned import CRD, Ours
+from ..verify.objects import annotations_of, name_of
+from .kiali import RemovalError
+
+CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD)
+KEEP = "helm.sh/resource-policy"
+GONE_LIMIT_SECONDS = 60.0
+SHOWN = 3
+
+
+def unkept(manifests: Iterable[Manifest]) -> list[str]:
+    """Names of the CRDs among a release's manifests that helm deletes with the release."""
+    crds = (one for one in manifests if one.get("kind") == CRD)
+    return sorted(name_of(one) for one in crds if annotations_of(one).get(KEEP, "").strip() != "keep")
+
+
+def refuse_loss(cluster: LiveCluster, ours: Ours, leaving: Sequence[str]) -> None:
+    """Raise RemovalError where a CRD that is about to go has objects that are not the stack's."""
+    crds = [crd for crd in cluster.list(CRDS) if name_of(crd) in leaving]
+    lost = {name: strangers(ours, ones) for name, ones in custom_objects(cluster, crds).items()}
+    for name, ones in lost.items():
+        if ones:
+            raise RemovalError(
+                f"CRD {name}: its chart does not keep it, and with it would go {described(ones)}, which this "
+                "stack does not own (move or delete them first, or let them go: meshlab destroy --purge-crds)"
+            )
+
+
+def strangers(ours: Ours, objects: Iterable[Manifest]) -> list[Manifest]:
+    """The objects that are not the stack's."""
+    return [one for one in objects if not ours.mark(one)]
+
+
+def described(objects: Sequence[Manifest]) -> str:
+    """How many there are of each kind, and some by name."""
+    counts = Counter(str(one["kind"]) for one in objects)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    names = [f"{one['metadata'].get('namespace', '')}/{name_of(one)}".lstrip("/") for one in objects]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{kinds} ({', '.join(names[:SHOWN])}{more})"
+
+
+def purge(cluster: LiveCluster, crds: Sequence[Manifest], say: Say, limit: float = GONE_LIMIT_SECONDS) -> None:
+    """Delete CRDs and with them every object of their kinds. Raises RemovalError where one is not gone in time."""
+    for crd in crds:
+        cluster.delete(CRDS, crd)
+    end = time.monotonic() + limit
+    left = {name_of(crd) for crd in crds}
+    while left := {name for name in left if _is_there(cluster, name)}:
+        if time.monotonic() > end:
+            held = custom_objects(cluster, [cluster.get(CRDS, name) for name in sorted(left)])
+            stuck = [one for ones in held.values() for one in ones]
+            raise RemovalError(
+                f"CRD {', '.join(sorted(left))}: not gone within {limit:g} s; these hold it by a finalizer that nobody "
+                f"takes away: {described(stuck) if stuck else 'none that shows'}"
+            )
+        time.sleep(0.5)
+    say(f"removed {len(crds)} CRDs")
+
+
+def _is_there(cluster: LiveCluster, name: str) -> bool:
+    try:
+        cluster.get(CRDS, name)
+    except MissingError:
+        return False
+    return True

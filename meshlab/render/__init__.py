@@ -1,0 +1,1 @@
+"""From the recorded program to every Kubernetes object that a stack stands for."""

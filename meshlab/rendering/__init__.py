@@ -1,1 +1,0 @@
-"""From the recorded program to every Kubernetes object that a stack stands for: the parts of meshlab/render.py."""

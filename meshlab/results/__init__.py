@@ -1,0 +1,1 @@
+"""What `verify` found: the outcome of a check, and the report that later steps rely on."""

@@ -1,0 +1,1 @@
+"""What a stack file may say: the models, their rules, the versions that go together. Touches no cluster."""

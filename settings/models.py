@@ -1,0 +1,363 @@
+"""What a stack file may say, checked once before any resource is registered. The only reader of pulumi.Config."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from . import checks as check
+from .alert_rules import AlertThresholds
+from .charts import ChartSource
+from .errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
+from .images import Images
+from .object_rules import DriftRule
+from .pod_needs import PodNeeds, Toleration
+from .rules import broken_rules
+from .secrets import HIDDEN, secrets_in
+from .section import Section
+from .sizes import Resources, Storage
+from .versions import parse_version
+from .webhook_marks import WebhookMarks
+
+Version = Annotated[str, AfterValidator(check.exact_version)]
+Namespace = Annotated[str, AfterValidator(check.dns_label)]
+ObjectName = Annotated[str, AfterValidator(check.object_name)]
+Revision = Annotated[str, AfterValidator(check.revision)]
+Duration = Annotated[str, AfterValidator(check.duration)]
+Digest = Annotated[str, AfterValidator(check.digest)]
+ClusterUid = Annotated[str, AfterValidator(check.object_uid)]
+MinorVersion = Annotated[str, AfterValidator(check.minor_version)]
+Registry = Annotated[str, AfterValidator(check.image_registry)]
+RegistryHost = Annotated[str, AfterValidator(check.registry_host)]
+HelmValues = dict[str, Any]
+"""Values merged over the program's own, last: the way out for whatever has no setting."""
+
+
+class ClusterSettings(Section):
+    """Which cluster the program talks to, and what that cluster asks of everything in it."""
+
+    context: str | None = None
+    """Context of the kubeconfig in force; without it, the kubeconfig's current context."""
+    cluster_uid: ClusterUid | None = None
+    """UID of namespace kube-system, which tells one cluster from any other: `meshlab` works on no other one then."""
+    kubernetes: MinorVersion | None = None
+    """Kubernetes version of the cluster, such as `1.34`; then every Istio of the stack has to support it."""
+    image_registry: Registry | None = None
+    """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
+    image_registries: dict[RegistryHost, Registry] = Field(default_factory=dict[str, str])
+    """The same for the images of one registry, as `docker.io: mirror.example/hub`; goes before `imageRegistry`."""
+    image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
+    """`sha256:...` by image of the program's own manifests, as it stands there; what is listed is pulled by digest."""
+    image_pull_secrets: list[ObjectName] = Field(default_factory=list[str])
+    """Names of Secrets to pull images with, which have to be in each namespace of the stack."""
+    tolerations: list[Toleration] = Field(default_factory=list[Toleration])
+    """Taints of nodes that each pod of the stack tolerates, as Kubernetes has them."""
+    webhook_labels: dict[str, str] = Field(default_factory=dict[str, str])
+    """Labels of the program's webhook configurations, beside their own."""
+    webhook_annotations: dict[str, str] = Field(default_factory=dict[str, str])
+    """The same for annotations, and where its chart has a value for them, of istiod's injector: for example
+    `admissions.enforcer/disabled: "true"`, which keeps AKS from writing into them."""
+    namespace_labels: dict[str, str] = Field(default_factory=dict[str, str])
+    """Labels of each namespace that the program makes, such as `team`; what the program sets itself wins."""
+    namespace_annotations: dict[str, str] = Field(default_factory=dict[str, str])
+    """The same for annotations."""
+    adopt_namespaces: list[Namespace] = Field(default_factory=list[str])
+    """Namespaces of the program that are there before it, with what their owners gave them: the program uses them,
+    neither makes nor deletes them, and leaves labels, quotas and Pod Security level to their owners."""
+    protect_namespaces: bool = False
+    """Whether `destroy` refuses to delete the program's namespaces until somebody unprotects them."""
+
+    @property
+    def webhook_marks(self) -> WebhookMarks:
+        """Labels and annotations of webhook configurations, in the form that components use."""
+        return WebhookMarks(self.webhook_labels, self.webhook_annotations)
+
+    @property
+    def pod_needs(self) -> PodNeeds:
+        """What the cluster asks of pods, in the form that components use."""
+        tolerations = [one.model_dump(by_alias=True, exclude_none=True) for one in self.tolerations]
+        return PodNeeds(tuple(self.image_pull_secrets), tuple(tolerations))
+
+    @property
+    def images(self) -> Images:
+        """Where images come from, in the form that components use."""
+        return Images(self.image_registry, self.image_digests, self.image_registries)
+
+
+class ChartsSettings(Section):
+    """Where Helm charts come from."""
+
+    source: str | None = None
+    """A folder of `<name>-<version>.tgz` or a mirror (`oci://...`, `https://...`); else the upstream repositories."""
+
+    @property
+    def chart_source(self) -> ChartSource:
+        """The source in the form that components use."""
+        return ChartSource(self.source)
+
+
+class RevisionSettings(Section):
+    """One control plane, installed beside the others under its revision."""
+
+    version: Version
+    """Istio version of the istiod chart, exact."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many istiod pods. From 2 on they are spread over nodes and kept by a disruption budget."""
+    resources: Resources | None = None
+    """What an istiod pod may use; else the chart's own request, without a limit."""
+    values: HelmValues = Field(default_factory=dict[str, Any])
+    """Merged over the istiod chart's values."""
+
+
+class IstioSettings(Section):
+    """The Istio control planes."""
+
+    revisions: Annotated[dict[Revision, RevisionSettings], Field(min_length=1)]
+    """Control planes by revision name, for example `1-17`."""
+    tags: dict[Revision, str] = Field(default_factory=dict[str, str])
+    """Revision by tag: names such as `stable` that namespaces can follow instead of a revision."""
+    default_revision: str | None = None
+    """The revision that validates and that the Service `istiod` points at; may be left out where there is only one."""
+    timeout_seconds: Annotated[int, Field(ge=30)] = 600
+    """Seconds that each Istio release may take to become ready."""
+
+    @property
+    def default(self) -> str:
+        """The default revision, given or the only one."""
+        return self.default_revision or next(iter(self.revisions))
+
+    @property
+    def leads_to(self) -> dict[str, str]:
+        """Revision by the label that a namespace of the mesh may carry: each revision itself, and each tag."""
+        return {**{revision: revision for revision in self.revisions}, **self.tags}
+
+    @property
+    def base_version(self) -> str:
+        """Version of the base chart: the newest revision's, since CRDs must be as new as any control plane."""
+        return max((revision.version for revision in self.revisions.values()), key=parse_version)
+
+
+class MeshSettings(Section):
+    """Which namespaces are in the mesh."""
+
+    namespaces: dict[Namespace, str] = Field(default_factory=dict[str, str])
+    """Revision or tag by namespace. A namespace that is not listed is left alone."""
+    roll_at_once: Annotated[int, Field(ge=1)] | None = None
+    """How many workloads, ours and others, roll at a time to another revision; without it, others are left alone."""
+    roll_timeout_seconds: Annotated[int, Field(ge=30)] = 600
+    """Seconds that one workload may take to roll."""
+
+
+class EnvoyDemoSettings(Section):
+    """Lab 01: httpbin, sleep and a standalone Envoy in namespace default."""
+
+    enabled: bool = True
+    """Whether the demo is there."""
+    scenario: Literal["base", "timeout", "retry"] = "base"
+    """Which Envoy file of manifests/envoy_demo/scenarios/ is in force."""
+    resources: Resources | None = None
+    """What each container of the demo may use; else what its manifest says."""
+
+
+class SampleAppsSettings(Section):
+    """Lab 02: the sample applications in namespace istioinaction."""
+
+    enabled: bool = True
+    """Whether the applications are there."""
+    resources: Resources | None = None
+    """What each of their containers may use; else what its manifest says."""
+
+
+class AlertmanagerSettings(Section):
+    """Alertmanager, within the monitoring stack."""
+
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many Alertmanager pods; they know of each other. From 2 on with a disruption budget."""
+    storage: Storage | None = None
+    """Claim for silences and notifications; else they are lost with the pod."""
+
+
+class StackResources(Section):
+    """What the pods of the monitoring stack may use; a part that is left out keeps its chart's defaults."""
+
+    alertmanager: Resources | None = None
+    """Alertmanager."""
+    config_reloader: Resources | None = None
+    """Each of the containers that hand Prometheus and Alertmanager their changed configuration."""
+    grafana: Resources | None = None
+    """Grafana."""
+    grafana_sidecars: Resources | None = None
+    """Each of the two containers beside Grafana that load dashboards and data sources."""
+    kube_state_metrics: Resources | None = None
+    """kube-state-metrics."""
+    node_exporter: Resources | None = None
+    """node-exporter, on each node."""
+    operator: Resources | None = None
+    """The Prometheus operator."""
+    prometheus: Resources | None = None
+    """Prometheus."""
+
+
+class MonitoringSettings(Section):
+    """kube-prometheus-stack: Prometheus, Alertmanager and Grafana by their operator."""
+
+    version: Version
+    """Version of the chart kube-prometheus-stack, exact."""
+    crds_version: Version | None = None
+    """Version of the chart prometheus-operator-crds; else the one of the same operator as `version`."""
+    allow_crd_downgrade: bool = False
+    """Whether the operator's CRDs may become older than the cluster's: fields that only the newer have are lost."""
+    namespace: Namespace = "prometheus"
+    """Namespace of the stack; created by the program, never in the mesh."""
+    release: Annotated[str, AfterValidator(check.stack_release)] = "prom"
+    """Name of the Helm release; Prometheus selects monitors and rules by it."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """How many Prometheus pods, each of which scrapes everything. From 2 on spread, and with a disruption budget."""
+    retention: Duration = "10d"
+    """How long Prometheus keeps samples, as a Prometheus duration."""
+    storage: Storage | None = None
+    """Claim for each Prometheus pod's samples; else they are lost with the pod."""
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    """Size of Alertmanager."""
+    resources: StackResources = StackResources()
+    """What each part of the stack may use."""
+    scrape_interval: Duration = "30s"
+    """Prometheus' default interval, for monitors that set none, as a Prometheus duration."""
+    grafana_anonymous: bool = False
+    """Whether Grafana shows dashboards (role Viewer) to people who have not signed in."""
+    timeout_seconds: Annotated[int, Field(ge=30)] = 900
+    """Seconds that the release may take to become ready."""
+    values: HelmValues = Field(default_factory=dict[str, Any])
+    """Merged over the chart's values."""
+
+
+class MeshMonitorsSettings(Section):
+    """The monitors that make Prometheus scrape the mesh."""
+
+    interval: Duration = "15s"
+    """How often istiod, the sidecars and the standalone Envoy are scraped, as a Prometheus duration."""
+    thresholds: AlertThresholds = AlertThresholds()
+    """When the mesh's alerts fire; its fields stand in settings/alert_rules.py."""
+    own_rules: str = ""
+    """Folder below the project's with Prometheus rule files of one's own; each file becomes a PrometheusRule."""
+    runbooks: str = ""
+    """Address of the folder that holds docs/runbooks/, for the alerts' links; else the path in this repository."""
+
+
+class KialiSettings(Section):
+    """The Kiali operator and its Kiali."""
+
+    version: Version
+    """Version of the chart kiali-operator, exact: `1.59` would be a range."""
+    namespace: Namespace = "kiali-operator"
+    """Namespace of the operator; Kiali itself runs beside the control plane."""
+    await_ready: bool = True
+    """Whether `up` waits until the operator reports Kiali as reconciled; false where no pod really runs."""
+    ready_timeout_seconds: Annotated[int, Field(ge=30)] = 600
+    """Seconds that Kiali may take to become ready, or to go on destroy."""
+    auth_strategy: Literal["anonymous", "token", "openid", "openshift", "header"] = "token"
+    """How people sign in to Kiali. Where nobody has to, it is view-only."""
+    resources: Resources | None = None
+    """What Kiali may use; else the operator's defaults."""
+    operator_resources: Resources | None = None
+    """What the operator may use; else its chart's request, without a limit."""
+    values: HelmValues = Field(default_factory=dict[str, Any])
+    """Merged over the kiali-operator chart's values."""
+    spec: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """Merged over the Kiali object's spec."""
+
+
+class PolicySettings(Section):
+    """What the policy pack in policy/ asks of the stack, and how strictly."""
+
+    enforcement: Literal["advisory", "mandatory"] = "mandatory"
+    """Whether what breaks a rule is only told, or stops `preview` and `up`."""
+    allow_anonymous: bool = False
+    """Whether Grafana and Kiali may let people look who have not signed in."""
+    allow_unlimited: bool = False
+    """Whether containers may go without requests and limits of cpu and memory."""
+
+
+class DriftSettings(Section):
+    """What `meshlab drift` does not report, beside what it knows itself."""
+
+    ignore: list[DriftRule] = Field(default_factory=list[DriftRule])
+    """Rules by kinds, names, namespaces, fields and managers, each with its reason; docs/drift.md explains them."""
+
+
+class Settings(Section):
+    """A whole stack file."""
+
+    cluster: ClusterSettings
+    charts: ChartsSettings
+    istio: IstioSettings
+    mesh: MeshSettings
+    envoy_demo: EnvoyDemoSettings
+    sample_apps: SampleAppsSettings
+    monitoring: MonitoringSettings
+    mesh_monitors: MeshMonitorsSettings
+    kiali: KialiSettings
+    policy: PolicySettings
+    drift: DriftSettings
+
+
+AnySettings = TypeVar("AnySettings", bound=Section)
+
+
+def load_settings() -> Settings:
+    """Read the running program's stack configuration.
+
+    Raises SettingsError, which the language host prints without a traceback, naming every problem at once.
+    """
+    return load_sections(Settings)
+
+
+def load_sections(sections: type[AnySettings]) -> AnySettings:
+    """The same for a program that uses some of the components: `sections` has a field for each section it takes."""
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    config = pulumi.Config()
+    prefix = f"{project}:"
+    keys = [key.removeprefix(prefix) for key in {**get_config_env(), **CONFIG.get()} if key.startswith(prefix)]
+    return parse_sections(sections, {key: _value(config, key) for key in keys}, project=project, stack=stack)
+
+
+def _value(config: pulumi.Config, key: str) -> object:
+    """A section as the engine hands it over: JSON, or plain text where a person set a string. A secret stays hidden."""
+    if is_config_secret(config.full_key(key)):
+        return HIDDEN
+    try:
+        return config.get_object(key)
+    except pulumi.ConfigTypeError:
+        return config.get(key)
+
+
+def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Settings:
+    """Check the raw sections of one stack; raises SettingsError that names every problem at once.
+
+    A section that is left out stands for an empty one, so that its defaults hold.
+    """
+    return parse_sections(Settings, raw, project, stack)
+
+
+def parse_sections(wanted: type[AnySettings], raw: Mapping[str, object], project: str, stack: str) -> AnySettings:
+    """The same for the sections that `wanted` has fields for: rules between sections hold for those that are there."""
+    models = {to_camel(name): cast(type[Section], field.annotation) for name, field in wanted.model_fields.items()}
+    known = ", ".join(sorted(models))
+    problems = [Problem((key,), f"one of the keys {known}", UNKNOWN_KEY) for key in raw if key not in models]
+    sections: dict[str, Section] = {}
+    for key, model in models.items():
+        secrets = list(secrets_in(raw.get(key), (key,)))
+        if secrets:
+            problems += secrets
+            continue
+        try:
+            sections[key] = model.model_validate(raw.get(key, {}))
+        except ValidationError as error:
+            problems += problems_of(model, error, key)
+    problems += broken_rules(sections)
+    if problems:
+        raise SettingsError(problems, project=project, stack=stack)
+    return wanted.model_validate(sections)
