@@ -60,6 +60,7 @@ lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/codespell
+	@$(VENV)/bin/lint-imports --no-cache
 	@$(VENV)/bin/python -m tests.support.prose
 	@$(VENV)/bin/pyright --warnings
 

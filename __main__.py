@@ -13,7 +13,7 @@ from components.mesh_monitors import MeshMonitors
 from components.mesh_rollout import MeshRollout
 from components.outputs import next_steps
 from components.sample_apps import SampleApps
-from settings.models import load_settings
+from settings.reading import load_settings
 
 settings = load_settings()
 charts = settings.charts.chart_source

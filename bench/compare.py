@@ -11,7 +11,7 @@ from base.process import ProcessError
 from embedded.cluster import ClusterError
 from embedded.tools import toolchain
 from meshlab.lab import LabError, Say
-from meshlab.render.releases import ReleaseError
+from meshlab.recording.releases import ReleaseError
 
 from .charts import versions as packages
 from .contents import count

@@ -4,13 +4,14 @@ from typing import TypedDict
 
 import pulumi
 
+from base.merging import merged
 from settings.charts import ChartSource
 from settings.models import ClusterSettings, IstioSettings, MeshSettings, RevisionSettings
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
 from .istiod_values import istiod_values
 from .namespaces import PodSecurity, namespace, network_policies
-from .objects import create, merged
+from .objects import create
 from .releases import release
 from .revision_tags import revision_tag
 

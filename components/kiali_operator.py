@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 import pulumi
 
 from base.assets import load_manifests
+from base.merging import merged
 from settings.charts import ChartSource
 from settings.models import ClusterSettings, KialiSettings
 from settings.names import ISTIO_NAMESPACE
@@ -13,7 +14,7 @@ from .istio_control_plane import IstioControlPlane
 from .kiali_spec import kiali_spec, operator_values
 from .kube_prometheus_stack import KubePrometheusStack
 from .namespaces import namespace, network_policies
-from .objects import create, merged
+from .objects import create
 from .releases import release
 
 READY_CONDITION = "condition=Successful"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from base.merging import merged
 from kube.api_objects import mapping
 from settings.images import Images
 from settings.models import ClusterSettings, MonitoringSettings
@@ -11,8 +12,6 @@ from settings.pod_needs import PodNeeds
 from settings.sizes import Resources
 from settings.stack_parts import is_on
 from settings.versions import parse_version
-
-from .objects import merged
 
 GRAFANA_FOLDER_ANNOTATION = "grafana_folder"
 """Annotation of a dashboard's ConfigMap that names its folder in Grafana."""

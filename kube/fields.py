@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from settings.object_rules import Steps
-
 from .access import Manifest, entries
 
+Steps = tuple[str, ...]
+"""A path from an object down to a field: its keys, and for an item of a list `[<name>]` or `[<number>]`."""
 Path = tuple[str, ...]
 """Steps as fieldsV1 has them: `f:<field>`, `k:<keys of an item>`, `v:<value in a set>`, `i:<index>`."""
 

@@ -12,7 +12,8 @@ from typing import Any
 from base.errors import MeshlabError
 from embedded import cluster
 from kube import kubeconfig
-from settings.models import Settings, parse_settings
+from settings.models import Settings
+from settings.reading import parse_settings
 from settings.rules import needed_charts
 
 from .charts import repositories

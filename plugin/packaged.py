@@ -20,8 +20,8 @@ from settings.models import (
     MeshSettings,
     MonitoringSettings,
     SampleAppsSettings,
-    parse_sections,
 )
+from settings.reading import parse_sections
 from settings.section import Section
 
 from . import inputs

@@ -1,11 +1,12 @@
 """Where charts come from: their upstream repositories, a mirror, or a folder of packed charts."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import NotRequired, TypedDict
+
+from base.files import sha256
 
 UPSTREAM: Mapping[str, str] = MappingProxyType(
     {
@@ -61,12 +62,6 @@ class ChartSource:
         if self.source is not None and self.source.startswith("oci://"):
             return {"chart": f"{self.source.rstrip('/')}/{chart}", "version": version}
         return {"chart": chart, "version": version, "repositoryOpts": {"repo": self.source or UPSTREAM[chart]}}
-
-
-def sha256(file: Path) -> str:
-    """The digest of a file's bytes."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def package_name(chart: str, version: str) -> str:

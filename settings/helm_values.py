@@ -1,25 +1,23 @@
 """Values of charts that would not arrive as they stand in the stack file."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .errors import Problem, shown
-
-if TYPE_CHECKING:
-    from .models import IstioSettings, KialiSettings, MonitoringSettings
-    from .section import Section
+from .models import IstioSettings, KialiSettings, MonitoringSettings
+from .section import Section
 
 _A_VALUE = "a value (Pulumi leaves a null out, so that the chart's own value stays; helm would take that away)"
 _A_LIST = "a list without null (Pulumi leaves a null out)"
 
 
-def lost_nulls(sections: Mapping[str, "Section"]) -> Iterator[Problem]:
+def lost_nulls(sections: Mapping[str, Section]) -> Iterator[Problem]:
     """Every null in the charts' values."""
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     for name, revision in istio.revisions.items() if istio is not None else ():
         yield from _nulls(revision.values, ("istio", "revisions", name, "values"))
     for section in ("monitoring", "kiali"):
-        settings = cast("MonitoringSettings | KialiSettings | None", sections.get(section))
+        settings = cast(MonitoringSettings | KialiSettings | None, sections.get(section))
         if settings is not None:
             yield from _nulls(settings.values, (section, "values"))
 

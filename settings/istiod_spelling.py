@@ -5,12 +5,10 @@ decides. An older chart does not read the top at all.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from .models import RevisionSettings
 from .versions import parse_version
-
-if TYPE_CHECKING:
-    from .models import RevisionSettings
 
 FLAT_SINCE = (1, 24, 0)
 """The first version whose chart is known to read, and to document, these values at the top."""
@@ -69,7 +67,7 @@ def said(values: Fields, key: str) -> Any:
     return _legacy(values).get(key, values.get(key))
 
 
-def least_replicas(settings: "RevisionSettings") -> int:
+def least_replicas(settings: RevisionSettings) -> int:
     """How many replicas of a revision's istiod there are at least: by its values, else by its setting."""
     least = said(settings.values, "autoscaleMin")
     return least if isinstance(least, int) else settings.replicas

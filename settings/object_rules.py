@@ -11,10 +11,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .section import Section
+from kube.fields import Steps
 
-Steps = tuple[str, ...]
-"""A path from an object down to a field: its keys, and for an item of a list `[<name>]` or `[<number>]`."""
+from .section import Section
 
 ANY = "*"
 _KEY, _ITEM = r"[^\s.\[\]]+", r"\[[^\[\]]+\]"

@@ -1,7 +1,7 @@
 """Rules between settings. Each takes the sections that are valid by themselves and reports where they do not fit."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .charts import ChartSource, package_name
 from .checks import amount
@@ -9,22 +9,20 @@ from .errors import DOES_NOTHING, Problem, shown
 from .helm_values import lost_nulls
 from .injection import DEFAULT, NEVER_MESHED
 from .istiod_spelling import LEGACY, least_replicas, said, unread
+from .models import (
+    ChartsSettings,
+    ClusterSettings,
+    IstioSettings,
+    KialiSettings,
+    MeshSettings,
+    MonitoringSettings,
+    SampleAppsSettings,
+)
 from .names import ISTIO_NAMESPACE, NAMESPACE_INJECTION_LABEL, REVISION_LABEL, SAMPLE_NAMESPACE, STACK_CHART
 from .operator_crds import CRDS_CHART, crds_of, misfit, released
 from .section import Section
 from .sizes import Resources
 from .versions import ISTIO_KUBERNETES, KIALI_ADDRESSES, KIALI_RENAMED_IN, istios_for, minor, parse_version, supports
-
-if TYPE_CHECKING:
-    from .models import (
-        ChartsSettings,
-        ClusterSettings,
-        IstioSettings,
-        KialiSettings,
-        MeshSettings,
-        MonitoringSettings,
-        SampleAppsSettings,
-    )
 
 Sections = Mapping[str, Section]
 """Valid sections by their key in the stack file; one that is wrong by itself is not there."""
@@ -37,7 +35,7 @@ def broken_rules(sections: Sections) -> Iterator[Problem]:
 
 
 def _default_revision_is_installed(sections: Sections) -> Iterator[Problem]:
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     if istio is None:
         return
     path = ("istio", "defaultRevision")
@@ -49,14 +47,14 @@ def _default_revision_is_installed(sections: Sections) -> Iterator[Problem]:
 
 
 def _no_revision_is_called_default(sections: Sections) -> Iterator[Problem]:
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     if istio is not None and DEFAULT in istio.revisions:
         expected = f"a revision of another name (`{DEFAULT}` is a tag's: istio.tags.{DEFAULT} may lead to it)"
         yield Problem(("istio", "revisions", DEFAULT), expected, shown(DEFAULT))
 
 
 def _tags_lead_to_a_revision(sections: Sections) -> Iterator[Problem]:
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     if istio is None:
         return
     installed = ", ".join(sorted(istio.revisions))
@@ -69,8 +67,8 @@ def _tags_lead_to_a_revision(sections: Sections) -> Iterator[Problem]:
 
 
 def _meshed_namespaces_have_their_revision(sections: Sections) -> Iterator[Problem]:
-    istio = cast("IstioSettings | None", sections.get("istio"))
-    mesh = cast("MeshSettings | None", sections.get("mesh"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
+    mesh = cast(MeshSettings | None, sections.get("mesh"))
     if istio is None or mesh is None:
         return
     expected = f"one of the revisions {', '.join(sorted(istio.revisions))}"
@@ -82,9 +80,9 @@ def _meshed_namespaces_have_their_revision(sections: Sections) -> Iterator[Probl
 
 
 def _namespaces_of_the_lab_stay_out_of_the_mesh(sections: Sections) -> Iterator[Problem]:
-    mesh = cast("MeshSettings | None", sections.get("mesh"))
-    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
-    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    mesh = cast(MeshSettings | None, sections.get("mesh"))
+    monitoring = cast(MonitoringSettings | None, sections.get("monitoring"))
+    kiali = cast(KialiSettings | None, sections.get("kiali"))
     if mesh is None:
         return
     reasons = dict.fromkeys(NEVER_MESHED, "Istio never injects there") | {
@@ -101,7 +99,7 @@ def _namespaces_of_the_lab_stay_out_of_the_mesh(sections: Sections) -> Iterator[
 
 
 def _labels_of_namespaces_choose_no_revision(sections: Sections) -> Iterator[Problem]:
-    cluster = cast("ClusterSettings | None", sections.get("cluster"))
+    cluster = cast(ClusterSettings | None, sections.get("cluster"))
     if cluster is None:
         return
     for key in (REVISION_LABEL, NAMESPACE_INJECTION_LABEL):
@@ -111,10 +109,10 @@ def _labels_of_namespaces_choose_no_revision(sections: Sections) -> Iterator[Pro
 
 
 def _adopted_namespaces_are_the_programs(sections: Sections) -> Iterator[Problem]:
-    cluster = cast("ClusterSettings | None", sections.get("cluster"))
-    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
-    kiali = cast("KialiSettings | None", sections.get("kiali"))
-    apps = cast("SampleAppsSettings | None", sections.get("sampleApps"))
+    cluster = cast(ClusterSettings | None, sections.get("cluster"))
+    monitoring = cast(MonitoringSettings | None, sections.get("monitoring"))
+    kiali = cast(KialiSettings | None, sections.get("kiali"))
+    apps = cast(SampleAppsSettings | None, sections.get("sampleApps"))
     if cluster is None or monitoring is None or kiali is None or apps is None:
         return
     used = [ISTIO_NAMESPACE, monitoring.namespace, kiali.namespace, *([SAMPLE_NAMESPACE] if apps.enabled else [])]
@@ -125,7 +123,7 @@ def _adopted_namespaces_are_the_programs(sections: Sections) -> Iterator[Problem
 
 
 def _crds_are_known(sections: Sections) -> Iterator[Problem]:
-    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    monitoring = cast(MonitoringSettings | None, sections.get("monitoring"))
     if monitoring is None:
         return
     stack, crds, source = monitoring.version, monitoring.crds_version, _source(sections)
@@ -145,8 +143,8 @@ def _crds_are_known(sections: Sections) -> Iterator[Problem]:
 
 
 def _istio_supports_the_clusters_kubernetes(sections: Sections) -> Iterator[Problem]:
-    cluster = cast("ClusterSettings | None", sections.get("cluster"))
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    cluster = cast(ClusterSettings | None, sections.get("cluster"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     if cluster is None or cluster.kubernetes is None or istio is None:
         return
     fitting = istios_for(cluster.kubernetes)
@@ -161,7 +159,7 @@ def _istio_supports_the_clusters_kubernetes(sections: Sections) -> Iterator[Prob
 
 
 def _istiods_values_are_read(sections: Sections) -> Iterator[Problem]:
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     for name, revision in istio.revisions.items() if istio is not None else ():
         for path, expected in unread(revision.version, revision.values):
             got: Any = revision.values
@@ -171,8 +169,8 @@ def _istiods_values_are_read(sections: Sections) -> Iterator[Problem]:
 
 
 def _registries_are_not_overruled(sections: Sections) -> Iterator[Problem]:
-    cluster = cast("ClusterSettings | None", sections.get("cluster"))
-    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
+    cluster = cast(ClusterSettings | None, sections.get("cluster"))
+    monitoring = cast(MonitoringSettings | None, sections.get("monitoring"))
     if cluster is None or cluster.image_registry is None or monitoring is None:
         return
     if cluster.image_registries:
@@ -198,7 +196,7 @@ def _paths_to(key: str, values: object, path: tuple[str, ...] = ()) -> Iterator[
 
 
 def _kialis_fields_are_known(sections: Sections) -> Iterator[Problem]:
-    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    kiali = cast(KialiSettings | None, sections.get("kiali"))
     if kiali is None:
         return
     wrong, right = (0, 1) if parse_version(kiali.version)[0] >= KIALI_RENAMED_IN else (1, 0)
@@ -222,7 +220,7 @@ def _mapping_at(values: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def _istiod_scales_up_to_its_replicas(sections: Sections) -> Iterator[Problem]:
-    istio = cast("IstioSettings | None", sections.get("istio"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
     for name, revision in istio.revisions.items() if istio is not None else ():
         most, least = said(revision.values, "autoscaleMax"), least_replicas(revision)
         if isinstance(most, int) and most < least and said(revision.values, "autoscaleEnabled") is not False:
@@ -270,7 +268,7 @@ def _chart_folder_is_complete(sections: Sections) -> Iterator[Problem]:
 
 
 def _source(sections: Sections) -> ChartSource:
-    charts = cast("ChartsSettings | None", sections.get("charts"))
+    charts = cast(ChartsSettings | None, sections.get("charts"))
     return ChartSource(charts.source if charts is not None else None)
 
 
@@ -282,9 +280,9 @@ def _packages(sections: Sections) -> Iterator[str]:
 def needed_charts(sections: Sections) -> set[tuple[str, str]]:
     """Chart names and versions that the valid sections ask for."""
     needed: set[tuple[str, str]] = set()
-    istio = cast("IstioSettings | None", sections.get("istio"))
-    monitoring = cast("MonitoringSettings | None", sections.get("monitoring"))
-    kiali = cast("KialiSettings | None", sections.get("kiali"))
+    istio = cast(IstioSettings | None, sections.get("istio"))
+    monitoring = cast(MonitoringSettings | None, sections.get("monitoring"))
+    kiali = cast(KialiSettings | None, sections.get("kiali"))
     if istio is not None:
         needed.add(("base", istio.base_version))
         needed |= {("istiod", revision.version) for revision in istio.revisions.values()}

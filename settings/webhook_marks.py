@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from base.assets import Manifest
-from components.objects import merged
+from base.merging import merged
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from meshlab.recording.recorder import record
-from meshlab.render.releases import releases_of
+from meshlab.recording.releases import releases_of
 from settings.names import STACK_CHART
 
 from .. import course

@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 from base.errors import MeshlabError
-from settings.charts import sha256 as digest_of
+from base.files import sha256 as digest_of
 
 from .downloads import host
 

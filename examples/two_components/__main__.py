@@ -5,14 +5,8 @@ import pulumi_kubernetes as k8s
 
 from components.istio_control_plane import IstioControlPlane
 from components.sample_apps import NAMESPACE, SampleApps
-from settings.models import (
-    ChartsSettings,
-    ClusterSettings,
-    IstioSettings,
-    MeshSettings,
-    SampleAppsSettings,
-    load_sections,
-)
+from settings.models import ChartsSettings, ClusterSettings, IstioSettings, MeshSettings, SampleAppsSettings
+from settings.reading import load_sections
 from settings.section import Section
 
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 import yaml
 
 from base.errors import MeshlabError
-from settings.charts import package_name, sha256
+from base.files import sha256
+from settings.charts import package_name
 
 from ..recording.recorder import ROOT
 

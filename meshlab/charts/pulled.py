@@ -12,7 +12,7 @@ from base.errors import MeshlabError
 from embedded.tools import toolchain
 from settings.charts import ChartSource, package_name
 
-from ..render.releases import Release
+from ..recording.releases import Release
 from . import repositories
 from .lock import ChartLock
 from .source import STAND_INS_FOLDER, announce, pack_stand_ins

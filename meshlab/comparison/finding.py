@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from kube.fields import Path
-from settings.object_rules import Steps
+from kube.fields import Path, Steps
 
 
 class What(StrEnum):

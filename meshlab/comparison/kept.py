@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
-from settings.object_rules import Steps
+from kube.fields import Steps
 
 Stays = Callable[[Steps], bool]
 """Whether a field, and all below it, is left as it is."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from settings.object_rules import DiffRule, Steps, one_fits
+from kube.fields import Steps
+from settings.object_rules import DiffRule, one_fits
 
 from ..render.objects import KubernetesObject
 from .changes import Change, differing, name_of

@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import Any, cast
 
 from kube.access import Manifest, mapping
-from kube.fields import Manager, Path, item_name, managers, named, place, text_of
+from kube.fields import Manager, Path, Steps, item_name, managers, named, place, text_of
 from kube.live import DRIFT_MANAGER
 from settings.injection import hindrance
 from settings.names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
-from settings.object_rules import Steps
 
 from ..recording.recorder import SECRET
 from ..render.masking import VARIES
-from ..verify.objects import differences as declared_differences
+from .declared import differences as declared_differences
 from .finding import Difference
 from .ignore_rules import Scaled, is_foreign, is_noise
 from .platforms import without_terms

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
 
+from ..recording.releases import Release
 from ..render.others import Other
-from ..render.releases import Release
 from ..render.stack import RenderedStack
 from .changes import Change, changes, continues, differing, text_of
 from .leaving_out import Filter, Shown, shown, told

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..recording.chartless import chartless
 from ..recording.recorder import ROOT, ProgramError, record
+from ..recording.releases import ReleaseError
 from ..render.masking import GENERATED
-from ..render.releases import ReleaseError
 from ..render.stack import RenderedStack, Renderer
 from .check import inconsistencies
 from .finding import Finding

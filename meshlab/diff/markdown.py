@@ -4,9 +4,9 @@ import html
 import re
 from collections.abc import Sequence
 
+from ..comparison.crds import CRD
 from ..comparison.stacks import Comparison
 from .blocks import Block, size, written
-from .crds import CRD
 from .sections import counts, sections
 from .unified import file_diffs
 

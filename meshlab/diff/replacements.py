@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..comparison.changes import Change, at, continues, differing, text_of
 from ..comparison.stacks import Comparison
+from ..recording.releases import Release
 from ..render.objects import KubernetesObject
 from ..render.others import KUBERNETES_PROVIDER, Other
-from ..render.releases import Release
 
 # Fields that the API server takes no change of, by kind.
 _IMMUTABLE: Mapping[str, tuple[str, ...]] = {

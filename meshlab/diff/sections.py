@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..comparison.changes import Change, text_of
+from ..comparison.crds import CRD
 from ..comparison.stacks import Comparison
 from .blocks import Block
-from .crds import CRD
 from .warnings import Code, warnings
 
 OPEN_ITEMS = 12

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from ..comparison.crds import crd_changes
+from ..comparison.images import image_changes
 from ..comparison.stacks import Comparison
-from ..render.images import image_changes
-from .crds import crd_changes
 from .rbac import widened
 from .replacements import replacements
 from .webhooks import webhook_changes

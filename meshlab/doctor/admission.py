@@ -13,10 +13,10 @@ from typing import Any
 
 from kube.access import MissingError, RefusedError, mapping
 from kube.live import WORKERS, Kind, Kinds, LiveCluster
+from kube.objects import NAMESPACES, PODS, name_of
 
 from ..comparison.live import comparable
 from ..preflight.finding import Finding, Level
-from ..verify.objects import NAMESPACES, PODS, name_of
 from .plan import Plan, PlannedObject
 
 SUBJECT = "admission"

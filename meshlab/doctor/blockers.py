@@ -6,11 +6,12 @@ from fnmatch import fnmatchcase
 
 from kube.access import Manifest, MissingError, Resource, entries, mapping
 from kube.live import LiveCluster
+from kube.objects import NAMESPACES, NODES, PODS, name_of
 
+from ..comparison.declared import parse_quantity
 from ..comparison.ignore_rules import OWNERS
 from ..engine.reasons import WORKLOADS, held
 from ..preflight.finding import Finding, Level
-from ..verify.objects import NAMESPACES, NODES, PODS, name_of, parse_quantity
 from .plan import Plan, node_ports
 
 QUOTAS = Resource("v1", "resourcequotas", "ResourceQuota")

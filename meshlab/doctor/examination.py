@@ -10,6 +10,7 @@ from base.errors import MeshlabError
 from embedded.tools import toolchain
 from kube.cluster_api import ClusterApi
 from kube.live import LiveCluster
+from kube.objects import NAMESPACES
 from settings.models import Settings
 
 from ..charts.lock import ChartLock
@@ -23,7 +24,6 @@ from ..preflight.cluster import cluster, kubernetes
 from ..preflight.finding import Finding, Level, table
 from ..recording.recorder import stack_config
 from ..render.stack import default_kubernetes
-from ..verify.objects import NAMESPACES
 from .admission import admission
 from .blockers import blockers
 from .crds import crds

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from kube.access import Manifest
+from kube.objects import annotations_of, name_of
 from settings.names import OWNER_ANNOTATION
 
 from ..ownership.strangers import StackNamespaces, strange_namespaces
 from ..preflight.finding import Finding, Level
-from ..verify.objects import annotations_of, name_of
 
 
 def namespaces(live: Sequence[Manifest], wanted: StackNamespaces, known: StackNamespaces, me: str) -> Iterator[Finding]:

@@ -13,16 +13,16 @@ from rollout.mesh_workloads import KINDS, ROLLOUT
 from settings.charts import ChartSource
 
 from ..charts.pulled import Charts
+from ..comparison.images import images
 from ..consistency.stack import judged
 from ..lab import Config, Say, write_private
 from ..ownership.strangers import NONE, StackNamespaces
 from ..recording.chartless import chartless
 from ..recording.recorder import ROOT, record, stack_config
+from ..recording.releases import releases_of
 from ..render.helm import Helm, Target
-from ..render.images import images
 from ..render.masking import GENERATED
 from ..render.objects import KubernetesObject, crds
-from ..render.releases import releases_of
 from ..render.stack import Renderer
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")

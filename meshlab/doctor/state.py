@@ -12,7 +12,7 @@ from ..engine.state_backend import StackBackend
 from ..lab import LabError
 from ..preflight.finding import Finding, Level
 from ..recording.recorder import stack_file
-from ..stack_names import reference_of
+from ..stackfile.stack_names import reference_of
 from .known import Known
 
 ROOM_MEGABYTES = 50

@@ -6,17 +6,17 @@ from typing import Any
 
 from embedded.tools import toolchain
 from kube.access import mapping
+from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
 from settings.object_rules import DriftRule
 
 from ..charts.pulled import Charts
 from ..comparison.live import comparable
 from ..lab import Config, Say, settings_of
-from ..ownership.copies import HELM_NAME, HELM_NAMESPACE
 from ..recording.recorder import Generated, Recorded, record
+from ..recording.releases import Release
 from ..render.helm import Helm, Target
 from ..render.masking import GENERATED
 from ..render.objects import KubernetesObject
-from ..render.releases import Release
 from ..render.stack import RenderedStack, Renderer
 
 CHARTS = "meshlab:charts"

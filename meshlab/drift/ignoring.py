@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from kube.access import Manifest
-from kube.fields import Manager, name_of_item, place, text_of
-from settings.object_rules import DriftRule, Steps, one_fits
+from kube.fields import Manager, Steps, name_of_item, place, text_of
+from settings.object_rules import DriftRule, one_fits
 
 from ..comparison.finding import Finding, Ignored, What
 from ..comparison.ignore_rules import Scaled, is_noise

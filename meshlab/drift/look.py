@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from components.revision_tags import TAG_LABEL
 from kube.access import Manifest, RefusedError, mapping
 from kube.live import WORKERS, Kind, Kinds, LiveCluster
+from kube.objects import name_of
 from settings.names import REVISION_LABEL
 
+from ..comparison.declared import differences as declared_differences
 from ..comparison.finding import Difference, Finding, Ignored, What
 from ..comparison.ignore_rules import Scaled, autoscaled, is_noise
 from ..comparison.live import declared, differences, hindrances, untouched
 from ..ownership.copies import extras
 from ..ownership.records import Record, failures_of, records_of, release_findings
 from ..render.objects import KubernetesObject
-from ..verify.objects import differences as declared_differences
-from ..verify.objects import name_of
 from .expected import Expected
 from .ignoring import Ignoring
 from .strays import Identity, Strays

@@ -15,6 +15,7 @@ from kube.access import Manifest, RefusedError, mapping
 from kube.fields import disowned, escaped, from_the_end, named, unescaped
 from kube.live import DRIFT_MANAGER, Kind, Kinds, LiveCluster, group_of
 
+from ..comparison.declared import differences
 from ..comparison.finding import Finding, What
 from ..comparison.ignore_rules import is_foreign
 from ..comparison.platforms import without_terms
@@ -23,7 +24,6 @@ from ..lab import LabError, Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD
 from ..render.objects import KubernetesObject
-from ..verify.objects import differences
 from .expected import Expected
 from .helm import Helm
 from .look import Seen, look

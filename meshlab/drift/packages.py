@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from ..lab import LabError
 from ..recording.recorder import Recorded
-from ..render.releases import RELEASE
+from ..recording.releases import RELEASE
 
 PACKAGE = "description"
 """The input that names the file of a chart and its digest; a chart of a repository has none."""

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 from base.goyaml.text import from_yaml
 from kube.access import Manifest, RefusedError, Resource
-from kube.fields import escaped, from_the_end, named, text_of
+from kube.fields import Steps, escaped, from_the_end, named, text_of
 from kube.live import Kinds, LiveCluster
-from settings.object_rules import Steps
+from kube.objects import name_of
 
+from ..comparison.declared import differences
 from ..comparison.finding import Difference
 from ..ownership.records import Record
-from ..verify.objects import differences, name_of
 
 Identity = tuple[str, str, str, str]
 """apiVersion, kind, namespace and name."""

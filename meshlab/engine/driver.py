@@ -20,8 +20,8 @@ from policy.pack.subjects import subject_of
 from ..lab import STATE, LabError, Outcome, Say, Target, write_private
 from ..recording.recorder import PASSWORD, ROOT, ProgramError, Recording, record, stack_file
 from ..render.masking import GENERATED
-from ..stack_names import reference_of
 from ..stackfile.reading import read_beside_config, read_project, written
+from ..stackfile.stack_names import reference_of
 from .backends import backend_for, deployment_in
 from .events import EventLog, log_file
 from .inline import InlineStack

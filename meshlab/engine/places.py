@@ -13,10 +13,10 @@ from typing import Any, cast
 from base.errors import MeshlabError
 from kube.access import Manifest
 from kube.cluster_api import ClusterApi
+from kube.objects import NAMESPACES
 
 from ..lab import STATE, Target
-from ..stack_names import reference_of
-from ..verify.objects import NAMESPACES
+from ..stackfile.stack_names import reference_of
 from .backends import URL, Backend, backend_for, callers, deployment_in, state_file
 
 IDENTITY = "kube-system"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kube.access import AccessError, Manifest, MissingError, Resource, entries, mapping
+from kube.helm_marks import HOOK, helm_owner
 from kube.live import LiveCluster
+from kube.objects import NAMESPACES, PODS, annotations_of, is_ready, labels_of, name_of
 
-from ..ownership.copies import HOOK, helm_owner
 from ..recording.recorder import Recorded
-from ..render.releases import RELEASE
-from ..verify.objects import NAMESPACES, PODS, annotations_of, is_ready, labels_of, name_of
+from ..recording.releases import RELEASE
 
 WORKLOADS = (
     Resource("apps/v1", "deployments", "Deployment"),

@@ -10,8 +10,8 @@ from base.environment import reaching
 
 from ..lab import write_private
 from ..recording.recorder import stack_file
-from ..stack_names import reference_of
 from ..stackfile.reading import PROJECT, written
+from ..stackfile.stack_names import reference_of
 from .backends import NOT_THERE, Backend, BackendError
 from .locks import Lock, attributes_of, locks_of
 from .secrets import passphrase_environment

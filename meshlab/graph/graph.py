@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..recording.dependencies import needs_of, parts_of, reduced
 from ..recording.recorder import Recorded
-from ..render.releases import RELEASE, component_of, releases_of
+from ..recording.releases import RELEASE, component_of, releases_of
 
 _DIGEST = re.compile(r"-[0-9a-f]{10}$")
 """What the program puts behind the name of a ConfigMap whose change is to roll its Deployment."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from base import process
 from base.errors import MeshlabError
-from settings.charts import ChartSource, package_name, sha256
+from base.files import sha256
+from settings.charts import ChartSource, package_name
 
 from ..charts.lock import Chart, ChartLock, Locked, flat, require
 from ..lab import settings_of, wanted_charts

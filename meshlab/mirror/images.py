@@ -12,9 +12,9 @@ from typing import Any, cast
 from base.errors import MeshlabError
 from settings.images import Images
 
+from ..comparison.images import images
 from ..recording.chartless import chartless
 from ..recording.recorder import ROOT, record, stack_config
-from ..render.images import images
 from ..render.masking import GENERATED
 from ..render.objects import KubernetesObject
 from ..render.stack import RenderedStack, Renderer

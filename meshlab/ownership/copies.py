@@ -6,23 +6,17 @@ from typing import Any
 
 from kube.access import Manifest, mapping
 from kube.fields import managers
+from kube.helm_marks import HOOK, helm_owner
+from kube.objects import annotations_of, labels_of, name_of
 
+from ..comparison.declared import differences
 from ..comparison.finding import Finding, What
 from ..render.objects import KubernetesObject
-from ..verify.objects import annotations_of, differences, labels_of, name_of
 from .records import RECORD_TYPE
 
-HELM_NAME, HELM_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
-HOOK = "helm.sh/hook"
 PROGRAM_MANAGERS = ("pulumi-kubernetes*",)
 """By what the program's objects are written: the engine's provider."""
 NOT_THE_CONTENT = ("apiVersion", "kind", "metadata", "status")
-
-
-def helm_owner(live: Manifest) -> tuple[str, str]:
-    """Namespace and name of the release that an object says it belongs to; empty where it says none."""
-    annotations = annotations_of(live)
-    return annotations.get(HELM_NAMESPACE, ""), annotations.get(HELM_NAME, "")
 
 
 def extras(

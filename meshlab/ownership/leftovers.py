@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from kube.access import Manifest
 from kube.live import LiveCluster, Silent
+from kube.objects import name_of
 
-from ..verify.objects import name_of
 from .owned import CRD, Ours
 from .retained import Reason, kept_for
 

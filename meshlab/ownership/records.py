@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from kube.access import Manifest, entries, mapping
+from kube.objects import labels_of
 
 from ..comparison.finding import Difference, Finding, What
-from ..render.releases import RELEASE, Release
-from ..verify.objects import labels_of
+from ..recording.releases import RELEASE, Release
 
 UNFINISHED = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
 RECORD_TYPE = "helm.sh/release.v1"

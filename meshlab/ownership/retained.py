@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from kube.access import Manifest, mapping
+from kube.objects import name_of
 
-from ..verify.objects import name_of
 from .owned import CRD
 
 

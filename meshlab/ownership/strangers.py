@@ -10,17 +10,17 @@ from typing import Any, cast
 from base.errors import MeshlabError
 from components.namespaces import ADOPTED
 from kube.access import Resource, mapping
+from kube.helm_marks import helm_owner
 from kube.live import LiveCluster
+from kube.objects import NAMESPACES, annotations_of, name_of
 from settings.names import OWNER_ANNOTATION
 
 from ..engine.driver import EngineDriver
-from ..engine.session import Session
 from ..engine.state import ReleaseKey, State
 from ..lab import PROJECT
 from ..recording.recorder import Recorded
-from ..render.releases import RELEASE
-from ..verify.objects import NAMESPACES, annotations_of, name_of
-from .copies import helm_owner
+from ..recording.releases import RELEASE
+from ..session import Session
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from ..engine.driver import Reviewed
 from ..engine.operations import differences
-from ..engine.session import Session
 from ..lab import Outcome, settings_of
+from ..session import Session
 from .saved import Origin, SavedPlan, check_writable, origin
 
 ENGINE_FILE = "engine.json"

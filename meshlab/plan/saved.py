@@ -13,7 +13,8 @@ from tempfile import TemporaryFile
 from typing import Any, cast
 
 from base.errors import MeshlabError
-from settings.charts import package_name, sha256
+from base.files import sha256
+from settings.charts import package_name
 from settings.models import Settings
 
 from ..charts.lock import ChartLock, flat

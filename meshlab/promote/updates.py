@@ -16,7 +16,7 @@ from ..engine.backends import NOT_THERE, Backend
 from ..engine.programs import find_cli
 from ..lab import Say
 from ..recording.recorder import ROOT
-from ..stack_names import reference_of
+from ..stackfile.stack_names import reference_of
 
 EXPORT_LIMIT_SECONDS = 120.0
 

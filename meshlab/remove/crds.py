@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from kube.access import Manifest, MissingError, Resource
 from kube.live import LiveCluster
+from kube.objects import annotations_of, name_of
 
 from ..lab import Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD, Ours
-from ..verify.objects import annotations_of, name_of
 from .kiali import RemovalError
 
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD)

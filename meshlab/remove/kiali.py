@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from base.errors import MeshlabError
 from kube.access import Manifest, MissingError, mapping
 from kube.live import LiveCluster
+from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of
 
 from ..lab import Say
 from ..ownership.owned import Ours
-from ..verify.objects import DEPLOYMENTS, KIALIS, listed, name_of
 
 LIMIT_SECONDS = 120.0
 POLL_SECONDS = 0.5

@@ -7,6 +7,7 @@ from pathlib import Path
 from base.goyaml.text import from_yaml
 from kube.access import Manifest
 from kube.live import LiveCluster
+from kube.objects import NAMESPACES, SECRETS, SERVICES, name_of
 
 from ..engine.driver import EngineDriver
 from ..lab import Outcome, Say
@@ -15,8 +16,7 @@ from ..ownership.owned import Ours, is_kubelet_service
 from ..ownership.records import records_of
 from ..ownership.strangers import state_namespaces
 from ..recording.recorder import Recorded
-from ..render.releases import RELEASE
-from ..verify.objects import NAMESPACES, SECRETS, SERVICES, name_of
+from ..recording.releases import RELEASE
 from .crds import CRDS, described, purge, refuse_loss, strangers, unkept
 from .kiali import LIMIT_SECONDS, RemovalError, remove_kialis
 

@@ -14,9 +14,9 @@ from typing import Any, cast
 from base import process
 from base.goyaml.text import TextError, from_yaml
 
+from ..recording.releases import Release, ReleaseError
 from .masking import steady
 from .objects import flattened
-from .releases import Release, ReleaseError
 
 TEMPLATE_LIMIT_SECONDS = 120.0
 WORKERS = 4

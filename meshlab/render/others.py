@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..recording.recorder import Recorded
-from .releases import RELEASE, former_names
+from ..recording.releases import RELEASE, former_names
 
 KUBERNETES_PROVIDER = "pulumi:providers:kubernetes"
 

@@ -14,11 +14,11 @@ from ..charts.pulled import ChartFiles, Charts
 from ..recording.chartless import chartless
 from ..recording.manifests import manifest_of
 from ..recording.recorder import ROOT, Recorded, record, stack_config
+from ..recording.releases import Release, component_of, former_names, releases_of
 from .helm import Helm, Target, asks_api_versions
 from .masking import GENERATED, masked
 from .objects import KubernetesObject, api_versions, files_of, with_namespaces
 from .others import Other, is_object, others_of
-from .releases import Release, component_of, former_names, releases_of
 
 ROUNDS = 3
 """How often a chart that asks for API versions may be rendered anew because charts like it brought more of them."""

@@ -2,8 +2,8 @@
 
 from settings.models import Settings
 
-from ..results.outcome import Check
 from . import lab01, lab02, lab03
+from .check import Check
 
 LABS = (1, 2, 3)
 

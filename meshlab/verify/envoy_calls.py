@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from components.envoy_demo import NAMESPACE
 
-from ..results.outcome import Context, Failed, Seen
+from ..results.outcome import Failed, Seen
+from .check import Context
 from .reach import Caller, Reply
 
 ENVOY = "http://envoy"

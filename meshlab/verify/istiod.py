@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from kube.access import AccessError
+from kube.objects import NODES, is_simulated, name_of, ready_pods
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
-from ..results.outcome import Context, Failed, NotApplicable
-from .objects import NODES, is_simulated, name_of, ready_pods
+from ..results.outcome import Failed, NotApplicable
+from .check import Context
 from .reach import pod_port
 from .web import AnswerError
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from base.assets import load_manifests, load_text
 from components.envoy_demo import NAMESPACE
 from kube.access import Manifest, entries, mapping
+from kube.objects import CONFIG_MAPS, DEPLOYMENTS, PODS, container_names, is_ready, listed, name_of
 from kube.sidecars import PROXY
 from settings.models import Settings
 
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Check, Context
 from .envoy_calls import base, retry, timeout
 from .envoy_file import EXPECTED, facts
-from .objects import CONFIG_MAPS, DEPLOYMENTS, PODS, container_names, fetched, is_ready, listed, name_of
+from .objects import fetched
 from .reach import Caller
 from .workloads import workload
 

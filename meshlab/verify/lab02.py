@@ -6,12 +6,14 @@ from functools import partial
 from base.goyaml.text import document
 from components import envoy_demo, sample_apps
 from kube.access import Manifest, mapping
+from kube.objects import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, endpoints, labels_of, listed, name_of
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
-from ..results.outcome import Check, Context, Failed, Seen
+from ..results.outcome import Failed, Seen
 from . import istiod, lab02_mesh, webhooks
-from .objects import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, available, endpoints, fetched, labels_of, listed, name_of
+from .check import Check, Context
+from .objects import available, fetched
 from .workloads import as_declared, components
 
 ALIAS = "istiod"

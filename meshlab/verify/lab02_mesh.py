@@ -8,13 +8,15 @@ from typing import Any, cast
 from base.assets import load_manifests
 from components import envoy_demo, sample_apps
 from kube.access import Manifest
+from kube.objects import NAMESPACES, annotations_of, container_names, labels_of, name_of, ready_pods
 from kube.sidecars import PROXY, injected_by
 from settings.models import Settings
 from settings.names import INJECTION_LABEL, REVISION_LABEL
 
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
+from ..results.outcome import Failed, NotApplicable, Seen
 from . import istiod
-from .objects import NAMESPACES, annotations_of, container_names, fetched, labels_of, name_of, ready_pods, require_real
+from .check import Check, Context
+from .objects import fetched, require_real
 from .reach import Caller
 from .workloads import workload
 

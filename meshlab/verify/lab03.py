@@ -2,8 +2,8 @@
 
 from settings.models import Settings
 
-from ..results.outcome import Check
 from . import lab03_grafana, lab03_kiali, lab03_monitors, lab03_prometheus, lab03_stack
+from .check import Check
 
 
 def checks(settings: Settings) -> list[Check]:

@@ -7,14 +7,16 @@ from typing import Any
 
 from base.assets import load_dashboards
 from components.mesh_monitors import GRAFANA_FOLDER
+from kube.objects import SECRETS
 from settings.models import Settings
 
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Check, Context
 from .dashboard import queries
 from .grafana import Grafana
 from .lab03_prometheus import prometheus
 from .lab03_stack import anonymous
-from .objects import SECRETS, fetched
+from .objects import fetched
 from .queries import Reader
 from .reach import require_part, service, stack_names
 

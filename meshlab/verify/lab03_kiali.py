@@ -5,12 +5,14 @@ from functools import partial
 from components import envoy_demo
 from components.kiali_spec import finds_control_planes
 from kube.access import entries, mapping
+from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of, nothing_runs
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, RevisionNames
 
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Check, Context
 from .kiali import Kiali
-from .objects import DEPLOYMENTS, KIALIS, available, fetched, listed, name_of, nothing_runs
+from .objects import available, fetched
 from .reach import require_part, service, stack_names
 from .workloads import as_declared
 

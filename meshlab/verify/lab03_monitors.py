@@ -6,10 +6,13 @@ from functools import partial
 from base.assets import load_dashboards
 from components.mesh_monitors import ENVOY_DEMO_MONITOR, MONITORS
 from kube.access import Manifest, mapping
+from kube.objects import CONFIG_MAPS, PROMETHEUSES, labels_of, name_of, resource_of
 from settings.models import Settings
 
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
-from .objects import CONFIG_MAPS, PROMETHEUSES, differences, fetched, labels_of, name_of, resource_of
+from ..comparison.declared import differences
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Check, Context
+from .objects import fetched
 from .program import Program
 from .reach import require_part, stack_names
 from .workloads import as_declared, components

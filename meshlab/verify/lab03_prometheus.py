@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 
 from components import envoy_demo, sample_apps
 from kube.access import Manifest
+from kube.objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
 from kube.sidecars import PROXY
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE
 
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Check, Context
 from .lab03_monitors import declared_rules
-from .objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
 from .prometheus import Prometheus
 from .reach import Caller, require_part, service, stack_names
 

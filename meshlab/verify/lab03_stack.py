@@ -4,23 +4,23 @@ from functools import partial
 
 from components.stack_values import final_values, grafana_is_open
 from kube.access import mapping
-from settings.models import Settings
-from settings.stack_parts import Part, is_on
-
-from ..results.outcome import Check, Context, Failed, NotApplicable, Seen
-from .objects import (
+from kube.objects import (
     CONFIG_MAPS,
     DAEMON_SETS,
     DEPLOYMENTS,
     SERVICES,
     STATEFUL_SETS,
-    available,
-    fetched,
     labels_of,
     listed,
     name_of,
     nothing_runs,
 )
+from settings.models import Settings
+from settings.stack_parts import Part, is_on
+
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Check, Context
+from .objects import available, fetched
 from .reach import require_part, stack_names
 
 _MADE_BY_OPERATOR: tuple[Part, ...] = ("prometheus", "alertmanager")

@@ -10,7 +10,7 @@ from settings.names import REVISION_LABEL
 from ..recording.chartless import chartless
 from ..recording.manifests import manifest_of
 from ..recording.recorder import SECRET, Recorded, record, stack_config
-from ..render.releases import RELEASE, component_of
+from ..recording.releases import RELEASE, component_of
 from ..results.outcome import Failed
 
 TAG_LABEL = "istio.io/tag"

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from components.stack_values import stack_names as names_of
 from kube.access import Executed, Manifest
+from kube.objects import PODS, SERVICES, endpoints, name_of, nothing_runs, ready_pods
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
 
-from ..results.outcome import Context, Failed, NotApplicable
-from .objects import PODS, SERVICES, endpoints, fetched, name_of, nothing_runs, ready_pods, require_real
+from ..results.outcome import Failed, NotApplicable
+from .check import Context
+from .objects import fetched, require_real
 from .web import Web
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from kube.access import AccessError, Cluster
 from settings.models import Settings
 
-from ..results.outcome import Check, Context, Deadline, Failed, NotApplicable, Result, Say, Seen, Status
+from ..results.outcome import Failed, NotApplicable, Result, Seen, Status
+from .check import Check, Context, Deadline, Say
 from .program import Program
 from .web import AnswerError
 

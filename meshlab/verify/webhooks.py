@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from kube.access import Cluster, Manifest, entries
+from kube.objects import INJECTORS, PODS, VALIDATORS, endpoints, labels_of, listed, name_of, nothing_runs
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
-from ..results.outcome import Context, Failed, NotApplicable, Seen
-from .objects import INJECTORS, PODS, VALIDATORS, endpoints, fetched, labels_of, listed, name_of, nothing_runs
+from ..results.outcome import Failed, NotApplicable, Seen
+from .check import Context
+from .objects import fetched
 
 DEFAULT_VALIDATOR = "istiod-default-validator"
 APPS = ("sidecar-injector", "istiod")

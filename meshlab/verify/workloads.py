@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from kube.access import Manifest
+from kube.objects import name_of, resource_of
 
-from ..results.outcome import Context, Seen
-from .objects import available, fetched, name_of, require_same, resource_of
+from ..results.outcome import Seen
+from .check import Context
+from .objects import available, fetched, require_same
 
 
 def as_declared(context: Context, declared: Manifest) -> Manifest:

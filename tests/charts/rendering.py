@@ -13,10 +13,9 @@ import pytest
 import yaml
 
 from embedded.tools.toolchain import ToolsMissingError, ensure
-from meshlab.charts.source import STAND_INS, ChartSourceError, pack_stand_ins
+from meshlab.charts.source import STAND_INS, STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
 from settings.charts import package_name
 
-HERE = Path(__file__).parent
 KUBERNETES = "1.34.4"
 STACK, CRDS, KIALI = STAND_INS
 VERSIONS = {STACK: ("42.2.1", "88.5.3"), CRDS: ("0.1.0", "31.0.1"), KIALI: ("1.59.1", "2.29.0")}
@@ -48,7 +47,7 @@ class Facts:
 @functools.cache
 def all_facts() -> list[Facts]:
     found = []
-    for file in sorted((HERE / "facts").glob("*.yaml")):
+    for file in sorted((Path(__file__).parent / "facts").glob("*.yaml")):
         chart, version = file.stem.rsplit("-", 1)
         content = _content(file)
         found.append(Facts(chart, version, **content["render"], objects=content["objects"]))
@@ -83,7 +82,7 @@ def package(chart: str, version: str) -> Path:
     """A packed chart as `make up` would use it; skips where Go or its modules cannot be had."""
     helm()
     try:
-        return pack_stand_ins(HERE, {chart: version}, print) / package_name(chart, version)
+        return pack_stand_ins(STAND_INS_FOLDER, {chart: version}, print) / package_name(chart, version)
     except ChartSourceError as error:
         pytest.skip(str(error))
 

@@ -18,6 +18,7 @@ from embedded.cluster import Cluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from kube.live import LiveCluster
+from kube.objects import NAMESPACES
 from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.examination import Question, examine
@@ -27,7 +28,6 @@ from meshlab.lab import Target
 from meshlab.ownership.strangers import NONE
 from meshlab.preflight.finding import Finding, Level
 from meshlab.render.stack import default_kubernetes
-from meshlab.verify.objects import NAMESPACES
 from tests.support.broken import lose_a_conversion
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects

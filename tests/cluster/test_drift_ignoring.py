@@ -12,15 +12,15 @@ import yaml
 from base import process
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
+from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
 from kube.live import LiveCluster
 from meshlab.drift.expected import MANAGED_BY, Expected
 from meshlab.drift.helm import Helm
 from meshlab.drift.look import Seen, look
 from meshlab.drift.mending import Mender
 from meshlab.engine.driver import EngineDriver
-from meshlab.ownership.copies import HELM_NAME, HELM_NAMESPACE
+from meshlab.recording.releases import Release
 from meshlab.render.objects import KubernetesObject
-from meshlab.render.releases import Release
 from settings.object_rules import DriftRule
 from tests.support.enforcer import enforce
 

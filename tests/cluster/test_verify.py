@@ -10,7 +10,8 @@ import pytest
 from kube.cluster import KubeCluster
 from meshlab.lab import settings_of
 from meshlab.recording.recorder import record
-from meshlab.results.outcome import Context, Deadline, Result, Status
+from meshlab.results.outcome import Result, Status
+from meshlab.verify.check import Context, Deadline
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check, run_checks

@@ -11,11 +11,11 @@ from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.plan import plan_of
 from meshlab.drift.inspection import Inspection
-from meshlab.engine.session import Session
 from meshlab.ownership.leftovers import lines
 from meshlab.ownership.strangers import OwnershipError, refuse_strangers
 from meshlab.remove.removal import Removal
 from meshlab.render.stack import default_kubernetes
+from meshlab.session import Session
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 

@@ -9,12 +9,12 @@ import pytest
 
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.engine.session import Session
 from meshlab.lab import LabError
 from meshlab.plan import saved
 from meshlab.plan.review import apply, save
 from meshlab.plan.saved import PlanError, SavedPlan
 from meshlab.results.report import Commit
+from meshlab.session import Session
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, running_lab
 

@@ -7,7 +7,7 @@ import pytest
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
 from meshlab.recording.recorder import Recording
-from meshlab.render.releases import RELEASE
+from meshlab.recording.releases import RELEASE
 from tests.support.charts import chart_folder
 from tests.support.counts import DISCOVERY, counted_charts, counted_requests, hold
 from tests.support.lab import running_lab

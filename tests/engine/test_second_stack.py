@@ -9,11 +9,11 @@ from embedded.tools.toolchain import parse_version
 from meshlab.drift.inspection import Inspection
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine, here
-from meshlab.engine.session import Session
 from meshlab.lab import LabError
 from meshlab.ownership.strangers import OwnershipError, refuse_strange_releases, refuse_strangers
 from meshlab.remove.kiali import RemovalError
 from meshlab.remove.removal import Removal
+from meshlab.session import Session
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, running_lab

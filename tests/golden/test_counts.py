@@ -6,7 +6,7 @@ import pytest
 
 from meshlab.recording.dependencies import longest_path, needs_of, parts_of, reduced
 from meshlab.recording.recorder import Recording, record
-from meshlab.render.releases import RELEASE
+from meshlab.recording.releases import RELEASE
 from tests.support.counts import differences, hold
 from tests.support.stacks import STACKS
 

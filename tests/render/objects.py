@@ -6,11 +6,11 @@ from typing import Any
 
 from meshlab.charts.pulled import ChartFiles
 from meshlab.comparison.stacks import Comparison
+from meshlab.recording.releases import Release
 from meshlab.render.helm import Target
 from meshlab.render.masking import masked
 from meshlab.render.objects import KubernetesObject
 from meshlab.render.others import Other
-from meshlab.render.releases import Release
 from meshlab.render.stack import RenderedStack
 
 CLUSTER = Other("cluster", "pulumi:providers:kubernetes", {"enableConfigMapMutable": "true"})

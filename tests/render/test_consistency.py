@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from components.objects import merged
+from base.merging import merged
 from meshlab.cli.commands import render as render_command
 from meshlab.consistency.stack import judged
 from meshlab.consistency.verdict import Verdict

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from meshlab.diff.crds import crd_changes
+from meshlab.comparison.crds import crd_changes
 from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 

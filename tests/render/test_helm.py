@@ -8,10 +8,10 @@ import pytest
 
 from meshlab.charts.pulled import ChartFileError
 from meshlab.recording.recorder import SECRET, UNKNOWN, Recorded
+from meshlab.recording.releases import RELEASE, ReleaseError
 from meshlab.render.helm import traits
 from meshlab.render.masking import VARIES
 from meshlab.render.objects import KubernetesObject
-from meshlab.render.releases import RELEASE, ReleaseError
 from meshlab.render.stack import RenderedStack, Renderer
 from tests.render.conftest import MakeChart
 

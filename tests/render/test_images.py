@@ -2,7 +2,7 @@
 
 import json
 
-from meshlab.render.images import image_changes, images
+from meshlab.comparison.images import image_changes, images
 from meshlab.render.objects import KubernetesObject
 from tests.render.objects import changed, obj
 

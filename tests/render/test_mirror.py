@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from base import process
+from base.files import sha256
 from meshlab.charts.lock import ChartLock, Locked, LockError
 from meshlab.cli.commands import images as images_command
 from meshlab.cli.commands.images import run
@@ -19,7 +20,7 @@ from meshlab.mirror.charts import FetchError, fetch, published
 from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
 from meshlab.recording.recorder import stack_config
 from meshlab.render.stack import RenderedStack, Renderer
-from settings.charts import ChartSource, sha256
+from settings.charts import ChartSource
 from settings.images import Images
 from tests.render.conftest import MakeChart
 from tests.support.rendering import renderer_of

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from meshlab.charts.pulled import Charts
+from meshlab.comparison.crds import crd_changes
+from meshlab.comparison.images import image_changes
 from meshlab.comparison.stacks import Comparison
-from meshlab.diff.crds import crd_changes
 from meshlab.diff.replacements import replacements
 from meshlab.recording.recorder import ROOT, record
 from meshlab.render.helm import Helm, Target
-from meshlab.render.images import image_changes
 from meshlab.render.masking import GENERATED
 from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes
 from tests.support.charts import REAL_CHARTS

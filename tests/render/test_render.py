@@ -13,9 +13,9 @@ from meshlab.charts import repositories
 from meshlab.charts.pulled import Charts
 from meshlab.recording.chartless import chartless
 from meshlab.recording.recorder import ROOT, record, stack_config
+from meshlab.recording.releases import RELEASE
 from meshlab.render.helm import Helm, Target
 from meshlab.render.others import is_object
-from meshlab.render.releases import RELEASE
 from meshlab.render.stack import Renderer, default_kubernetes, render
 from tests.charts.rendering import Loader, template
 

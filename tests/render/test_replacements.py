@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from meshlab.diff.replacements import replacements
+from meshlab.recording.releases import Release
 from meshlab.render.objects import KubernetesObject
 from meshlab.render.others import Other
-from meshlab.render.releases import Release
 from tests.render.objects import CLUSTER, changed, chart, compared, obj, rendered
 
 ANEW = "cannot change in place: Pulumi deletes it and creates it anew"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from meshlab.recording.recorder import Recorded
+from meshlab.recording.releases import component_of, former_names
 from meshlab.render.others import others_of
-from meshlab.render.releases import component_of, former_names
 
 
 def resource(name: str, parent: str = "", *, custom: bool = True, kind: str = "x:y:Z", **options: Any) -> Recorded:

@@ -7,9 +7,8 @@ from typing import Any
 
 from base import process
 from base.environment import settle
-from meshlab import lab
+from meshlab import lab, session
 from meshlab.cli import main as cli
-from meshlab.engine import session
 from meshlab.lab import Config, overlaid
 from meshlab.recording.recorder import ROOT
 

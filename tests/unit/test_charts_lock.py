@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from base.files import sha256
 from meshlab import lab
 from meshlab.charts.lock import LOCK, ChartLock, Locked, LockError, check_folder, require
 from meshlab.mirror.charts import FetchError, charts_of, published
-from settings.charts import ChartSource, sha256
+from settings.charts import ChartSource
 from tests.support.stacks import STACKS
 
 CHART, OTHER = ("kiali-operator", "1.59.1"), ("base", "1.17.6")

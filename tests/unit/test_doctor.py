@@ -30,7 +30,6 @@ from meshlab.doctor.state import state
 from meshlab.engine.backends import backend_for
 from meshlab.engine.locks import Lock
 from meshlab.engine.programs import Part
-from meshlab.engine.session import Session
 from meshlab.engine.state import ReleaseKey
 from meshlab.engine.state_backend import StackBackend
 from meshlab.lab import LabError, Outcome, Target
@@ -40,6 +39,7 @@ from meshlab.preflight.finding import Finding, Level, table, worst
 from meshlab.preflight.identity import refuse_another
 from meshlab.recording.recorder import ProgramError
 from meshlab.render.objects import KubernetesObject
+from meshlab.session import Session
 from settings.charts import ChartSource
 from settings.models import Settings
 from settings.versions import ISTIO_KUBERNETES, istios_for, supports

@@ -20,8 +20,8 @@ from meshlab.drift.report import document, lines
 from meshlab.ownership.copies import extras
 from meshlab.ownership.records import records_of, release_findings
 from meshlab.recording.recorder import ROOT
+from meshlab.recording.releases import Release
 from meshlab.render.objects import KubernetesObject
-from meshlab.render.releases import Release
 from settings.object_rules import DriftRule
 
 LABELS = {"f:metadata": {"f:labels": {"f:app": {}}}}

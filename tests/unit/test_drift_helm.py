@@ -15,7 +15,7 @@ from meshlab.lab import LabError
 from meshlab.ownership.records import Record
 from meshlab.recording.manifests import manifest_of
 from meshlab.recording.recorder import SECRET, Recorded, Recording
-from meshlab.render.releases import Release
+from meshlab.recording.releases import Release
 from tests.support.pretended_pulumi import program
 
 # Keeps its command line, its standard input and which cluster it is for.

@@ -7,7 +7,7 @@ import pytest
 from meshlab.drift.packages import refuse_other_charts
 from meshlab.lab import LabError
 from meshlab.recording.recorder import Recorded
-from meshlab.render.releases import RELEASE
+from meshlab.recording.releases import RELEASE
 
 INSTALLED = {"name": "prom", "version": "1.0.0", "chart": "/charts/a-1.0.0.tgz", "description": "a-1.0.0.tgz sha256:1"}
 OF_A_REPOSITORY = {"name": "prom", "version": "1.0.0", "chart": "a"}

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from base.goyaml.text import TextError, from_yaml, to_yaml
-from meshlab.stack_names import StackName
+from meshlab.stackfile.stack_names import StackName
 
 KUBERNETES_READS = {
     "2026-11-24": "2026-11-24",

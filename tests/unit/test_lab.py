@@ -12,8 +12,8 @@ from kube.kubeconfig import KubeconfigError, read
 from meshlab import lab
 from meshlab.charts import repositories
 from meshlab.cli.main import main
-from meshlab.engine.session import Session
 from meshlab.recording.recorder import ROOT, ProgramError
+from meshlab.session import Session
 
 KUBECONFIG = {
     "apiVersion": "v1",

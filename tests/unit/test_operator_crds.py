@@ -19,8 +19,8 @@ from meshlab.recording.chartless import chartless
 from meshlab.recording.recorder import record, stack_config
 from settings.charts import ChartSource
 from settings.errors import SettingsError
-from settings.models import parse_settings
 from settings.operator_crds import CRDS_CHART, TABLE, Released, crds_of, misfit, released
+from settings.reading import parse_settings
 from settings.versions import parse_version
 
 STACK = "kube-prometheus-stack"

@@ -20,14 +20,15 @@ from meshlab.cli.commands import up
 from meshlab.engine import secrets as engine_secrets
 from meshlab.engine.backends import URL, backend_for
 from meshlab.engine.driver import EngineDriver, InlineStack
-from meshlab.engine.session import Session
 from meshlab.graph.drawing import svg_of
 from meshlab.graph.graph import picture_of
 from meshlab.lab import LabError, Outcome, Step, Target, overlaid, passphrase_file
 from meshlab.recording import recorder
 from meshlab.recording.recorder import ProgramError, encoded, record, stack_config
+from meshlab.session import Session
 from settings.errors import SettingsError
-from settings.models import Settings, parse_settings
+from settings.models import Settings
+from settings.reading import parse_settings
 from tests.golden.test_golden import dump
 from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, forms, sightings

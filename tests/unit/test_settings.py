@@ -11,8 +11,9 @@ import pytest
 from meshlab.recording.recorder import ROOT, ProgramError, record, stack_config
 from meshlab.stackfile.reading import read_project
 from settings.errors import SettingsError
-from settings.models import Section, Settings, parse_settings
+from settings.models import Section, Settings
 from settings.operator_crds import released
+from settings.reading import parse_settings
 
 
 def sections(**over: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from meshlab.cli import main as cli
-from meshlab.stack_names import StackName, add_stack_option, reference_of
+from meshlab.stackfile.stack_names import StackName, add_stack_option, reference_of
 
 
 @pytest.mark.parametrize("given", ["prod", "acme/prod", "acme/meshlab/prod"])

@@ -8,7 +8,7 @@ import pytest
 from meshlab.promote.pins import ORDER
 from meshlab.recording.recorder import ROOT, Recording, record, stack_config
 from meshlab.render.stack import default_kubernetes
-from settings.models import parse_settings
+from settings.reading import parse_settings
 from settings.versions import supports
 from tests.support.packages import PROGRAM, sources
 from tests.support.stacks import STACKS
@@ -63,10 +63,10 @@ def test_no_code_asks_which_stack_it_is() -> None:
             if isinstance(node, ast.Constant) and node.value in STACKS:
                 asking.append(f"{path.name}: the name {node.value}")
     # For a name alone: of the stack's file in errors, and of the owner of a namespace.
-    assert sorted(asking) == ["models.py: pulumi.get_stack", "namespaces.py: pulumi.get_stack"]
+    assert sorted(asking) == ["namespaces.py: pulumi.get_stack", "reading.py: pulumi.get_stack"]
     loader = next(
         node
-        for node in ast.parse((ROOT / "settings" / "models.py").read_text(encoding="utf-8")).body
+        for node in ast.parse((ROOT / "settings" / "reading.py").read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and node.name == "load_sections"
     )
     assert not [node for node in ast.walk(loader) if isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.Match)]

@@ -9,7 +9,7 @@ import pytest
 
 from meshlab.recording.dependencies import all_needs, needs_of, parts_of
 from meshlab.recording.recorder import Recorded, record
-from meshlab.render.releases import RELEASE, component_of
+from meshlab.recording.releases import RELEASE, component_of
 from tests.support.stacks import STACKS
 
 NAMESPACE = "kubernetes:core/v1:Namespace"

@@ -6,7 +6,8 @@ import pytest
 
 from meshlab.lab import overlaid, settings_of
 from meshlab.recording.recorder import Recording
-from meshlab.results.outcome import Context, Deadline, Result
+from meshlab.results.outcome import Result
+from meshlab.verify.check import Context, Deadline
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check

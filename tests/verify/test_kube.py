@@ -14,7 +14,7 @@ from websockets.sync.server import ServerConnection
 
 from kube.access import AccessError, MissingError
 from kube.cluster import KubeCluster
-from meshlab.verify.objects import PODS
+from kube.objects import PODS
 from meshlab.verify.web import AnswerError, Web
 from tests.verify.api_server import ERRORS, OUT, STATUS, api_server, ended, kubeconfig, port_opened, status_of
 

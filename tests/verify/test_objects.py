@@ -2,9 +2,10 @@
 
 import pytest
 
+from kube.objects import resource_of
+from meshlab.comparison.declared import differences
 from meshlab.recording.recorder import SECRET, UNKNOWN
 from meshlab.results.outcome import Failed
-from meshlab.verify.objects import differences, resource_of
 from meshlab.verify.program import Declared, Program
 
 

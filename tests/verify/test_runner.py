@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from kube.access import AccessError, MissingError
-from meshlab.results.outcome import Check, Context, Deadline, Failed, NotApplicable, Result, Seen, Status
+from meshlab.results.outcome import Failed, NotApplicable, Result, Seen, Status
 from meshlab.verify import runner
+from meshlab.verify.check import Check, Context, Deadline
 from meshlab.verify.program import Program
 from meshlab.verify.runner import line, run_checks
 from meshlab.verify.web import AnswerError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.objects import merged
+from base.merging import merged
 from meshlab.lab import overlaid, settings_of
 from meshlab.promote.evidence import Evidence, refusals
 from meshlab.recording.recorder import record

@@ -15,7 +15,7 @@ from ...mirror.charts import charts_of, fetch, published
 from ...recording.chartless import chartless
 from ...recording.recorder import ROOT, stack_config
 from ...render.trees import stacks_of
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say
 
 _TABLE = TABLE.relative_to(ROOT)

@@ -9,7 +9,7 @@ from ...diff.artifact import check_artifact, write_artifact
 from ...diff.markdown import markdown, nothing_changed
 from ...diff.trees import compare, remarks
 from ...diff.unified import unified
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say_aside
 from ..render_options import add_target_options, open_renderer
 

@@ -12,7 +12,7 @@ from ...doctor.examination import Question, examine
 from ...engine.places import PlaceError, place
 from ...lab import STATE, LabError, Target, named_target, running_embedded
 from ...preflight.finding import Finding, Level, table, worst
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say
 
 

@@ -8,12 +8,12 @@ from embedded import cluster
 from kube.cluster_api import ClusterApi
 
 from ...engine.places import forget
-from ...engine.session import add_options, open_session
 from ...lab import EMBEDDED, STATE, running_embedded, settings_of
 from ...mesh.leaving import orphaned
 from ...ownership.leftovers import lines
 from ...remove.removal import Approve, Removal
-from ...stack_names import reference_of
+from ...session import add_options, open_session
+from ...stackfile.stack_names import reference_of
 from ..console import say
 
 LEFTOVERS = 2

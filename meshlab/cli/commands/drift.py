@@ -13,8 +13,8 @@ from ...comparison.finding import Finding, What
 from ...drift import report
 from ...drift.inspection import Inspection
 from ...drift.look import Seen
-from ...engine.session import add_options, open_session
 from ...lab import Say, no_cluster, running_embedded
+from ...session import add_options, open_session
 
 DRIFT, UNTOLD = 2, 1
 

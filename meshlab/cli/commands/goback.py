@@ -12,7 +12,7 @@ from ...promote.pins import ORDER
 from ...recording.recorder import ROOT, stack_config
 from ...results.outcome import Status
 from ...results.report import commit_of, report_file
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say
 
 SHORT = 7

@@ -14,7 +14,7 @@ from ...graph.graph import picture_of
 from ...lab import STATE
 from ...recording.dependencies import needs_of
 from ...recording.recorder import ROOT, record
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say
 
 ARCHITECTURE = ROOT / "docs" / "architecture.svg"

@@ -8,7 +8,7 @@ from settings.checks import image_registry
 from settings.images import Images
 
 from ...mirror.images import PulledImage, mirror_of, pulled_images
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say_aside
 from ..render_options import add_target_options, open_renderer
 

@@ -16,7 +16,7 @@ from base.errors import MeshlabError
 from ...github.issues import Look, tell
 from ...recording.recorder import ROOT
 from ...results.report import commit_of
-from ...stack_names import StackName, reference_of
+from ...stackfile.stack_names import StackName, reference_of
 from ..console import say
 
 DRIFT_LIMIT_SECONDS = 3600.0

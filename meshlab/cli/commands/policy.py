@@ -6,7 +6,7 @@ import sys
 from ...policy.judgement import judged, policy_settings
 from ...recording.recorder import ROOT
 from ...render.trees import stacks_of
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say
 from ..render_options import add_target_options, open_renderer
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from kube.cluster_api import ClusterApi
 
-from ...engine.session import add_options, open_session
 from ...lab import settings_of
 from ...mesh.leaving import refuse_stranding
 from ...mesh.plan import roll_plan
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import save
+from ...session import add_options, open_session
 from ..console import say
 
 

@@ -23,7 +23,7 @@ from ...promote.updates import last_update
 from ...recording.recorder import ROOT, stack_config
 from ...render.trees import stacks_of
 from ...results.report import commit_of, report_file
-from ...stack_names import StackName
+from ...stackfile.stack_names import StackName
 from ...verify.checks import all_checks
 from ..console import say, say_aside
 from ..render_options import add_target_options, open_renderer

@@ -21,7 +21,7 @@ from ...recover.carry_out import carry_out
 from ...recover.helm import Helm
 from ...recover.live import Live
 from ...recover.recovery import Recovery, look
-from ...stack_names import add_stack_option, reference_of
+from ...stackfile.stack_names import add_stack_option, reference_of
 from ..console import say
 
 Agree = Callable[[], bool]

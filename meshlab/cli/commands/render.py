@@ -9,7 +9,7 @@ from ...consistency.verdict import RULE
 from ...recording.recorder import stack_config
 from ...render.folder import write_folder
 from ...render.stack import render
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ..console import say
 from ..render_options import add_target_options, open_renderer
 

@@ -15,7 +15,7 @@ from ...engine.secrets import PASSPHRASE, PASSPHRASE_FILE, passphrase_environmen
 from ...lab import STATE, write_private
 from ...recording.recorder import ROOT, stack_file
 from ...redact.redaction import SHORTEST, scrubbed, secrets_of
-from ...stack_names import add_stack_option, reference_of
+from ...stackfile.stack_names import add_stack_option, reference_of
 from ..console import say
 
 EXPORT_LIMIT_SECONDS = 120.0

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...doctor.examination import Question, stop_at_problems
-from ...engine.session import Session, add_options, open_session
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import apply
 from ...plan.saved import SavedPlan
+from ...session import Session, add_options, open_session
 from ..console import say
 
 SHOWN_STEPS = 8

@@ -13,7 +13,7 @@ from kube.cluster import KubeCluster
 from ...lab import STATE, no_cluster, running_embedded, settings_of
 from ...recording.recorder import ROOT, stack_config
 from ...results import report
-from ...stack_names import add_stack_option
+from ...stackfile.stack_names import add_stack_option
 from ...verify import html
 from ...verify.checks import LABS, all_checks
 from ...verify.program import Program

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from base.errors import MeshlabError
 
-from ..recording.recorder import SECRET, UNKNOWN, Recorded
+from .recorder import SECRET, UNKNOWN, Recorded
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 

@@ -8,7 +8,11 @@ from typing import Any
 
 from embedded.cluster.embedded import CLUSTER_TOOLS
 
-from ..lab import (
+from .engine.backends import backend_for
+from .engine.driver import EngineDriver
+from .engine.places import claim, place, refuse_elsewhere
+from .engine.programs import find_engine
+from .lab import (
     STATE,
     Config,
     Say,
@@ -20,12 +24,8 @@ from ..lab import (
     overlaid,
     settings_of,
 )
-from ..preflight.identity import refuse_another
-from ..stack_names import add_stack_option
-from .backends import backend_for
-from .driver import EngineDriver
-from .places import claim, place, refuse_elsewhere
-from .programs import find_engine
+from .preflight.identity import refuse_another
+from .stackfile.stack_names import add_stack_option
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, Protocol, Self
 
-from .stackfile.reading import PROJECT
+from .reading import PROJECT
 
 STACK_HELP = "stack, by its file Pulumi.<stack>.yaml (default: %(default)s)"
 

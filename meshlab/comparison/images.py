@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from ..comparison.changes import Change
-from ..diff.crds import CRD
-from .objects import KubernetesObject
+from ..render.objects import KubernetesObject
+from .changes import Change
+from .crds import CRD
 
 # A registry with a dot in its name, a path, and a tag or digest: so few other texts look like it that a flag or a
 # variable with such a value is an image.

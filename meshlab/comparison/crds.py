@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..comparison.changes import Change, at
+from .changes import Change, at
 
 CRD = "CustomResourceDefinition"
 SHOWN_FIELDS = 6

@@ -1,0 +1,99 @@
+"""What Kubernetes objects say: their names and labels, whether they are ready, where they lead."""
+
+from collections.abc import Mapping, Sequence
+
+from .access import Cluster, Manifest, MissingError, Resource, entries, mapping
+
+NODES = Resource("v1", "nodes", "Node")
+NAMESPACES = Resource("v1", "namespaces", "Namespace")
+PODS = Resource("v1", "pods", "Pod")
+SERVICES = Resource("v1", "services", "Service")
+CONFIG_MAPS = Resource("v1", "configmaps", "ConfigMap")
+SECRETS = Resource("v1", "secrets", "Secret")
+DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
+STATEFUL_SETS = Resource("apps/v1", "statefulsets", "StatefulSet")
+DAEMON_SETS = Resource("apps/v1", "daemonsets", "DaemonSet")
+ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
+INJECTORS = Resource("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration")
+VALIDATORS = Resource(
+    "admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"
+)
+PROMETHEUSES = Resource("monitoring.coreos.com/v1", "prometheuses", "Prometheus")
+KIALIS = Resource("kiali.io/v1alpha1", "kialis", "Kiali")
+
+
+def resource_of(manifest: Manifest) -> Resource:
+    """The kind of object that a manifest is one of; its plural by the rule that every kind of the lab follows."""
+    kind = str(manifest["kind"])
+    lower = kind.lower()
+    if lower.endswith("y"):
+        plural = f"{lower[:-1]}ies"
+    else:
+        plural = f"{lower}es" if lower.endswith(("s", "x", "ch")) else f"{lower}s"
+    return Resource(str(manifest["apiVersion"]), plural, kind)
+
+
+def name_of(manifest: Manifest) -> str:
+    """metadata.name."""
+    return str(manifest["metadata"]["name"])
+
+
+def labels_of(manifest: Manifest) -> dict[str, str]:
+    """metadata.labels, empty where there are none."""
+    return dict(manifest["metadata"].get("labels") or {})
+
+
+def annotations_of(manifest: Manifest) -> dict[str, str]:
+    """metadata.annotations, empty where there are none."""
+    return dict(manifest["metadata"].get("annotations") or {})
+
+
+def listed(
+    cluster: Cluster, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+) -> Sequence[Manifest]:
+    """The objects of a kind; none where the cluster does not know the kind."""
+    try:
+        return cluster.list(resource, namespace, labels)
+    except MissingError:
+        return []
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Whether a pod takes traffic and is not on its way out."""
+    conditions = entries(mapping(pod.get("status")).get("conditions"))
+    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def ready_pods(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
+    """The ready pods with these labels, by name."""
+    return sorted(filter(is_ready, cluster.list(PODS, namespace, labels)), key=name_of)
+
+
+def endpoints(cluster: Cluster, namespace: str, service: str) -> list[tuple[str, dict[str, int]]]:
+    """The ready pods behind a Service by name, with the ports that it leads to by their names."""
+    found: list[tuple[str, dict[str, int]]] = []
+    for piece in listed(cluster, ENDPOINT_SLICES, namespace, {"kubernetes.io/service-name": service}):
+        ports = {str(port.get("name") or ""): int(port["port"]) for port in entries(piece.get("ports"))}
+        for endpoint in entries(piece.get("endpoints")):
+            target = mapping(endpoint.get("targetRef"))
+            if mapping(endpoint.get("conditions")).get("ready", True) and target.get("kind") == "Pod":
+                found.append((str(target["name"]), ports))
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def container_names(pod: Manifest) -> list[str]:
+    """The containers that run all the time: a sidecar may be an init container that is restarted always."""
+    stay = [one for one in entries(pod["spec"].get("initContainers")) if one.get("restartPolicy") == "Always"]
+    return [str(container["name"]) for container in (*pod["spec"]["containers"], *stay)]
+
+
+def is_simulated(node: Manifest) -> bool:
+    """Whether a node is one of kwok's: what it calls a running pod is an entry in its status and no more."""
+    told = str(mapping(mapping(node.get("status")).get("nodeInfo")).get("kubeletVersion", ""))
+    return told.startswith("kwok-") or annotations_of(node).get("kwok.x-k8s.io/node") == "fake"
+
+
+def nothing_runs(cluster: Cluster) -> bool:
+    """Whether all nodes are simulated, so that no operator does its work."""
+    return all(is_simulated(node) for node in cluster.list(NODES))
