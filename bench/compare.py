@@ -61,7 +61,7 @@ def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) ->
 
 
 def _run(tool: type[Tool], repetition: int, charts: Path, found: Comparison, say: Say) -> None:
-    """All phases of one tool on one cluster. What follows a phase that failed is tried only where the tool mends it."""
+    """All phases of one tool on one cluster. After a failed phase, the next is tried only where the tool recovers."""
     phase = "up"
 
     def keep(**result: Any) -> None:
@@ -80,7 +80,7 @@ def _run(tool: type[Tool], repetition: int, charts: Path, found: Comparison, say
                 try:
                     keep(**asdict(_measured(script)))
                 except MeasuredError as error:
-                    other = worker.mend(phase)
+                    other = worker.recover(phase)
                     if other is None:
                         raise
                     keep(failed=_line(error))

@@ -88,7 +88,7 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
             elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
                 raise RolloutError(
                     f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of {len(began)} "
-                    "workloads were left as they were (mend it, or move the tag back; the next `pulumi up` goes on "
+                    "workloads were left as they were (fix it, or move the tag back; the next `pulumi up` goes on "
                     "from here)"
                 )
         while todo and len(deadlines) < plan.at_once:

@@ -80,7 +80,7 @@ class Plan(Pulumi):
             return [shlex.join([*preview, "--expect-no-changes"])]
         return [shlex.join(preview), f"{line_for(phase, command, course.STACK)} --plan {shlex.quote(file)}"]
 
-    def mend(self, phase: str) -> Script:
+    def recover(self, phase: str) -> Script:
         return self._script(phase, super().lines(phase))
 
 

@@ -43,6 +43,6 @@ class Tool(ABC):
     def script(self, phase: str) -> Script | None:
         """What a phase is for this tool; None where it has nothing of the kind. What this prepares is not measured."""
 
-    def mend(self, phase: str) -> Script | None:
+    def recover(self, phase: str) -> Script | None:
         """What puts a phase right that failed, so that later ones can be measured; None where nothing does."""
         return None

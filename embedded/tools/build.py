@@ -12,8 +12,8 @@ from pathlib import Path
 
 from base import process
 
+from . import display
 from . import lock as toollock
-from . import standing
 from .toolchain import ORIGIN, TOOLS_FOLDER, Progress, Tool, ToolBuildError, cache_folder
 
 # Building the API server takes minutes on a small machine; an hour is no build any more.
@@ -37,7 +37,7 @@ Group = Sequence[Tool]
 def build(tools: Iterable[Tool], progress: Progress) -> None:
     """Build every tool, the longest build first. Raises ToolBuildError where one fails."""
     groups = sorted(_groups(tools), key=_cpu_seconds, reverse=True)
-    with standing.shown(progress) as board:
+    with display.shown(progress) as board:
         for number, group in enumerate(groups, 1):
             count = f" ({number} of {len(groups)})" if len(groups) > 1 else ""
             usual, started = _cpu_seconds(group) / _processors(), time.monotonic()
@@ -77,14 +77,14 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _build(tools: Group, count: str, expected: float, board: standing.Board) -> bool:
+def _build(tools: Group, count: str, expected: float, board: display.Board) -> bool:
     """Build a group; false where somebody else has done it meanwhile. `expected` is in seconds."""
     first, what = tools[0], ", ".join(tool.name for tool in tools)
     target = cache_folder() / f".build-{first.folder}"
     with toollock.held(first.folder, lambda: board.say(f"tools: waiting for another build of {what}")):
         if all(tool.path.is_file() for tool in tools):
             return False
-        once = f"from source{count}, once for this machine: about {standing.about_seconds(expected)}"
+        once = f"from source{count}, once for this machine: about {display.about_seconds(expected)}"
         board.say(f"tools: building {what} {first.release} {once}")
         started = time.monotonic()
         shutil.rmtree(target, ignore_errors=True)  # what a killed build left
@@ -142,7 +142,7 @@ def _module_folder(tool: Tool) -> Path:
 class _Compiled:
     """Counts the packages that `go build -v` names as it compiles them."""
 
-    def __init__(self, job: standing.Job) -> None:
+    def __init__(self, job: display.Job) -> None:
         self._job, self._packages = job, 0
 
     def line(self, _said: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import downloads, standing
+from . import display, downloads
 from . import lock as toollock
 from .downloads import Download
 from .toolchain import ORIGIN, Progress, Tool, ToolDownloadError, cache_folder
@@ -54,7 +54,7 @@ def download(tools: Sequence[Tool], progress: Progress) -> list[Tool]:
     if not jobs:
         return list(tools)
     cache_folder().mkdir(parents=True, exist_ok=True)
-    with standing.shown(progress) as board:
+    with display.shown(progress) as board:
         board.say(f"tools: downloading {_named(jobs)}")
         try:
             with board.doing("downloading") as shown:
@@ -110,7 +110,7 @@ class _Job:
                     self.size, self.seconds = size, time.monotonic() - self._asked
         except transfer.DigestError as error:
             self.wrong = (
-                f"{self.tool.name} {self.tool.release}: {error} (mend the mirror or the proxy, or build it: "
+                f"{self.tool.name} {self.tool.release}: {error} (fix the mirror or the proxy, or build it: "
                 f"{downloads.VARIABLE}={downloads.OFF})"
             )
         except transfer.NoAnswerError as error:
@@ -169,7 +169,7 @@ def _unpack(archive: Path, member: str, target: Path, url: str) -> None:
             shutil.copyfileobj(packed, file)
 
 
-def _tell(jobs: Sequence[_Job], board: standing.Board) -> None:
+def _tell(jobs: Sequence[_Job], board: display.Board) -> None:
     """What came, and once for all hosts together which did not answer."""
     for job in jobs:
         if job.size:

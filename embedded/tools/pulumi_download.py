@@ -19,8 +19,8 @@ from pathlib import Path
 
 from base import process
 
+from . import display, downloads, toolchain
 from . import download as tooldownload
-from . import downloads, standing, toolchain
 from . import lock as toollock
 
 CLI = "pulumi"
@@ -116,7 +116,7 @@ def fetch(tool: str, cli: Path | None, say: toolchain.Progress) -> bool:
     if tool != CLI and cli is None:
         return False
     what = f"{tool} {wanted(tool)}"
-    with toollock.held(toollock.fetching(tool)), standing.shown(say) as board:
+    with toollock.held(toollock.fetching(tool)), display.shown(say) as board:
         if found(tool) is not None:
             return True  # by another process meanwhile
         board.say(f"engine: downloading {what} by Pulumi, which no digest of tools.toml pins")

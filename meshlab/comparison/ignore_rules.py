@@ -98,7 +98,7 @@ OWNERS = ("helm", "pulumi-kubernetes*", "pulumi-resource-kubernetes")
 """Managers by which a stack's own tools write: helm and the engine's provider."""
 
 
-def is_noise(live: Manifest, path: str, scaled: Collection[Scaled]) -> bool:
+def is_ignored(live: Manifest, path: str, scaled: Collection[Scaled]) -> bool:
     """Whether a field of an object may differ."""
     kind = str(live["kind"])
     return any(

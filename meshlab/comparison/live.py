@@ -15,7 +15,7 @@ from ..recording.recorder import SECRET
 from ..render.masking import VARIES
 from .declared import differences as declared_differences
 from .finding import Difference
-from .ignore_rules import Scaled, is_foreign, is_noise
+from .ignore_rules import Scaled, is_foreign, is_ignored
 from .platforms import without_terms
 
 
@@ -46,13 +46,13 @@ def differences(live: Manifest, applied: Manifest, scaled: Collection[Scaled], *
         since = live["metadata"]["deletionTimestamp"]
         result.append(Difference("metadata.deletionTimestamp", since, None, "it is being deleted"))
     if not patch:
-        result += [_hidden(live, one) for one in additions(live, applied) if not is_noise(live, one.path, scaled)]
+        result += [_hidden(live, one) for one in additions(live, applied) if not is_ignored(live, one.path, scaled)]
     return result
 
 
 def told(object_: Manifest, live: Manifest, wanted: Manifest, scaled: Collection[Scaled]) -> list[Difference]:
     """What differs between two forms of an object: with who wrote it, without noise and secret values."""
-    found = [one for one in changes(live, wanted) if not is_noise(object_, one.path, scaled)]
+    found = [one for one in changes(live, wanted) if not is_ignored(object_, one.path, scaled)]
     authors = authors_of(object_)
     return [_hidden(object_, _signed(one, authors)) for one in found]
 

@@ -17,7 +17,7 @@ from base import process
 
 from ..github.identity import identity_token, request
 from ..lab import write_private
-from .needs import CredentialsError
+from .requirements import CredentialsError
 
 LIMIT_SECONDS = 120.0
 GCLOUD_FRESH = timedelta(minutes=4)

@@ -10,7 +10,7 @@ from kube.kubeconfig import Fields, Kubeconfig
 from ..lab import write_private
 from ..recording.recorder import ROOT
 from .clouds import CLOUDS, Cloud
-from .needs import CONTEXT
+from .requirements import CONTEXT
 
 EXEC = "client.authentication.k8s.io/v1"
 

@@ -32,7 +32,7 @@ def _namespaces(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
         if name_of(one) in plan.namespaces and "deletionTimestamp" in one["metadata"]:
             why = "\n".join(held(one)) or "Kubernetes has not said yet what holds it"
             text = f"Namespace {name_of(one)} is being deleted, and nothing new can be made in it\n{why}"
-            yield Finding("namespaces", Level.PROBLEM, text, "mend what holds it: it goes by itself then")
+            yield Finding("namespaces", Level.PROBLEM, text, "fix what holds it: it goes by itself then")
 
 
 def _quotas(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:

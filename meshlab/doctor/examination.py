@@ -197,4 +197,4 @@ def _told(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]
     try:
         return list(check())
     except MeshlabError as error:
-        return [Finding(subject, Level.PROBLEM, str(error), "mend that first: the rest could not be looked at")]
+        return [Finding(subject, Level.PROBLEM, str(error), "fix that first: the rest could not be looked at")]

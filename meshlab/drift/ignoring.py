@@ -9,7 +9,7 @@ from kube.fields import Manager, Steps, name_of_item, place, text_of
 from settings.object_rules import DriftRule, one_fits
 
 from ..comparison.finding import Finding, Ignored, What
-from ..comparison.ignore_rules import Scaled, is_noise
+from ..comparison.ignore_rules import Scaled, is_ignored
 from ..comparison.kept import covered, kept, without
 from ..comparison.live import authors_of, told
 from ..comparison.platforms import without_terms
@@ -60,7 +60,7 @@ class Ignoring:
         left = (*told(live, live, wanted, scaled), *beside)
         if not left or not ignored:
             return (finding, []) if left else (None, ignored)
-        target = kept(live, wanted, lambda steps: is_noise(live, text_of(steps), scaled), name_of_item)
+        target = kept(live, wanted, lambda steps: is_ignored(live, text_of(steps), scaled), name_of_item)
         target = without(target, {one.steps for one in left if not one.declared}, name_of_item)
         free = frozenset(
             field

@@ -18,8 +18,8 @@ from ..render.masking import GENERATED
 from .expected import Expected, expected
 from .helm import Helm
 from .look import Seen, look
-from .mending import Approve, Mender
 from .packages import refuse_other_charts
+from .remediation import Approve, Remediator
 
 
 class Inspection:
@@ -41,8 +41,8 @@ class Inspection:
         """Compare the cluster with the stack. Raises AccessError."""
         return look(self.cluster, self.kinds, self.expected)
 
-    def mend(self, seen: Seen, approve: Approve) -> Seen:
-        """Put back what was `seen` and look again; see `Mender.mend`.
+    def remediate(self, seen: Seen, approve: Approve) -> Seen:
+        """Put back what was `seen` and look again; see `Remediator.remediate`.
 
         Raises OwnershipError where it is another stack's, or of another state: to that, all of it is as it should be;
         LabError where the charts at hand are not those that are installed.
@@ -53,7 +53,9 @@ class Inspection:
         deployment = self._driver.stack.export_stack().deployment or {}
         refuse_other_charts(cast(Mapping[str, Any], deployment), self.expected.resources, self._driver.options)
         helm = Helm(toolchain.ensure(["helm"], self._say)["helm"], self._kubeconfig)
-        return Mender(self.cluster, self.kinds, self.expected, self._driver, helm).mend(seen, self._say, approve)
+        return Remediator(self.cluster, self.kinds, self.expected, self._driver, helm).remediate(
+            seen, self._say, approve
+        )
 
 
 def _passwords(driver: EngineDriver) -> Generated:

@@ -13,7 +13,7 @@ from settings.names import REVISION_LABEL
 
 from ..comparison.declared import differences as declared_differences
 from ..comparison.finding import Difference, Finding, Ignored, What
-from ..comparison.ignore_rules import Scaled, autoscaled, is_noise
+from ..comparison.ignore_rules import Scaled, autoscaled, is_ignored
 from ..comparison.live import declared, differences, hindrances, untouched
 from ..ownership.copies import extras
 from ..ownership.records import Record, failures_of, records_of, release_findings
@@ -133,7 +133,7 @@ def _compared(
             found += hindrances(live, one.manifest, leads_to)
         known = {each.pointer for each in found if not each.declared}
         left = stray_fields(cluster, kind.resource, live, one.manifest, failed)
-        found += [each for each in left if each.pointer not in known and not is_noise(live, each.path, scaled)]
+        found += [each for each in left if each.pointer not in known and not is_ignored(live, each.path, scaled)]
         if not found:
             return None, []
         finding = replace(finding, declared=declared(applied), differences=tuple(found))

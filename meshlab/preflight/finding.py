@@ -1,4 +1,4 @@
-"""One thing that doctor has found out, how bad it is, and what mends it."""
+"""One thing that doctor has found out, how bad it is, and what remediates it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

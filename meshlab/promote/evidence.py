@@ -71,7 +71,7 @@ def _of_result(stack: str, report: Mapping[str, Any], labs: frozenset[int], agai
         more = f" and {len(failed) - SHOWN_CHECKS} more" if len(failed) > SHOWN_CHECKS else ""
         told = f": {', '.join(failed[:SHOWN_CHECKS])}{more}" if failed else ""
         yield (
-            f"{stack}: expected its last verify to have passed, got {report['result']}{told} (mend it, then: {again})"
+            f"{stack}: expected its last verify to have passed, got {report['result']}{told} (fix it, then: {again})"
         )
     if not labs <= set(report["labs"]):
         seen = ", ".join(map(str, report["labs"])) or "none"
@@ -101,7 +101,7 @@ def _of_tree(stack: str, report: Mapping[str, Any], evidence: Evidence, again: s
 
 
 def _of_time(stack: str, report: Mapping[str, Any], update: Update | None, again: str) -> Iterator[str]:
-    up, mend = f"meshlab up --stack {stack}", f"meshlab recover --stack {stack}"
+    up, recover = f"meshlab up --stack {stack}", f"meshlab recover --stack {stack}"
     if update is None:
         yield (
             f"{stack}: expected to know of its last update, got no state of it here "
@@ -113,7 +113,7 @@ def _of_time(stack: str, report: Mapping[str, Any], update: Update | None, again
     if update.removed:
         yield f"{stack}: expected a stack that runs, got one that was removed at {at} ({up}, then: {again})"
     elif update.interrupted:
-        yield f"{stack}: expected a finished update, got one that was broken off at {at} ({mend}, then: {again})"
+        yield f"{stack}: expected a finished update, got one that was broken off at {at} ({recover}, then: {again})"
     elif started < update.at:
         yield (
             f"{stack}: expected a verify after its last update at {at}, got one that began at "

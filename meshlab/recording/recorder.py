@@ -95,7 +95,7 @@ class ProgramError(MeshlabError):
 def stack_file(stack: str, project_dir: Path = ROOT, *, strict: bool = True) -> StackFile:
     """A stack's file. Raises ProgramError where it is not there, for what Pulumi refuses, and for what would surprise.
 
-    Not `strict`, what would surprise is read as Pulumi reads it: in another tree, nobody is going to mend it.
+    Not `strict`, what would surprise is read as Pulumi reads it: in another tree, nobody is going to fix it.
     """
     path = project_dir / f"Pulumi.{stack}.yaml"
     if not path.is_file():

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
-SCRUBBED = "[secret]"
+REDACTED = "[secret]"
 SHORTEST = 8
 """Characters from which on a secret is looked for: shorter ones, such as `admin`, are in every text by chance."""
 
@@ -23,12 +23,12 @@ def secrets_of(state: Any) -> set[str]:
     return {text for text in _secrets(state) if len(text) >= SHORTEST}
 
 
-def scrubbed(text: str, secrets: Iterable[str]) -> tuple[str, int]:
+def redacted(text: str, secrets: Iterable[str]) -> tuple[str, int]:
     """The text without the secrets, in whatever form they stand there, and how many places there were."""
     count = 0
     for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
         count += text.count(form)
-        text = text.replace(form, SCRUBBED)
+        text = text.replace(form, REDACTED)
     return text, count
 
 

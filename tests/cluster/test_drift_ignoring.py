@@ -17,7 +17,7 @@ from kube.live import LiveCluster
 from meshlab.drift.expected import MANAGED_BY, Expected
 from meshlab.drift.helm import Helm
 from meshlab.drift.look import Seen, look
-from meshlab.drift.mending import Mender
+from meshlab.drift.remediation import Remediator
 from meshlab.engine.driver import EngineDriver
 from meshlab.recording.releases import Release
 from meshlab.render.objects import KubernetesObject
@@ -71,13 +71,13 @@ class Stack:
         live = LiveCluster(self.cluster.kubeconfig)
         return look(live, live.kinds(), self.expected(*rules))
 
-    def mend(self, *rules: dict[str, Any]) -> Seen:
+    def remediate(self, *rules: dict[str, Any]) -> Seen:
         """Look and put back; Pulumi is only told."""
         live, program = LiveCluster(self.cluster.kubeconfig), toolchain.ensure(["helm"])["helm"]
         kinds, expected = live.kinds(), self.expected(*rules)
         helm = Helm(program, self.cluster.kubeconfig)
-        mender = Mender(live, kinds, expected, cast(EngineDriver, Told(self)), helm)
-        return mender.mend(look(live, kinds, expected), self.said.append, lambda copies: True)
+        remediator = Remediator(live, kinds, expected, cast(EngineDriver, Told(self)), helm)
+        return remediator.remediate(look(live, kinds, expected), self.said.append, lambda copies: True)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         return json.loads(self.cluster.kubectl("get", kind, name, "--show-managed-fields", "-o", "json").stdout)
@@ -178,7 +178,7 @@ def test_an_object_of_the_program_is_put_back_but_for_what_is_ignored(stack: Sta
     scale(stack, "web")
     new_image(stack, "web")
     stack.cluster.kubectl("label", "deployment/web", "owner=me")
-    assert told(stack.mend(REPLICAS)) == {}
+    assert told(stack.remediate(REPLICAS)) == {}
     live = stack.get("deployment", "web")
     assert (live["spec"]["replicas"], image(stack, "web")) == (3, "example.invalid/web:1")
     assert live["metadata"]["labels"] == {"app": "web"}
@@ -189,7 +189,7 @@ def test_an_object_of_the_program_is_put_back_but_for_what_is_ignored(stack: Sta
 def test_what_was_put_back_can_be_applied_again_without_a_conflict(stack: Stack) -> None:
     new_image(stack, "web")
     scale(stack, "web")
-    stack.mend(REPLICAS)
+    stack.remediate(REPLICAS)
     changed = deployment("web")
     changed["spec"]["template"]["spec"]["containers"][0]["image"] = "example.invalid/web:3"
     del changed["spec"]["replicas"]
@@ -200,7 +200,7 @@ def test_what_was_put_back_can_be_applied_again_without_a_conflict(stack: Stack)
 def test_an_object_of_which_nothing_is_ignored_is_pulumis_to_put_back(stack: Stack) -> None:
     scale(stack, "web")
     stack.cluster.kubectl("patch", "configmap", "settings", "-p", '{"data": {"a": "2"}}')
-    stack.mend(REPLICAS)
+    stack.remediate(REPLICAS)
     assert stack.restored == ["shop-settings"]
 
 
@@ -208,7 +208,7 @@ def test_a_release_with_something_ignored_is_put_back_object_by_object(stack: St
     scale(stack, "chart-web")
     new_image(stack, "chart-web")
     stack.cluster.kubectl("patch", "configmap", "chart-settings", "-p", '{"data": {"a": "2"}}')
-    assert told(stack.mend(REPLICAS)) == {}
+    assert told(stack.remediate(REPLICAS)) == {}
     live = stack.get("deployment", "chart-web")
     assert (live["spec"]["replicas"], image(stack, "chart-web")) == (3, "example.invalid/web:1")
     assert stack.get("configmap", "chart-settings")["data"] == {"a": "1"}
@@ -219,14 +219,14 @@ def test_a_release_with_something_ignored_is_put_back_object_by_object(stack: St
 def test_a_deleted_object_of_such_a_release_comes_back(stack: Stack) -> None:
     scale(stack, "chart-web")
     stack.cluster.kubectl("delete", "configmap", "chart-settings")
-    assert told(stack.mend(REPLICAS)) == {}
+    assert told(stack.remediate(REPLICAS)) == {}
     assert stack.get("configmap", "chart-settings")["metadata"]["labels"][MANAGED_BY] == "Helm"
     assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 3
 
 
 def test_a_release_without_anything_ignored_is_rolled_back_as_ever(stack: Stack) -> None:
     scale(stack, "chart-web")
-    assert told(stack.mend({**REPLICAS, "names": ["web"]})) == {}
+    assert told(stack.remediate({**REPLICAS, "names": ["web"]})) == {}
     assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 1
     assert stack.revisions() == 2
 
@@ -234,7 +234,7 @@ def test_a_release_without_anything_ignored_is_rolled_back_as_ever(stack: Stack)
 def test_a_release_upgraded_by_hand_is_left_where_helm_would_undo_too_much(stack: Stack, tmp_path: Path) -> None:
     helm(stack.cluster, "upgrade", "app", str(tmp_path / "app"), "--set", "by=hand")
     scale(stack, "chart-web")
-    assert told(stack.mend(REPLICAS)) == {"Release default/app": ["values.by"]}
+    assert told(stack.remediate(REPLICAS)) == {"Release default/app": ["values.by"]}
     assert "leaves Release default/app: helm would put back what drift.ignore[0] ignores of Deployment " \
         "default/chart-web" in stack.said  # fmt: skip
     assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 3
@@ -246,7 +246,7 @@ def test_an_object_that_is_gone_is_reported_unless_a_rule_says_that_it_may_be(st
     assert [f"{one.what} {one.label}" for one in stack.look(rule).findings] == ["deleted ConfigMap default/settings"]
     seen = stack.look({**rule, "deleted": True})
     assert (told(seen), ignored(seen)) == ({}, {"ConfigMap default/settings": []})
-    stack.mend({**rule, "deleted": True})
+    stack.remediate({**rule, "deleted": True})
     assert stack.restored == []
 
 
@@ -268,7 +268,7 @@ def test_what_some_managers_add_is_ignored_and_what_others_add_is_not(stack: Sta
     seen = stack.look(rule)
     assert told(seen) == {"ConfigMap default/settings": ["metadata.labels.owner"]}
     assert ignored(seen) == {"ConfigMap default/settings": ["metadata.labels.cost"]}
-    assert told(stack.mend(rule)) == {}
+    assert told(stack.remediate(rule)) == {}
     assert stack.get("configmap", "settings")["metadata"]["labels"] == {"app": "settings", "cost": "1"}
 
 
@@ -308,7 +308,7 @@ def test_a_webhook_that_a_platform_writes_into_is_put_back_field_by_field(stack:
     where = ("validatingwebhookconfiguration", "web")
     stack.cluster.kubectl("patch", *where, "--type=json", "-p", json.dumps(by_hand))
     rule = {"kinds": ["*Webhook*"], "fields": ["webhooks[*].timeoutSeconds"]}
-    assert told(stack.mend(rule)) == {}
+    assert told(stack.remediate(rule)) == {}
     (live,) = stack.get(*where)["webhooks"]
     assert (live["timeoutSeconds"], live["matchPolicy"]) == (9, "Exact")
     assert "by-hand" not in json.dumps(live)

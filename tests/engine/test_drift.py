@@ -102,14 +102,14 @@ def test_extra_objects_stay_where_nobody_agrees_to_their_end(
     inspection: Inspection, after_edits: tuple[Finding, ...]
 ) -> None:
     extra = [edit.label for edit in EDITS if edit.what == "extra"]
-    left = inspection.mend(inspection.look(), lambda copies: False).findings
+    left = inspection.remediate(inspection.look(), lambda copies: False).findings
     assert sorted(one.label for one in left) == sorted(extra)
 
 
 def test_all_of_it_is_put_back_and_a_run_after_it_has_no_changes(
     lab: Lab, inspection: Inspection, after_edits: tuple[Finding, ...]
 ) -> None:
-    assert told(inspection.mend(inspection.look(), lambda copies: True).findings) == []
+    assert told(inspection.remediate(inspection.look(), lambda copies: True).findings) == []
     assert told(inspected(lab).look().findings) == []
     driver(lab).stack.preview(expect_no_changes=True)
     assert not changed(driver(lab).up())
@@ -132,5 +132,5 @@ def test_a_release_that_was_uninstalled_by_hand_comes_back(lab: Lab) -> None:
     lab.helm("uninstall", "kiali-operator", "--namespace", "kiali-operator", "--wait")
     seen = found.look()
     assert {one.release for one in seen.findings} == {"kiali-operator"}
-    assert told(found.mend(seen, lambda copies: True).findings) == []
+    assert told(found.remediate(seen, lambda copies: True).findings) == []
     driver(lab).stack.preview(expect_no_changes=True)

@@ -61,7 +61,7 @@ def test_what_a_rule_names_is_told_apart_from_the_rest(lab: Lab) -> None:
 
 def test_all_but_what_is_ignored_is_put_back_and_a_run_after_it_has_no_changes(lab: Lab) -> None:
     inspection = inspected(lab)
-    assert told(inspection.mend(inspection.look(), lambda copies: True).findings) == {}
+    assert told(inspection.remediate(inspection.look(), lambda copies: True).findings) == {}
     for place in (OWN, CHARTS):
         spec = live(lab, *place)
         assert spec["replicas"] == 3

@@ -118,7 +118,7 @@ def test_drift_names_the_fields_that_a_failed_upgrade_left_and_fixes_it(lab: Lab
     ]
     assert [line for line in found if "status: failed" in line]
     inspection = inspected(lab)
-    assert inspection.mend(inspection.look(), lambda copies: True).findings == ()
+    assert inspection.remediate(inspection.look(), lambda copies: True).findings == ()
     assert istiod(lab) == before
     converges(lab)
 
@@ -134,7 +134,7 @@ def test_drift_names_them_also_once_a_later_upgrade_has_gone_through(lab: Lab) -
         "(left by revision N of release istiod-1-17, which failed)"
     ]
     inspection = inspected(lab)
-    assert inspection.mend(inspection.look(), lambda copies: True).findings == ()
+    assert inspection.remediate(inspection.look(), lambda copies: True).findings == ()
     converges(lab)
 
 

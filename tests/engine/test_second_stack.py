@@ -58,7 +58,7 @@ def test_drift_puts_nothing_back_that_is_of_another_state(lab: Lab, stack: str, 
     inspection = Inspection(other, stack, lab.config_of(stack), lab.cluster.kubeconfig, lab.say)
     seen = inspection.look()
     with pytest.raises(OwnershipError, match=r"^namespace istio-system: is there already and belongs to"):
-        inspection.mend(seen, lambda copies: True)
+        inspection.remediate(seen, lambda copies: True)
     with pytest.raises(OwnershipError, match=r"^release istio-system/istio-base: is there already and the state of"):
         refuse_strange_releases(other, stack, seen.records)
     assert inventory(lab.cluster) == before

@@ -1,4 +1,4 @@
-"""Known secrets on the real engine: none is in clear in the state, in outputs, or in a log that was scrubbed.
+"""Known secrets on the real engine: none is in clear in the state, in outputs, or in a log that was redacted.
 
 At -v9 the engine and its providers trace their calls in clear, which no program of theirs can keep them from. The tests
 are one story, in file order.
@@ -24,12 +24,12 @@ from embedded.cluster import Cluster
 from embedded.tools.pulumi_download import pulumi_home
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.cli import main as cli
-from meshlab.cli.commands import scrub
+from meshlab.cli.commands import redact as redact
 from meshlab.engine import driver as engine
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
 from meshlab.engine.secrets import PASSPHRASE
-from meshlab.redact.redaction import SCRUBBED
+from meshlab.redact.redaction import REDACTED
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.inventory import objects
 from tests.support.lab import Lab
@@ -203,12 +203,12 @@ def test_at_v9_nothing_but_the_trace_of_calls_has_the_password(run: Run) -> None
 def test_a_log_of_v9_that_was_scrubbed_has_no_secret_in_clear(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scrub, "STATE", run.lab.folder)
+    monkeypatch.setattr(redact, "STATE", run.lab.folder)
     files = [tmp_path / name.replace(" ", "-") for name in run.said]
     for file, text in zip(files, run.said.values(), strict=True):
         file.write_text(text, encoding="utf-8")
-    assert cli.main(["scrub", "--stack", "dev", *map(str, files)]) == 0
-    assert sum(file.read_text(encoding="utf-8").count(SCRUBBED) for file in files) > 20
+    assert cli.main(["redact", "--stack", "dev", *map(str, files)]) == 0
+    assert sum(file.read_text(encoding="utf-8").count(REDACTED) for file in files) > 20
     assert sightings(run.password, files_below(tmp_path)) == []
 
 

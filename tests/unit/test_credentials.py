@@ -20,7 +20,7 @@ from base import process
 from kube import kubeconfig
 from kube.sign_in import KEY, configuration
 from meshlab.cli import main as cli
-from meshlab.credentials.needs import BACKEND, CHOICE, CONTEXT, STORED, TOKEN, WAYS
+from meshlab.credentials.requirements import BACKEND, CHOICE, CONTEXT, STORED, TOKEN, WAYS
 from meshlab.recording.recorder import ROOT
 
 SETUP = ROOT / "docs" / "setup"

@@ -1,4 +1,4 @@
-"""Each subject that doctor looks at: what is a problem, what only a warning, and what mends it."""
+"""Each subject that doctor looks at: what is a problem, what only a warning, and what remediates it."""
 
 import argparse
 import json

@@ -11,7 +11,7 @@ import pytest
 from kube.fields import disowned, from_the_end, managers
 from kube.live import DRIFT_MANAGER
 from meshlab.comparison.finding import Difference, Finding, Ignored, What, short
-from meshlab.comparison.ignore_rules import RULES, autoscaled, is_noise
+from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
 from meshlab.comparison.live import comparable, differences, hindrances, untouched
 from meshlab.comparison.platforms import PLATFORMS
 from meshlab.drift.ignoring import Ignoring
@@ -356,8 +356,8 @@ def test_replicas_are_an_autoscalers_only_where_it_scales_that_very_object() -> 
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}},
     }
     live = deployment(replicas=3)
-    assert is_noise(live, "spec.replicas", autoscaled([scaler]))
-    assert not is_noise(live, "spec.replicas", set())
+    assert is_ignored(live, "spec.replicas", autoscaled([scaler]))
+    assert not is_ignored(live, "spec.replicas", set())
 
 
 def test_every_rule_of_what_is_no_drift_is_in_the_documentation() -> None:

@@ -10,7 +10,7 @@ import pytest
 from base.process import CommandFailedError
 from meshlab.drift.helm import Helm
 from meshlab.drift.look import Seen
-from meshlab.drift.mending import Mender
+from meshlab.drift.remediation import Remediator
 from meshlab.lab import LabError
 from meshlab.ownership.records import Record
 from meshlab.recording.manifests import manifest_of
@@ -125,10 +125,10 @@ def test_a_release_that_helm_is_not_done_with_is_refused_in_a_line_that_says_wha
     record = Record("prometheus", "prom", 2, "pending-upgrade", "c", "1", {}, "")
     expected = SimpleNamespace(releases=(release,))
     driver = SimpleNamespace(options="--stack dev --cluster east")
-    mender = Mender(cast(Any, None), cast(Any, None), cast(Any, expected), cast(Any, driver), cast(Any, None))
+    remediator = Remediator(cast(Any, None), cast(Any, None), cast(Any, expected), cast(Any, driver), cast(Any, None))
     seen = Seen((), 0, {("prometheus", "prom"): record})
     with pytest.raises(LabError) as caught:
-        mender.mend(seen, print, lambda copies: True)
+        remediator.remediate(seen, print, lambda copies: True)
     assert str(caught.value) == (
         "release prometheus/prom was left pending-upgrade, which helm refuses to touch; nothing was changed "
         "(meshlab recover --stack dev --cluster east, then again)"

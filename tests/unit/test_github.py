@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from meshlab.cli import main as cli
-from meshlab.cli.commands import goback, nightly
+from meshlab.cli.commands import nightly
+from meshlab.cli.commands import rollback as rollback
 from meshlab.github.comments import fenced
 from meshlab.github.gh import BODY_LIMIT, fitted
 from meshlab.recording.recorder import ROOT
@@ -262,14 +263,14 @@ def deployed(number: int, sha: str, *states: str) -> dict[str, Any]:
     return {"id": number, "environment": "prod", "sha": sha, "statuses": statuses}
 
 
-def said_by_goback(capsys: pytest.CaptureFixture[str], *more: str) -> str:
-    assert cli.main(["goback", "--stack", "prod", *more]) == 0
+def said_by_rollback(capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    assert cli.main(["rollback", "--stack", "prod", *more]) == 0
     return capsys.readouterr().out
 
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(goback, "STATE", tmp_path / ".state")
+    monkeypatch.setattr(rollback, "STATE", tmp_path / ".state")
     (tmp_path / ".state" / "verify").mkdir(parents=True)
     return tmp_path / ".state" / "verify" / "prod.json"
 
@@ -287,7 +288,7 @@ def test_the_way_back_leads_to_the_last_commit_that_was_green_there(
             deployed(2, "a" * 40, "inactive", "success"),
         ]
     )
-    said = said_by_goback(capsys, "--cluster", "prod-cluster")
+    said = said_by_rollback(capsys, "--cluster", "prod-cluster")
     assert f"Last commit that was brought up and verified in prod: {'b' * 40} (2026-11-23T10:00:00Z)." in said
     assert f"git revert --no-edit {'b' * 40}..{now}" in said
     assert "https://gh.test/run/3 (Re-run all jobs)" in said
@@ -298,22 +299,22 @@ def test_the_way_back_says_what_failed(github: GitHub, state: Path, capsys: pyte
     failed = {"id": "lab03.targets", "status": "failed", "seen": "2 down", "expected": "all up"}
     report = {"stack": "prod", "commit": "x", "dirty": False, "labs": [1], "started": "", "result": "failed"}
     state.write_text(json.dumps({**report, "checks": [failed]}), encoding="utf-8")
-    assert "- `lab03.targets`: 2 down (expected: all up)\n" in said_by_goback(capsys)
+    assert "- `lab03.targets`: 2 down (expected: all up)\n" in said_by_rollback(capsys)
 
 
 def test_where_nothing_was_ever_green_that_is_said(
     github: GitHub, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = said_by_goback(capsys)
+    said = said_by_rollback(capsys)
     assert "is not known (no deployment before it was green); put it in place of COMMIT" in said
     assert "- It did not come to the end of verify" in said
     github.keep(refuses=True)
-    assert "is not known (GitHub: gh api failed with exit code 1" in said_by_goback(capsys)
+    assert "is not known (GitHub: gh api failed with exit code 1" in said_by_rollback(capsys)
 
 
 def test_the_stacks_after_it_are_said_to_be_as_they_were(
     github: GitHub, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["goback", "--stack", "next"]) == 0
+    assert cli.main(["rollback", "--stack", "next"]) == 0
     assert "- staging, prod: not touched by this run.\n" in capsys.readouterr().out
-    assert "not touched" not in said_by_goback(capsys)
+    assert "not touched" not in said_by_rollback(capsys)

@@ -139,7 +139,7 @@ def test_a_folder_that_was_asked_for_must_have_every_chart(tmp_path: Path) -> No
         lab.chosen_charts("dev", str(tmp_path), print)
 
 
-@pytest.mark.parametrize("command", ["up", "preview", "doctor", "recover", "down", "drift", "verify", "goback"])
+@pytest.mark.parametrize("command", ["up", "preview", "doctor", "recover", "down", "drift", "verify", "rollback"])
 def test_an_empty_name_is_no_context(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--cluster", ""]) == 1
     assert capsys.readouterr().err == "--cluster: expected a context of your kubeconfig, got an empty name\n"

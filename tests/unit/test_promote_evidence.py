@@ -48,9 +48,9 @@ def test_a_red_report_is_refused_with_the_checks_that_failed() -> None:
     failed = [{"id": f"lab03.{n}", "status": "failed"} for n in range(5)]
     assert refused({**GOOD, "result": "failed", "checks": failed}) == [
         "dev: expected its last verify to have passed, got failed: lab03.0, lab03.1, lab03.2 and 2 more "
-        "(mend it, then: meshlab verify --stack dev)"
+        "(fix it, then: meshlab verify --stack dev)"
     ]
-    assert "got inconclusive (mend it" in refused({**GOOD, "result": "inconclusive", "checks": []})[0]
+    assert "got inconclusive (fix it" in refused({**GOOD, "result": "inconclusive", "checks": []})[0]
 
 
 def test_a_report_of_some_labs_is_refused_unless_the_stack_has_no_others() -> None:

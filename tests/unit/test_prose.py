@@ -20,7 +20,7 @@ GOOD = [
     "Recover repairs the release.",
     "Pulumi knows only the record of a Helm release.",
     "The next run fails.",
-    "Run `meshlab scrub` or `anew`, see [the page](there-is-none.md).",
+    "Run `meshlab redact` or `anew`, see [the page](there-is-none.md).",
     "`make down` removes a stack and reports the leftovers.",
     "    Nobody mends anew: there is none.",
     "```\nNobody mends anew: there is none.\n```",

@@ -19,8 +19,8 @@ COMMANDS = [
     ["charts", "fetch", "--out", "nowhere"],
     ["graph"],
     ["verify"],
-    ["goback"],
-    ["scrub", "a.log"],
+    ["rollback"],
+    ["redact", "a.log"],
     ["promote", "next", "staging"],
     ["promote", "--status"],
 ]

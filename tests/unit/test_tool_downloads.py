@@ -165,7 +165,7 @@ def test_a_file_that_is_not_the_pinned_one_stops_and_leaves_nothing(
     wanted, got = (hashlib.sha256(content).hexdigest() for content in (PROGRAM, b"something else"))
     assert str(caught.value) == (
         f"helm {tool.release}: {server.base}/helm: expected sha256 {wanted}, got {got}; it was not kept "
-        "(mend the mirror or the proxy, or build it: MESHLAB_DOWNLOADS=off)"
+        "(fix the mirror or the proxy, or build it: MESHLAB_DOWNLOADS=off)"
     )
     assert cached() == []
     assert not machine.exists()

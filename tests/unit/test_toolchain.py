@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedded.tools import build as toolbuild
-from embedded.tools import standing, toolchain
+from embedded.tools import display, toolchain
 from embedded.tools.toolchain import OWN, parse_version
 
 OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
@@ -60,7 +60,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolbuild, "_processors", lambda: 2)
     clock = Clock()
     monkeypatch.setattr(toolbuild, "time", clock)
-    monkeypatch.setattr(standing, "time", clock)
+    monkeypatch.setattr(display, "time", clock)
 
 
 class Clock:
@@ -374,7 +374,7 @@ def test_what_a_build_took_here_is_what_the_next_one_is_told_by() -> None:
     speed = float((toolchain.cache_folder() / "speed").read_text())
     assert speed > 1, "the pretended clock is slow"
     toolchain.ensure(["kwok"], lines.append)
-    assert lines[0].endswith(f"about {standing.about_seconds(tool.cpu_seconds / 2 * speed)}")
+    assert lines[0].endswith(f"about {display.about_seconds(tool.cpu_seconds / 2 * speed)}")
 
 
 @pytest.mark.usefixtures("go")

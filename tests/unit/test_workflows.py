@@ -200,11 +200,11 @@ def test_deploy_looks_before_it_acts_verifies_after_and_says_how_to_go_back() ->
     words = [str(step.get("run", step.get("uses"))) for step in run]
     order = [
         next(place for place, text in enumerate(words) if text.startswith(f"{MESHLAB}{command}"))
-        for command in ("credentials", "doctor", "up", "verify", "goback")
+        for command in ("credentials", "doctor", "up", "verify", "rollback")
     ]
     assert order == sorted(order)
     by_condition = {step.get("if"): text for step, text in zip(run, words, strict=True)}
-    assert "goback" in by_condition["failure()"]
+    assert "rollback" in by_condition["failure()"]
     assert "upload-artifact" in by_condition["always()"]
     assert not [step for step in run if "continue-on-error" in step]
 

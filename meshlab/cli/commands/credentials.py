@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ...credentials.clouds import CLOUDS
 from ...credentials.kubeconfigs import VARIABLES, by_cloud, credential, stored
-from ...credentials.needs import CONTEXT, STORED, TOKEN, WAYS, CredentialsError, check, chosen
+from ...credentials.requirements import CONTEXT, STORED, TOKEN, WAYS, CredentialsError, check, chosen
 from ...lab import STATE
 from ..console import say
 

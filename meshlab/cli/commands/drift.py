@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         shown = report.lines(seen, args.stack, hooks, time.monotonic() - started, show_ignored=args.show_ignored)
         for line in shown:
             say(line)
-        seen = inspection.mend(seen, partial(_approve, yes=args.yes, say=say))
+        seen = inspection.remediate(seen, partial(_approve, yes=args.yes, say=say))
     _tell(args, session.options, before, seen, hooks, time.monotonic() - started, say)
     if seen.findings:
         return DRIFT

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from meshlab.cli import main as cli
-from meshlab.cli.commands import scrub
+from meshlab.cli.commands import redact as redact
 from meshlab.engine.backends import URL
 from meshlab.engine.secrets import PASSPHRASE
-from meshlab.redact.redaction import SCRUBBED, scrubbed, secrets_of
+from meshlab.redact.redaction import REDACTED, redacted, secrets_of
 from tests.support.canary import CANARY, forms, sightings
 
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -34,7 +34,7 @@ def test_the_secrets_of_a_stack_are_what_its_state_holds_locked() -> None:
 @pytest.mark.parametrize("form", [form for form in forms(CANARY) if "base64" not in form])
 def test_a_secret_goes_in_every_form(form: str) -> None:
     line = b"before " + forms(CANARY)[form] + b" after"
-    text, count = scrubbed(line.decode(), {CANARY})
+    text, count = redacted(line.decode(), {CANARY})
     assert sightings(CANARY, {"log": text}) == []
     assert count >= 1
     assert text.startswith("before ")
@@ -44,12 +44,12 @@ def test_a_secret_goes_in_every_form(form: str) -> None:
 @pytest.mark.parametrize("shift", range(3))
 def test_a_secret_within_something_that_was_encoded_goes_too(shift: int) -> None:
     encoded = base64.b64encode(b"-" * shift + f"{CANARY} and more".encode()).decode()
-    text, _ = scrubbed(f"data: {encoded}", {CANARY})
+    text, _ = redacted(f"data: {encoded}", {CANARY})
     assert sightings(CANARY, {"log": text}) == []
 
 
 def test_a_text_without_secrets_stays_as_it_is() -> None:
-    assert scrubbed("nothing here\n", {CANARY}) == ("nothing here\n", 0)
+    assert redacted("nothing here\n", {CANARY}) == ("nothing here\n", 0)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.delenv(URL, raising=False)
     monkeypatch.setenv(PASSPHRASE, "the passphrase itself")
-    monkeypatch.setattr(scrub, "STATE", tmp_path / "state")
+    monkeypatch.setattr(redact, "STATE", tmp_path / "state")
     return folder
 
 
@@ -79,8 +79,8 @@ def test_a_log_is_rewritten_in_place_and_for_its_owner_alone(
     (pulumi / "state").write_text(json.dumps(state(CANARY)), encoding="utf-8")
     log = tmp_path / "engine.log"
     log.write_text(f"a {CANARY} b\nthe passphrase itself\nc\n", encoding="utf-8")
-    assert cli.main(["scrub", str(log)]) == 0
-    assert log.read_text(encoding="utf-8") == f"a {SCRUBBED} b\n{SCRUBBED}\nc\n"
+    assert cli.main(["redact", str(log)]) == 0
+    assert log.read_text(encoding="utf-8") == f"a {REDACTED} b\n{REDACTED}\nc\n"
     assert log.stat().st_mode & 0o777 == 0o600
     assert capsys.readouterr().out == f"{log}: 2 places of 2 secrets of dev, of 8 characters and more\n"
     asked = (pulumi / "asked").read_text(encoding="utf-8")
@@ -92,12 +92,12 @@ def test_where_the_secrets_cannot_be_read_the_log_stays_and_it_is_said(
 ) -> None:
     log = tmp_path / "engine.log"
     log.write_text(CANARY, encoding="utf-8")
-    assert cli.main(["scrub", str(log)]) == 1
-    assert "dev: its secrets cannot be read, so that nothing was scrubbed: " in capsys.readouterr().err
+    assert cli.main(["redact", str(log)]) == 1
+    assert "dev: its secrets cannot be read, so that nothing was redacted: " in capsys.readouterr().err
     assert log.read_text(encoding="utf-8") == CANARY
 
 
 def test_a_log_that_is_not_there_is_named(pulumi: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (pulumi / "state").write_text(json.dumps(state(CANARY)), encoding="utf-8")
-    assert cli.main(["scrub", str(tmp_path / "none.log")]) == 1
+    assert cli.main(["redact", str(tmp_path / "none.log")]) == 1
     assert capsys.readouterr().err == f"{tmp_path}/none.log: expected a log to read, got: No such file or directory\n"

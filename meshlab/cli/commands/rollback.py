@@ -1,4 +1,4 @@
-"""`meshlab goback`: how to go back to the commit that last worked in a stack. Says it; changes nothing."""
+"""`meshlab rollback`: how to go back to the commit that last worked in a stack. Says it; changes nothing."""
 
 import argparse
 import shlex

@@ -1,4 +1,4 @@
-"""`meshlab scrub`: a log of the engine without the secrets of the stack, for whoever is to read it."""
+"""`meshlab redact`: a log of the engine without the secrets of the stack, for whoever is to read it."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from ...engine.programs import find_cli
 from ...engine.secrets import PASSPHRASE, PASSPHRASE_FILE, passphrase_environment
 from ...lab import STATE, write_private
 from ...recording.recorder import ROOT, stack_file
-from ...redact.redaction import SHORTEST, scrubbed, secrets_of
+from ...redact.redaction import SHORTEST, redacted, secrets_of
 from ...stackfile.stack_names import add_stack_option, reference_of
 from ..console import say
 
@@ -22,7 +22,7 @@ EXPORT_LIMIT_SECONDS = 120.0
 
 
 class ScrubError(MeshlabError):
-    """Nothing was scrubbed; the message is one line."""
+    """Nothing was redacted; the message is one line."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
     # The stack may be on several clusters, and the log of any of them.
     found = [_secrets(args.stack, *home) for home in homes(args.stack, STATE)]
     if all(one is None for one in found):
-        raise ScrubError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was scrubbed")
+        raise ScrubError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was redacted")
     secrets = {secret for one in found for secret in one or ()}
     for file in args.files:
         try:
-            text, count = scrubbed(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
+            text, count = redacted(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
         except OSError as error:
             raise ScrubError(f"{file}: expected a log to read, got: {error.strerror}") from None
         write_private(file, text)
@@ -60,7 +60,7 @@ def _secrets(stack: str, folder: Path, backend: Backend) -> set[str] | None:
     except process.ProcessError as error:
         if isinstance(error, process.CommandFailedError) and NOT_THERE in error.completed.stderr:
             return None
-        raise ScrubError(f"{stack}: its secrets cannot be read, so that nothing was scrubbed: {error}") from None
+        raise ScrubError(f"{stack}: its secrets cannot be read, so that nothing was redacted: {error}") from None
     passphrases = [os.environ.get(PASSPHRASE, "")]
     for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
         passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []

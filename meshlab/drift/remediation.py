@@ -36,7 +36,7 @@ TRIES = 5
 Approve = Callable[[Sequence[Finding]], bool]
 
 
-class Mender:
+class Remediator:
     """Puts one stack on one cluster back."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Mender:
         self._cluster, self._kinds, self._expected = cluster, kinds, expected
         self._driver, self._helm = driver, helm
 
-    def mend(self, seen: Seen, say: Say, approve: Approve) -> Seen:
+    def remediate(self, seen: Seen, say: Say, approve: Approve) -> Seen:
         """Put back what can be, and look again. `approve` is asked before extra objects are deleted.
 
         Raises LabError, ProcessError or AccessError where a tool cannot do its part; a LabError before anything is

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from embedded.tools import standing
-from embedded.tools.standing import CLEAR, Board
+from embedded.tools import display
+from embedded.tools.display import CLEAR, Board
 from meshlab.recording.recorder import ROOT
 from tests.support.release_server import ReleaseServer, Served, serving
 
 WORK = """
 import time
-from embedded.tools import standing
-standing.TOLD_EVERY_SECONDS, standing.DRAWN_EVERY_SECONDS = 0.2, 0.05
-with standing.shown(lambda line: print(line, flush=True)) as board:
+from embedded.tools import display
+display.TOLD_EVERY_SECONDS, display.DRAWN_EVERY_SECONDS = 0.2, 0.05
+with display.shown(lambda line: print(line, flush=True)) as board:
     board.say("tools: building helm")
     with board.doing("helm", 120.0) as job:
         for packages in range(1, 6):
@@ -32,9 +32,9 @@ with standing.shown(lambda line: print(line, flush=True)) as board:
 """
 DOWNLOAD = """
 import dataclasses, sys
-from embedded.tools import standing, toolchain
+from embedded.tools import display, toolchain
 from embedded.tools.downloads import Download
-standing.DRAWN_EVERY_SECONDS = 0.05
+display.DRAWN_EVERY_SECONDS = 0.05
 base, sha256 = sys.argv[1:]
 table = {"helm": dataclasses.replace(toolchain.table()["helm"], download=Download("helm", base, "helm", sha256))}
 toolchain.table = lambda: table
@@ -55,7 +55,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(standing, "time", clock)
+    monkeypatch.setattr(display, "time", clock)
     return clock
 
 
