@@ -11,7 +11,12 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from base.errors import MeshlabError
+from embedded.tools import toolchain
+from meshlab.engine.programs import CLI, find_engine
 
 HERE = Path(__file__).parent
 # From quick to slow: what is quick to fail fails first.
@@ -19,6 +24,9 @@ TIERS = ("unit", "golden", "proxy", "charts", "render", "rules", "dashboards", "
 
 # Each file on one worker. Tests of clusters wait as long as they compute; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
+
+OF_THE_BENCH = ("helmfile", "helm-diff")
+"""Tools that no test starts."""
 
 
 @dataclass
@@ -40,9 +48,26 @@ def main(names: list[str]) -> int:
         print(f"tests: expected tiers of {', '.join(TIERS)}, got {', '.join(unknown)}", file=sys.stderr)
         return 2
     wanted = [tier for tier in names or TIERS if (HERE / tier).is_dir()]
+    if not names:
+        _prepare()
     results = [_run(tier) for tier in wanted]
     _tell(results)
     return 1 if any(result.failed for result in results) else 0
+
+
+def _prepare() -> None:
+    """Have every tool before the first test.
+
+    On a new machine they are fetched or built, all in one go and the longest first. Inside a test, a build would use up
+    the test's own time limit, and one lane would wait for the other's.
+    """
+    started = time.monotonic()
+    tools = [name for name in toolchain.table() if name not in OF_THE_BENCH and not name.startswith(CLI)]
+    try:
+        find_engine(partial(print, flush=True), tools)
+    except MeshlabError as error:
+        print(f"{error}; tests that need it say so", flush=True)
+    print(f"tools: ready after {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _run(tier: str) -> Result:
