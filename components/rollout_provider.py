@@ -52,7 +52,7 @@ def _rolled(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
     # The language's host prints what an error has as its traceback; for these, the message says all there is to say.
     sys.tracebacklimit = 0
     # Only the process that rolls needs a client.
-    from kube.cluster_api import ClusterApi
+    from kube.cluster import Cluster
 
-    rolled = rollout.follow(ClusterApi(context=now.get("context")), before, now)
+    rolled = rollout.follow(Cluster(context=now.get("context")), before, now)
     return {"rolled": rolled.count, "left": list(rolled.left)}

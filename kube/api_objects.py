@@ -47,6 +47,10 @@ class Resource:
 
     def path(self, namespace: str = "", name: str = "") -> str:
         """The path of one object, or of the list of them."""
-        root = f"/api/{self.api}" if "/" not in self.api else f"/apis/{self.api}"
         inside = f"/namespaces/{namespace}" if namespace else ""
-        return f"{root}{inside}/{self.plural}" + (f"/{name}" if name else "")
+        return f"{root_of(self.api)}{inside}/{self.plural}" + (f"/{name}" if name else "")
+
+
+def root_of(api: str) -> str:
+    """The path of a group and version."""
+    return f"/apis/{api}" if "/" in api else f"/api/{api}"

@@ -1,8 +1,15 @@
 """What Kubernetes objects say: their names and labels, whether they are ready, where they lead."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-from .access import Cluster, Manifest, MissingError, Resource, entries, mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .access import Manifest, MissingError, Resource, entries, mapping
+
+if TYPE_CHECKING:
+    # Who only asks for a name needs no client.
+    from .cluster import Cluster
 
 NODES = Resource("v1", "nodes", "Node")
 NAMESPACES = Resource("v1", "namespaces", "Namespace")

@@ -1,9 +1,11 @@
 """Which workloads of the mesh are not where they belong, what keeps them away, and which proxies use what goes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from kube.api_objects import Manifest, Resource, entries, mapping
 from kube.sidecars import injected_by
@@ -12,6 +14,10 @@ from settings.injection_policy import CHART_LABELS, CONFIG_MAPS, policies
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
 
 from .workload_status import restartable
+
+if TYPE_CHECKING:
+    # The program plans without a client: only the process that rolls has one.
+    from kube.cluster import Cluster
 
 KINDS = (
     Resource("apps/v1", "deployments", "Deployment"),
@@ -24,16 +30,6 @@ NAMESPACES = Resource("v1", "namespaces", "Namespace")
 PODS = Resource("v1", "pods", "Pod")
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
-
-
-class Cluster(Protocol):
-    """What looking asks of a cluster. Everything raises AccessError."""
-
-    def list(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Sequence[Manifest]:
-        """The objects of a kind."""
-        ...
 
 
 @dataclass(frozen=True)

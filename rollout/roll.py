@@ -4,20 +4,24 @@ A label or a tag that moves changes no running pod. What rolls here is what owne
 program's own workloads carry their revision and roll by themselves.
 """
 
+from __future__ import annotations
+
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from base.errors import MeshlabError
-from kube.api_objects import Manifest, MissingError, Resource
+from kube.api_objects import Manifest, MissingError
 from settings.names import REVISION_LABEL
 
-from . import mesh_workloads
 from .mark import restart, was_restarted
 from .mesh_workloads import Kept, Workload, behind, kept, still_behind, stranded
 from .workload_status import done, failure
+
+if TYPE_CHECKING:
+    from kube.cluster import Cluster
 
 MANAGER = "meshlab"
 POLL_SECONDS = 0.5
@@ -26,20 +30,6 @@ SHOWN = 5
 
 class RolloutError(MeshlabError):
     """The workloads are not all where they belong; the message is one line: which, why, and what is left to do."""
-
-
-class Cluster(mesh_workloads.Cluster, Protocol):
-    """What rolling asks of a cluster. Everything raises AccessError."""
-
-    def get(self, resource: Resource, name: str, namespace: str = "") -> Manifest:
-        """One object."""
-        ...
-
-    def merge_patch(
-        self, resource: Resource, name: str, namespace: str, patch: Mapping[str, Any], manager: str
-    ) -> Manifest:
-        """The object after a patch."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 from kube.access import Manifest, mapping
+from kube.changes import DRIFT_MANAGER
 from kube.fields import Manager, Path, Steps, item_name, managers, named, place, text_of
-from kube.live import DRIFT_MANAGER
 from settings.injection import hindrance
 from settings.names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
 

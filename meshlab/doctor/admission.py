@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import Any
 
 from kube.access import MissingError, RefusedError, mapping
-from kube.live import WORKERS, Kind, Kinds, LiveCluster
+from kube.cluster import Cluster
+from kube.discovery import WORKERS, Kind, Kinds
 from kube.objects import NAMESPACES, PODS, name_of
 
 from ..comparison.live import comparable
@@ -47,7 +48,7 @@ class Attempt:
     """Whether it is a pod of the planned workload, and not the planned object."""
 
 
-def admission(cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+def admission(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
     """One finding for each reason to refuse, with the objects that it holds for. Raises AccessError."""
     kinds = cluster.kinds()
     there = {name_of(one) for one in cluster.list(NAMESPACES)}
@@ -114,7 +115,7 @@ def _askable(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _refusal(cluster: LiveCluster, attempt: Attempt) -> tuple[Level, str] | None:
+def _refusal(cluster: Cluster, attempt: Attempt) -> tuple[Level, str] | None:
     """The API server's words, and how bad they are; None where it lets the object in, or will say so elsewhere."""
     try:
         cluster.dry_run(attempt.kind.resource, attempt.manifest)
@@ -128,7 +129,7 @@ def _refusal(cluster: LiveCluster, attempt: Attempt) -> tuple[Level, str] | None
     return None
 
 
-def _level(cluster: LiveCluster, attempt: Attempt, error: RefusedError, words: str) -> Level:
+def _level(cluster: Cluster, attempt: Attempt, error: RefusedError, words: str) -> Level:
     if NO_ANSWER in words:
         return Level.WARNING
     # Of what is there already, a pod is needed only where it rolls, and the engine makes anew what cannot be changed.
@@ -136,7 +137,7 @@ def _level(cluster: LiveCluster, attempt: Attempt, error: RefusedError, words: s
     return Level.WARNING if (attempt.pod or invalid) and _is_there(cluster, attempt) else Level.PROBLEM
 
 
-def _is_there(cluster: LiveCluster, attempt: Attempt) -> bool:
+def _is_there(cluster: Cluster, attempt: Attempt) -> bool:
     one = attempt.planned
     try:
         cluster.get(attempt.planned_kind.resource, name_of(one.manifest), one.namespace)

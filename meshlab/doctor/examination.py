@@ -8,8 +8,7 @@ from pathlib import Path
 
 from base.errors import MeshlabError
 from embedded.tools import toolchain
-from kube.cluster_api import ClusterApi
-from kube.live import LiveCluster
+from kube.cluster import Cluster
 from kube.objects import NAMESPACES
 from settings.models import Settings
 
@@ -150,14 +149,14 @@ class _Examination:
             return
         yield from cluster(self._settings, target.label, reached)
         yield from kubernetes(self._settings, reached)
-        yield from revisions(self._settings, ClusterApi(target.kubeconfig))
-        yield from injection(self._settings, ClusterApi(target.kubeconfig))
+        yield from revisions(self._settings, Cluster(target.kubeconfig))
+        yield from injection(self._settings, Cluster(target.kubeconfig))
         if self._question.quick:
             yield from releases(api, self._question.stack, set(), self._known, self._question.on)
         else:
             yield from self._planned(api, reached)
 
-    def _namespaces(self, cluster: LiveCluster, plan: Plan) -> Iterator[Finding]:
+    def _namespaces(self, cluster: Cluster, plan: Plan) -> Iterator[Finding]:
         known = self._known
         if known.readable:
             me = f"{PROJECT}/{self._question.stack}"
@@ -166,7 +165,7 @@ class _Examination:
     def _planned(self, api: Api, reached: Reached) -> Iterator[Finding]:
         question = self._question
         plan = planned(question.stack, reached.kubernetes, question.charts, question.folder / "doctor", self._say)
-        cluster = LiveCluster(api.kubeconfig)
+        cluster = Cluster(api.kubeconfig)
         wanted = {ReleaseKey(namespace, name) for namespace, name in plan.releases}
         with ThreadPoolExecutor(4) as pool:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -179,7 +178,7 @@ class _Examination:
                 ("addresses", lambda: in_cluster(api)),
             ]
             if question.target is not None:
-                live = LiveCluster(question.target.kubeconfig)
+                live = Cluster(question.target.kubeconfig)
                 checks.append(("in the way", lambda: blockers(live, plan)))
             if question.ask_registries:
                 checks.append(("images", lambda: images(plan.images)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rollout.mesh_workloads import Cluster
+from kube.cluster import Cluster
 from settings.models import Settings
 
 from ..mesh.plan import kept_away

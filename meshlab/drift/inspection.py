@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from embedded.tools import toolchain
-from kube.live import Kinds, LiveCluster
+from kube.cluster import Cluster
+from kube.discovery import Kinds
 
 from ..engine.driver import EngineDriver
 from ..lab import Config, Say
@@ -28,7 +29,7 @@ class Inspection:
     def __init__(self, driver: EngineDriver, stack: str, config: Config, kubeconfig: Path, say: Say) -> None:
         """Record and render the stack for this cluster. Raises what that raises, and AccessError."""
         self._driver, self._stack, self._kubeconfig, self._say = driver, stack, kubeconfig, say
-        self.cluster = LiveCluster(kubeconfig)
+        self.cluster = Cluster(kubeconfig)
         with ThreadPoolExecutor() as pool:
             # The engine takes its time to tell.
             passwords = pool.submit(_passwords, driver)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from components.revision_tags import TAG_LABEL
 from kube.access import Manifest, RefusedError, mapping
-from kube.live import WORKERS, Kind, Kinds, LiveCluster
+from kube.cluster import Cluster
+from kube.discovery import WORKERS, Kind, Kinds
 from kube.objects import name_of
 from settings.names import REVISION_LABEL
 
@@ -47,7 +48,7 @@ class Seen:
     """What has to be said of those rules."""
 
 
-def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
+def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> Seen:
     """Compare the cluster with the stack. Raises AccessError where the cluster cannot be asked."""
     by_kind: dict[tuple[str, str], list[KubernetesObject]] = defaultdict(list)
     for one in expected.objects:
@@ -113,7 +114,7 @@ def look(cluster: LiveCluster, kinds: Kinds, expected: Expected) -> Seen:
 
 
 def _compared(
-    cluster: LiveCluster,
+    cluster: Cluster,
     one: KubernetesObject,
     kind: Kind,
     live: Manifest,

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from kube.access import Manifest, RefusedError, mapping
+from kube.changes import DRIFT_MANAGER
+from kube.cluster import Cluster
+from kube.discovery import Kind, Kinds, group_of
 from kube.fields import disowned, escaped, from_the_end, named, unescaped
-from kube.live import DRIFT_MANAGER, Kind, Kinds, LiveCluster, group_of
 
 from ..comparison.declared import differences
 from ..comparison.finding import Finding, What
@@ -39,9 +41,7 @@ Approve = Callable[[Sequence[Finding]], bool]
 class Remediator:
     """Puts one stack on one cluster back."""
 
-    def __init__(
-        self, cluster: LiveCluster, kinds: Kinds, expected: Expected, driver: EngineDriver, helm: Helm
-    ) -> None:
+    def __init__(self, cluster: Cluster, kinds: Kinds, expected: Expected, driver: EngineDriver, helm: Helm) -> None:
         self._cluster, self._kinds, self._expected = cluster, kinds, expected
         self._driver, self._helm = driver, helm
 

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from base.goyaml.text import from_yaml
 from kube.access import Manifest, RefusedError, Resource
+from kube.cluster import Cluster
+from kube.discovery import Kinds
 from kube.fields import Steps, escaped, from_the_end, named, text_of
-from kube.live import Kinds, LiveCluster
 from kube.objects import name_of
 
 from ..comparison.declared import differences
@@ -47,7 +48,7 @@ class Strays:
 
 
 def fields(
-    cluster: LiveCluster,
+    cluster: Cluster,
     resource: Resource,
     live: Manifest,
     wanted: Manifest,
@@ -64,7 +65,7 @@ def fields(
 
 
 def _coming_back(
-    cluster: LiveCluster,
+    cluster: Cluster,
     resource: Resource,
     live: Manifest,
     wanted: Manifest,

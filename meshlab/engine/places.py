@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from base.errors import MeshlabError
 from kube.access import Manifest
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 from kube.objects import NAMESPACES
 
 from ..lab import STATE, Target
@@ -59,7 +59,7 @@ def _place_of(backend: Backend, state: Path) -> Path:
 
 
 def _own_place(target: Target, stack: str, state: Path) -> Path:
-    cluster = ClusterApi(target.kubeconfig)
+    cluster = Cluster(target.kubeconfig)
     uid = _uid(cluster)
     own = state / "on" / uid
     if _state(own, stack).is_file():
@@ -77,7 +77,7 @@ def _own_place(target: Target, stack: str, state: Path) -> Path:
 def claim(backend: Backend, target: Target, stack: str, folder: Path) -> None:
     """Note whose the state of ours is that is about to be made in `folder`."""
     if backend.own:
-        _record(folder, stack).write_text(_uid(ClusterApi(target.kubeconfig)), encoding="utf-8")
+        _record(folder, stack).write_text(_uid(Cluster(target.kubeconfig)), encoding="utf-8")
 
 
 def refuse_elsewhere(
@@ -90,7 +90,7 @@ def refuse_elsewhere(
     if backend.own:
         return
     resources = cast(list[Mapping[str, Any]], (export() or {}).get("resources") or [])
-    if not is_of(resources, ClusterApi(target.kubeconfig).list(NAMESPACES)):
+    if not is_of(resources, Cluster(target.kubeconfig).list(NAMESPACES)):
         raise PlaceError(
             f"stack {stack}: its state in {backend.told()} is of another cluster than the {target.label}, which has "
             "none of its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a "
@@ -144,7 +144,7 @@ def _metadata(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], outputs.get("metadata") or {})
 
 
-def _uid(cluster: ClusterApi) -> str:
+def _uid(cluster: Cluster) -> str:
     return str(cluster.get(NAMESPACES, IDENTITY)["metadata"]["uid"])
 
 

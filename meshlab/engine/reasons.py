@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kube.access import AccessError, Manifest, MissingError, Resource, entries, mapping
+from kube.cluster import Cluster
 from kube.helm_marks import HOOK, helm_owner
-from kube.live import LiveCluster
 from kube.objects import NAMESPACES, PODS, annotations_of, is_ready, labels_of, name_of
 
 from ..recording.recorder import Recorded
@@ -39,7 +39,7 @@ def reasons(kubeconfig: Path, failed: Iterable[Recorded]) -> list[str]:
     """A line for each object behind resources that failed; none where the cluster does not say."""
     lines: list[str] = []
     with suppress(AccessError):
-        cluster = LiveCluster(kubeconfig)
+        cluster = Cluster(kubeconfig)
         for resource in failed:
             lines += _of(cluster, resource)
     told = list(dict.fromkeys(lines))
@@ -55,7 +55,7 @@ def held(namespace: Manifest) -> Iterator[str]:
             yield f"Namespace {name_of(namespace)}: {one['type']}: {one.get('message', '')}"
 
 
-def _of(cluster: LiveCluster, resource: Recorded) -> Iterator[str]:
+def _of(cluster: Cluster, resource: Recorded) -> Iterator[str]:
     inputs = resource.inputs
     if resource.type == RELEASE:
         owner = str(inputs["namespace"]), str(inputs["name"])
@@ -74,7 +74,7 @@ def _of(cluster: LiveCluster, resource: Recorded) -> Iterator[str]:
                 yield from _workload(cluster, live)
 
 
-def _workloads(cluster: LiveCluster, namespace: str) -> Iterator[Manifest]:
+def _workloads(cluster: Cluster, namespace: str) -> Iterator[Manifest]:
     """The workloads of a namespace that are not as they should be."""
     for resource in WORKLOADS:
         for one in cluster.list(resource, namespace):
@@ -83,7 +83,7 @@ def _workloads(cluster: LiveCluster, namespace: str) -> Iterator[Manifest]:
                 yield live
 
 
-def _workload(cluster: LiveCluster, live: Manifest) -> Iterator[str]:
+def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
     namespace = live["metadata"]["namespace"]
     pods, events = cluster.list(PODS, namespace), cluster.list(EVENTS, namespace)
     label = f"{live['kind']} {namespace}/{name_of(live)}"

@@ -1,7 +1,8 @@
 """Revisions that a stack no longer has and that live proxies still use: a control plane does not go under them."""
 
+from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, labels_of
-from rollout.mesh_workloads import Cluster, stranded
+from rollout.mesh_workloads import stranded
 from rollout.roll import shown, still_used
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL

@@ -1,6 +1,7 @@
 """What `up` is going to roll, which a preview of resources cannot list: it depends on what runs in the cluster."""
 
-from rollout.mesh_workloads import Cluster, Kept, behind, kept
+from kube.cluster import Cluster
+from rollout.mesh_workloads import Kept, behind, kept
 from rollout.roll import shown
 from settings.models import Settings
 

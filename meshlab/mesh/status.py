@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from components.revision_tags import TAG_LABEL
 from kube.access import Manifest, Resource, mapping
+from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, INJECTORS, labels_of, name_of
 from kube.sidecars import image_tag, injected_by, proxy_version
-from rollout.mesh_workloads import PODS, Cluster, Workload, behind, lives
+from rollout.mesh_workloads import PODS, Workload, behind, lives
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
 
 SERVICES = Resource("v1", "services", "Service")

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kube.access import Manifest
-from kube.live import LiveCluster, Silent
+from kube.cluster import Cluster
+from kube.discovery import Silent
 from kube.objects import name_of
 
 from .owned import CRD, Ours
@@ -41,7 +42,7 @@ class Left:
         return f"kubectl delete {kind} {name_of(self.manifest)}{where}"
 
 
-def left_of(cluster: LiveCluster, ours: Ours) -> tuple[list[Left], Silent]:
+def left_of(cluster: Cluster, ours: Ours) -> tuple[list[Left], Silent]:
     """Everything of a stack that a cluster still has, and what could not be asked. Raises AccessError."""
     kinds = cluster.kinds()
     looked, silent = [kind for kind in kinds.listable() if kind.resource.kind not in PASSING], dict(kinds.silent)
@@ -55,7 +56,7 @@ def left_of(cluster: LiveCluster, ours: Ours) -> tuple[list[Left], Silent]:
     return sorted(found, key=lambda one: one.label), silent
 
 
-def custom_objects(cluster: LiveCluster, crds: Sequence[Manifest]) -> Mapping[str, list[Manifest]]:
+def custom_objects(cluster: Cluster, crds: Sequence[Manifest]) -> Mapping[str, list[Manifest]]:
     """The custom objects by the name of their CRD. Raises AccessError."""
     kinds = cluster.kinds()
     found: dict[str, list[Manifest]] = {}

@@ -10,8 +10,8 @@ from typing import Any, cast
 from base.errors import MeshlabError
 from components.namespaces import ADOPTED
 from kube.access import Resource, mapping
+from kube.cluster import Cluster
 from kube.helm_marks import helm_owner
-from kube.live import LiveCluster
 from kube.objects import NAMESPACES, annotations_of, name_of
 from settings.names import OWNER_ANNOTATION
 
@@ -36,7 +36,7 @@ class OwnershipError(MeshlabError):
 
 def refuse_strangers(session: Session, stack: str) -> None:
     """Raise OwnershipError where a namespace or a CRD of the stack is there and not its own."""
-    cluster, resources = LiveCluster(session.target.kubeconfig), session.driver.recording.resources
+    cluster, resources = Cluster(session.target.kubeconfig), session.driver.recording.resources
     refuse_strange_namespaces(cluster, session.driver, stack)
     me = f"{PROJECT}/{stack}"
     releases = {(str(one.inputs["namespace"]), str(one.inputs["name"])) for one in resources if one.type == RELEASE}
@@ -49,7 +49,7 @@ def refuse_strangers(session: Session, stack: str) -> None:
             )
 
 
-def refuse_strange_namespaces(cluster: LiveCluster, driver: EngineDriver, stack: str) -> None:
+def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str) -> None:
     """Raise OwnershipError where a namespace of the stack is there and its state has not made it, nor adopted it."""
     wanted, known = StackNamespaces.of(driver.recording.resources), state_namespaces(driver)
     live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from kube.access import Manifest, MissingError, Resource
-from kube.live import LiveCluster
+from kube.cluster import Cluster
 from kube.objects import annotations_of, name_of
 
 from ..lab import Say
@@ -25,7 +25,7 @@ def unkept(manifests: Iterable[Manifest]) -> list[str]:
     return sorted(name_of(one) for one in crds if annotations_of(one).get(KEEP, "").strip() != "keep")
 
 
-def refuse_loss(cluster: LiveCluster, ours: Ours, leaving: Sequence[str]) -> None:
+def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
     """Raise RemovalError where a CRD that is about to go has objects that are not the stack's."""
     crds = [crd for crd in cluster.list(CRDS) if name_of(crd) in leaving]
     lost = {name: strangers(ours, ones) for name, ones in custom_objects(cluster, crds).items()}
@@ -51,7 +51,7 @@ def described(objects: Sequence[Manifest]) -> str:
     return f"{kinds} ({', '.join(names[:SHOWN])}{more})"
 
 
-def purge(cluster: LiveCluster, crds: Sequence[Manifest], say: Say, limit: float = GONE_LIMIT_SECONDS) -> None:
+def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = GONE_LIMIT_SECONDS) -> None:
     """Delete CRDs and with them every object of their kinds. Raises RemovalError where one is not gone in time."""
     for crd in crds:
         cluster.delete(CRDS, crd)
@@ -69,7 +69,7 @@ def purge(cluster: LiveCluster, crds: Sequence[Manifest], say: Say, limit: float
     say(f"removed {len(crds)} CRDs")
 
 
-def _is_there(cluster: LiveCluster, name: str) -> bool:
+def _is_there(cluster: Cluster, name: str) -> bool:
     try:
         cluster.get(CRDS, name)
     except MissingError:

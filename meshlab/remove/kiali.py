@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from base.errors import MeshlabError
 from kube.access import Manifest, MissingError, mapping
-from kube.live import LiveCluster
+from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of
 
 from ..lab import Say
@@ -20,7 +20,7 @@ class RemovalError(MeshlabError):
     """The stack cannot be taken away as asked; the message is one line with what to do."""
 
 
-def remove_kialis(cluster: LiveCluster, ours: Ours, say: Say, limit: float = LIMIT_SECONDS) -> None:
+def remove_kialis(cluster: Cluster, ours: Ours, say: Say, limit: float = LIMIT_SECONDS) -> None:
     """Delete the stack's Kiali objects and wait until they are gone.
 
     Raises RemovalError where none is left who could take the finalizer away, or nobody has after `limit` seconds.
@@ -43,7 +43,7 @@ def remove_kialis(cluster: LiveCluster, ours: Ours, say: Say, limit: float = LIM
         time.sleep(POLL_SECONDS)
 
 
-def _again(cluster: LiveCluster, kiali: Manifest) -> Manifest | None:
+def _again(cluster: Cluster, kiali: Manifest) -> Manifest | None:
     """The same object as it is now; None where it is gone."""
     metadata = kiali["metadata"]
     try:
@@ -53,7 +53,7 @@ def _again(cluster: LiveCluster, kiali: Manifest) -> Manifest | None:
     return now if now["metadata"]["uid"] == metadata["uid"] else None
 
 
-def _operators(cluster: LiveCluster, ours: Ours) -> Sequence[Manifest]:
+def _operators(cluster: Cluster, ours: Ours) -> Sequence[Manifest]:
     """The operator's Deployments that have a pod."""
     return [
         one

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from base.goyaml.text import from_yaml
 from kube.access import Manifest
-from kube.live import LiveCluster
+from kube.cluster import Cluster
 from kube.objects import NAMESPACES, SECRETS, SERVICES, name_of
 
 from ..engine.driver import EngineDriver
@@ -45,7 +45,7 @@ class Removal:
     def __init__(self, driver: EngineDriver, stack: str, kubeconfig: Path, say: Say) -> None:
         """Record the program. Raises LabError."""
         self._driver, self._stack, self._say = driver, stack, say
-        self._cluster = LiveCluster(kubeconfig)
+        self._cluster = Cluster(kubeconfig)
         self._resources = driver.recording.resources
         self._ours = Ours.of(self._resources)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kube.access import Cluster
+from kube.cluster import Cluster
 from settings.models import Settings
 
 from ..results.outcome import Failed, Seen

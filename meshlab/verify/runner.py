@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from kube.access import AccessError, Cluster
+from kube.access import AccessError
+from kube.cluster import Cluster
 from settings.models import Settings
 
 from ..results.outcome import Failed, NotApplicable, Result, Seen, Status

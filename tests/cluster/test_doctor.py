@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+import kube.cluster
 from base.process import run
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
-from kube.live import LiveCluster
 from kube.objects import NAMESPACES
 from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
@@ -52,7 +52,7 @@ class Place:
         """The findings of namespaces and admission for the stack with these settings of the cluster."""
         over = {"meshlab:cluster": cluster}
         plan = plan_of("dev", over, default_kubernetes(), Charts(self.charts, print), None, print)
-        live = LiveCluster(self.cluster.kubeconfig)
+        live = kube.cluster.Cluster(self.cluster.kubeconfig)
         mine = namespaces(live.list(NAMESPACES), plan.owned, NONE, "meshlab/dev")
         return [*mine, *admission(live, plan)]
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 import yaml
 
+import kube.cluster
 from base import process
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
 from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
-from kube.live import LiveCluster
 from meshlab.drift.expected import MANAGED_BY, Expected
 from meshlab.drift.helm import Helm
 from meshlab.drift.look import Seen, look
@@ -68,12 +68,12 @@ class Stack:
         return Expected((*own, *charts), (RELEASE,), (), (), {}, ignore)
 
     def look(self, *rules: dict[str, Any]) -> Seen:
-        live = LiveCluster(self.cluster.kubeconfig)
+        live = kube.cluster.Cluster(self.cluster.kubeconfig)
         return look(live, live.kinds(), self.expected(*rules))
 
     def remediate(self, *rules: dict[str, Any]) -> Seen:
         """Look and put back; Pulumi is only told."""
-        live, program = LiveCluster(self.cluster.kubeconfig), toolchain.ensure(["helm"])["helm"]
+        live, program = kube.cluster.Cluster(self.cluster.kubeconfig), toolchain.ensure(["helm"])["helm"]
         kinds, expected = live.kinds(), self.expected(*rules)
         helm = Helm(program, self.cluster.kubeconfig)
         remediator = Remediator(live, kinds, expected, cast(EngineDriver, Told(self)), helm)

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from kubernetes import client, config
 
+import kube.cluster
 from base import process
 from components.revision_tags import revision_tag
 from embedded.cluster import CLUSTER_TOOLS, Cluster
 from embedded.cluster.istiod import PROGRAM
 from embedded.tools import toolchain
-from kube.cluster_api import ClusterApi
 from kube.sidecars import injected_by
 from settings.injection import NEVER_MESHED, NO_POLICIES, injected_by_rule
 from settings.injection_policy import CHART_LABELS, CONFIG_MAPS, Policy, policies
@@ -199,7 +199,7 @@ def test_the_injectors_own_selectors_and_policy_are_part_of_the_rule(cluster: Cl
     server = Server(cluster)
     eventually(lambda: server.injects(asks(OLD), pod({}, {})) == "", "an injector has read that it is disabled")
     eventually(lambda: server.injects(asks(NEW), pod({"never": "yes"}, {})) == "", "the other has read its selectors")
-    api = ClusterApi(cluster.kubeconfig)
+    api = kube.cluster.Cluster(cluster.kubeconfig)
     rules = policies(api.list(CONFIG_MAPS, "istio-system", CHART_LABELS))
     assert {revision: rule.enabled for revision, rule in rules.items()} == {OLD: False, NEW: True}
     choices = itertools.product(

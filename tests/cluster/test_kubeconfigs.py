@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import kube.cluster
 from base import process
 from base.environment import reaching
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
-from kube.cluster import KubeCluster
-from kube.cluster_api import ClusterApi
 from kube.kubeconfig import KubeconfigError
 from kube.sign_in import KEY
 from meshlab.lab import named_target
@@ -165,10 +164,10 @@ def test_every_program_acts_as_the_one_as_whom_kubectl_acts(
     kubectl = who_is_kubectl({"KUBECONFIG": os.environ["KUBECONFIG"]})
     copy = named_target(ARN, state=tmp_path / "state").kubeconfig
     assert kubectl["name"] == READ_ALIKE[case]
-    assert who_is_python(KubeCluster(context=ARN)) == kubectl
+    assert who_is_python(kube.cluster.Cluster(context=ARN)) == kubectl
     # Away from where relative paths would lead to the same files by chance.
     monkeypatch.chdir("/")
-    assert who_is_python(KubeCluster(copy)) == kubectl
+    assert who_is_python(kube.cluster.Cluster(copy)) == kubectl
     assert who_is_kubectl(reaching(copy)) == kubectl
     assert helm(copy) == kubectl["name"]
 
@@ -190,7 +189,7 @@ def test_a_proxy_of_the_kubeconfig_is_asked_even_for_loopback(
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         kubectl = who_is_kubectl({"KUBECONFIG": str(file)})
         by_kubectl = len(asked)
-        assert who_is_python(KubeCluster(context=ARN)) == kubectl
+        assert who_is_python(kube.cluster.Cluster(context=ARN)) == kubectl
         assert 0 < by_kubectl < len(asked)
 
 
@@ -202,7 +201,7 @@ def test_no_proxy_of_the_environment_is_asked_for_loopback(
     with http_proxy() as (address, asked):
         for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"):
             monkeypatch.setenv(name, address)
-        assert who_is_python(KubeCluster(file))["name"] == ONE
+        assert who_is_python(kube.cluster.Cluster(file))["name"] == ONE
         assert who_is_kubectl({"KUBECONFIG": str(file)})["name"] == ONE
         assert helm(file) == ONE
         assert asked == []
@@ -215,11 +214,11 @@ def test_a_context_needs_no_current_one_beside_it_and_none_needs_a_name(
     context = {ARN: {"cluster": "c", "user": "u"}}
     monkeypatch.delenv("KUBECONFIG")
     write(home / ".kube" / "config", contexts=context, **entries)
-    assert who_is_python(KubeCluster(context=ARN)) == who_is_kubectl({"KUBECONFIG": ""})
+    assert who_is_python(kube.cluster.Cluster(context=ARN)) == who_is_kubectl({"KUBECONFIG": ""})
     with pytest.raises(KubeconfigError, match=rf"^kubeconfig: expected a current context, got none \(there .*{ARN}\)$"):
-        ClusterApi()
+        kube.cluster.Cluster()
     write(home / ".kube" / "config", contexts=context, **entries, current=ARN)
-    assert who_is_python(KubeCluster())["name"] == ONE
+    assert who_is_python(kube.cluster.Cluster())["name"] == ONE
 
 
 CA = "certificate-authority-data"
@@ -251,7 +250,7 @@ def test_what_kubectl_refuses_is_refused(
     with pytest.raises(process.CommandFailedError):
         who_is_kubectl({"KUBECONFIG": str(file)})
     with pytest.raises(KubeconfigError, match=r"^kubeconfig: [^\n]+$"):
-        KubeCluster(context=ARN)
+        kube.cluster.Cluster(context=ARN)
 
 
 @pytest.mark.parametrize(
@@ -267,11 +266,11 @@ def test_a_file_that_kubectl_cannot_read_is_refused_by_name(
     with pytest.raises(process.CommandFailedError):
         who_is_kubectl({"KUBECONFIG": str(file)})
     with pytest.raises(KubeconfigError, match=rf"^kubeconfig: {file}[: ][^\n]+$"):
-        KubeCluster(context=ARN)
+        kube.cluster.Cluster(context=ARN)
 
 
 def test_a_server_without_tls_gets_no_secret(tmp_path: Path) -> None:
     file = simple(tmp_path / "k", ARN, {"server": "http://127.0.0.1:1"}, {"token": "secret", "as": "boss"})
-    cluster = KubeCluster(file)
+    cluster = kube.cluster.Cluster(file)
     assert KEY not in cluster._configuration.api_key
     assert cluster._impersonation == [("Impersonate-User", "boss")]

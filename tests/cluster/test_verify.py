@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kube.cluster import KubeCluster
+from kube.cluster import Cluster
 from meshlab.lab import settings_of
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
@@ -35,7 +35,7 @@ class Verified:
     lab: Lab
     settings: Settings
     program: Program
-    cluster: KubeCluster
+    cluster: Cluster
 
     def all(self) -> list[Result]:
         """The results of all checks."""
@@ -54,7 +54,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
         config = lab.config()
         driver(lab).up()
         program = Program.of_resources(record(lab.stack, config=config).resources)
-        yield Verified(lab, settings_of(lab.stack, config), program, KubeCluster(lab.cluster.kubeconfig))
+        yield Verified(lab, settings_of(lab.stack, config), program, Cluster(lab.cluster.kubeconfig))
 
 
 def test_what_can_be_seen_passes_what_needs_a_real_pod_is_not_applicable_and_nothing_fails(verified: Verified) -> None:

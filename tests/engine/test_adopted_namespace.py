@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kube.live import LiveCluster
+from kube.cluster import Cluster
 from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.plan import plan_of
@@ -99,7 +99,7 @@ def test_a_second_preview_has_no_changes_and_drift_finds_nothing(lab: Lab) -> No
 def test_doctor_has_no_problem_with_what_is_there(lab: Lab) -> None:
     over = {"meshlab:cluster": ADOPTING["cluster"]}
     plan = plan_of("dev", over, default_kubernetes(), Charts(lab.charts, lab.say), None, lab.say)
-    (finding,) = admission(LiveCluster(lab.cluster.kubeconfig), plan)
+    (finding,) = admission(Cluster(lab.cluster.kubeconfig), plan)
     assert finding.text.endswith("pods would be let in")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 from meshlab.lab import LabError, Outcome, settings_of
 from meshlab.mesh import report
 from meshlab.mesh.plan import roll_plan
@@ -58,7 +58,7 @@ def of(*namespaces: str) -> set[str]:
 
 def step(lab: Lab, rolls: set[str], default: str, **over: Any) -> Outcome:
     """One `up`: rolls exactly `rolls`, within the limit, and leaves a mesh in which everything fits."""
-    planned = roll_plan(ClusterApi(lab.cluster.kubeconfig), settings_of(lab.stack, lab.config(**over)))
+    planned = roll_plan(Cluster(lab.cluster.kubeconfig), settings_of(lab.stack, lab.config(**over)))
     before = meshed.pods_by_workload(lab.cluster, WATCHED)
     started = time.monotonic()
     with RollingRecord(lab.cluster, WATCHED) as record:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 from meshlab.cli.commands.drift import Inspection
 from meshlab.doctor.injection import injection
 from meshlab.lab import LabError, settings_of
@@ -37,7 +37,7 @@ def generation(lab: Lab) -> int:
 @pytest.mark.parametrize("said", ["disabled", "enabled"])
 def test_a_roll_that_cannot_bring_sidecars_is_told_before_and_is_an_error(lab: Lab, said: str) -> None:
     lab.cluster.kubectl("label", "namespace", "default", f"istio-injection={said}", "--overwrite")
-    api, settings = ClusterApi(lab.cluster.kubeconfig), settings_of("dev", lab.config(**MESH))
+    api, settings = Cluster(lab.cluster.kubeconfig), settings_of("dev", lab.config(**MESH))
     told = f"namespace default: label istio-injection={said} goes before istio.io/rev=1-17"
     assert [(one.level, one.text.startswith(told)) for one in injection(settings, api)] == [(Level.PROBLEM, True)]
     assert roll_plan(api, settings)[0].startswith(told)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 from meshlab.cli.commands.recover import Options, recover
 from meshlab.engine.driver import EngineDriver
 from meshlab.lab import settings_of
@@ -32,7 +32,7 @@ def driver(lab: Lab, tag: str) -> EngineDriver:
 
 
 def test_the_plan_counts_what_would_roll_and_how_many_at_a_time(lab: Lab) -> None:
-    api, settings = ClusterApi(lab.cluster.kubeconfig), settings_of("dev", lab.config(**many.stack(many.NEW)))
+    api, settings = Cluster(lab.cluster.kubeconfig), settings_of("dev", lab.config(**many.stack(many.NEW)))
     (planned, *_) = roll_plan(api, settings)
     assert planned == "400 workloads of 40 namespaces would roll, 20 at a time:"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kube.live import LiveCluster
+from kube.cluster import Cluster
 from meshlab.drift.inspection import Inspection
 from meshlab.drift.report import document, lines
 from meshlab.ownership import leftovers as left
@@ -61,7 +61,7 @@ def test_removal_goes_on_and_says_what_holds_namespaces(lab: Lab) -> None:
 
 def test_a_kind_that_nobody_can_list_is_named_in_the_report_of_what_is_left(lab: Lab) -> None:
     lose_a_conversion(lab.cluster, THEIRS)
-    found, silent = left.left_of(LiveCluster(lab.cluster.kubeconfig), Ours.of(driver(lab).recording.resources))
+    found, silent = left.left_of(Cluster(lab.cluster.kubeconfig), Ours.of(driver(lab).recording.resources))
     (report,) = [line for line in left.lines(found, silent) if line.startswith("could not be asked")]
     assert report.startswith(f"could not be asked: {WIDGETS} (HTTP ")
     assert "conversion webhook for example.com/v1" in report

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+import kube.cluster
 from embedded.cluster import Cluster
-from kube.cluster import KubeCluster
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 HELPER = """#!/bin/sh
@@ -76,7 +76,7 @@ def helper(file: Path, token: str) -> None:
     file.chmod(0o755)
 
 
-def who_is_python(cluster: KubeCluster) -> dict[str, Any]:
+def who_is_python(cluster: kube.cluster.Cluster) -> dict[str, Any]:
     """As whom the API server sees our own client."""
     said = cluster._request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=REVIEW)
     return identity(json.loads(said))

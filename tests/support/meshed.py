@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import kube.cluster
 from embedded.cluster import Cluster
-from kube.cluster_api import ClusterApi
 from meshlab.mesh.status import Status, look
 
 from .inventory import objects
@@ -50,7 +50,7 @@ def pods_by_workload(cluster: Cluster, namespaces: set[str]) -> dict[str, set[st
 
 def status(cluster: Cluster) -> Status:
     """What `meshlab canary --status` rests on."""
-    return look(ClusterApi(cluster.kubeconfig))
+    return look(kube.cluster.Cluster(cluster.kubeconfig))
 
 
 def every_namespace_has_its_injector(cluster: Cluster, namespaces: set[str]) -> None:

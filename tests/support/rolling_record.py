@@ -9,8 +9,8 @@ import kubernetes.client as _client
 import kubernetes.watch as _watch
 from urllib3.exceptions import ProtocolError
 
+import kube.cluster
 from embedded.cluster import Cluster
-from kube.cluster_api import ClusterApi
 from rollout.workload_status import done
 
 from .waiting import patiently
@@ -24,7 +24,7 @@ class RollingRecord:
     """Follows the Deployments of some namespaces, by the events that the API server sends, while the block runs."""
 
     def __init__(self, cluster: Cluster, namespaces: set[str]) -> None:
-        self._api = client.AppsV1Api(ClusterApi(cluster.kubeconfig)._api)
+        self._api = client.AppsV1Api(kube.cluster.Cluster(cluster.kubeconfig)._api)
         self._namespaces = namespaces
         self._watch = watch.Watch()
         self._thread = threading.Thread(target=self._follow, daemon=True)

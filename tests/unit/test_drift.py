@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from kube.changes import DRIFT_MANAGER
 from kube.fields import disowned, from_the_end, managers
-from kube.live import DRIFT_MANAGER
 from meshlab.comparison.finding import Difference, Finding, Ignored, What, short
 from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
 from meshlab.comparison.live import comparable, differences, hindrances, untouched

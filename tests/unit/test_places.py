@@ -34,7 +34,7 @@ class Cluster:
 
 @pytest.fixture(autouse=True)
 def _cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "ClusterApi", Cluster)
+    monkeypatch.setattr(places, "Cluster", Cluster)
 
 
 def resource(uid: str, kind: str = "Namespace") -> dict[str, Any]:

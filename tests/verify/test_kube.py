@@ -13,7 +13,7 @@ from websockets.http11 import Request
 from websockets.sync.server import ServerConnection
 
 from kube.access import AccessError, MissingError
-from kube.cluster import KubeCluster
+from kube.cluster import Cluster
 from kube.objects import PODS
 from meshlab.verify.web import AnswerError, Web
 from tests.verify.api_server import ERRORS, OUT, STATUS, api_server, ended, kubeconfig, port_opened, status_of
@@ -36,7 +36,7 @@ def test_a_command_gives_its_output_its_errors_and_its_exit_code(tmp_path: Path)
         connection.send(bytes([STATUS]) + ended(7))
 
     with api_server(session) as server:
-        cluster = KubeCluster(kubeconfig(tmp_path, server, "here"))
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         done = cluster.execute("default", "sleep-0", "sleep", ["sh", "-c", "echo; exit 7"], 10)
     assert (done.code, done.stdout, done.stderr) == (7, "half an answer\n", "a warning\n")
     assert seen[0]["command"] == ["sh", "-c", "echo; exit 7"]
@@ -48,7 +48,7 @@ def test_a_command_that_ends_well_has_code_0(tmp_path: Path) -> None:
         connection.send(bytes([STATUS]) + ended(0))
 
     with api_server(session) as server:
-        assert KubeCluster(kubeconfig(tmp_path, server, "here")).execute("n", "p", "c", ["true"], 10).code == 0
+        assert Cluster(kubeconfig(tmp_path, server, "here")).execute("n", "p", "c", ["true"], 10).code == 0
 
 
 def test_a_command_that_cannot_start_is_an_error_with_its_reason(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_command_that_cannot_start_is_an_error_with_its_reason(tmp_path: Path)
         connection.send(bytes([STATUS]) + json.dumps(status_of(500, 'exec: "curl": not found in $PATH')).encode())
 
     with api_server(session) as server:
-        cluster = KubeCluster(kubeconfig(tmp_path, server, "here"))
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         with pytest.raises(AccessError, match=r'^exec in n/p: exec: "curl": not found in \$PATH$'):
             cluster.execute("n", "p", "c", ["curl"], 10)
 
@@ -66,7 +66,7 @@ def test_a_command_that_hangs_is_given_up_on(tmp_path: Path) -> None:
         connection.recv(timeout=20)
 
     with api_server(session) as server:
-        cluster, started = KubeCluster(kubeconfig(tmp_path, server, "here")), time.monotonic()
+        cluster, started = Cluster(kubeconfig(tmp_path, server, "here")), time.monotonic()
         with pytest.raises(AccessError, match=r"^exec in n/p: the command was not done after 0\.3 s$"):
             cluster.execute("n", "p", "c", ["sleep", "60"], 0.3)
     assert time.monotonic() - started < 10
@@ -74,7 +74,7 @@ def test_a_command_that_hangs_is_given_up_on(tmp_path: Path) -> None:
 
 def test_a_command_that_is_refused_is_one_line(tmp_path: Path) -> None:
     with api_server(nothing) as server:
-        cluster = KubeCluster(_without_token(tmp_path, server))
+        cluster = Cluster(_without_token(tmp_path, server))
         with pytest.raises(AccessError, match=r"^exec in n/p: Handshake status 401[^\n]*$"):
             cluster.execute("n", "p", "c", ["true"], 5)
 
@@ -98,7 +98,7 @@ def http_of_a_pod(body: bytes) -> Any:
 
 def test_a_port_is_forwarded_for_one_request_after_the_other(tmp_path: Path) -> None:
     with api_server(http_of_a_pod(b'{"status": "success"}')) as server:
-        cluster = KubeCluster(kubeconfig(tmp_path, server, "here"))
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         web = Web("Prometheus", lambda: cluster.tunnel("prometheus", "prometheus-0", 9090, 5))
         assert [web.json("/api/v1/targets") for _ in range(3)] == [{"status": "success"}] * 3
         web.close()
@@ -113,7 +113,7 @@ def test_a_port_behind_which_nobody_listens_is_an_error_with_its_reason(tmp_path
             connection.recv()
 
     with api_server(session) as server:
-        cluster = KubeCluster(kubeconfig(tmp_path, server, "here"))
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         web = Web("Kiali", lambda: cluster.tunnel("istio-system", "kiali-0", 20001, 5))
         with pytest.raises(AnswerError, match=r"^Kiali does not answer: .*connection refused"):
             web.ask("/kiali/healthz")
@@ -128,7 +128,7 @@ def test_a_port_that_never_answers_is_given_up_on(tmp_path: Path) -> None:
                 connection.recv()
 
     with api_server(session) as server:
-        cluster, started = KubeCluster(kubeconfig(tmp_path, server, "here")), time.monotonic()
+        cluster, started = Cluster(kubeconfig(tmp_path, server, "here")), time.monotonic()
         web = Web("Grafana", lambda: cluster.tunnel("prometheus", "grafana-0", 3000, 0.3))
         with pytest.raises(AnswerError, match=r"^Grafana does not answer: timed out$"):
             web.ask("/api/search")
@@ -151,7 +151,7 @@ def test_objects_are_read_and_a_missing_one_is_told_from_a_refused_one(tmp_path:
         return 404, status_of(404, "not found")
 
     with api_server(nothing, plain) as server:
-        cluster = KubeCluster(kubeconfig(tmp_path, server, "here"))
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         assert cluster.list(PODS, "default", {"app": "sleep", "x": "y"}) == [{"metadata": {"name": "sleep-0"}}]
         assert paths == ["/api/v1/namespaces/default/pods?labelSelector=app%3Dsleep%2Cx%3Dy"]
         assert cluster.version() == "v1.34.4"
@@ -180,29 +180,29 @@ def test_requests_commands_and_forwarded_ports_act_as_whom_the_kubeconfig_says(t
 
     boss = {"as": "boss", "as-uid": "7", "as-groups": ["a", "b"], "as-user-extra": {"why": ["x"]}}
     with api_server(session, plain) as server:
-        cluster = KubeCluster(kubeconfig(tmp_path, server, "here", **boss))
+        cluster = Cluster(kubeconfig(tmp_path, server, "here", **boss))
         cluster.version()
         cluster.execute("n", "p", "c", ["true"], 10)
         cluster.tunnel("n", "p", 80, 5).close()
-        KubeCluster(kubeconfig(tmp_path, server, "here")).execute("n", "p", "c", ["true"], 10)
+        Cluster(kubeconfig(tmp_path, server, "here")).execute("n", "p", "c", ["true"], 10)
     wanted = ["Extra-why: x", "Group: a", "Group: b", "Uid: 7", "User: boss"]
     assert sent == [[f"Impersonate-{header}" for header in wanted]] * 3 + [[]]
 
 
 def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     # Port 1 of loopback: nobody may listen there without being root, and nobody does.
-    cluster = KubeCluster(kubeconfig(tmp_path, "http://127.0.0.1:1", "here"))
+    cluster = Cluster(kubeconfig(tmp_path, "http://127.0.0.1:1", "here"))
     with pytest.raises(AccessError, match=r"^http://127\.0\.0\.1:1 does not answer: .*refused[^\n]*$"):
         cluster.version()
 
 
 def test_a_context_is_chosen_by_name_and_never_guessed(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path, "http://127.0.0.1:1", "here", "there")
-    assert KubeCluster(file, "there").server == "http://127.0.0.1:1"
+    assert Cluster(file, "there").server == "http://127.0.0.1:1"
     with pytest.raises(AccessError, match=r"^kubeconfig: expected a context named nowhere, got here, there$"):
-        KubeCluster(file, "nowhere")
+        Cluster(file, "nowhere")
     with pytest.raises(AccessError, match=r"^kubeconfig: expected a file \S+/none, got none$"):
-        KubeCluster(tmp_path / "none", "here")
+        Cluster(tmp_path / "none", "here")
 
 
 def _without_token(folder: Path, server: str) -> Path:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 
 from ...lab import LabError, no_cluster, running_embedded
 from ...mesh import report
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the status: 0 where every workload is where it belongs, 2 where one must roll or has lost its istiod."""
-    status = look(ClusterApi(context=args.cluster) if args.cluster else ClusterApi(_embedded()))
+    status = look(Cluster(context=args.cluster) if args.cluster else Cluster(_embedded()))
     for line in [report.document(status)] if args.json else report.lines(status):
         say(line)
     return BEHIND if status.behind or status.orphans else 0

@@ -5,7 +5,7 @@ import sys
 import time
 
 from embedded import cluster
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 
 from ...engine.places import forget
 from ...lab import EMBEDDED, STATE, running_embedded, settings_of
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     for line in lines(removed.left, removed.silent):
         say(line)
     settings = settings_of(args.stack, session.config)
-    for line in orphaned(ClusterApi(session.target.kubeconfig), settings):
+    for line in orphaned(Cluster(session.target.kubeconfig), settings):
         say(line)
     backend = session.driver.backend
     if not backend.own:

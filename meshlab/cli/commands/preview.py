@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kube.cluster_api import ClusterApi
+from kube.cluster import Cluster
 
 from ...lab import settings_of
 from ...mesh.leaving import refuse_stranding
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the preview; changes nothing."""
     session = open_session(args, say)
     refuse_strangers(session, args.stack)
-    settings, cluster = settings_of(args.stack, session.config), ClusterApi(session.target.kubeconfig)
+    settings, cluster = settings_of(args.stack, session.config), Cluster(session.target.kubeconfig)
     refuse_stranding(cluster, settings)
     outcome = session.driver.preview() if args.save_plan is None else save(session, args.stack, args.save_plan)
     say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")

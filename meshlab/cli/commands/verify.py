@@ -8,7 +8,7 @@ from typing import TextIO
 
 from base.errors import MeshlabError
 from kube.access import AccessError
-from kube.cluster import KubeCluster
+from kube.cluster import Cluster
 
 from ...lab import STATE, no_cluster, running_embedded, settings_of
 from ...recording.recorder import ROOT, stack_config
@@ -102,12 +102,12 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     return report.Report(subject, started, datetime.now(UTC), tuple(results))
 
 
-def _cluster(context: str | None) -> tuple[KubeCluster, str]:
+def _cluster(context: str | None) -> tuple[Cluster, str]:
     """The cluster and what to call it. No context is ever guessed: without one, only the embedded cluster will do."""
     if context is not None:
-        live = KubeCluster(context=context)
+        live = Cluster(context=context)
         return live, f"context {context} ({live.server})"
     running = running_embedded()
     if running is None:
         raise VerifyError(no_cluster("verify"))
-    return KubeCluster(running.kubeconfig), f"embedded cluster {running.name} ({running.server})"
+    return Cluster(running.kubeconfig), f"embedded cluster {running.name} ({running.server})"

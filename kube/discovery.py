@@ -1,8 +1,7 @@
-"""What drift and removal ask of a cluster beyond reading: which kinds it has, dry runs, changes, deletions."""
+"""Which kinds a cluster serves, and all objects of a kind."""
 
 import http.client
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,14 +9,13 @@ from itertools import repeat
 from typing import Any, cast
 
 from .access import AccessError, Manifest, MissingError, RefusedError, Resource, entries, mapping
-from .cluster import KubeCluster
+from .api_objects import root_of
+from .connection import Connection
 
 WORKERS = 12
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices", "APIService")
-DRIFT_MANAGER = "meshlab-drift"
 Silent = dict[str, str]
 """What could not be asked, and why."""
-APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
 
 
 @dataclass(frozen=True)
@@ -59,15 +57,15 @@ class Kinds:
         return list(found.values())
 
 
-class LiveCluster(KubeCluster):
-    """A cluster that may also be changed. Everything raises AccessError; one may be used by several threads."""
+class Discovery(Connection):
+    """Questions about the kinds of a cluster."""
 
     def kinds(self) -> Kinds:
         """Everything that the cluster serves, the preferred version of each group first.
 
         A group that another server has may be silent without keeping anybody from the rest.
         """
-        groups = cast(list[dict[str, Any]], json.loads(self._request("GET", "/apis"))["groups"])
+        groups = cast(list[dict[str, Any]], self._answer("GET", "/apis")["groups"])
         versions = ["v1"]
         for group in groups:
             preferred = group["preferredVersion"]["groupVersion"]
@@ -80,57 +78,9 @@ class LiveCluster(KubeCluster):
         kinds = [kind for found in lists for kind in found]
         return Kinds(kinds, {*versions, *(f"{kind.resource.api}/{kind.resource.kind}" for kind in kinds)}, silent)
 
-    def dry_run(self, resource: Resource, manifest: Manifest) -> Manifest:
-        """What an object would be if `manifest` were applied by a manager of its own, with nothing changed."""
-        return self._applied(resource, manifest, DRIFT_MANAGER, [("dryRun", "All")])
-
-    def conflict(self, resource: Resource, manifest: Manifest) -> str:
-        """Who else manages, with another value, what `manifest` sets; empty where nobody does. Changes nothing."""
-        name = manifest["metadata"]["name"]
-        path = resource.path(manifest["metadata"].get("namespace") or "", name)
-        asked = [("fieldManager", DRIFT_MANAGER), ("dryRun", "All")]
-        try:
-            self.get(resource, name, manifest["metadata"].get("namespace") or "")  # an apply would make it
-            self._request("PATCH", path, asked, json.dumps(manifest), content_type=APPLY)
-        except RefusedError as error:
-            if error.status != http.client.CONFLICT:
-                raise
-            return error.reason
-        return ""
-
-    def apply(self, resource: Resource, manifest: Manifest, manager: str) -> Manifest:
-        """Apply server-side as `manager`, whoever else set the fields."""
-        return self._applied(resource, manifest, manager, [])
-
-    def json_patch(
-        self,
-        resource: Resource,
-        manifest: Manifest,
-        operations: Sequence[Mapping[str, Any]],
-        *,
-        dry_run: bool = False,
-        same: str = "resourceVersion",
-    ) -> Manifest:
-        """The object seen in `manifest` after a patch; one that has changed meanwhile is refused.
-
-        `same` is the field of its metadata that has to be as it was: the uid where the operations test the rest.
-        """
-        metadata = manifest["metadata"]
-        tested = {"op": "test", "path": f"/metadata/{same}", "value": metadata[same]}
-        path = resource.path(metadata.get("namespace") or "", metadata["name"])
-        asked = [("fieldManager", DRIFT_MANAGER), *([("dryRun", "All")] if dry_run else [])]
-        return cast(
-            Manifest, json.loads(self._request("PATCH", path, asked, [tested, *operations], content_type=JSON_PATCH))
-        )
-
-    def delete(self, resource: Resource, manifest: Manifest) -> None:
-        """Delete exactly the object seen in `manifest`; one that is gone already is as good."""
-        metadata = manifest["metadata"]
-        body = {"preconditions": {"uid": metadata["uid"]}, "propagationPolicy": "Background"}
-        try:
-            self._request("DELETE", resource.path(metadata.get("namespace") or "", metadata["name"]), body=body)
-        except MissingError:
-            return
+    def kind(self, api: str, kind: str) -> Kind | None:
+        """One kind of a group and version; None if the cluster does not serve it."""
+        return next((found for found in self._served(api) if found.resource.kind == kind), None)
 
     def everything(self, kinds: Iterable[Kind], silent: Silent | None = None) -> dict[Kind, list[Manifest]]:
         """All objects of some kinds, of all namespaces; a kind that went meanwhile has none.
@@ -156,14 +106,6 @@ class LiveCluster(KubeCluster):
         # A list does not repeat on its items what they are.
         return [{"apiVersion": kind.resource.api, "kind": kind.resource.kind, **item} for item in items]
 
-    def _applied(
-        self, resource: Resource, manifest: Manifest, manager: str, query: Sequence[tuple[str, str]]
-    ) -> Manifest:
-        metadata = manifest["metadata"]
-        path = resource.path(metadata.get("namespace") or "", metadata["name"])
-        asked = [("fieldManager", manager), ("force", "true"), *query]
-        return cast(Manifest, json.loads(self._request("PATCH", path, asked, json.dumps(manifest), content_type=APPLY)))
-
     def _unavailable(self) -> Silent:
         """The groups whose own server is not there, as the API server has seen it; its list may leave them out."""
         found: Silent = {}
@@ -176,15 +118,19 @@ class LiveCluster(KubeCluster):
         return found
 
     def _kinds_of(self, api: str, silent: Silent) -> list[Kind]:
-        root = f"/api/{api}" if "/" not in api else f"/apis/{api}"
         try:
-            resources = cast(list[dict[str, Any]], json.loads(self._request("GET", root))["resources"])
-        except MissingError:
-            return []
+            return self._served(api)
         except AccessError as error:
             if "." not in api:  # the API server's own: then nothing answers
                 raise AccessError(f"cannot tell which kinds {api} has: {error}") from None
             silent[api] = str(error)
+            return []
+
+    def _served(self, api: str) -> list[Kind]:
+        """The kinds of a group and version, without their subresources; none if it does not exist."""
+        try:
+            resources = cast(list[dict[str, Any]], self._answer("GET", root_of(api))["resources"])
+        except MissingError:
             return []
         return [
             Kind(Resource(api, one["name"], one["kind"]), bool(one["namespaced"]), "list" in one["verbs"])
