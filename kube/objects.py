@@ -21,6 +21,7 @@ DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
 STATEFUL_SETS = Resource("apps/v1", "statefulsets", "StatefulSet")
 DAEMON_SETS = Resource("apps/v1", "daemonsets", "DaemonSet")
 ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
+CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
 INJECTORS = Resource("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration")
 VALIDATORS = Resource(
     "admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"
@@ -30,14 +31,24 @@ KIALIS = Resource("kiali.io/v1alpha1", "kialis", "Kiali")
 
 
 def resource_of(manifest: Manifest) -> Resource:
-    """The kind of object that a manifest is one of; its plural by the rule that every kind of the lab follows."""
+    """The kind of object that a manifest is."""
     kind = str(manifest["kind"])
-    lower = kind.lower()
-    if lower.endswith("y"):
-        plural = f"{lower[:-1]}ies"
-    else:
-        plural = f"{lower}es" if lower.endswith(("s", "x", "ch")) else f"{lower}s"
-    return Resource(str(manifest["apiVersion"]), plural, kind)
+    return Resource(str(manifest["apiVersion"]), plural(kind), kind)
+
+
+def plural(kind: str) -> str:
+    """The resource name of a kind, by the rule that Kubernetes' own kinds and those of the lab follow."""
+    name = kind.lower()
+    if name.endswith("endpoints"):
+        return name
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("s", "x", "ch")) else f"{name}s"
+
+
+def uid_of(cluster: Cluster) -> str:
+    """The UID of namespace kube-system, which identifies a cluster: one that is created again has another."""
+    return str(cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"])
 
 
 def name_of(manifest: Manifest) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from ..preflight.api import Api
+from kube.cluster import Cluster
+from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
+from kube.objects import CRDS, name_of
+
 from ..preflight.finding import Finding, Level
 from .plan import OPERATOR_VERSION, Plan, PlannedCrd
 
-RELEASE_NAME, RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 SHOWN = 3
 
@@ -15,10 +17,12 @@ Owner = tuple[str, str]
 """Namespace and name of a release; both empty where helm knows of none."""
 
 
-def crds(api: Api, plan: Plan, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
+def crds(cluster: Cluster, plan: Plan, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
     """Whose the CRDs are, and whether one is newer than what the plan has: a warning where the stack allows that."""
     wanted = {one.name for one in plan.crds}
-    live = {name: metadata for name, metadata in api.crds().items() if name in wanted} if wanted else {}
+    # One request for all: one for each takes seconds.
+    there = {name_of(crd): crd["metadata"] for crd in (cluster.metadata(CRDS) if wanted else ())}
+    live = {name: metadata for name, metadata in there.items() if name in wanted}
     foreign: dict[tuple[Owner, Owner], list[str]] = {}
     newer: dict[Owner, list[str]] = {}
     for one in plan.crds:
@@ -51,7 +55,7 @@ def _foreign(owner: Owner, ours: Owner, names: list[str]) -> Finding:
     hand_over = "\n".join(
         [
             f"kubectl label crd {crd_list} {MANAGED_BY}=Helm --overwrite",
-            f"kubectl annotate crd {crd_list} {RELEASE_NAME}={name} {RELEASE_NAMESPACE}={namespace} --overwrite",
+            f"kubectl annotate crd {crd_list} {HELM_NAME}={name} {HELM_NAMESPACE}={namespace} --overwrite",
         ]
     )
     if not any(owner):
@@ -66,7 +70,7 @@ def _owner(metadata: Mapping[str, Any]) -> Owner:
     annotations = _texts(metadata, "annotations")
     if _texts(metadata, "labels").get(MANAGED_BY) != "Helm":
         return "", ""
-    return annotations.get(RELEASE_NAMESPACE, ""), annotations.get(RELEASE_NAME, "")
+    return annotations.get(HELM_NAMESPACE, ""), annotations.get(HELM_NAME, "")
 
 
 def _older(planned: PlannedCrd, live: Mapping[str, Any]) -> bool:

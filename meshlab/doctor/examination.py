@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from base.errors import MeshlabError
-from embedded.tools import toolchain
+from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES
 from settings.models import Settings
@@ -18,8 +18,7 @@ from ..engine.programs import cli_here
 from ..engine.state import ReleaseKey
 from ..engine.state_backend import StackBackend
 from ..lab import PROJECT, LabError, Say, Target, asked_charts, overlaid, settings_of
-from ..preflight.api import Api, Reached, UnreachableError
-from ..preflight.cluster import cluster, kubernetes
+from ..preflight.cluster import Reached, cluster, kubernetes, reach
 from ..preflight.finding import Finding, Level, table
 from ..recording.recorder import stack_config
 from ..render.stack import default_kubernetes
@@ -140,46 +139,43 @@ class _Examination:
         if target is None:
             yield Finding("cluster", Level.NOTE, "the embedded cluster does not run; `up` starts it")
             return
-        api = Api(toolchain.ensure(["kubectl"], self._say)["kubectl"], target.kubeconfig)
         try:
-            reached = api.reach()
-        except UnreachableError as error:
+            live = Cluster(target.kubeconfig)
+            reached = reach(live)
+        except AccessError as error:
             fix = "name a cluster that answers: --cluster CONTEXT (kubectl config get-contexts lists them)"
-            yield Finding("cluster", Level.PROBLEM, f"{target.label} does not answer: {error}", fix)
+            yield Finding("cluster", Level.PROBLEM, f"{target.label}: {error}", fix)
             return
         yield from cluster(self._settings, target.label, reached)
         yield from kubernetes(self._settings, reached)
-        yield from revisions(self._settings, Cluster(target.kubeconfig))
-        yield from injection(self._settings, Cluster(target.kubeconfig))
+        yield from revisions(self._settings, live)
+        yield from injection(self._settings, live)
         if self._question.quick:
-            yield from releases(api, self._question.stack, set(), self._known, self._question.on)
+            yield from releases(live, self._question.stack, set(), self._known, self._question.on)
         else:
-            yield from self._planned(api, reached)
+            yield from self._planned(live, reached)
 
-    def _namespaces(self, cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+    def _namespaces(self, live: Cluster, plan: Plan) -> Iterator[Finding]:
         known = self._known
         if known.readable:
             me = f"{PROJECT}/{self._question.stack}"
-            yield from namespaces(cluster.list(NAMESPACES), plan.owned, known.namespaces, me)
+            yield from namespaces(live.list(NAMESPACES), plan.owned, known.namespaces, me)
 
-    def _planned(self, api: Api, reached: Reached) -> Iterator[Finding]:
+    def _planned(self, live: Cluster, reached: Reached) -> Iterator[Finding]:
         question = self._question
         plan = planned(question.stack, reached.kubernetes, question.charts, question.folder / "doctor", self._say)
-        cluster = Cluster(api.kubeconfig)
         wanted = {ReleaseKey(namespace, name) for namespace, name in plan.releases}
         with ThreadPoolExecutor(4) as pool:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
-                ("rights", lambda: permissions(api, plan)),
-                ("releases", lambda: releases(api, question.stack, wanted, self._known, question.on)),
+                ("rights", lambda: permissions(live, plan)),
+                ("releases", lambda: releases(live, question.stack, wanted, self._known, question.on)),
                 ("objects", lambda: objects(plan)),
-                ("namespaces", lambda: self._namespaces(cluster, plan)),
-                ("admission", lambda: admission(cluster, plan)),
-                ("crds", lambda: crds(api, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
-                ("addresses", lambda: in_cluster(api)),
+                ("namespaces", lambda: self._namespaces(live, plan)),
+                ("admission", lambda: admission(live, plan)),
+                ("crds", lambda: crds(live, plan, downgrade_allowed=self._settings.monitoring.allow_crd_downgrade)),
+                ("addresses", lambda: in_cluster(live)),
+                ("in the way", lambda: blockers(live, plan)),
             ]
-            if question.target is not None:
-                live = Cluster(question.target.kubeconfig)
-                checks.append(("in the way", lambda: blockers(live, plan)))
             if question.ask_registries:
                 checks.append(("images", lambda: images(plan.images)))
             running = [pool.submit(_told, subject, check) for subject, check in checks]

@@ -1,9 +1,12 @@
 """Whether the user may do to every kind of the plan what `up` and `down` do to it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
-from ..preflight.api import Api, UnreachableError
+from kube.access import AccessError, Resource
+from kube.cluster import Cluster
+from kube.discovery import WORKERS
+
 from ..preflight.finding import Finding, Level
 from .plan import Kind, Plan
 
@@ -11,28 +14,30 @@ VERBS = ("get", "create", "patch", "delete")
 PATCH_VERBS = ("get", "patch")
 SHOWN = 8
 RBAC = "rbac.authorization.k8s.io"
+WHO = Resource("authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview")
+WHETHER = Resource("authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
 
 Attributes = Mapping[str, str]
 
 
-def permissions(api: Api, plan: Plan) -> Iterator[Finding]:
+def permissions(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
     """One question for everything first: whoever may do all needs no more of them."""
-    if _allowed(api, [{"group": "*", "resource": "*", "verb": "*"}])[0]:
+    if _allowed(cluster, [{"group": "*", "resource": "*", "verb": "*"}])[0]:
         yield Finding("rights", Level.OK, f"everything ({len(plan.kinds)} kinds and places in the plan)")
         return
     asked = [attributes for kind in plan.kinds for attributes in _needs(kind)]
-    refused = [one for one, allowed in zip(asked, _allowed(api, asked), strict=True) if not allowed]
+    refused = [one for one, allowed in zip(asked, _allowed(cluster, asked), strict=True) if not allowed]
     if refused:
         lines = _grouped(refused)
         more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-        who = user(api)
+        who = user(cluster)
         lab = f"kubectl create clusterrolebinding meshlab --clusterrole cluster-admin --user '{who}'"
         text = "\n".join([f"{who} may not", *lines[:SHOWN], *more])
         yield Finding("rights", Level.PROBLEM, text, f"ask for these rights; for a lab: {lab}")
     else:
         yield Finding("rights", Level.OK, f"all {len(asked)} that the plan needs")
     roles = any(kind.group == RBAC for kind in plan.kinds)
-    if roles and not all(_allowed(api, [{"group": RBAC, "resource": "clusterroles", "verb": "escalate"}])):
+    if roles and not all(_allowed(cluster, [{"group": RBAC, "resource": "clusterroles", "verb": "escalate"}])):
         yield Finding(
             "rights",
             Level.WARNING,
@@ -41,13 +46,13 @@ def permissions(api: Api, plan: Plan) -> Iterator[Finding]:
         )
 
 
-def user(api: Api) -> str:
+def user(cluster: Cluster) -> str:
     """Who the API server takes us for; before Kubernetes 1.28 it does not say."""
     try:
-        (status,) = api.review([{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}])
-    except UnreachableError:
+        review = cluster.create(WHO, {"apiVersion": WHO.api, "kind": WHO.kind})
+    except AccessError:
         return "this user"
-    return str(status["userInfo"]["username"])
+    return str(review["status"]["userInfo"]["username"])
 
 
 def _needs(kind: Kind) -> Iterator[dict[str, str]]:
@@ -56,16 +61,14 @@ def _needs(kind: Kind) -> Iterator[dict[str, str]]:
         yield {key: value for key, value in attributes.items() if value}
 
 
-def _allowed(api: Api, questions: list[dict[str, str]]) -> list[bool]:
-    reviews: list[dict[str, Any]] = [
-        {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
-        for attributes in questions
-    ]
-    return [bool(status.get("allowed")) for status in api.review(reviews)]
+def _allowed(cluster: Cluster, questions: list[dict[str, str]]) -> list[bool]:
+    def allowed(attributes: dict[str, str]) -> bool:
+        spec = {"resourceAttributes": attributes}
+        review = cluster.create(WHETHER, {"apiVersion": WHETHER.api, "kind": WHETHER.kind, "spec": spec})
+        return bool(review["status"].get("allowed"))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(allowed, questions))
 
 
 def _grouped(refused: list[dict[str, str]]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from embedded.tools import toolchain
 from kube.access import entries
+from kube.objects import plural
 from rollout.mesh_workloads import KINDS, ROLLOUT
 from settings.charts import ChartSource
 
@@ -239,16 +240,6 @@ def _pods(one: KubernetesObject) -> Pods:
 
 def _host_ports(one: KubernetesObject) -> list[int]:
     return node_ports(one.manifest["spec"]["template"]["spec"])
-
-
-def plural(kind: str) -> str:
-    """The resource name of one of Kubernetes' own kinds."""
-    name = kind.lower()
-    if name.endswith("endpoints"):
-        return name
-    if name.endswith("y") and name[-2] not in "aeiou":
-        return f"{name[:-1]}ies"
-    return f"{name}es" if name.endswith(("s", "x", "ch")) else f"{name}s"
 
 
 def _operator(crd: KubernetesObject) -> str:

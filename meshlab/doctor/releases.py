@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator
 
+from kube.cluster import Cluster
+from kube.helm_records import OWNED
+from kube.objects import SECRETS, labels_of
+
 from ..engine.state import ReleaseKey
-from ..preflight.api import FAILED_UPGRADE, Api
 from ..preflight.finding import Finding, Level
 from .known import Known
 
+FAILED_UPGRADE = "failed upgrade"
+STOOD = ("deployed", FAILED_UPGRADE)
 UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback", FAILED_UPGRADE)
 WHY = {FAILED_UPGRADE: "failed to upgrade; what that added stays through every later upgrade, until it is rolled back"}
 """What is wrong with a status at which helm does not refuse the release."""
 
 
-def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known, on: str = "") -> Iterator[Finding]:
+def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known, on: str = "") -> Iterator[Finding]:
     """`wanted` are the releases of the program; `known` says which of them the state has, `on` is `Target.option`."""
     ours = wanted | known.releases
-    found = api.releases()
+    found = _statuses(cluster)
     unfinished = {key: status for key, status in found.items() if status in UNFINISHED}
     trouble = False
     for key, status in sorted(unfinished.items(), key=lambda item: str(item[0])):
@@ -40,3 +45,20 @@ def releases(api: Api, stack: str, wanted: set[ReleaseKey], known: Known, on: st
     if not trouble:
         there = f"{sum(key in found for key in wanted)} of {len(wanted)} there, " if wanted else ""
         yield Finding("releases", Level.OK, f"{there}none of this stack's unfinished")
+
+
+def _statuses(cluster: Cluster) -> dict[ReleaseKey, str]:
+    """The status of the last revision of each release of the cluster.
+
+    A rollback leaves the revision that it rolled back pending. A failed revision over one that stood is FAILED_UPGRADE:
+    `failed` alone is an install.
+    """
+    # Their metadata only: the records are megabytes.
+    records = cluster.metadata(SECRETS, labels=f"{OWNED},status!=superseded")
+    found: dict[ReleaseKey, str] = {}
+    for record in sorted(records, key=lambda record: int(labels_of(record)["version"])):
+        labels = labels_of(record)
+        key = ReleaseKey(str(record["metadata"]["namespace"]), labels["name"])
+        failed = labels["status"] == "failed" and found.get(key) in STOOD
+        found[key] = FAILED_UPGRADE if failed else labels["status"]
+    return found

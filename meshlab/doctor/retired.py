@@ -6,15 +6,15 @@ are at settings.charts.UPSTREAM, images at components.istiod_values.HUB.
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from components.istiod_values import HUB
+from kube.cluster import Cluster
+from kube.objects import DEPLOYMENTS, PODS
 from policy.pack.walk import texts
 from settings.charts import UPSTREAM
 from settings.names import ISTIO_NAMESPACE
 
 from ..charts.lock import ChartLock
-from ..preflight.api import Api
 from ..preflight.finding import Finding, Level
 
 RETIRED = ("istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io")
@@ -39,9 +39,9 @@ def in_stack(config: Mapping[str, Any], lock: ChartLock) -> Iterator[Finding]:
             yield Finding(_SUBJECT, Level.WARNING, text, fix)
 
 
-def in_cluster(api: Api) -> Iterator[Finding]:
-    """A warning where an istiod, or a pod's sidecar, runs an image from such an address. Raises UnreachableError."""
-    istiods = api.get(f"/apis/apps/v1/namespaces/{ISTIO_NAMESPACE}/deployments?labelSelector=app%3Distiod")["items"]
+def in_cluster(cluster: Cluster) -> Iterator[Finding]:
+    """A warning where an istiod, or a pod's sidecar, runs an image from such an address. Raises AccessError."""
+    istiods = cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
     old = [one["metadata"]["name"] for one in istiods if _images(one["spec"]["template"]["spec"])]
     if old:
         yield Finding(
@@ -51,7 +51,7 @@ def in_cluster(api: Api) -> Iterator[Finding]:
             "cannot start it then",
             f"bring the stack up: istiod rolls to {HUB}, and each sidecar follows when its pod is restarted",
         )
-    pods = api.get(f"/api/v1/pods?labelSelector={quote(_PROXIES)}")["items"]
+    pods = cluster.list(PODS, labels=_PROXIES)
     proxies = sorted({f"{one['metadata']['namespace']}" for one in pods if _images(one["spec"])})
     if proxies:
         count = sum(1 for one in pods if _images(one["spec"]))

@@ -13,14 +13,12 @@ from typing import Any, cast
 from base.errors import MeshlabError
 from kube.access import Manifest
 from kube.cluster import Cluster
-from kube.objects import NAMESPACES
+from kube.objects import NAMESPACES, uid_of
 
 from ..lab import STATE, Target
 from ..stackfile.stack_names import reference_of
 from .backends import URL, Backend, backend_for, callers, deployment_in, state_file
 
-IDENTITY = "kube-system"
-"""The namespace whose UID no other cluster has: a cluster that is made anew is another one."""
 NAMESPACE = "kubernetes:core/v1:Namespace"
 """What the type of a namespace begins with, and of a patch of one that was there."""
 
@@ -60,7 +58,7 @@ def _place_of(backend: Backend, state: Path) -> Path:
 
 def _own_place(target: Target, stack: str, state: Path) -> Path:
     cluster = Cluster(target.kubeconfig)
-    uid = _uid(cluster)
+    uid = uid_of(cluster)
     own = state / "on" / uid
     if _state(own, stack).is_file():
         return own
@@ -77,7 +75,7 @@ def _own_place(target: Target, stack: str, state: Path) -> Path:
 def claim(backend: Backend, target: Target, stack: str, folder: Path) -> None:
     """Note whose the state of ours is that is about to be made in `folder`."""
     if backend.own:
-        _record(folder, stack).write_text(_uid(Cluster(target.kubeconfig)), encoding="utf-8")
+        _record(folder, stack).write_text(uid_of(Cluster(target.kubeconfig)), encoding="utf-8")
 
 
 def refuse_elsewhere(
@@ -142,10 +140,6 @@ def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> b
 def _metadata(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     outputs = cast(Mapping[str, Any], resource.get("outputs") or {})
     return cast(Mapping[str, Any], outputs.get("metadata") or {})
-
-
-def _uid(cluster: Cluster) -> str:
-    return str(cluster.get(NAMESPACES, IDENTITY)["metadata"]["uid"])
 
 
 def _state(folder: Path, stack: str) -> Path:

@@ -7,12 +7,12 @@ from typing import Any
 from kube.access import Manifest, mapping
 from kube.fields import managers
 from kube.helm_marks import HOOK, helm_owner
+from kube.helm_records import RECORD_TYPE
 from kube.objects import annotations_of, labels_of, name_of
 
 from ..comparison.declared import differences
 from ..comparison.finding import Finding, What
 from ..render.objects import KubernetesObject
-from .records import RECORD_TYPE
 
 PROGRAM_MANAGERS = ("pulumi-kubernetes*",)
 """By what the program's objects are written: the engine's provider."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from kube.access import Manifest, entries, mapping
 from kube.helm_marks import helm_owner
+from kube.helm_records import RECORD_TYPE
 from kube.objects import labels_of, name_of
 
 from ..recording.manifests import manifest_of
 from ..recording.recorder import Recorded
 from ..recording.releases import releases_of
 from ..render.others import is_object
-from .records import RECORD_TYPE
 from .strangers import StackNamespaces
 
 CRD = "CustomResourceDefinition"

@@ -1,20 +1,17 @@
 """What helm itself has noted of its releases in a cluster: chart, values, and whether the last run of it ended well."""
 
-import base64
-import gzip
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from kube.access import Manifest, entries, mapping
+from kube.helm_records import RECORD_TYPE, unpacked
 from kube.objects import labels_of
 
 from ..comparison.finding import Difference, Finding, What
 from ..recording.releases import RELEASE, Release
 
 UNFINISHED = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
-RECORD_TYPE = "helm.sh/release.v1"
 
 
 @dataclass(frozen=True)
@@ -81,19 +78,6 @@ def _value_differences(seen: Mapping[str, Any], wanted: Mapping[str, Any], at: s
         elif one != other:
             found.append(Difference(path, one, other))
     return found
-
-
-def unpacked(secret: Manifest) -> dict[str, Any]:
-    """What a record's Secret has: the Secret's own base64 around helm's, around gzip."""
-    return cast(
-        dict[str, Any], json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
-    )
-
-
-def packed(release: Mapping[str, Any]) -> dict[str, str]:
-    """The data of the Secret with such a record."""
-    content = base64.b64encode(gzip.compress(json.dumps(release).encode()))
-    return {"release": base64.b64encode(content).decode()}
 
 
 def _record(key: tuple[str, str], revision: int, secret: Manifest) -> Record:

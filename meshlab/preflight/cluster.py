@@ -1,12 +1,35 @@
 """Whether the cluster answers, which one it is, and whether its Kubernetes is one that the stack's Istio supports."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from kube.cluster import Cluster
+from kube.objects import uid_of
 from settings.models import Settings
 from settings.versions import ISTIO_KUBERNETES, istios_for, minor, supports
 
-from .api import Reached
 from .finding import Finding, Level
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A cluster that has answered."""
+
+    server: str
+    uid: str
+    """UID of namespace kube-system: no other cluster has the same."""
+    version: str
+    """`v1.34.4`."""
+
+    @property
+    def kubernetes(self) -> str:
+        """The version as charts take it, without a provider's own addition."""
+        return self.version.removeprefix("v").partition("+")[0].partition("-")[0]
+
+
+def reach(cluster: Cluster) -> Reached:
+    """Ask a cluster which one it is. Raises AccessError."""
+    return Reached(cluster.server, uid_of(cluster), cluster.version())
 
 
 def cluster(settings: Settings, label: str, reached: Reached) -> Iterator[Finding]:

@@ -1,11 +1,11 @@
 """A stack that names its cluster works on no other one, whatever context somebody has given."""
 
-from embedded.tools import toolchain
+from kube.api_objects import AccessError
+from kube.cluster import Cluster
 from settings.models import Settings
 
 from ..lab import LabError, Say, Target
-from .api import Api, UnreachableError
-from .cluster import cluster
+from .cluster import cluster, reach
 from .finding import Level
 
 
@@ -14,9 +14,9 @@ def refuse_another(settings: Settings, target: Target, say: Say) -> None:
     if settings.cluster.cluster_uid is None:
         return
     try:
-        reached = Api(toolchain.ensure(["kubectl"], say)["kubectl"], target.kubeconfig).reach()
-    except UnreachableError as error:
-        raise LabError(f"{target.label} does not answer: {error}") from None
+        reached = reach(Cluster(target.kubeconfig))
+    except AccessError as error:
+        raise LabError(f"{target.label}: {error}") from None
     for finding in cluster(settings, target.label, reached):
         if finding.level is Level.PROBLEM:
             raise LabError(f"{finding.text}; nothing was changed ({finding.fix})")

@@ -5,8 +5,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
+from kube.access import Manifest
+
 from ..engine.state import SECRET_KEY, SECRET_MARK, Operation, ReleaseKey
-from .live import UPDATE_MANAGER, Manifest
+from .live import UPDATE_MANAGER
 
 UNSEEN = "found by `meshlab recover`: not seen to become ready"
 """An init error: with one, the next `up` applies the object once more and waits for it as it would have."""

@@ -14,9 +14,9 @@ from base.environment import reaching
 from base.errors import MeshlabError
 from base.goyaml.text import from_yaml, to_yaml
 from kube.access import Manifest
+from kube.helm_records import OWNED, packed, record_name, unpacked
 
 from ..engine.state import ReleaseKey
-from ..ownership.records import packed, unpacked
 
 DEPLOYED = "deployed"
 UNFINISHED_INSTALL = ("pending-install",)
@@ -120,7 +120,7 @@ class Helm:
         """
         if not objects:
             return
-        name, where = f"sh.helm.release.v1.{key.name}.v{revision}", ("--namespace", key.namespace)
+        name, where = record_name(key.name, revision), ("--namespace", key.namespace)
         secret = json.loads(self._run([self._kubectl, "get", "secret", name, *where, "-o", "json"]).stdout)
         release = unpacked(secret)
         release["manifest"] = "\n---\n".join([str(release["manifest"]), *map(to_yaml, objects)])
@@ -155,7 +155,7 @@ class Helm:
     def _forget(self, key: ReleaseKey) -> None:
         """Delete helm's records of a release; no object that it has brought."""
         where = ("--namespace", key.namespace)
-        selector = f"owner=helm,name={key.name}"
+        selector = f"{OWNED},name={key.name}"
         self._run([self._kubectl, "delete", "secrets", "--selector", selector, *where])
         left = self._run([self._kubectl, "get", "secrets", "--selector", selector, *where, "-o", "name"]).stdout.split()
         if left:

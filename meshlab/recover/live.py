@@ -1,17 +1,13 @@
 """What there is in the cluster of what the engine had begun to create, and whether it is this stack's."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
-from base import process
-from base.environment import reaching
+from kube.access import Manifest, MissingError
+from kube.cluster import Cluster
 
 from ..engine.state import Operation
-
-Manifest = Mapping[str, Any]
 
 CREATE_MANAGER = "pulumi-kubernetes"
 """The field manager under which the provider creates objects."""
@@ -19,36 +15,19 @@ UPDATE_MANAGER = f"{CREATE_MANAGER}-"
 """What the name of its field manager for an object of its own, or for a patch, begins with."""
 CLOCK_SLACK = timedelta(seconds=30)
 """How far this machine's clock and the API server's may be apart."""
-LOOK_LIMIT_SECONDS = 30.0
-NO_SUCH_KIND = "the server doesn't have a resource type"
 
 
-class Live:
-    """Looks objects up with kubectl."""
-
-    def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
-        self._kubectl, self._env = kubectl, reaching(kubeconfig)
-
-    def look(self, operation: Operation) -> Manifest | None:
-        """The object that an operation was about; None where there is none, or not even its kind."""
-        api_version, kind = str(operation.inputs["apiVersion"]), str(operation.inputs["kind"])
-        metadata = cast(Mapping[str, str], operation.inputs["metadata"])
-        group, _, version = api_version.rpartition("/")
-        namespace = ("--namespace", metadata["namespace"]) if "namespace" in metadata else ()
-        found = process.run(
-            [
-                *(self._kubectl, "get", f"{kind}.{version}.{group}", metadata["name"], *namespace),
-                *("--ignore-not-found", "--show-managed-fields", "-o", "json"),
-            ],
-            timeout=LOOK_LIMIT_SECONDS,
-            env=self._env,
-            check=False,
-        )
-        if found.code != 0:
-            if NO_SUCH_KIND in found.stderr:
-                return None
-            raise process.CommandFailedError(found)
-        return cast(Manifest, json.loads(found.stdout)) if found.stdout.strip() else None
+def look_up(cluster: Cluster, operation: Operation) -> Manifest | None:
+    """The object that an operation was about; None if it or its kind does not exist. Raises AccessError."""
+    kind = cluster.kind(str(operation.inputs["apiVersion"]), str(operation.inputs["kind"]))
+    if kind is None:
+        return None
+    metadata = cast(Mapping[str, str], operation.inputs["metadata"])
+    namespace = metadata.get("namespace") or (cluster.namespace if kind.namespaced else "")
+    try:
+        return cluster.get(kind.resource, metadata["name"], namespace)
+    except MissingError:
+        return None
 
 
 def is_ours(operation: Operation, live: Manifest, since: datetime | None) -> bool:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kube.access import Manifest
+
 from ..engine.state import RELEASE, Operation, ReleaseKey, State
 from .adoption import adopted_object, adopted_release
 from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease
-from .live import CLOCK_SLACK, Manifest, is_ours
+from .live import CLOCK_SLACK, is_ours
 from .steps import Adopt, Drop, Forget, RollBack, Step, Uninstall
 
 OF_THE_CLUSTER = "kubernetes:"

@@ -1,13 +1,16 @@
 """Looks at everything that a killed run may have left of one stack, and makes the plan."""
 
 from dataclasses import dataclass
+from functools import partial
+
+from kube.cluster import Cluster
 
 from ..engine.locks import Holder, Lock, began
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
 from ..lab import LabError
 from .helm import Helm, HelmRelease
-from .live import Live
+from .live import look_up
 from .orphans import orphans_of
 from .plan import Found, foreign, steps_for
 from .steps import EndOrphan, Mend, Step, Unlock
@@ -25,7 +28,7 @@ class Recovery:
     """False where the rest only shows once these steps are done."""
 
 
-def look(backend: StackBackend, helm: Helm, live: Live, gone: bool) -> Recovery:
+def look(backend: StackBackend, helm: Helm, cluster: Cluster, gone: bool) -> Recovery:
     """The plan for a stack on the engine. Raises LabError where somebody is at work on it.
 
     `gone` says that whoever took a lock from elsewhere is known to be gone.
@@ -42,7 +45,7 @@ def look(backend: StackBackend, helm: Helm, live: Live, gone: bool) -> Recovery:
         state=state,
         releases=helm.releases(),
         since=began(locks),
-        look=live.look,
+        look=partial(look_up, cluster),
         values=helm.values,
         way_back=helm.way_back,
     )

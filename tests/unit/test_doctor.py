@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from kube.access import AccessError, Manifest, Resource
+from kube.objects import CRDS, NAMESPACES, SECRETS, plural
 from meshlab import lab
 from meshlab.charts import repositories
 from meshlab.cli.commands import doctor as command
@@ -23,7 +25,7 @@ from meshlab.doctor.crds import crds
 from meshlab.doctor.examination import Question, examine, stop_at_problems
 from meshlab.doctor.known import Known, known_of
 from meshlab.doctor.permissions import permissions
-from meshlab.doctor.plan import Kind, Plan, PlannedCrd, plural, reduced
+from meshlab.doctor.plan import Kind, Plan, PlannedCrd, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
@@ -33,8 +35,8 @@ from meshlab.engine.programs import Part
 from meshlab.engine.state import ReleaseKey
 from meshlab.engine.state_backend import StackBackend
 from meshlab.lab import LabError, Outcome, Target
-from meshlab.preflight.api import Api, Reached, UnreachableError
-from meshlab.preflight.cluster import cluster, kubernetes
+from meshlab.preflight import identity
+from meshlab.preflight.cluster import Reached, cluster, kubernetes
 from meshlab.preflight.finding import Finding, Level, table, worst
 from meshlab.preflight.identity import refuse_another
 from meshlab.recording.recorder import ProgramError
@@ -57,28 +59,48 @@ def reached(version: str = "v1.34.4") -> Reached:
     return Reached("https://127.0.0.1:1", UID, version)
 
 
-class FakeApi(Api):
+class FakeCluster:
     """A cluster that answers from what the test gives it."""
+
+    server = "https://127.0.0.1:1"
 
     def __init__(
         self,
         allowed: Sequence[Mapping[str, str]] | None = None,
-        releases: Mapping[ReleaseKey, str] | None = None,
+        records: Sequence[tuple[ReleaseKey, str]] = (),
         crds: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self._allowed, self._releases, self._crds = allowed, releases or {}, crds or {}
+        """`allowed` are the attributes of requests, `records` helm's revisions of each release with their status."""
+        self._allowed, self._crds = allowed, crds or {}
+        self._records = [
+            {
+                "metadata": {
+                    "namespace": key.namespace,
+                    "labels": {"name": key.name, "status": status, "version": f"{n}"},
+                }
+            }
+            for n, (key, status) in enumerate(records, 9)
+        ]
 
-    def review(self, manifests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        if manifests[0]["kind"] == "SelfSubjectReview":
-            return [{"userInfo": {"username": "jo"}}]
-        asked = [one["spec"]["resourceAttributes"] for one in manifests]
-        return [{"allowed": self._allowed is None or one in self._allowed} for one in asked]
+    def create(self, resource: Resource, manifest: Manifest) -> Manifest:
+        assert (manifest["apiVersion"], manifest["kind"]) == (resource.api, resource.kind)
+        if resource.kind == "SelfSubjectReview":
+            return {"status": {"userInfo": {"username": "jo"}}}
+        return {"status": {"allowed": self._allowed is None or manifest["spec"]["resourceAttributes"] in self._allowed}}
 
-    def releases(self) -> dict[ReleaseKey, str]:
-        return dict(self._releases)
+    def metadata(self, resource: Resource, labels: str = "") -> list[Manifest]:
+        if resource == CRDS:
+            return [{"metadata": {"name": name, **metadata}} for name, metadata in self._crds.items()]
+        assert (resource, labels) == (SECRETS, "owner=helm,status!=superseded")
+        # As the API server lists them: by name, so that version 10 comes before version 9.
+        return sorted(self._records, key=lambda record: record["metadata"]["labels"]["version"])
 
-    def crds(self) -> dict[str, Mapping[str, Any]]:
-        return dict(self._crds)
+    def get(self, resource: Resource, name: str) -> Manifest:
+        assert (resource, name) == (NAMESPACES, "kube-system")
+        return {"metadata": {"uid": UID}}
+
+    def version(self) -> str:
+        return "v1.34.4"
 
 
 def only(findings: Iterator[Finding]) -> Finding:
@@ -147,8 +169,7 @@ def test_a_stack_for_another_cluster_is_a_problem() -> None:
 
 
 def test_every_command_refuses_another_cluster_than_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Api, "reach", lambda _: reached())
-    monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
+    monkeypatch.setattr(identity, "Cluster", lambda kubeconfig: FakeCluster())
     target = Target(Path("kubeconfig"), embedded=False, label="context x")
     refuse_another(settings(), target, print)
     with pytest.raises(LabError, match=r"the stack is for the cluster with the UID .*; nothing was changed"):
@@ -191,7 +212,7 @@ PLAN = Plan(
 
 
 def test_whoever_may_do_everything_is_asked_once() -> None:
-    assert only(permissions(FakeApi(), PLAN)).text == "everything (4 kinds and places in the plan)"
+    assert only(permissions(FakeCluster(), PLAN)).text == "everything (4 kinds and places in the plan)"
 
 
 def test_what_is_refused_is_one_line_a_kind_with_its_verbs_and_places() -> None:
@@ -204,7 +225,7 @@ def test_what_is_refused_is_one_line_a_kind_with_its_verbs_and_places() -> None:
         {"group": "apps", "resource": "deployments", "verb": "get", "namespace": "default"},
         {"group": "apps", "resource": "deployments", "verb": "get", "namespace": "prometheus"},
     ]
-    finding = only(permissions(FakeApi(allowed), PLAN))
+    finding = only(permissions(FakeCluster(allowed), PLAN))
     assert finding.level is Level.PROBLEM
     assert finding.text.splitlines() == ["jo may not", "create, patch, delete deployments.apps in default, prometheus"]
     assert "clusterrolebinding meshlab" in finding.fix
@@ -223,7 +244,7 @@ def test_no_right_to_escalate_is_a_warning_beside_all_other_rights() -> None:
             for verb in ("get", "create", "patch", "delete")
         ),
     ]
-    findings = list(permissions(FakeApi(asked), PLAN))
+    findings = list(permissions(FakeCluster(asked), PLAN))
     assert [one.level for one in findings] == [Level.OK, Level.WARNING]
 
 
@@ -279,7 +300,7 @@ def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> 
 
 def test_a_failed_upgrade_is_a_problem_and_recover_mends_it() -> None:
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
-    finding = only(releases(FakeApi(releases={PROM: "failed upgrade"}), "dev", {PROM}, known))
+    finding = only(releases(FakeCluster(records=[(PROM, "deployed"), (PROM, "failed")]), "dev", {PROM}, known))
     assert finding.level is Level.PROBLEM
     assert finding.text == (
         "release prometheus/prom failed to upgrade; what that added stays through every later upgrade, until it is "
@@ -291,31 +312,31 @@ def test_a_failed_upgrade_is_a_problem_and_recover_mends_it() -> None:
 def test_a_fix_names_the_cluster_that_was_asked_about(own: Path) -> None:
     shop = Question("dev", Target(own / "kubeconfig", embedded=False, label="context a b", context="a b"), own)
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
-    finding = only(releases(FakeApi(releases={PROM: "failed upgrade"}), "dev", {PROM}, known, shop.on))
+    finding = only(releases(FakeCluster(records=[(PROM, "deployed"), (PROM, "failed")]), "dev", {PROM}, known, shop.on))
     assert finding.fix == "meshlab recover --stack dev --cluster 'a b'"
     assert Question("dev", None, own).on == ""
 
 
 def test_a_failed_first_install_stands_in_nobodys_way() -> None:
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
-    assert only(releases(FakeApi(releases={PROM: "failed"}), "dev", {PROM}, known)).level is Level.OK
+    assert only(releases(FakeCluster(records=[(PROM, "failed")]), "dev", {PROM}, known)).level is Level.OK
 
 
 def test_an_unfinished_release_of_the_stack_leads_to_recover() -> None:
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
-    finding = only(releases(FakeApi(releases={PROM: "pending-upgrade"}), "dev", {PROM}, known))
+    finding = only(releases(FakeCluster(records=[(PROM, "pending-upgrade")]), "dev", {PROM}, known))
     assert finding.level is Level.PROBLEM
     assert finding.fix == "meshlab recover --stack dev"
 
 
 def test_somebody_elses_unfinished_release_is_only_a_note() -> None:
-    theirs = {ReleaseKey("team", "app"): "pending-install"}
-    findings = list(releases(FakeApi(releases=theirs), "dev", {PROM}, Known(exists=False, readable=True)))
+    theirs = [(ReleaseKey("team", "app"), "pending-install")]
+    findings = list(releases(FakeCluster(records=theirs), "dev", {PROM}, Known(exists=False, readable=True)))
     assert [one.level for one in findings] == [Level.NOTE, Level.OK]
 
 
 def test_a_release_of_our_name_that_the_state_does_not_know_is_a_problem_where_the_state_can_be_read() -> None:
-    api = FakeApi(releases={PROM: "deployed"})
+    api = FakeCluster(records=[(PROM, "deployed")])
     finding = only(releases(api, "dev", {PROM}, Known(exists=False, readable=True)))
     assert finding.level is Level.PROBLEM
     assert "release prometheus/prom is there (deployed) and not of this stack" in finding.text
@@ -331,7 +352,7 @@ def crd_of(name: str, namespace: str, operator: str = "") -> dict[str, Any]:
 
 
 def test_crds_that_helm_does_not_know_are_handed_over_by_the_commands_that_doctor_prints() -> None:
-    api = FakeApi(crds={"prometheuses.monitoring.coreos.com": {"annotations": {"a": "b"}}})
+    api = FakeCluster(crds={"prometheuses.monitoring.coreos.com": {"annotations": {"a": "b"}}})
     finding = only(crds(api, PLAN))
     assert finding.level is Level.PROBLEM
     assert finding.fix.splitlines()[1:] == [
@@ -342,19 +363,19 @@ def test_crds_that_helm_does_not_know_are_handed_over_by_the_commands_that_docto
 
 
 def test_crds_of_another_release_name_that_release() -> None:
-    finding = only(crds(FakeApi(crds={"gateways.networking.istio.io": crd_of("base", "other")}), PLAN))
+    finding = only(crds(FakeCluster(crds={"gateways.networking.istio.io": crd_of("base", "other")}), PLAN))
     assert finding.level is Level.PROBLEM
     assert "belong to release other/base, so istio-system/istio-base may not have them" in finding.text
 
 
 def test_a_crd_newer_than_the_plans_is_a_problem() -> None:
     live = {"prometheuses.monitoring.coreos.com": crd_of("prom-crds", "prometheus", "0.93.1")}
-    finding = only(crds(FakeApi(crds=live), PLAN))
+    finding = only(crds(FakeCluster(crds=live), PLAN))
     assert finding.level is Level.PROBLEM
     assert "newer operator" in finding.text
-    assert only(crds(FakeApi(crds=live), PLAN, downgrade_allowed=True)).level is Level.WARNING
+    assert only(crds(FakeCluster(crds=live), PLAN, downgrade_allowed=True)).level is Level.WARNING
     live = {"prometheuses.monitoring.coreos.com": crd_of("prom-crds", "prometheus", "0.60.1")}
-    assert only(crds(FakeApi(crds=live), PLAN)).level is Level.OK
+    assert only(crds(FakeCluster(crds=live), PLAN)).level is Level.OK
 
 
 # State
@@ -623,14 +644,13 @@ def no_charts_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cluster_that_does_not_answer_is_one_problem_and_the_rest_is_still_looked_at(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def silent(_: Api) -> Reached:
-        raise UnreachableError("connection refused")
+    def silent(kubeconfig: Path) -> FakeCluster:
+        raise AccessError("https://127.0.0.1:1 does not answer: connection refused")
 
-    monkeypatch.setattr(Api, "reach", silent)
-    monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda names, say: {"kubectl": Path("kubectl")})
+    monkeypatch.setattr(examination, "Cluster", silent)
     findings = examine(Question("dev", Target(own / "k", embedded=False, label="context x"), own), print)
     assert [one.text for one in findings if one.level is Level.PROBLEM] == [
-        "context x does not answer: connection refused"
+        "context x: https://127.0.0.1:1 does not answer: connection refused"
     ]
     assert {"tools", "charts", "state", "cluster"} <= {one.subject for one in findings}
 

@@ -13,6 +13,8 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 
 from base.process import ProcessId
+from kube.access import Manifest, MissingError, Resource
+from kube.discovery import Kind
 from meshlab.cli.commands import recover as command
 from meshlab.cli.commands.recover import Options, RecoverError, _ask
 from meshlab.engine.backends import backend_for
@@ -25,7 +27,7 @@ from meshlab.recover import helm as helm_module
 from meshlab.recover.adoption import UNSEEN
 from meshlab.recover.carry_out import carry_out
 from meshlab.recover.helm import Helm, HelmRelease, way_back
-from meshlab.recover.live import Live
+from meshlab.recover.live import look_up
 from meshlab.recover.orphans import orphans_of
 from meshlab.recover.plan import Found, foreign, steps_for
 from meshlab.recover.recovery import look
@@ -358,7 +360,41 @@ class NoCluster(Helm):
         self.done.append(f"uninstall {key}")
 
 
-NOTHING_LIVE = Live(Path(), Path())
+class OneKind:
+    """A cluster that serves one namespaced kind and has objects of it, by namespace and name."""
+
+    namespace = "of-the-context"
+
+    def __init__(self, *there: tuple[str, str]) -> None:
+        self.there = there
+
+    def kind(self, api: str, kind: str) -> Kind | None:
+        served = Kind(Resource("v1", "configmaps", "ConfigMap"), namespaced=True, listable=True)
+        return served if (api, kind) == ("v1", "ConfigMap") else None
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Manifest:
+        if (namespace, name) not in self.there:
+            raise MissingError(resource.path(namespace, name))
+        return {"metadata": {"name": name, "namespace": namespace}}
+
+
+NOTHING_LIVE = OneKind()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        ({"kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}, "n"),
+        ({"kind": "ConfigMap", "metadata": {"name": "b"}}, "of-the-context"),
+        ({"kind": "ConfigMap", "metadata": {"name": "gone", "namespace": "n"}}, None),
+        ({"kind": "Unknown", "metadata": {"name": "a", "namespace": "n"}}, None),
+    ],
+    ids=["there", "without a namespace", "missing", "of a kind that the cluster does not serve"],
+)
+def test_the_object_of_an_operation_is_looked_up_by_its_kind(inputs: dict[str, Any], found: str | None) -> None:
+    (operation,) = state(("creating", {**config_map(), "inputs": {"apiVersion": "v1", **inputs}})).operations
+    live = look_up(OneKind(("n", "a"), ("of-the-context", "b")), operation)
+    assert (live["metadata"]["namespace"] if live else None) == found
 
 
 class Kept(StackBackend):

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from kube.access import Manifest, Resource
+from kube.objects import DEPLOYMENTS, PODS
 from meshlab.charts.lock import ChartLock, Locked
 from meshlab.doctor.retired import RETIRED, in_cluster, in_stack
-from meshlab.preflight.api import Api
 from meshlab.preflight.finding import Level
 from meshlab.recording.recorder import record, stack_config
 from policy.pack.walk import texts
@@ -18,20 +19,22 @@ DIGEST = "0" * 64
 NO_LOCK = ChartLock({})
 
 
-class Live(Api):
+class Live:
     """A cluster with one istiod and one pod that has a sidecar."""
 
     def __init__(self, hub: str) -> None:
         self._hub = hub
 
-    def get(self, path: str) -> dict[str, Any]:
-        if "/deployments" in path:
-            assert path.startswith("/apis/apps/v1/namespaces/istio-system/deployments?labelSelector=app%3Distiod")
+    def list(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | str | None = None
+    ) -> list[Manifest]:
+        if resource == DEPLOYMENTS:
+            assert (namespace, labels) == ("istio-system", {"app": "istiod"})
             spec = {"containers": [{"image": f"{self._hub}/pilot:1.30.3"}]}
-            return {"items": [{"metadata": {"name": "istiod-1-30"}, "spec": {"template": {"spec": spec}}}]}
-        assert path.startswith("/api/v1/pods?labelSelector=")
+            return [{"metadata": {"name": "istiod-1-30"}, "spec": {"template": {"spec": spec}}}]
+        assert (resource, namespace, labels) == (PODS, "", "security.istio.io/tlsMode")
         spec = {"containers": [{"image": "docker.io/a/b:1"}], "initContainers": [{"image": f"{self._hub}/proxyv2:1"}]}
-        return {"items": [{"metadata": {"namespace": "shop"}, "spec": spec}]}
+        return [{"metadata": {"namespace": "shop"}, "spec": spec}]
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from base.errors import MeshlabError
 from embedded import cluster
 from embedded.tools import toolchain
+from kube.cluster import Cluster
 
 from ...engine.backends import backend_for
 from ...engine.places import place, refuse_elsewhere
@@ -19,7 +20,6 @@ from ...preflight.identity import refuse_another
 from ...recording.recorder import stack_config
 from ...recover.carry_out import carry_out
 from ...recover.helm import Helm
-from ...recover.live import Live
 from ...recover.recovery import Recovery, look
 from ...stackfile.stack_names import add_stack_option, reference_of
 from ..console import say
@@ -82,7 +82,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
     helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 
     def find() -> Recovery:
-        return look(backend, helm, Live(tools["kubectl"], options.target.kubeconfig), options.holder_is_gone)
+        return look(backend, helm, Cluster(options.target.kubeconfig), options.holder_is_gone)
 
     found = find()
     if not found.steps:
