@@ -7,9 +7,6 @@ from typing import Any, cast
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
-SECRET_KEY, SECRET_MARK = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""Mark a secret in the state's format."""
-
 
 @dataclass(frozen=True)
 class Operation:

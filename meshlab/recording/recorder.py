@@ -21,6 +21,7 @@ from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import set_root_resource
 
 from base.errors import MeshlabError
+from base.pulumi_values import SIGNATURE_KEY
 
 from ..stackfile import alike
 from ..stackfile.reading import StackFile, StackFileError, config_text, read, read_project
@@ -32,8 +33,6 @@ LIMIT_SECONDS = 300.0
 """A recorded run takes a fraction of a second: one that does not end is a fault, and nothing may wait for it."""
 PASSWORD = "random:index/randomPassword:RandomPassword"
 """The type of what generates a password."""
-
-_SIGNATURE = "4dabf18193072939515e22adb298388d"  # marks a special value in Pulumi's wire format (sdk rpc.py)
 
 Generated = str | Mapping[str, str] | None
 """What stands in for generated passwords: one for all, or each by the logical name of its resource."""
@@ -278,7 +277,7 @@ class _RecordingMonitor(MockMonitor):
         """Pulumi's wire format as plain values; whole numbers as int."""
         if isinstance(value, Mapping):
             fields = cast(Mapping[str, Any], value)
-            if _SIGNATURE in fields:
+            if SIGNATURE_KEY in fields:
                 return self._secret(self._plain(fields.get("value")))
             return {key: self._plain(entry) for key, entry in fields.items()}
         if isinstance(value, list):

@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
+from base.pulumi_values import SECRET, SIGNATURE_KEY
 from kube.access import Manifest
 
-from ..engine.state import SECRET_KEY, SECRET_MARK, Operation, ReleaseKey
+from ..engine.state import Operation, ReleaseKey
 from .live import UPDATE_MANAGER
 
 UNSEEN = "found by `meshlab recover`: not seen to become ready"
@@ -18,7 +19,7 @@ def adopted_release(operation: Operation) -> dict[str, Any]:
     """The state of a release that helm has as deployed."""
     inputs = dict(operation.inputs)
     # The provider takes the inputs of before from here, and wants them secret.
-    before = {SECRET_KEY: SECRET_MARK, "plaintext": json.dumps(inputs)}
+    before = {SIGNATURE_KEY: SECRET, "plaintext": json.dumps(inputs)}
     return {
         **operation.resource,
         "id": str(ReleaseKey.of(inputs)),

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
+from base.pulumi_values import SECRET, SIGNATURE_KEY
+
 REDACTED = "[secret]"
 SHORTEST = 8
 """Characters from which on a secret is looked for: shorter ones, such as `admin`, are in every text by chance."""
-
-# How a decrypted secret stands in exported state (sdk/go/common/resource/stack).
-_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 
 
 def secrets_of(state: Any) -> set[str]:
@@ -38,7 +37,7 @@ def _secrets(value: Any) -> Iterator[str]:
             yield from _secrets(entry)
     elif isinstance(value, Mapping):
         fields = cast(Mapping[str, Any], value)
-        if fields.get(_SIGNATURE) == _SECRET and "plaintext" in fields:
+        if fields.get(SIGNATURE_KEY) == SECRET and "plaintext" in fields:
             yield from _texts(json.loads(fields["plaintext"]))
             return
         for entry in fields.values():

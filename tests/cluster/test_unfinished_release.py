@@ -1,7 +1,5 @@
 """A release whose upgrade was killed before it had taken away what the new version no longer has."""
 
-import base64
-import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 from base import process
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
+from kube.helm_records import packed, unpacked
 from meshlab.engine.state import ReleaseKey
 from meshlab.recover.helm import Helm
 
@@ -31,16 +30,14 @@ WIDGET = "{apiVersion: example.com/v1, kind: Widget, metadata: {name: theirs, na
 
 def half_upgraded(secret: dict[str, Any]) -> dict[str, Any]:
     """helm's record of a second revision without the account, begun and never ended, made from that of the first."""
-    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-    release = json.loads(gzip.decompress(packed))
+    release = unpacked(secret)
     release["version"], release["info"]["status"] = 2, "pending-upgrade"
     release["manifest"] = f"{STAYS}---\n{COMES}"
-    packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
     labels = {**secret["metadata"]["labels"], "version": "2", "status": "pending-upgrade"}
     return {
         **secret,
         "metadata": {"name": "sh.helm.release.v1.app.v2", "namespace": "default", "labels": labels},
-        "data": {"release": base64.b64encode(packed).decode()},
+        "data": packed(release),
     }
 
 

@@ -1,7 +1,6 @@
 """What counts as drift of one object, and what of it is said, without a cluster."""
 
 import base64
-import gzip
 import json
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from kube.changes import DRIFT_MANAGER
 from kube.fields import disowned, from_the_end, managers
+from kube.helm_records import RECORD_TYPE, packed, record_name
 from meshlab.comparison.finding import Difference, Finding, Ignored, What, short
 from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
 from meshlab.comparison.live import comparable, differences, hindrances, untouched
@@ -427,10 +427,9 @@ def helm_secret(version: int, values: dict[str, Any], status: str = "deployed") 
         "chart": {"metadata": {"name": "kube-prometheus-stack", "version": "1.0.0"}},
         "config": values,
     }
-    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(content).encode()))).decode()
     labels = {"name": "prom", "version": str(version), "owner": "helm"}
-    metadata = {"name": f"sh.helm.release.v1.prom.v{version}", "namespace": "prometheus", "labels": labels}
-    return {"type": "helm.sh/release.v1", "metadata": metadata, "data": {"release": packed}}
+    metadata = {"name": record_name("prom", version), "namespace": "prometheus", "labels": labels}
+    return {"type": RECORD_TYPE, "metadata": metadata, "data": packed(content)}
 
 
 RELEASE = Release(

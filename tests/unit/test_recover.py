@@ -13,6 +13,7 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 
 from base.process import ProcessId
+from base.pulumi_values import SECRET, SIGNATURE_KEY
 from kube.access import Manifest, MissingError, Resource
 from kube.discovery import Kind
 from meshlab.cli.commands import recover as command
@@ -137,7 +138,7 @@ def test_an_install_that_finished_unseen_is_entered_into_the_state_with_its_inpu
     assert step.resource["id"] == "prometheus/prom"
     secret = step.resource["outputs"]["__inputs"]
     assert json.loads(secret["plaintext"]) == release_resource()["inputs"]
-    assert secret["4dabf18193072939515e22adb298388d"] == "1b47061264138c4ac30d75fd1eb44270"
+    assert secret[SIGNATURE_KEY] == SECRET
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.runtime import rpc
 
+from base.pulumi_values import SECRET, SIGNATURE_KEY
 from meshlab.cli import main as cli
 from meshlab.cli.commands import redact as redact
 from meshlab.engine.backends import URL
@@ -14,7 +16,7 @@ from meshlab.engine.secrets import PASSPHRASE
 from meshlab.redact.redaction import REDACTED, redacted, secrets_of
 from tests.support.canary import CANARY, forms, sightings
 
-SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+SIGNATURE = {SIGNATURE_KEY: SECRET}
 
 
 def state(*secrets: Any) -> dict[str, Any]:
@@ -24,6 +26,10 @@ def state(*secrets: Any) -> dict[str, Any]:
         for one in secrets
     ]
     return {"version": 3, "deployment": {"manifest": {}, "resources": resources}}
+
+
+def test_secrets_are_marked_as_pulumis_sdk_marks_them() -> None:
+    assert (rpc._special_sig_key, rpc._special_secret_sig) == (SIGNATURE_KEY, SECRET)
 
 
 def test_the_secrets_of_a_stack_are_what_its_state_holds_locked() -> None:
