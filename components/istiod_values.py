@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from settings.istiod_spelling import CHARTS_MOST, least_replicas, spelled
+from settings.istiod_spelling import CHARTS_MOST, spelled
 from settings.models import ClusterSettings, RevisionSettings
 from settings.names import REVISION_LABEL
 
@@ -19,7 +19,7 @@ def istiod_values(revision: str, settings: RevisionSettings, cluster: ClusterSet
         # All that istiod lacks for Kubernetes' strictest Pod Security level.
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    least = least_replicas(settings)
+    least = settings.least_replicas
     if least > CHARTS_MOST:
         # Else the chart's own, which the API server refuses below the minimum.
         own["autoscaleMax"] = least

@@ -161,12 +161,7 @@ def settings_of(stack: str, config: Config) -> Settings:
 def wanted_charts(settings: Settings) -> dict[str, list[str]]:
     """Versions by chart name that a stack installs."""
     wanted: dict[str, list[str]] = {}
-    sections = {
-        "charts": settings.charts,
-        "istio": settings.istio,
-        "monitoring": settings.monitoring,
-        "kiali": settings.kiali,
-    }
+    sections = (settings.charts, settings.istio, settings.monitoring, settings.kiali)
     for chart, version in sorted(needed_charts(sections)):
         wanted.setdefault(chart, []).append(version)
     return wanted

@@ -5,46 +5,21 @@ a recording rule of its own, `meshlab:threshold:<field>`, that the alerts compar
 rule's expression by name. So the value in force is a series that dashboards can draw and a person can query.
 """
 
-from math import inf
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from base.assets import MANIFESTS, AssetError, Manifest, load_manifests
 
-from . import checks as check
+from .section import Section
+from .texts import Duration
+from .validators import expected
 
-
-def _share(value: float) -> float:
-    if not 0 < value < 1:
-        raise ValueError("expected a share of all requests, more than 0 and less than 1")
-    return value
-
-
-def _positive(value: float) -> float:
-    if not 0 < value < inf:
-        raise ValueError("expected a number above 0")
-    return value
-
-
-def _count(value: float) -> float:
-    if not 0 <= value < inf:
-        raise ValueError("expected 0 or more")
-    return value
-
-
-def _multiple(value: float) -> float:
-    if not 1 < value < inf:
-        raise ValueError("expected a number above 1")
-    return value
-
-
-Ratio = Annotated[float, AfterValidator(_share)]
-Positive = Annotated[float, AfterValidator(_positive)]
-Count = Annotated[float, AfterValidator(_count)]
-Multiple = Annotated[float, AfterValidator(_multiple)]
-Duration = Annotated[str, AfterValidator(check.duration)]
+Ratio = Annotated[float, Field(gt=0, lt=1), expected("a share of all requests, more than 0 and less than 1")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), expected("a number above 0")]
+Count = Annotated[float, Field(ge=0, allow_inf_nan=False), expected("0 or more")]
+Multiple = Annotated[float, Field(gt=1, allow_inf_nan=False), expected("a number above 1")]
 DurationBucket = Literal[1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000]
 """Bounds of Envoy's request duration histogram, in milliseconds: a target between two of them could not be counted."""
 
@@ -55,17 +30,10 @@ DEFAULT_REVISION = "meshlab:default_revision:info"
 """The recording rule that carries the default revision, as label `istio_rev`."""
 
 
-class AlertThresholds(BaseModel):
+class AlertThresholds(Section):
     """When the mesh's alerts fire. The only place where a default stands; the rule files repeat it, held by a test."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     error_budget_ratio: Ratio = 0.01
     """Share of a service's requests that may fail with a 5xx, 0 to 1."""
@@ -103,7 +71,7 @@ class AlertThresholds(BaseModel):
     """How long a warning condition must last before its alert fires, as a Prometheus duration."""
 
     @model_validator(mode="after")
-    def _every_burn_alert_can_fire(self) -> "AlertThresholds":
+    def _every_burn_alert_can_fire(self) -> Self:
         for rate in ("burn_rate_fast", "burn_rate_slow"):
             for budget in ("error_budget_ratio", "latency_budget_ratio"):
                 if getattr(self, rate) * getattr(self, budget) >= 1:

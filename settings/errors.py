@@ -1,8 +1,6 @@
 """Wrong settings as one line each: which file, which key, what was expected, what was found, how to set it."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 import pulumi
@@ -10,11 +8,11 @@ from pydantic import BaseModel, ValidationError
 
 from base.errors import MeshlabError
 
+from .problem import DOES_NOTHING, Problem, shown
+from .validators import BROKEN_RULE, IN_WORDS
+
 UNKNOWN_KEY = "an unknown key"
 A_SECRET = "a secret"
-DOES_NOTHING = "which does nothing"
-"""How `got` ends where the key itself is in the wrong place, so that no other value would do."""
-SHOWN_CHARACTERS = 200
 
 _TYPE_NAMES: Mapping[str, str] = {
     "string_type": "a string",
@@ -26,16 +24,6 @@ _TYPE_NAMES: Mapping[str, str] = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One wrong value."""
-
-    path: tuple[str, ...]
-    """The keys from the section down to it, as they stand in the stack file; an item of a list is `[<number>]`."""
-    expected: str
-    got: str
 
 
 class SettingsError(MeshlabError, pulumi.RunError):
@@ -56,27 +44,20 @@ def joined(path: Sequence[str]) -> str:
     return "".join(part if part.startswith("[") or not number else f".{part}" for number, part in enumerate(path))
 
 
-def shown(value: object) -> str:
-    """A value as a person would have written it, cut where it is long."""
-    if value is None:
-        return "nothing"
-    text = json.dumps(value, default=str)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
-
-
 def _problem(above: Sequence[str], model: type[BaseModel], detail: Any) -> Problem:
     kind = cast(str, detail["type"])
     location = cast(Sequence[Any], detail["loc"])
     # An item of a list stands in brackets, also in a path of `pulumi config set`.
     path = (*above, *(f"[{part}]" if isinstance(part, int) else str(part) for part in location if part != "[key]"))
     context = cast(Mapping[str, Any], detail.get("ctx", {}))
-    return Problem(
-        path, _expected(kind, context, cast(str, detail["msg"]), model, location), _got(kind, detail["input"])
-    )
+    got = _got(kind, context, detail["input"])
+    return Problem(path, _expected(kind, context, cast(str, detail["msg"]), model, location), got)
 
 
 def _expected(kind: str, ctx: Mapping[str, Any], message: str, model: type[BaseModel], location: Sequence[Any]) -> str:
     rules: Mapping[str, Callable[[], str]] = {
+        BROKEN_RULE: lambda: str(ctx["expected"]),
+        IN_WORDS: lambda: str(ctx["words"]),
         "value_error": lambda: str(ctx["error"]).removeprefix("expected "),
         "extra_forbidden": lambda: f"one of the keys {', '.join(_known_keys(model, location[:-1]))}",
         "missing": lambda: "a value",
@@ -90,7 +71,9 @@ def _expected(kind: str, ctx: Mapping[str, Any], message: str, model: type[BaseM
     return _TYPE_NAMES.get(kind, message)
 
 
-def _got(kind: str, value: object) -> str:
+def _got(kind: str, ctx: Mapping[str, Any], value: object) -> str:
+    if kind == BROKEN_RULE:
+        return str(ctx["got"])
     if kind == "missing":
         return "nothing"
     if kind == "extra_forbidden":

@@ -1,28 +1,23 @@
-"""Values of charts that would not arrive as they stand in the stack file."""
+"""Values of charts, which have to arrive as they stand in the stack file."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from .errors import Problem, shown
-from .models import IstioSettings, KialiSettings, MonitoringSettings
-from .section import Section
+from pydantic import AfterValidator
+
+from .problem import Problem, shown
+from .validators import refuse
 
 _A_VALUE = "a value (Pulumi leaves a null out, so that the chart's own value stays; helm would take that away)"
 _A_LIST = "a list without null (Pulumi leaves a null out)"
 
 
-def lost_nulls(sections: Mapping[str, Section]) -> Iterator[Problem]:
-    """Every null in the charts' values."""
-    istio = cast(IstioSettings | None, sections.get("istio"))
-    for name, revision in istio.revisions.items() if istio is not None else ():
-        yield from _nulls(revision.values, ("istio", "revisions", name, "values"))
-    for section in ("monitoring", "kiali"):
-        settings = cast(MonitoringSettings | KialiSettings | None, sections.get(section))
-        if settings is not None:
-            yield from _nulls(settings.values, (section, "values"))
+def _refuse_nulls(values: dict[str, Any]) -> dict[str, Any]:
+    refuse(_nulls(values))
+    return values
 
 
-def _nulls(value: Any, path: tuple[str, ...]) -> Iterator[Problem]:
+def _nulls(value: Any, path: tuple[str, ...] = ()) -> Iterator[Problem]:
     if value is None:
         yield Problem(path, _A_VALUE, "null")
     elif isinstance(value, Mapping):
@@ -35,3 +30,15 @@ def _nulls(value: Any, path: tuple[str, ...]) -> Iterator[Problem]:
         for index, below in enumerate(items):
             if below is not None:
                 yield from _nulls(below, (*path, str(index)))
+
+
+HelmValues = Annotated[dict[str, Any], AfterValidator(_refuse_nulls)]
+"""Values merged over the program's own, last: the way out for whatever has no setting."""
+
+
+def mapping_at(values: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The mapping at a path of free values; an empty one where something else stands there."""
+    for key in path:
+        below = values.get(key)
+        values = cast(Mapping[str, Any], below) if isinstance(below, Mapping) else {}
+    return values

@@ -7,7 +7,8 @@ decides. An older chart does not read the top at all.
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from .models import RevisionSettings
+from .helm_values import mapping_at
+from .problem import DOES_NOTHING, Problem, shown
 from .versions import parse_version
 
 FLAT_SINCE = (1, 24, 0)
@@ -64,29 +65,40 @@ def spelled(version: str, own: Fields) -> dict[str, Any]:
 
 def said(values: Fields, key: str) -> Any:
     """What a stack's values say of one of istiod's own, in the spelling that decides; None where they say nothing."""
-    return _legacy(values).get(key, values.get(key))
+    return mapping_at(values, LEGACY).get(key, values.get(key))
 
 
-def least_replicas(settings: RevisionSettings) -> int:
-    """How many replicas of a revision's istiod there are at least: by its values, else by its setting."""
-    least = said(settings.values, "autoscaleMin")
-    return least if isinstance(least, int) else settings.replicas
+def least_replicas(values: Fields, replicas: int) -> int:
+    """How many replicas of istiod there are at least: by a stack's values, else by its setting `replicas`."""
+    least = said(values, "autoscaleMin")
+    return least if isinstance(least, int) else replicas
 
 
-def unread(version: str, values: Fields) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The paths among a stack's values that do nothing, each with what to write instead."""
+def values_in_vain(version: str, values: Fields) -> Iterator[Problem]:
+    """The values of a stack that do nothing, each with what to write instead."""
+    for path, expected in _unread(version, values):
+        got: Any = values
+        for key in path:
+            got = got[key]
+        yield Problem(path, expected, f"{shown(got)}, {DOES_NOTHING}")
+
+
+def scaling_below_replicas(values: Fields, replicas: int) -> Iterator[Problem]:
+    """An upper bound of the replicas, among a stack's values, that is below the lower one."""
+    most, least = said(values, "autoscaleMax"), least_replicas(values, replicas)
+    if isinstance(most, int) and most < least and said(values, "autoscaleEnabled") is not False:
+        path = (LEGACY, "autoscaleMax") if "autoscaleMax" in mapping_at(values, LEGACY) else ("autoscaleMax",)
+        yield Problem(path, f"{least} or more, as many replicas as there are at least", shown(most))
+
+
+def _unread(version: str, values: Fields) -> Iterator[tuple[tuple[str, ...], str]]:
     if not is_flat(version):
         for key in sorted(ISTIODS_OWN & values.keys()):
             yield (key,), f"{LEGACY}.{key}, where the chart of Istio {version} reads it"
         return
-    for path in _overlaid(values, _legacy(values)):
+    for path in _overlaid(values, mapping_at(values, LEGACY)):
         name = ".".join(path)
         yield path, f"{name} or {LEGACY}.{name} (the chart lays the second over the first)"
-
-
-def _legacy(values: Fields) -> Fields:
-    below = values.get(LEGACY)
-    return cast(Fields, below) if isinstance(below, Mapping) else {}
 
 
 def _overlaid(values: Fields, over: Fields, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

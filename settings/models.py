@@ -1,32 +1,39 @@
 """What a stack file may say: one model a section."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, model_validator
 
-from . import checks as check
 from .alert_rules import AlertThresholds
 from .charts import ChartSource
+from .helm_values import HelmValues
 from .images import Images
+from .injection import DEFAULT
+from .istiod_spelling import least_replicas, scaling_below_replicas, values_in_vain
+from .kiali_spelling import addresses_of_another_version
+from .names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
 from .object_rules import DriftRule
 from .pod_needs import PodNeeds, Toleration
+from .problem import Problem, shown
 from .section import Section
 from .sizes import Resources, Storage
+from .texts import (
+    Digest,
+    DnsLabel,
+    Duration,
+    MinorVersion,
+    ObjectName,
+    ObjectUid,
+    Registry,
+    RegistryHost,
+    Revision,
+    StackRelease,
+    Version,
+)
+from .validators import refuse
 from .versions import parse_version
 from .webhook_marks import WebhookMarks
-
-Version = Annotated[str, AfterValidator(check.exact_version)]
-Namespace = Annotated[str, AfterValidator(check.dns_label)]
-ObjectName = Annotated[str, AfterValidator(check.object_name)]
-Revision = Annotated[str, AfterValidator(check.revision)]
-Duration = Annotated[str, AfterValidator(check.duration)]
-Digest = Annotated[str, AfterValidator(check.digest)]
-ClusterUid = Annotated[str, AfterValidator(check.object_uid)]
-MinorVersion = Annotated[str, AfterValidator(check.minor_version)]
-Registry = Annotated[str, AfterValidator(check.image_registry)]
-RegistryHost = Annotated[str, AfterValidator(check.registry_host)]
-HelmValues = dict[str, Any]
-"""Values merged over the program's own, last: the way out for whatever has no setting."""
 
 
 class ClusterSettings(Section):
@@ -34,7 +41,7 @@ class ClusterSettings(Section):
 
     context: str | None = None
     """Context of the kubeconfig in force; without it, the kubeconfig's current context."""
-    cluster_uid: ClusterUid | None = None
+    cluster_uid: ObjectUid | None = None
     """UID of namespace kube-system, which tells one cluster from any other: `meshlab` works on no other one then."""
     kubernetes: MinorVersion | None = None
     """Kubernetes version of the cluster, such as `1.34`; then every Istio of the stack has to support it."""
@@ -57,11 +64,18 @@ class ClusterSettings(Section):
     """Labels of each namespace that the program makes, such as `team`; what the program sets itself wins."""
     namespace_annotations: dict[str, str] = Field(default_factory=dict[str, str])
     """The same for annotations."""
-    adopt_namespaces: list[Namespace] = Field(default_factory=list[str])
+    adopt_namespaces: list[DnsLabel] = Field(default_factory=list[str])
     """Namespaces of the program that are there before it, with what their owners gave them: the program uses them,
     neither makes nor deletes them, and leaves labels, quotas and Pod Security level to their owners."""
     protect_namespaces: bool = False
     """Whether `destroy` refuses to delete the program's namespaces until somebody unprotects them."""
+
+    @model_validator(mode="after")
+    def _labels_of_namespaces_choose_no_revision(self) -> Self:
+        expected = "no label that injects (mesh.namespaces says which namespaces are in the mesh)"
+        chosen = [key for key in (REVISION_LABEL, NAMESPACE_INJECTION_LABEL) if key in self.namespace_labels]
+        refuse(Problem(("namespaceLabels", key), expected, shown(self.namespace_labels[key])) for key in chosen)
+        return self
 
     @property
     def webhook_marks(self) -> WebhookMarks:
@@ -104,6 +118,17 @@ class RevisionSettings(Section):
     values: HelmValues = Field(default_factory=dict[str, Any])
     """Merged over the istiod chart's values."""
 
+    @property
+    def least_replicas(self) -> int:
+        """How many istiod pods there are at least, by the values where they say it."""
+        return least_replicas(self.values, self.replicas)
+
+    @model_validator(mode="after")
+    def _values_do_something(self) -> Self:
+        problems = *values_in_vain(self.version, self.values), *scaling_below_replicas(self.values, self.replicas)
+        refuse(Problem(("values", *one.path), one.expected, one.got) for one in problems)
+        return self
+
 
 class IstioSettings(Section):
     """The Istio control planes."""
@@ -116,6 +141,27 @@ class IstioSettings(Section):
     """The revision that validates and that the Service `istiod` points at; may be left out where there is only one."""
     timeout_seconds: Annotated[int, Field(ge=30)] = 600
     """Seconds that each Istio release may take to become ready."""
+
+    @model_validator(mode="after")
+    def _revisions_and_tags_fit(self) -> Self:
+        refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        installed = ", ".join(sorted(self.revisions))
+        if DEFAULT in self.revisions:
+            expected = f"a revision of another name (`{DEFAULT}` is a tag's: istio.tags.{DEFAULT} may lead to it)"
+            yield Problem(("revisions", DEFAULT), expected, shown(DEFAULT))
+        if self.default_revision is None and len(self.revisions) > 1:
+            expected = f"one of the revisions {installed}, since there is more than one"
+            yield Problem(("defaultRevision",), expected, "nothing")
+        if self.default_revision is not None and self.default_revision not in self.revisions:
+            yield Problem(("defaultRevision",), f"one of the revisions {installed}", shown(self.default_revision))
+        for tag, revision in self.tags.items():
+            if tag in self.revisions:
+                yield Problem(("tags", tag), f"a tag that is none of the revisions {installed}", shown(tag))
+            if revision not in self.revisions:
+                yield Problem(("tags", tag), f"one of the revisions {installed}", shown(revision))
 
     @property
     def default(self) -> str:
@@ -136,7 +182,7 @@ class IstioSettings(Section):
 class MeshSettings(Section):
     """Which namespaces are in the mesh."""
 
-    namespaces: dict[Namespace, str] = Field(default_factory=dict[str, str])
+    namespaces: dict[DnsLabel, str] = Field(default_factory=dict[str, str])
     """Revision or tag by namespace. A namespace that is not listed is left alone."""
     roll_at_once: Annotated[int, Field(ge=1)] | None = None
     """How many workloads, ours and others, roll at a time to another revision; without it, others are left alone."""
@@ -203,9 +249,9 @@ class MonitoringSettings(Section):
     """Version of the chart prometheus-operator-crds; else the one of the same operator as `version`."""
     allow_crd_downgrade: bool = False
     """Whether the operator's CRDs may become older than the cluster's: fields that only the newer have are lost."""
-    namespace: Namespace = "prometheus"
+    namespace: DnsLabel = "prometheus"
     """Namespace of the stack; created by the program, never in the mesh."""
-    release: Annotated[str, AfterValidator(check.stack_release)] = "prom"
+    release: StackRelease = "prom"
     """Name of the Helm release; Prometheus selects monitors and rules by it."""
     replicas: Annotated[int, Field(ge=1)] = 1
     """How many Prometheus pods, each of which scrapes everything. From 2 on spread, and with a disruption budget."""
@@ -245,7 +291,7 @@ class KialiSettings(Section):
 
     version: Version
     """Version of the chart kiali-operator, exact: `1.59` would be a range."""
-    namespace: Namespace = "kiali-operator"
+    namespace: DnsLabel = "kiali-operator"
     """Namespace of the operator; Kiali itself runs beside the control plane."""
     await_ready: bool = True
     """Whether `up` waits until the operator reports Kiali as reconciled; false where no pod really runs."""
@@ -261,6 +307,12 @@ class KialiSettings(Section):
     """Merged over the kiali-operator chart's values."""
     spec: dict[str, Any] = Field(default_factory=dict[str, Any])
     """Merged over the Kiali object's spec."""
+
+    @model_validator(mode="after")
+    def _fields_are_this_versions(self) -> Self:
+        problems = addresses_of_another_version(self.version, self.spec)
+        refuse(Problem(("spec", *one.path), one.expected, one.got) for one in problems)
+        return self
 
 
 class PolicySettings(Section):

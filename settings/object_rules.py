@@ -9,44 +9,30 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from kube.fields import Steps
 
 from .section import Section
+from .validators import expected
 
 ANY = "*"
 _KEY, _ITEM = r"[^\s.\[\]]+", r"\[[^\[\]]+\]"
-_PATH = re.compile(rf"{_KEY}(?:{_ITEM})*(?:\.{_KEY}(?:{_ITEM})*)*")
+_PATH = rf"^[^\s.\[\]/][^\s.\[\]]*(?:{_ITEM})*(?:\.{_KEY}(?:{_ITEM})*)*$"
 _TOKEN = re.compile(rf"{_ITEM}|{_KEY}")
 _ITEM_NAME = "name="
 
-
-def _pattern(value: str) -> str:
-    if not value or re.search(r"[\s\[\]]", value):
-        raise ValueError("expected a name, in which * stands for any characters")
-    return value
-
-
-def _path(value: str) -> str:
-    if value.startswith("/") or not _PATH.fullmatch(value):
-        raise ValueError(
-            "expected a path such as spec.template.spec.containers[istio-proxy].image (* for any characters, [*] for "
-            "any item of a list)"
-        )
-    return value
-
-
-def _said(value: str) -> str:
-    if not value.strip():
-        raise ValueError("expected a reason")
-    return value
-
-
-Pattern = Annotated[str, AfterValidator(_pattern)]
-FieldPath = Annotated[str, AfterValidator(_path)]
+Pattern = Annotated[str, Field(pattern=r"^[^\s\[\]]+$"), expected("a name, in which * stands for any characters")]
+FieldPath = Annotated[
+    str,
+    Field(pattern=_PATH),
+    expected(
+        "a path such as spec.template.spec.containers[istio-proxy].image (* for any characters, [*] for any item of a "
+        "list)"
+    ),
+]
 Patterns = Annotated[list[Pattern], Field(min_length=1)]
-Reason = Annotated[str, AfterValidator(_said)]
+Reason = Annotated[str, Field(pattern=r"\S"), expected("a reason")]
 
 
 class ObjectRule(Section):

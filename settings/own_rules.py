@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from base.assets import ROOT, AssetError, Manifest, load_documents
 
-from .checks import dns_label
+from .texts import DnsLabel, check_text
 
 OURS = "meshlab."
 """What the names of the program's own groups begin with."""
@@ -43,7 +43,7 @@ def load_own_rules(folder: str, release: str, namespace: str) -> list[Manifest]:
 
 def _manifest(path: Path, groups: list[Any], release: str, namespace: str) -> Manifest:
     try:
-        name = f"own-{dns_label(path.stem)}"
+        name = f"own-{check_text(DnsLabel, path.stem)}"
     except ValueError as error:
         raise AssetError(f"{path}: the file's name: {error}") from None
     metadata = {

@@ -1,15 +1,16 @@
 """Reads a stack's settings, checked once before any resource is registered. The only reader of pulumi.Config."""
 
-from collections.abc import Mapping
-from typing import TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from .errors import UNKNOWN_KEY, Problem, SettingsError, problems_of
+from .errors import UNKNOWN_KEY, SettingsError, problems_of
 from .models import Settings
+from .problem import Problem
 from .rules import broken_rules
 from .secrets import HIDDEN, secrets_in
 from .section import Section
@@ -52,9 +53,16 @@ def parse_settings(raw: Mapping[str, object], project: str, stack: str) -> Setti
     return parse_sections(Settings, raw, project, stack)
 
 
+def _sections_of(wanted: type[Section]) -> Iterator[tuple[str, type[Section]]]:
+    """The sections that `wanted` has fields for, by their keys in a stack file."""
+    for name, field in wanted.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield to_camel(name), field.annotation
+
+
 def parse_sections(wanted: type[AnySettings], raw: Mapping[str, object], project: str, stack: str) -> AnySettings:
     """The same for the sections that `wanted` has fields for: rules between sections hold for those that are there."""
-    models = {to_camel(name): cast(type[Section], field.annotation) for name, field in wanted.model_fields.items()}
+    models = dict(_sections_of(wanted))
     known = ", ".join(sorted(models))
     problems = [Problem((key,), f"one of the keys {known}", UNKNOWN_KEY) for key in raw if key not in models]
     sections: dict[str, Section] = {}
@@ -67,7 +75,7 @@ def parse_sections(wanted: type[AnySettings], raw: Mapping[str, object], project
             sections[key] = model.model_validate(raw.get(key, {}))
         except ValidationError as error:
             problems += problems_of(model, error, key)
-    problems += broken_rules(sections)
+    problems += broken_rules(tuple(sections.values()))
     if problems:
         raise SettingsError(problems, project=project, stack=stack)
     return wanted.model_validate(sections)

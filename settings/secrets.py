@@ -8,7 +8,8 @@ secrets by the name of a Secret that is in the cluster already: docs/secrets.md.
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from .errors import A_SECRET, Problem
+from .errors import A_SECRET
+from .problem import Problem
 
 SECURE = "secure"
 """What Pulumi writes for a secret: a mapping with this key alone, and the ciphertext."""

@@ -1,13 +1,40 @@
 """Settings for how much a container or a claim gets."""
 
-from typing import Annotated, Any
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator
+from pydantic import Field, model_validator
 
-from . import checks as check
+from .problem import Problem, shown
 from .section import Section
+from .validators import expected, refuse
 
-Quantity = Annotated[str, AfterValidator(check.quantity)]
+_UNIT = "(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?"
+_UNITS = {
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
+    **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTP", 1)},
+}
+
+Quantity = Annotated[
+    str,
+    Field(pattern=rf"^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*){_UNIT}$"),
+    expected("a Kubernetes quantity such as 500m, 2 or 4Gi"),
+]
+"""A Kubernetes quantity above 0, without the exponent form that nobody writes by hand."""
+
+
+def read_amount(quantity: str) -> float:
+    """The number that a Kubernetes quantity stands for; raises ValueError for what is none."""
+    match = re.fullmatch(rf"([0-9]+(?:\.[0-9]+)?){_UNIT}", quantity)
+    if not match:
+        raise ValueError(f"expected a Kubernetes quantity, got {quantity!r}")
+    return float(match[1]) * _UNITS.get(match[2], 1.0)
 
 
 class Amounts(Section):
@@ -26,6 +53,17 @@ class Resources(Section):
     """What a node must have free for it."""
     limits: Amounts = Amounts()
     """Over the CPU it waits, over the memory it is killed."""
+
+    @model_validator(mode="after")
+    def _requests_fit_limits(self) -> Self:
+        refuse(self._over_limits())
+        return self
+
+    def _over_limits(self) -> Iterator[Problem]:
+        for field in Amounts.model_fields:
+            least, most = getattr(self.requests, field), getattr(self.limits, field)
+            if least is not None and most is not None and read_amount(least) > read_amount(most):
+                yield Problem(("requests", field), f"at most the limit {most}", shown(least))
 
     @property
     def values(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kube.api_objects import entries, mapping
-from settings.checks import amount
+from settings.sizes import read_amount
 
 from ..render.objects import KubernetesObject
 from .finding import Finding
@@ -43,7 +43,7 @@ def ranges(whole: Whole) -> Iterator[Finding]:
 def quantity(text: Any) -> float | None:
     """A Kubernetes quantity as a number; None for what is none."""
     try:
-        return amount(str(text))
+        return read_amount(str(text))
     except ValueError:
         return None
 

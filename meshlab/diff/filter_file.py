@@ -9,8 +9,9 @@ from pydantic import Field, ValidationError
 from base.errors import MeshlabError
 from base.goyaml.tree import Mapping, Node, TreeError, documents, followed
 from base.goyaml.tree import Sequence as Items
-from settings.errors import UNKNOWN_KEY, Problem, joined, problems_of
+from settings.errors import UNKNOWN_KEY, joined, problems_of
 from settings.object_rules import DiffRule
+from settings.problem import Problem
 from settings.section import Section
 
 from ..comparison.leaving_out import Filter, Placed

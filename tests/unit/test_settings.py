@@ -381,6 +381,22 @@ def test_every_problem_is_reported_in_one_run() -> None:
     ]
 
 
+def test_every_broken_rule_of_one_section_is_reported_at_its_own_key() -> None:
+    revisions = {
+        "1-17": {"version": "1.17.6", "values": {"autoscaleMin": 3, "hub": "x"}},
+        "1-30": {"version": "1.30.3", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}},
+    }
+    keys = [line.split(": ")[1] for line in problems(sections(istio={"revisions": revisions}))]
+    assert keys == [
+        "meshlab:istio.revisions.1-17.values.autoscaleMin",
+        "meshlab:istio.revisions.1-17.values.hub",
+        "meshlab:istio.revisions.1-30.resources.requests.cpu",
+    ]
+    istio = {"revisions": {"a": {"version": "1.17.6"}, "b": {"version": "1.17.6"}}, "tags": {"a": "b", "x": "y"}}
+    keys = [line.split(": ")[1] for line in problems(sections(istio=istio))]
+    assert keys == ["meshlab:istio.defaultRevision", "meshlab:istio.tags.a", "meshlab:istio.tags.x"]
+
+
 def test_a_wrong_setting_stops_the_program_before_any_resource() -> None:
     with pytest.raises(ProgramError) as caught:
         record("dev", config={"meshlab:envoyDemo": {"scenario": "x"}})

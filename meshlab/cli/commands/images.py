@@ -4,8 +4,8 @@ import argparse
 import json
 from dataclasses import asdict
 
-from settings.checks import image_registry
 from settings.images import Images
+from settings.texts import Registry, check_text
 
 from ...mirror.images import PulledImage, mirror_of, pulled_images
 from ...stackfile.stack_names import add_stack_option
@@ -52,6 +52,6 @@ def _place(mirror: Images | None, one: PulledImage) -> str | None:
 
 def _registry(value: str) -> str:
     try:
-        return image_registry(value)
+        return check_text(Registry, value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
