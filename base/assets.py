@@ -19,10 +19,6 @@ DASHBOARD_LIMIT_BYTES = 900_000
 Manifest = dict[str, Any]
 
 
-class AssetError(MeshlabError):
-    """A data file of the program is missing or broken; the message names the file and what is wrong with it."""
-
-
 class _Loader(yaml.CSafeLoader):
     """SafeLoader that also reads a bare `=`, which stands in an enum of the operator's CRDs."""
 
@@ -37,39 +33,39 @@ _Loader.add_constructor("tag:yaml.org,2002:value", _value)
 def load_manifests(*parts: str) -> list[Manifest]:
     """Return the objects of one YAML file below `manifests/`, in file order.
 
-    Raises AssetError where the file is missing, does not parse, or holds something that is no Kubernetes object.
+    Raises MeshlabError where the file is missing, does not parse, or holds something that is no Kubernetes object.
     """
     path = MANIFESTS.joinpath(*parts)
     manifests = load_documents(path)
     for number, manifest in enumerate(manifests, 1):
         if not _is_object(manifest):
-            raise AssetError(f"{path}: document {number}: expected apiVersion, kind and metadata.name")
+            raise MeshlabError(f"{path}: document {number}: expected apiVersion, kind and metadata.name")
     return manifests
 
 
 def load_documents(path: Path) -> list[Any]:
-    """Return the documents of a YAML file, without empty ones; raises AssetError where it is missing or no YAML."""
+    """Return the documents of a YAML file, without empty ones; raises MeshlabError where it is missing or no YAML."""
     try:
         documents: list[Any] = list(yaml.load_all(_read(path), Loader=_Loader))
     except yaml.YAMLError as error:
-        raise AssetError(f"{path}: expected YAML, got: {str(error).replace(chr(10), ' ')}") from None
+        raise MeshlabError(f"{path}: expected YAML, got: {str(error).replace(chr(10), ' ')}") from None
     return [document for document in documents if document is not None]
 
 
 def load_text(*parts: str) -> str:
-    """Return the text of one file below `manifests/`; raises AssetError where it is missing."""
+    """Return the text of one file below `manifests/`; raises MeshlabError where it is missing."""
     return _read(MANIFESTS.joinpath(*parts))
 
 
 def load_dashboards(folder: Path = DASHBOARDS) -> dict[str, str]:
     """Return the JSON text of every dashboard by its name (the file's, without `.json`), sorted by name.
 
-    Raises AssetError where there is none, one is no JSON object with `uid` and `title`, or one is too big for a
+    Raises MeshlabError where there is none, one is no JSON object with `uid` and `title`, or one is too big for a
     ConfigMap.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
-        raise AssetError(f"{folder}: expected dashboards (*.json), got none")
+        raise MeshlabError(f"{folder}: expected dashboards (*.json), got none")
     dashboards = {path.stem: _read(path) for path in paths}
     for path in paths:
         _check_dashboard(path, dashboards[path.stem])
@@ -79,20 +75,20 @@ def load_dashboards(folder: Path = DASHBOARDS) -> dict[str, str]:
 def _check_dashboard(path: Path, text: str) -> None:
     size = len(text.encode())
     if size > DASHBOARD_LIMIT_BYTES:
-        raise AssetError(f"{path}: expected at most {DASHBOARD_LIMIT_BYTES} bytes (a ConfigMap's limit), got {size}")
+        raise MeshlabError(f"{path}: expected at most {DASHBOARD_LIMIT_BYTES} bytes (a ConfigMap's limit), got {size}")
     try:
         dashboard: Any = json.loads(text)
     except json.JSONDecodeError as error:
-        raise AssetError(f"{path}: expected JSON, got: {error}") from None
+        raise MeshlabError(f"{path}: expected JSON, got: {error}") from None
     if not (isinstance(dashboard, dict) and "uid" in dashboard and "title" in dashboard):
-        raise AssetError(f"{path}: expected a dashboard with uid and title")
+        raise MeshlabError(f"{path}: expected a dashboard with uid and title")
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise AssetError(f"{path}: expected a file, got none") from None
+        raise MeshlabError(f"{path}: expected a file, got none") from None
 
 
 def _is_object(manifest: object) -> bool:

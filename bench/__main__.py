@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from embedded.tools.toolchain import ToolsError
-from meshlab.charts.source import ChartError
+from base.errors import MeshlabError
 from meshlab.engine.backends import URL
 from meshlab.engine.secrets import PASSPHRASE, PASSPHRASE_FILE
 
 from . import charts, growth, machine, page, picture, program, results, where
 from .compare import compare
 from .larger import DIMENSIONS
-from .tools import TOOLS, MissingError
+from .tools import TOOLS, ToolAbsentError
 from .tools.engine import ensure_engine
 
 PARTS = (*results.PARTS, "page")
@@ -60,7 +59,7 @@ def _measure(part: str, args: argparse.Namespace, folder: Any) -> dict[str, Any]
 def _engine_there() -> bool:
     try:
         ensure_engine()
-    except MissingError as reason:
+    except ToolAbsentError as reason:
         say(f"no engine, so without what needs one: {reason}")
         return False
     return True
@@ -93,6 +92,6 @@ def say(line: str) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (ChartError, ToolsError) as error:
+    except MeshlabError as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(1)

@@ -12,7 +12,7 @@ REAL, STAND_IN = "real", "stand-ins"
 
 
 def chosen(folder: str | None, say: Say) -> tuple[Path, str]:
-    """The folder of packed charts for every phase, and which of REAL and STAND_IN they are. Raises ChartError."""
+    """The folder of packed charts for every phase, and which of REAL and STAND_IN they are. Raises MeshlabError."""
     if folder is not None:
         return Path(folder).expanduser().resolve(), REAL
     say("no folder of charts named (--charts, MESHLAB_CHARTS): stand-ins, whose figures say nothing of the real ones")

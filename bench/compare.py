@@ -7,18 +7,16 @@ from typing import Any
 
 from pulumi.automation import CommandError
 
-from base.process import ProcessError
-from embedded.cluster import ClusterError
+from base.errors import MeshlabError
 from embedded.tools import toolchain
-from meshlab.lab import LabError, Say
-from meshlab.recording.releases import ReleaseError
+from meshlab.lab import Say
 
 from .charts import versions as packages
 from .contents import count
 from .course import PHASES
 from .field import fresh_field
 from .measure import MeasuredError, Usage, measured
-from .tools import TOOLS, MissingError, Tool
+from .tools import TOOLS, Tool, ToolAbsentError
 from .tools.tool import Script
 
 REASON_LIMIT = 170
@@ -43,7 +41,7 @@ class Comparison:
 
 
 def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) -> Comparison:
-    """Measure the named tools. Raises ToolsError where there can be no cluster; a phase that fails is a result."""
+    """Measure the named tools. Raises MeshlabError where there can be no cluster; a phase that fails is a result."""
     versions = {"kube-apiserver": toolchain.table()["kube-apiserver"].release.removeprefix("v")}
     found = Comparison(repetitions, versions, packages(), {}, [], {})
     present: list[type[Tool]] = []
@@ -51,7 +49,7 @@ def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) ->
         try:
             found.versions.update(tool.ensure())
             present.append(tool)
-        except MissingError as reason:
+        except ToolAbsentError as reason:
             found.missing[tool.name] = str(reason)
             say(f"{tool.label}: left out: {reason}")
     for repetition in range(repetitions):
@@ -88,7 +86,7 @@ def _run(tool: type[Tool], repetition: int, charts: Path, found: Comparison, say
                 if phase == "up" and repetition == 0:
                     now = count(field.cluster)
                     found.contents[tool.name] = {kind: number - before[kind] for kind, number in now.items()}
-    except (MeasuredError, ClusterError, LabError, ProcessError, ReleaseError, CommandError) as error:
+    except (MeasuredError, MeshlabError, CommandError) as error:
         keep(failed=_line(error))
 
 

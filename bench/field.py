@@ -34,7 +34,7 @@ class Field:
 
 @contextmanager
 def fresh_field(charts: Path, say: Say) -> Generator[Field]:
-    """A cluster with nothing on it, gone after. Raises ToolsError or ClusterError."""
+    """A cluster with nothing on it, gone after. Raises MeshlabError."""
     with TemporaryDirectory(prefix="meshlab-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with Cluster.up("bench", state_dir=folder, injection=True, progress=say) as cluster:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pulumi
 
-from base.assets import AssetError, Manifest
+from base.assets import Manifest
+from base.errors import MeshlabError
 from settings.names import INJECTION_LABEL, REVISION_ANNOTATION
 
 _KINDS = frozenset(
@@ -40,12 +41,12 @@ def create(
 ) -> pulumi.CustomResource:
     """Register the object of `manifest` under the logical name `name`.
 
-    `patch`: the object is somebody else's, and only what the manifest has of it is ours. Raises AssetError for a kind
+    `patch`: the object is somebody else's, and only what the manifest has of it is ours. Raises MeshlabError for a kind
     that this file does not list, so that a new kind is a decision.
     """
     api_version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
     if (api_version, kind) not in _KINDS:
-        raise AssetError(f"{name}: expected a kind listed in components/objects.py, got {api_version} {kind}")
+        raise MeshlabError(f"{name}: expected a kind listed in components/objects.py, got {api_version} {kind}")
     fields = dict(manifest)
     if kind == "Secret":
         fields |= {field: pulumi.Output.secret(fields[field]) for field in _SECRET_FIELDS if field in fields}

@@ -28,7 +28,7 @@ class RolloutProvider(dynamic.ResourceProvider):
         return dynamic.DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in INPUTS))
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """Bring all workloads to where they belong. Raises RolloutError and AccessError."""
+        """Bring all workloads to where they belong. Raises MeshlabError and AccessError."""
         return dynamic.CreateResult(IDENTITY, {**props, **_rolled({}, props)})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:

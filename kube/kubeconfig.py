@@ -27,10 +27,6 @@ IMPERSONATION = ("as-uid", "as-groups", "as-user-extra")
 Fields = Mapping[str, Any]
 
 
-class KubeconfigError(AccessError):
-    """No kubeconfig says which cluster to use as whom, or kubectl would refuse what it says. One line."""
-
-
 @dataclass(frozen=True)
 class Kubeconfig:
     """One context: a cluster, and as whom to use it. Every path in it is absolute."""
@@ -59,27 +55,27 @@ class Kubeconfig:
 def read(context: str | None = None, file: Path | None = None) -> Kubeconfig:
     """One context of the user's kubeconfigs, or of `file` alone; without a name, the current one.
 
-    Raises KubeconfigError where there is none of that name, or kubectl would refuse it.
+    Raises AccessError where there is none of that name, or kubectl would refuse it.
     """
     merged = _merged([file] if file is not None else list(_files()), needed=file is not None)
     name = context if context is not None else merged.current
     if not name:
         if not merged.sections["clusters"] and (pod := _in_pod()) is not None:
             return pod
-        raise KubeconfigError(f"kubeconfig: expected a current context, got none (there are: {merged.known()})")
+        raise AccessError(f"kubeconfig: expected a current context, got none (there are: {merged.known()})")
     if name not in merged.sections["contexts"]:
-        raise KubeconfigError(f"kubeconfig: expected a context named {name}, got {merged.known()}")
+        raise AccessError(f"kubeconfig: expected a context named {name}, got {merged.known()}")
     found = merged.sections["contexts"][name]
     cluster = merged.sections["clusters"].get(str(found.get("cluster") or ""), {})
     # kubectl goes on as nobody where a context names a user that no file has.
     one = Kubeconfig(name, found, cluster, merged.sections["users"].get(str(found.get("user") or ""), {}))
     for fault in _faults(one):
-        raise KubeconfigError(f"kubeconfig: context {name}: {fault}")
+        raise AccessError(f"kubeconfig: context {name}: {fault}")
     return one
 
 
 def contexts() -> list[str]:
-    """The names of all contexts of the user's kubeconfigs. Raises KubeconfigError where kubectl would refuse a file."""
+    """The names of all contexts of the user's kubeconfigs. Raises AccessError where kubectl would refuse a file."""
     return sorted(_merged(list(_files()), needed=False).sections["contexts"])
 
 
@@ -116,7 +112,7 @@ def _merged(files: Sequence[Path], *, needed: bool) -> _Merged:
             document = _document(file)
         except FileNotFoundError:
             if needed:
-                raise KubeconfigError(f"kubeconfig: expected a file {file}, got none") from None
+                raise AccessError(f"kubeconfig: expected a file {file}, got none") from None
             continue
         current = current or str(document.get("current-context") or "")
         for section, inner in SECTIONS.items():
@@ -131,9 +127,9 @@ def _document(file: Path) -> Fields:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"kubeconfig: {file} cannot be read: {' '.join(str(error).split())}") from None
+        raise AccessError(f"kubeconfig: {file} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, Mapping | None):
-        raise KubeconfigError(f"kubeconfig: {file}: expected a mapping, got a {type(loaded).__name__}")
+        raise AccessError(f"kubeconfig: {file}: expected a mapping, got a {type(loaded).__name__}")
     return cast(Fields, loaded or {})
 
 
@@ -141,12 +137,12 @@ def _entries(file: Path, document: Fields, section: str, inner: str) -> dict[str
     found: dict[str, Fields] = {}
     listed: Any = document.get(section) or []
     if not isinstance(listed, list) or not all(_is_entry(one, inner) for one in cast(list[Any], listed)):
-        raise KubeconfigError(f"kubeconfig: {file}: {section}: expected a list of entries, each a name and a {inner}")
+        raise AccessError(f"kubeconfig: {file}: {section}: expected a list of entries, each a name and a {inner}")
     for entry in cast(list[Fields], listed):
         name = entry.get("name")
         if not isinstance(name, str) or name in found:
             what = f"{name!r} twice" if name in found else f"{name!r}"
-            raise KubeconfigError(f"kubeconfig: {file}: {section}: expected a name of its own for each, got {what}")
+            raise AccessError(f"kubeconfig: {file}: {section}: expected a name of its own for each, got {what}")
         found[name] = mapping(entry.get(inner))
     return found
 

@@ -20,8 +20,10 @@ import kubernetes.config.exec_provider as _exec
 import kubernetes.config.kube_config as _files
 import urllib3
 
+from kube.api_objects import AccessError
+
 from .api_objects import mapping
-from .kubeconfig import Fields, Kubeconfig, KubeconfigError, given
+from .kubeconfig import Fields, Kubeconfig, given
 
 # The client ships no usable types.
 client, config, exec_provider, files = (cast(Any, module) for module in (_client, _config, _exec, _files))
@@ -33,7 +35,7 @@ RENEWED_BEFORE = timedelta(seconds=30)
 
 
 def configuration(kubeconfig: Kubeconfig) -> Any:
-    """The client's configuration. Raises KubeconfigError where it cannot be what kubectl would do."""
+    """The client's configuration. Raises AccessError where it cannot be what kubectl would do."""
     made, cluster = client.Configuration(), kubeconfig.cluster
     server = str(cluster["server"]).rstrip("/")
     made.host = server if "://" in server else f"http://{server}"
@@ -78,7 +80,7 @@ def is_loopback(url: str) -> bool:
 def _set_proxy(made: Any, cluster: Fields) -> None:
     if named := cluster.get("proxy-url"):
         if urlsplit(str(named)).scheme not in ("http", "https"):
-            raise KubeconfigError(
+            raise AccessError(
                 f"kubeconfig: proxy-url: expected http:// or https://, got {named} (kubectl alone knows it)"
             )
         made.proxy, made.no_proxy = named, None
@@ -91,7 +93,7 @@ def _file(fields: Fields, kind: str) -> str | None:
     try:
         return cast(str | None, files.FileOrData(given, kind).as_file())
     except (config.ConfigException, ValueError, OSError) as error:
-        raise KubeconfigError(f"kubeconfig: {kind}: {error}") from None
+        raise AccessError(f"kubeconfig: {kind}: {error}") from None
 
 
 def _set_credentials(made: Any, kubeconfig: Kubeconfig) -> None:
@@ -123,20 +125,20 @@ def _bearer(user: Fields) -> str:
         except OSError as error:
             fault = error.strerror or str(error)
         if not beside:
-            raise KubeconfigError(f"kubeconfig: tokenFile {file}: {fault}")
+            raise AccessError(f"kubeconfig: tokenFile {file}: {fault}")
     return f"Bearer {beside}"
 
 
 def _set_provided(made: Any, kubeconfig: Kubeconfig) -> None:
     name = mapping(kubeconfig.user["auth-provider"]).get("name")
     if name != "oidc":
-        raise KubeconfigError(f"kubeconfig: auth-provider: expected oidc, got {name} (kubectl knows no other either)")
+        raise AccessError(f"kubeconfig: auth-provider: expected oidc, got {name} (kubectl knows no other either)")
     try:
         config.load_kube_config_from_dict(json.loads(kubeconfig.text()), client_configuration=made)
     except config.ConfigException as error:
-        raise KubeconfigError(f"kubeconfig: auth-provider oidc: {error}") from None
+        raise AccessError(f"kubeconfig: auth-provider oidc: {error}") from None
     if KEY not in made.api_key:
-        raise KubeconfigError("kubeconfig: auth-provider oidc: expected a token, got none")
+        raise AccessError("kubeconfig: auth-provider oidc: expected a token, got none")
 
 
 class _Helper:
@@ -157,7 +159,7 @@ class _Helper:
             }
             made.cert_file, made.key_file = (_file(fields, f"client-{kind}") for kind in ("certificate", "key"))
         elif not status.get("token"):
-            raise KubeconfigError(
+            raise AccessError(
                 f"kubeconfig: {self._exec.get('command')}: expected a token or a certificate, got neither"
             )
         if status.get("token"):
@@ -175,7 +177,7 @@ class _Helper:
             return cast(Mapping[str, Any], exec_provider.ExecProvider(node, None, about).run())
         except (config.ConfigException, OSError) as error:
             fault = " ".join(str(error).split())
-            raise KubeconfigError(f"kubeconfig: {self._exec.get('command')}: {fault}") from None
+            raise AccessError(f"kubeconfig: {self._exec.get('command')}: {fault}") from None
 
     def _about(self) -> Iterator[tuple[str, Any]]:
         """The cluster, as helpers are told of it."""

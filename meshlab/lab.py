@@ -90,7 +90,7 @@ class Target:
 
 
 def embedded_target(say: Say, state: Path = STATE) -> Target:
-    """The embedded cluster, started where it does not run. Raises ToolsError or ClusterError."""
+    """The embedded cluster, started where it does not run. Raises MeshlabError."""
     running = cluster.up(state, EMBEDDED, injection=True, progress=say)
     return Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name} ({running.server})")
 
@@ -111,7 +111,7 @@ def no_cluster(command: str) -> str:
 def named_target(context: str, state: Path = STATE) -> Target:
     """The cluster of a context of the user's kubeconfig, copied so that nothing else can become current meanwhile.
 
-    Every program gets this copy, and so acts as the same one. Raises KubeconfigError.
+    Every program gets this copy, and so acts as the same one. Raises AccessError.
     """
     found = kubeconfig.read(context)
     # A context may be called whatever one likes, and contexts of one name in several kubeconfigs are several.
@@ -176,7 +176,7 @@ def chosen_charts(stack: str, folder: str | None, say: Say) -> tuple[dict[str, A
     """Where charts come from: the overlay for the settings, and what there is to announce.
 
     A folder that was asked for comes first, then what the stack says, then upstream; where that does not answer, the
-    stand-in charts. Raises LockError where a folder has a chart that is not the one of charts.lock.
+    stand-in charts. Raises MeshlabError where a folder has a chart that is not the one of charts.lock.
     """
     overlay = asked_charts(folder)
     settings = settings_of(stack, overlaid(stack, overlay))

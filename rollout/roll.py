@@ -61,7 +61,7 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
     What rolls already is awaited, and only rolled again if that did not move it; what was stuck before is left to its
     owner. A workload that does not come up stops what has not begun; a later run goes on from there. One that a roll
     did not bring where it belongs, of this run or an earlier one, is not rolled again, and neither is one of which that
-    is known before. Raises RolloutError, and AccessError.
+    is known before. Raises MeshlabError, and AccessError.
     """
     todo = deque(behind(cluster, plan.leads_to, plan.labels))
     began, left = list(todo), list[str]()
@@ -76,7 +76,7 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
                     _restart(cluster, workload, now)
                     restarted.add(workload)
             elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
-                raise RolloutError(
+                raise MeshlabError(
                     f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of {len(began)} "
                     "workloads were left as they were (fix it, or move the tag back; the next `pulumi up` goes on "
                     "from here)"
@@ -102,13 +102,13 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
 def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) -> Rolled:
     """Roll by the resource's inputs, as they were and as they are to be.
 
-    Raises RolloutError where workloads do not come up, or have proxies of a revision that is about to go.
+    Raises MeshlabError where workloads do not come up, or have proxies of a revision that is about to go.
     """
     plan = Plan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]), now["namespaces"])
     rolled = roll(cluster, plan)
     leaving = set(before.get("installed", ())) - set(now["installed"])
     for revision, pods in sorted(stranded(cluster, leaving).items()):
-        raise RolloutError(still_used(revision, pods))
+        raise MeshlabError(still_used(revision, pods))
     return rolled
 
 
@@ -146,7 +146,7 @@ def _late(deadline: float, limit: float) -> str:
 
 
 def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_away: Sequence[Kept]) -> None:
-    """Raise RolloutError for each workload that a roll has not brought, or would not bring, where it belongs."""
+    """Raise MeshlabError for each workload that a roll has not brought, or would not bring, where it belongs."""
     tried = {(one.resource.kind, str(one)) for one in rolled}
     wrong = [one for one in still if (one.resource.kind, str(one)) in tried]
     lines = [
@@ -165,4 +165,4 @@ def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_aw
     if len(wrong) > SHOWN:
         lines.append(f"and {len(wrong) - SHOWN} more workloads")
     if lines:
-        raise RolloutError("\n".join(lines))
+        raise MeshlabError("\n".join(lines))

@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from base.assets import MANIFESTS, AssetError, Manifest, load_manifests
+from base.assets import MANIFESTS, Manifest, load_manifests
+from base.errors import MeshlabError
 
 from .section import Section
 from .texts import Duration
@@ -89,12 +90,12 @@ def load_rules(
     revision whose istiod must always be there. `runbooks` is the address of the folder that holds docs/runbooks/; where
     it is empty the alerts keep the path in this repository.
 
-    Raises AssetError where a file is missing or broken, or where a threshold has no rule or a rule no threshold.
+    Raises MeshlabError where a file is missing or broken, or where a threshold has no rule or a rule no threshold.
     """
     folder = MANIFESTS / "mesh_monitors" / "rules"
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise AssetError(f"{folder}: expected rule files (*.yaml), got none")
+        raise MeshlabError(f"{folder}: expected rule files (*.yaml), got none")
     rules = [rule for path in paths for rule in load_manifests("mesh_monitors", "rules", path.name)]
     values = _expressions(thresholds, default_revision)
     for rule in rules:
@@ -103,7 +104,7 @@ def load_rules(
         for entry in (entry for group in rule["spec"]["groups"] for entry in group["rules"]):
             _fill(entry, values, thresholds, runbooks)
     if values:
-        raise AssetError(f"{folder}: expected a recording rule for each threshold, got none for {', '.join(values)}")
+        raise MeshlabError(f"{folder}: expected a recording rule for each threshold, got none for {', '.join(values)}")
     return rules
 
 
@@ -121,7 +122,7 @@ def _fill(entry: Manifest, values: dict[str, str], thresholds: AlertThresholds, 
     if name in values:
         entry["expr"] = values.pop(name)
     elif name.startswith(THRESHOLD):
-        raise AssetError(f"manifests/mesh_monitors/rules: {name}: expected a field of AlertThresholds, got none")
+        raise MeshlabError(f"manifests/mesh_monitors/rules: {name}: expected a field of AlertThresholds, got none")
     if "alert" in entry:
         severity = entry["labels"]["severity"]
         entry["for"] = thresholds.hold_critical if severity == "critical" else thresholds.hold_warning

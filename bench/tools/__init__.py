@@ -6,11 +6,11 @@ from .empty import Empty
 from .helm import HelmInARow, HelmSideBySide
 from .helmfile import Helmfile
 from .program import Lab, Plan, Pulumi
-from .tool import MissingError, Tool
+from .tool import Tool, ToolAbsentError
 
 TOOLS: Mapping[str, type[Tool]] = {
     tool.name: tool for tool in (Lab, Pulumi, Plan, HelmInARow, HelmSideBySide, Helmfile, Empty)
 }
 """In the order in which they are shown, by the name that results are kept under."""
 
-__all__ = ["TOOLS", "MissingError", "Tool"]
+__all__ = ["TOOLS", "Tool", "ToolAbsentError"]

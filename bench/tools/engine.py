@@ -8,7 +8,7 @@ from meshlab.engine.programs import Engine, EngineMissingError, find_engine
 
 from .. import course
 from ..field import Field
-from .tool import MissingError, Tool
+from .tool import Tool, ToolAbsentError
 
 COMMON = ("--non-interactive", "--color", "never")
 _PHASES: dict[str, Sequence[str]] = {
@@ -22,11 +22,11 @@ _PHASES: dict[str, Sequence[str]] = {
 
 
 def ensure_engine() -> dict[str, str]:
-    """The engine's version. Raises MissingError where there is none, or one of its providers is not to be had."""
+    """The engine's version. Raises ToolAbsentError where there is none, or one of its providers is not to be had."""
     try:
         engine = find_engine(lambda line: None)
     except EngineMissingError as error:
-        raise MissingError(str(error)) from None
+        raise ToolAbsentError(str(error)) from None
     return {
         part.name if part is engine.cli else f"provider {part.name}": part.version
         for part in (engine.cli, *engine.providers)

@@ -5,24 +5,25 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from base import process
+from base.errors import MeshlabError
 from embedded.cluster.embedded import CLUSTER_TOOLS
 from embedded.tools import toolchain
 from settings.names import STACK_CHART
 
 from ..field import Field
 from .releases import Release, namespaces, releases
-from .tool import MissingError, Script, Tool
+from .tool import Script, Tool, ToolAbsentError
 
 WAIT = ("--wait", "--timeout", "15m")
 Command = Callable[[Release], str]
 
 
 def ensure_helm() -> dict[str, str]:
-    """helm's version, with kubectl beside it for the namespaces. Raises MissingError."""
+    """helm's version, with kubectl beside it for the namespaces. Raises ToolAbsentError."""
     try:
         helm = toolchain.ensure(["helm", *CLUSTER_TOOLS])["helm"]
-    except toolchain.ToolsError as error:
-        raise MissingError(str(error)) from None
+    except MeshlabError as error:
+        raise ToolAbsentError(str(error)) from None
     said = process.run([helm, "version", "--short"], timeout=60).stdout.strip()
     return {"helm": said.removeprefix("v").partition("+")[0]}
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import yaml
 
+from base.errors import MeshlabError
 from embedded.tools import toolchain
 
 from ..field import Field
 from .helm import ensure_helm
 from .releases import Release, namespaces, releases
-from .tool import MissingError, Script, Tool
+from .tool import Script, Tool, ToolAbsentError
 
 _PROGRAMS = ("helmfile", "helm-diff")
 _VERBS = {"up": "sync", "no-op": "diff", "change": "apply", "upgrade": "apply", "destroy": "destroy"}
@@ -32,8 +33,8 @@ class Helmfile(Tool):
         versions = ensure_helm()
         try:
             toolchain.ensure(_PROGRAMS)
-        except toolchain.ToolsError as error:
-            raise MissingError(str(error)) from None
+        except MeshlabError as error:
+            raise ToolAbsentError(str(error)) from None
         return {**versions, **{name: toolchain.table()[name].release.removeprefix("v") for name in _PROGRAMS}}
 
     def __init__(self, field: Field) -> None:

@@ -12,7 +12,7 @@ from meshlab.recording.recorder import ROOT
 from .. import course
 from ..field import Field
 from .engine import COMMON, EngineTool, driver_on, line_for
-from .tool import MissingError, Script
+from .tool import Script, ToolAbsentError
 
 HOST = "pulumi-language-python"
 
@@ -42,7 +42,7 @@ class Pulumi(EngineTool):
     @classmethod
     def ensure(cls) -> dict[str, str]:
         if shutil.which(HOST) is None:
-            raise MissingError(f"{HOST} is not on PATH, and the pulumi command runs no program without it")
+            raise ToolAbsentError(f"{HOST} is not on PATH, and the pulumi command runs no program without it")
         return super().ensure()
 
     def __init__(self, field: Field) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..field import Field
 
 
-class MissingError(Exception):
+class ToolAbsentError(Exception):
     """The tool cannot be had here; the message is one line that says why."""
 
 
@@ -34,7 +34,7 @@ class Tool(ABC):
     @classmethod
     @abstractmethod
     def ensure(cls) -> dict[str, str]:
-        """Versions by program, of what the tool runs. Raises MissingError where one of them cannot be had."""
+        """Versions by program, of what the tool runs. Raises ToolAbsentError where one of them cannot be had."""
 
     @abstractmethod
     def __init__(self, field: Field) -> None: ...

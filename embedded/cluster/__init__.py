@@ -6,8 +6,7 @@
 A cluster of `Cluster.up` lives as long as the process that asked for it; `up` and `down` are for clusters that stay.
 """
 
-from .boot import ClusterError
 from .embedded import CLUSTER_TOOLS, Cluster, ClusterStatus, down, status, up
 from .layout import Network
 
-__all__ = ["CLUSTER_TOOLS", "Cluster", "ClusterError", "ClusterStatus", "Network", "down", "status", "up"]
+__all__ = ["CLUSTER_TOOLS", "Cluster", "ClusterStatus", "Network", "down", "status", "up"]

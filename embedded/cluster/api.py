@@ -18,14 +18,6 @@ MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
-class ApiError(MeshlabError):
-    """The API server is not there or refuses. `status` is HTTP's, 0 where there was no answer."""
-
-    def __init__(self, text: str, status: int = 0) -> None:
-        super().__init__(text)
-        self.status = status
-
-
 class Api:
     """One connection that stays open between requests; not for several threads."""
 
@@ -43,25 +35,22 @@ class Api:
         )
 
     def list(self, path: str, *, accept: str = JSON, **query: str) -> list[dict[str, Any]]:
-        """The objects of a collection. Raises ApiError."""
+        """The objects of a collection. Raises MeshlabError."""
         answer = self._request("GET", f"{path}?{urlencode(query)}" if query else path, {"Accept": accept})
         return answer["items"] or []
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """One object; None where it is not there. Raises ApiError."""
-        try:
-            return self._request("GET", path, {"Accept": JSON})
-        except ApiError as error:
-            if error.status == http.client.NOT_FOUND:
-                return None
-            raise
+        """One object; None where it is not there. Raises MeshlabError."""
+        return self._request("GET", path, {"Accept": JSON}, absent_as_none=True)
 
     def annotate(self, path: str, key: str, value: str) -> None:
-        """Gives one object an annotation. Raises ApiError."""
+        """Gives one object an annotation. Raises MeshlabError."""
         body = json.dumps({"metadata": {"annotations": {key: value}}})
         self._request("PATCH", path, {"Accept": JSON, "Content-Type": MERGE_PATCH}, body)
 
-    def _request(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Any:
+    def _request(
+        self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_as_none: bool = False
+    ) -> Any:
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
@@ -69,7 +58,9 @@ class Api:
             status = response.status
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()  # the next request opens another
-            raise ApiError(f"{method} {path}: {error}") from None
+            raise MeshlabError(f"{method} {path}: {error}") from None
+        if absent_as_none and status == http.client.NOT_FOUND:
+            return None
         if status >= http.client.BAD_REQUEST:
-            raise ApiError(f"{method} {path}: HTTP {status} {text[:200].decode(errors='replace')}", status)
+            raise MeshlabError(f"{method} {path}: HTTP {status} {text[:200].decode(errors='replace')}")
         return json.loads(text)

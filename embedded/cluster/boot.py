@@ -31,10 +31,6 @@ START_TRIES = 3
 FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
 
 
-class ClusterError(MeshlabError):
-    """A cluster could not be started, found or ended. The text is one line for the user."""
-
-
 def start(mine: Record, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
     """Makes the cluster in its empty folder, with its kubeconfig and its nodes, and returns the API server's URL.
     With `injection`, the API server asks `egress.Proxy` for its way into the cluster."""
@@ -158,14 +154,14 @@ def _write_kubeconfig(mine: Record) -> str:
     return str(cluster["server"])
 
 
-def _failed(mine: Record, how: str, error: Exception) -> ClusterError:
+def _failed(mine: Record, how: str, error: Exception) -> MeshlabError:
     """The error for the user. The logs go to where they outlive the cluster's folder."""
     kept = mine.folder.parent.parent / "failed-clusters" / mine.name
     shutil.rmtree(kept, ignore_errors=True)
     logs = _home(mine) / "logs"
     if logs.is_dir():
         shutil.copytree(logs, kept)
-    return ClusterError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
+    return MeshlabError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
 
 
 def _workdir(mine: Record) -> Path:

@@ -23,10 +23,10 @@ FILE = "egress.yaml"
 CONNECT_LIMIT = 5.0
 
 Find = Callable[[str, int], int]
-"""The port on loopback that stands for an address and port in the cluster; raises RefusedError where none does."""
+"""The port on loopback that stands for an address and port in the cluster; raises NoWayInError where none does."""
 
 
-class RefusedError(MeshlabError):
+class NoWayInError(MeshlabError):
     """The connection is not made. The text is the reason; the API server shows it to whoever made the request."""
 
 
@@ -76,8 +76,8 @@ class _Connection(socketserver.StreamRequestHandler):
         host, _, port = request[1].decode("ascii").rpartition(":")
         try:
             there = socket.create_connection((LOOPBACK, self.server.find(host.strip("[]"), int(port))), CONNECT_LIMIT)
-        except (RefusedError, OSError) as error:
-            reason = error if isinstance(error, RefusedError) else f"who answers there is not ready: {error.strerror}"
+        except (NoWayInError, OSError) as error:
+            reason = error if isinstance(error, NoWayInError) else f"who answers there is not ready: {error.strerror}"
             self.wfile.write(f"HTTP/1.1 503 {reason}\r\n\r\n".encode())
             return
         with there:

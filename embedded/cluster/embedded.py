@@ -13,12 +13,12 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from base import process
+from base.errors import MeshlabError
 from base.goyaml.text import document
 
 from ..tools import toolchain
 from . import boot, layout, record
 from . import injection as injectors
-from .boot import ClusterError
 from .layout import Network
 from .record import Record
 
@@ -70,8 +70,8 @@ class Cluster:
 
         With `injection`, every revision of Istio that is installed there has a real istiod, see `injection.start`.
 
-        Clears away what dead processes left in `state_dir` first. Raises ToolsError where its programs cannot be had
-        and ClusterError where the name is in use or the cluster does not start.
+        Clears away what dead processes left in `state_dir` first. Raises MeshlabError where its programs cannot be had
+        and MeshlabError where the name is in use or the cluster does not start.
         """
         _check_name(name)
         tools = toolchain.ensure(CLUSTER_TOOLS, progress)
@@ -79,7 +79,7 @@ class Cluster:
             progress(f"cluster: removed {left}, whose owner is gone")
         mine = record.create(state_dir, name)
         if mine is None:
-            raise ClusterError(_in_use(state_dir, name))
+            raise MeshlabError(_in_use(state_dir, name))
         try:
             server = boot.start(mine, nodes, network or Network(), tools, injection)
             if injection:
@@ -147,14 +147,14 @@ def up(
 
 
 def down(state_dir: Path, name: str) -> bool:
-    """Ends a cluster and removes its folder; false where there is none. Raises ClusterError where it belongs to a
+    """Ends a cluster and removes its folder; false where there is none. Raises MeshlabError where it belongs to a
     process that still runs."""
     record.sweep(state_dir)
     existing = record.read(state_dir, name)
     if existing is None:
         return False
     if existing.owner:
-        raise ClusterError(_in_use(state_dir, name))
+        raise MeshlabError(_in_use(state_dir, name))
     existing.remove()
     return True
 
@@ -188,7 +188,7 @@ def _server(one: Record) -> str:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
-        raise ClusterError(f"cluster name: expected lower-case letters, digits and dashes, at most 40, got {name!r}")
+        raise MeshlabError(f"cluster name: expected lower-case letters, digits and dashes, at most 40, got {name!r}")
 
 
 def _in_use(state_dir: Path, name: str) -> str:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from base import process
+from base.errors import MeshlabError
 
 from ..tools import toolchain
 from . import egress, record
-from .boot import ClusterError
 from .istiod import PROGRAM
 from .record import Record
 
@@ -22,7 +22,7 @@ def start(mine: Record, progress: toolchain.Progress) -> None:
     """Starts what keeps an istiod beside the cluster for each installed revision, where it does not run yet.
 
     The cluster has to be made for it. Where istiod's program cannot be had, says so in one line and starts nothing;
-    where it has to be built, that is done meanwhile. Raises ClusterError.
+    where it has to be built, that is done meanwhile. Raises MeshlabError.
     """
     if not (mine.folder / egress.FILE).exists():
         progress(
@@ -45,4 +45,4 @@ def start(mine: Record, progress: toolchain.Progress) -> None:
             env={record.MARK: mine.identifier},
         )
     except process.ProcessError as error:
-        raise ClusterError(f"embedded cluster {mine.name} got no istiod beside it: {error}") from None
+        raise MeshlabError(f"embedded cluster {mine.name} got no istiod beside it: {error}") from None

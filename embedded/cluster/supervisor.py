@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from base.errors import MeshlabError
+
 from ..tools import toolchain
 from . import boot, egress, record
 from .api import METADATA_ONLY, Api
@@ -43,21 +45,21 @@ class Supervisor:
         self._written: dict[str, str] = {}
 
     def find(self, host: str, port: int) -> int:
-        """The port on loopback that answers for an address of the cluster. Raises egress.RefusedError."""
+        """The port on loopback that answers for an address of the cluster. Raises egress.NoWayInError."""
         route = self._routes.get((host, port))
         if route is None:
-            raise egress.RefusedError("nobody answers at this address of an embedded cluster")
+            raise egress.NoWayInError("nobody answers at this address of an embedded cluster")
         istiods = dict(self._istiods)
         istiod = istiods.get(route.revision) if route.revision else next(iter(istiods.values()), None)
         if istiod is None or route.port not in istiod.ports:
-            raise egress.RefusedError(self._not_running)
+            raise egress.NoWayInError(self._not_running)
         return istiod.ports[route.port]
 
     def build(self) -> None:
         """Finds istiod's program or builds it, which takes minutes."""
         try:
             program = toolchain.ensure([PROGRAM], _log)[PROGRAM]
-        except toolchain.ToolsError as error:
+        except MeshlabError as error:
             _log(str(error))
             self._not_running = str(error)
             return

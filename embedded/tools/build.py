@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from base import process
+from base.errors import MeshlabError
 
 from . import display
 from . import lock as toollock
-from .toolchain import ORIGIN, TOOLS_FOLDER, Progress, Tool, ToolBuildError, cache_folder
+from .toolchain import ORIGIN, TOOLS_FOLDER, Progress, Tool, cache_folder
 
 # Building the API server takes minutes on a small machine; an hour is no build any more.
 BUILD_LIMIT, LIST_LIMIT = 3600.0, 600.0
@@ -35,7 +36,7 @@ Group = Sequence[Tool]
 
 
 def build(tools: Iterable[Tool], progress: Progress) -> None:
-    """Build every tool, the longest build first. Raises ToolBuildError where one fails."""
+    """Build every tool, the longest build first. Raises MeshlabError where one fails."""
     groups = sorted(_groups(tools), key=_cpu_seconds, reverse=True)
     with display.shown(progress) as board:
         for number, group in enumerate(groups, 1):
@@ -102,11 +103,11 @@ def _build(tools: Group, count: str, expected: float, board: display.Board) -> b
                 )
             log.write_text(built.stdout + built.stderr, encoding="utf-8")
             if built.code != 0:
-                raise ToolBuildError(f"building {what} {first.release} failed: {built.last_words()} (log: {log})")
+                raise MeshlabError(f"building {what} {first.release} failed: {built.last_words()} (log: {log})")
             for tool in tools:
                 _put(tool, target)
         except (process.ProcessError, OSError) as error:
-            raise ToolBuildError(f"building {what} {first.release} failed: {error}") from None
+            raise MeshlabError(f"building {what} {first.release} failed: {error}") from None
         finally:
             shutil.rmtree(target, ignore_errors=True)
     board.say(f"tools: built {what} {first.release} in {time.monotonic() - started:.0f} s")

@@ -11,10 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from base.errors import MeshlabError
+
 from . import display, downloads
 from . import lock as toollock
 from .downloads import Download
-from .toolchain import ORIGIN, Progress, Tool, ToolDownloadError, cache_folder
+from .toolchain import ORIGIN, Progress, Tool, cache_folder
 
 if TYPE_CHECKING:
     from .transfer import Transfer
@@ -47,8 +49,8 @@ def silence(url: str) -> str:
 def download(tools: Sequence[Tool], progress: Progress) -> list[Tool]:
     """Download the tools that can be; returns the others.
 
-    A host that has not answered after 5 seconds is given up, and that is said once. Raises ToolDownloadError where a
-    file has not the digest that tools.toml says, and DownloadsError where MESHLAB_DOWNLOADS is no address.
+    A host that has not answered after 5 seconds is given up, and that is said once. Raises MeshlabError where a
+    file has not the digest that tools.toml says, and MeshlabError where MESHLAB_DOWNLOADS is no address.
     """
     jobs = [_Job(tool, tool.download) for tool in tools if not why_not(tool) and tool.download is not None]
     if not jobs:
@@ -71,7 +73,7 @@ def download(tools: Sequence[Tool], progress: Progress) -> list[Tool]:
         _tell(jobs, board)
     wrong = next((job.wrong for job in jobs if job.wrong), None)
     if wrong:
-        raise ToolDownloadError(wrong)
+        raise MeshlabError(wrong)
     return [tool for tool in tools if not tool.path.is_file()]
 
 

@@ -21,10 +21,6 @@ OFF = "off"
 MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-class DownloadsError(MeshlabError):
-    """MESHLAB_DOWNLOADS or tools.toml says something that cannot be used. One line for the user."""
-
-
 @dataclass(frozen=True)
 class Download:
     """One release file. `path` is relative to the base address of its `source`."""
@@ -38,7 +34,7 @@ class Download:
 
     @property
     def url(self) -> str:
-        """Where it is fetched from. Raises DownloadsError as `mirror`."""
+        """Where it is fetched from. Raises MeshlabError as `mirror`."""
         mirrored = mirror()
         return f"{f'{mirrored}/{self.source}' if mirrored else self.base}/{self.path}"
 
@@ -61,20 +57,20 @@ def switched_off() -> bool:
 
 
 def mirror() -> str | None:
-    """The caller's mirror, without a slash at its end. Raises DownloadsError where it is no address."""
+    """The caller's mirror, without a slash at its end. Raises MeshlabError where it is no address."""
     value = os.environ.get(VARIABLE, "").strip()
     if not value or value.lower() == OFF:
         return None
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise DownloadsError(f"{VARIABLE}: expected {OFF} or an address as https://mirror.example/tools, got {value!r}")
+        raise MeshlabError(f"{VARIABLE}: expected {OFF} or an address as https://mirror.example/tools, got {value!r}")
     return value.rstrip("/")
 
 
 def read(name: str, release: str, entry: Mapping[str, Any], data: Mapping[str, Any]) -> Download | None:
     """A tool's download for this platform from its `entry` and all of tools.toml; None where there is none.
 
-    Raises DownloadsError where the entry names a source that [downloads] does not have.
+    Raises MeshlabError where the entry names a source that [downloads] does not have.
     """
     of, place = entry.get("download"), here()
     digest = data.get("sha256", {}).get(name, {}).get(release, {}).get(place)
@@ -82,7 +78,7 @@ def read(name: str, release: str, entry: Mapping[str, Any], data: Mapping[str, A
         return None
     base = data.get("downloads", {}).get(of["from"])
     if base is None:
-        raise DownloadsError(f"tools/tools.toml: {name}.download.from is {of['from']!r}, expected one of [downloads]")
+        raise MeshlabError(f"tools/tools.toml: {name}.download.from is {of['from']!r}, expected one of [downloads]")
     system, machine = place.split("-", 1)
     words = {
         "tag": release,

@@ -95,7 +95,7 @@ def found(tool: str) -> Path | None:
 def why_not() -> str:
     """Why nothing would be downloaded; empty where nothing speaks against it. Asks Pulumi's site once in a process.
 
-    Raises DownloadsError where MESHLAB_DOWNLOADS is no address.
+    Raises MeshlabError where MESHLAB_DOWNLOADS is no address.
     """
     return _unwanted() or tooldownload.silence(SITE) or _fault()
 

@@ -39,20 +39,8 @@ OWN = "meshlab/tools/"
 """What the packages whose source lies in tools/ begin with."""
 
 
-class ToolsError(MeshlabError):
-    """A program cannot be had. The text is one line for the user."""
-
-
-class ToolsMissingError(ToolsError):
+class ToolsMissingError(MeshlabError):
     """Neither on this machine nor to be built on it; the text says what to install. Tests skip with this text."""
-
-
-class ToolBuildError(ToolsError):
-    """Go is there but a build failed; the text has Go's reason and where the whole log is."""
-
-
-class ToolDownloadError(ToolsError):
-    """A release file is not what tools.toml says; the text has both digests. Nothing of it was kept."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +147,8 @@ def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
     """Finds, downloads or builds the named programs and returns where they are; `progress` gets a line now and then.
 
     Downloads come first, then builds, the longest first. Raises ToolsMissingError where there is neither the program
-    nor a download nor Go, ToolDownloadError where a file is not the one that was pinned, ToolBuildError where a build
-    fails, and DownloadsError where MESHLAB_DOWNLOADS is wrong.
+    nor a download nor Go, and MeshlabError where a file is not the one that was pinned, where a build fails, or where
+    MESHLAB_DOWNLOADS is wrong.
     """
     from . import build as toolbuild  # which needs this module's names
 
@@ -175,7 +163,7 @@ def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
 def fetch(names: Iterable[str], progress: Progress = print) -> dict[str, Path | None]:
     """As `ensure`, but builds nothing: None stands for what is not here and was not downloaded.
 
-    Raises ToolDownloadError and DownloadsError as `ensure`.
+    Raises MeshlabError as `ensure`.
     """
     from . import download as tooldownload  # which needs this module's names
 
@@ -196,7 +184,9 @@ def _tool(name: str, entry: dict[str, Any], data: dict[str, Any]) -> Tool:
     release = entry.get("release", tag)
     version = parse_version(release)
     if version is None:
-        raise ToolsError(f"{TOOLS_FOLDER / 'tools.toml'}: {name}.release is {release!r}, expected a version as v1.2.3")
+        raise MeshlabError(
+            f"{TOOLS_FOLDER / 'tools.toml'}: {name}.release is {release!r}, expected a version as v1.2.3"
+        )
     stamps = data["stamps"].get(entry.get("stamps", ""), {})
     words = {"tag": release, "version": release.removeprefix("v"), "major": version[0], "minor": version[1]}
     return Tool(
@@ -234,7 +224,7 @@ def _pinned(folder: str, module: str) -> str:
     file = TOOLS_FOLDER / folder / "go.mod"
     found = re.search(rf"^(?:require\s+|\s+){re.escape(module)} (v\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
-        raise ToolsError(f"{file}: expected a requirement of {module}, the module that pins the tool's version")
+        raise MeshlabError(f"{file}: expected a requirement of {module}, the module that pins the tool's version")
     return found[1]
 
 

@@ -34,18 +34,6 @@ class NoAnswerError(TransferError):
     """Nobody answered at all."""
 
 
-class RefusedError(TransferError):
-    """The server has not got it, or does not give it; the text has the status."""
-
-
-class BrokenError(TransferError):
-    """It broke off again and again. What came is kept for the next time."""
-
-
-class AbandonedError(TransferError):
-    """The caller wanted it no more."""
-
-
 class DigestError(TransferError):
     """It came whole, but is not what was expected. Nothing of it is kept."""
 
@@ -66,7 +54,7 @@ class Transfer:
     def run(self) -> Path:
         """Fetch it; returns the file, whole and with the right digest, which the caller takes away.
 
-        Raises NoAnswerError, RefusedError, BrokenError, DigestError or AbandonedError.
+        Raises NoAnswerError, TransferError or DigestError.
         """
         resumed = self.part.exists()
         if resumed and digest_of(self.part) == self._sha256:
@@ -96,7 +84,7 @@ class Transfer:
                     raise NoAnswerError(f"{host(self.url)}: {reason(error)}") from None
                 tries = 0 if self._size() > before else tries + 1
                 if tries == TRIES or time.monotonic() > self._end:
-                    raise BrokenError(f"{self.url}: broke off after {self._size()} bytes: {reason(error)}") from None
+                    raise TransferError(f"{self.url}: broke off after {self._size()} bytes: {reason(error)}") from None
                 time.sleep(PAUSE_SECONDS * tries)
             else:
                 return
@@ -112,7 +100,7 @@ class Transfer:
             if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and not self._late():
                 raise OSError(f"HTTP {response.status_code}")
             if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-                raise RefusedError(f"{self.url}: HTTP {response.status_code}")
+                raise TransferError(f"{self.url}: HTTP {response.status_code}")
             offset = self._first(response, offset)
             length = response.headers.get("Content-Length", "")
             self.received, self.total = offset, offset + int(length) if length.isdigit() else 0
@@ -121,7 +109,7 @@ class Transfer:
                 file.seek(offset)
                 for piece in response.raw.stream(PIECE, decode_content=False):
                     if self.abandoned:
-                        raise AbandonedError(self.url)
+                        raise TransferError(self.url)
                     file.write(piece)
                     self.received += len(piece)
                     if self._late():

@@ -27,10 +27,6 @@ Chart = tuple[str, str]
 """Name and version."""
 
 
-class LockError(MeshlabError):
-    """charts.lock is wrong, or a chart is not what it says; one line for each problem."""
-
-
 @dataclass(frozen=True)
 class Locked:
     """One chart of the lock."""
@@ -47,20 +43,20 @@ class ChartLock:
 
     @classmethod
     def load(cls, path: Path = LOCK) -> "ChartLock":
-        """Read a lock; one that is not there is empty. Raises LockError."""
+        """Read a lock; one that is not there is empty. Raises MeshlabError."""
         if not path.is_file():
             return cls({})
         try:
             listed = cast(list[Any], (yaml.safe_load(path.read_text(encoding="utf-8")) or {})["charts"] or [])
             charts = {_chart(path, entry): Locked(entry["sha256"], entry["source"]) for entry in listed}
         except (yaml.YAMLError, KeyError, TypeError) as error:
-            raise LockError(f"{path.name}: expected a list `charts`, got {type(error).__name__}: {error}") from None
+            raise MeshlabError(f"{path.name}: expected a list `charts`, got {type(error).__name__}: {error}") from None
         if len(charts) != len(listed):
-            raise LockError(f"{path.name}: expected each chart and version once, got one of them twice")
+            raise MeshlabError(f"{path.name}: expected each chart and version once, got one of them twice")
         return cls(charts)
 
     def with_charts(self, more: Mapping[Chart, Locked]) -> "ChartLock":
-        """This lock with the charts of `more` that it does not have. Raises LockError where it has another digest."""
+        """This lock with the charts of `more` that it lacks. Raises MeshlabError where it has another digest."""
         for chart, locked in more.items():
             if chart in self.charts:
                 _compare(chart, locked.sha256, self.charts[chart], locked.source)
@@ -75,7 +71,7 @@ class ChartLock:
         return _HEADER + yaml.safe_dump({"charts": entries}, sort_keys=False, width=1000)
 
     def check(self, chart: Chart, file: Path) -> bool:
-        """Whether a chart is locked; its file has been held to the digest then. Raises LockError."""
+        """Whether a chart is locked; its file has been held to the digest then. Raises MeshlabError."""
         locked = self.charts.get(chart)
         if locked is not None:
             _compare(chart, sha256(file), locked, str(file))
@@ -83,25 +79,27 @@ class ChartLock:
 
 
 def check_folder(folder: Path, charts: Iterable[Chart], path: Path = LOCK) -> dict[Chart, bool]:
-    """Hold every chart of a folder to its digest; returns which are locked. Raises LockError with each that differs."""
+    """Compare a folder's charts with their digests; returns which are locked. Raises MeshlabError where any differ."""
     lock = ChartLock.load(path)
     locked: dict[Chart, bool] = {}
     problems: list[str] = []
     for chart in charts:
         try:
             locked[chart] = lock.check(chart, folder / package_name(*chart))
-        except LockError as problem:
+        except MeshlabError as problem:
             problems.append(str(problem))
     if problems:
-        raise LockError("\n".join(problems))
+        raise MeshlabError("\n".join(problems))
     return locked
 
 
 def require(locked: Mapping[Chart, bool]) -> None:
-    """Refuse charts that are not locked. Raises LockError that names them."""
+    """Refuse charts that are not locked. Raises MeshlabError that names them."""
     missing = shown(chart for chart, known in locked.items() if not known)
     if missing:
-        raise LockError(f"{LOCK.name}: expected a digest of every chart, got none of {missing} (meshlab charts lock)")
+        raise MeshlabError(
+            f"{LOCK.name}: expected a digest of every chart, got none of {missing} (meshlab charts lock)"
+        )
 
 
 def shown(charts: Iterable[Chart]) -> str:
@@ -116,7 +114,7 @@ def flat(wanted: Mapping[str, Sequence[str]]) -> list[Chart]:
 
 def _compare(chart: Chart, found: str, locked: Locked, where: str) -> None:
     if found != locked.sha256:
-        raise LockError(
+        raise MeshlabError(
             f"{where}: expected {shown([chart])} with sha256 {locked.sha256} (charts.lock, from {locked.source}), "
             f"got {found}"
         )
@@ -125,5 +123,5 @@ def _compare(chart: Chart, found: str, locked: Locked, where: str) -> None:
 def _chart(path: Path, entry: Any) -> Chart:
     fields = cast(dict[str, Any], entry) if isinstance(entry, dict) else {}
     if set(fields) != _KEYS or not _SHA256.fullmatch(str(fields["sha256"])):
-        raise LockError(f"{path.name}: expected {', '.join(sorted(_KEYS))} (64 hexadecimal digits), got {entry}")
+        raise MeshlabError(f"{path.name}: expected {', '.join(sorted(_KEYS))} (64 hexadecimal digits), got {entry}")
     return str(fields["name"]), str(fields["version"])

@@ -22,10 +22,6 @@ PULL_LIMIT_SECONDS = 300.0
 Say = Callable[[str], None]
 
 
-class ChartFileError(MeshlabError):
-    """A chart cannot be had; the message is one line."""
-
-
 @dataclass(frozen=True)
 class ChartFiles:
     """The chart files of some releases, by the releases' resources."""
@@ -47,7 +43,7 @@ class Charts:
     def of(self, releases: Sequence[Release], stack: str, configured: str | None) -> ChartFiles:
         """The chart files of a stack's releases, where `configured` is what the stack says of where they come from.
 
-        Raises ChartFileError, what packing the stand-ins raises, and ToolsError.
+        Raises MeshlabError and what packing the stand-ins raises.
         """
         source = ChartSource(self.asked or configured)
         if source.folder is not None:
@@ -74,7 +70,7 @@ class Charts:
     def _pulled(self, release: Release, source: ChartSource) -> Path:
         """A chart from a repository, kept: what is published under an exact version does not change.
 
-        Raises ChartFileError, and LockError where it is not the chart of charts.lock.
+        Raises MeshlabError where it is not the chart of charts.lock.
         """
         ref = source.ref(release.chart, release.version)
         repository = ref.get("repositoryOpts", {}).get("repo", "")
@@ -90,9 +86,7 @@ class Charts:
                 try:
                     process.run([*command, *(["--repo", repository] if repository else [])], timeout=PULL_LIMIT_SECONDS)
                 except process.ProcessError as error:
-                    raise ChartFileError(
-                        f"the chart {release.chart} {release.version} cannot be had: {error}"
-                    ) from None
+                    raise MeshlabError(f"the chart {release.chart} {release.version} cannot be had: {error}") from None
                 (Path(work) / file.name).replace(file)
         ChartLock.load().check((release.chart, release.version), file)
         return file
@@ -101,7 +95,7 @@ class Charts:
 def _in_folder(release: Release, folder: Path, stack: str) -> Path:
     file = folder / package_name(release.chart, release.version)
     if not file.is_file():
-        raise ChartFileError(
+        raise MeshlabError(
             f"charts: expected {file.name} in {folder} (release {release.name} of stack {stack}), got no such file"
         )
     return file

@@ -35,11 +35,7 @@ Wanted = Mapping[str, str | Collection[str]]
 """Versions by chart name; several where, say, two control planes stand side by side."""
 
 
-class ChartError(MeshlabError):
-    """A chart could not be packed. The text is one line for the user."""
-
-
-class ChartSourceError(ChartError):
+class ChartSourceError(MeshlabError):
     """What a chart is made of cannot be had here: no Go, or no way to its modules. Tests skip with this text."""
 
 
@@ -48,7 +44,7 @@ def pack_stand_ins(sources: Path, wanted: Wanted, progress: Progress) -> Path:
 
     The folder is a cache under XDG_CACHE_HOME and changes its name with what the charts are made of, never with which
     of them are wanted, so that a release's chart path stays the same while other versions move. A chart is packed once
-    and put there whole. Raises ChartError, or what `toolchain.ensure` raises where helm cannot be had.
+    and put there whole. Raises MeshlabError, or what `toolchain.ensure` raises where helm cannot be had.
     """
     charts = _charts(wanted)
     folder = toolchain.cache_folder().parent / "charts" / _digest(sources)
@@ -71,7 +67,7 @@ def _charts(wanted: Wanted) -> list[tuple[str, str]]:
     for name in wanted:
         if name not in STAND_INS and name not in ISTIO_CHARTS:
             known = ", ".join([*ISTIO_CHARTS, *STAND_INS])
-            raise ChartError(f"there is no stand-in for the chart {name}: expected one of {known}")
+            raise MeshlabError(f"there is no stand-in for the chart {name}: expected one of {known}")
     return [
         (name, version)
         for name, versions in wanted.items()
@@ -92,7 +88,7 @@ def _pack(folder: Path, sources: Path, helm: Path, name: str, version: str) -> N
                 timeout=120,
             )
         except ProcessError as error:
-            raise ChartError(f"the chart {name} {version} cannot be packed: {error}") from None
+            raise MeshlabError(f"the chart {name} {version} cannot be packed: {error}") from None
         note_file = Path(work) / "note"
         note_file.write_text(note, encoding="utf-8")
         # The package last: where it is, all is.

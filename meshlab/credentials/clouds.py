@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from base import process
+from base.errors import MeshlabError
 
 from ..github.identity import identity_token, request
 from ..lab import write_private
-from .requirements import CredentialsError
 
 LIMIT_SECONDS = 120.0
 GCLOUD_FRESH = timedelta(minutes=4)
@@ -44,7 +44,7 @@ class Cloud(ABC):
 
     @abstractmethod
     def sign_in(self) -> None:
-        """Make what `environment` names. Raises GithubError, ProcessError."""
+        """Make what `environment` names. Raises MeshlabError, ProcessError."""
 
     @abstractmethod
     def write(self, kubeconfig: Path) -> None:
@@ -60,7 +60,7 @@ class Cloud(ABC):
         try:
             return process.run(words, timeout=LIMIT_SECONDS, env={**self.environment(), **more}).stdout
         except process.CommandMissingError:
-            raise CredentialsError(f"{name}: expected it on PATH, got none (GitHub's runner images have it)") from None
+            raise MeshlabError(f"{name}: expected it on PATH, got none (GitHub's runner images have it)") from None
 
     def answer(self, *words: str) -> dict[str, Any]:
         """The same for a CLI that answers in JSON."""
@@ -70,7 +70,7 @@ class Cloud(ABC):
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise CredentialsError(f"{' '.join(words[:3])}: expected an object in JSON, got {said[:80]!r}")
+            raise MeshlabError(f"{' '.join(words[:3])}: expected an object in JSON, got {said[:80]!r}")
         return found  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -18,7 +18,7 @@ EXEC = "client.authentication.k8s.io/v1"
 def by_cloud(cloud: Cloud, way: str, file: Path) -> None:
     """Write the kubeconfig of a cloud's cluster: its server from the cloud's CLI, a token from ours.
 
-    Raises KubeconfigError, CredentialsError, GithubError, ProcessError.
+    Raises AccessError, MeshlabError, ProcessError.
     """
     cloud.sign_in()
     draft = cloud.folder / "kubeconfig"
@@ -33,7 +33,7 @@ def by_cloud(cloud: Cloud, way: str, file: Path) -> None:
 
 
 def stored(text: str, name: str, file: Path) -> None:
-    """Write a kubeconfig as it is stored; its context has to have the name. Raises KubeconfigError."""
+    """Write a kubeconfig as it is stored; its context has to have the name. Raises AccessError."""
     write_private(file, text)
     kubeconfig.read(name, file)
 

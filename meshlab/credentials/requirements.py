@@ -11,10 +11,6 @@ CHOICE = "CLUSTER_CREDENTIALS"
 CONTEXT, BACKEND, TOKEN, STORED = "CLUSTER", "PULUMI_BACKEND_URL", "PULUMI_ACCESS_TOKEN", "KUBECONFIG_DATA"
 
 
-class CredentialsError(MeshlabError):
-    """The job has no credentials to work with; one line for each problem."""
-
-
 @dataclass(frozen=True)
 class Way:
     """One way to a cluster."""
@@ -40,24 +36,24 @@ WAYS = MappingProxyType(
 
 
 def chosen(variables: Mapping[str, str]) -> str:
-    """The name of the way that the environment chooses. Raises CredentialsError."""
+    """The name of the way that the environment chooses. Raises MeshlabError."""
     name = variables.get(CHOICE) or "kubeconfig"
     if name not in WAYS:
-        raise CredentialsError(f"variable {CHOICE}: expected one of {', '.join(WAYS)}, got {name}")
+        raise MeshlabError(f"variable {CHOICE}: expected one of {', '.join(WAYS)}, got {name}")
     return name
 
 
 def check(variables: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-    """Raise CredentialsError with one line that names all that is missing."""
+    """Raise MeshlabError with one line that names all that is missing."""
     missing = list(_missing(variables, secrets))
     if missing:
-        raise CredentialsError(
+        raise MeshlabError(
             f"this job's GitHub environment: expected {', '.join(missing)}, got none of them "
             "(set them under Settings > Environments: docs/promotion.md#deploy)"
         )
     for name, value in variables.items():
         if name in _known() and value != "".join(value.split()):
-            raise CredentialsError(f"variable {name}: expected one word, got white space in it")
+            raise MeshlabError(f"variable {name}: expected one word, got white space in it")
 
 
 def _missing(variables: Mapping[str, str], secrets: Mapping[str, str]) -> Iterator[str]:

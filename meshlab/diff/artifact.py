@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from base.errors import MeshlabError
+
 from ..comparison.stacks import Comparison
-from ..render.folder import FolderError, check, fill, replace_whole
+from ..render.folder import check, fill, replace_whole
 from ..render.stack import RenderedStack
 from .page import MARK, page
 
@@ -14,7 +16,7 @@ BASE, HEAD, PAGE = "base", "head", "diff.html"
 def write_artifact(folder: Path, comparisons: Sequence[Comparison], remarks: Sequence[str] = ()) -> None:
     """Make `folder` hold both trees and the page, whole or not at all.
 
-    An empty folder and one that this made are replaced; any other is refused with FolderError.
+    An empty folder and one that this made are replaced; any other is refused with MeshlabError.
     """
     check_artifact(folder)
     text = page(comparisons, remarks)
@@ -30,7 +32,7 @@ def write_artifact(folder: Path, comparisons: Sequence[Comparison], remarks: Seq
 
 
 def check_artifact(folder: Path) -> None:
-    """Raises FolderError where there is anything but what `write_artifact` wrote."""
+    """Raises MeshlabError where there is anything but what `write_artifact` wrote."""
     if folder.is_symlink() or not folder.is_dir():
         check(folder)
         return
@@ -39,7 +41,7 @@ def check_artifact(folder: Path) -> None:
             for stack in sorted(entry.iterdir()):
                 check(stack)
         elif not _is_page(entry):
-            raise FolderError(
+            raise MeshlabError(
                 f"{folder}: expected an empty folder or one that diff made, got also {entry.name} "
                 "(choose another --out)"
             )

@@ -22,10 +22,6 @@ FILE = ".meshlab/diff.yaml"
 LEAVE_OUT = "leaveOut"
 
 
-class FilterError(MeshlabError):
-    """The file is wrong; one line for each problem."""
-
-
 class FilterFile(Section):
     """The whole file."""
 
@@ -36,7 +32,7 @@ class FilterFile(Section):
 def read_filter(tree: Path, base: Path | None = None) -> Filter:
     """The filter of a tree, which need not have one. `base` is the tree that it is compared with.
 
-    Raises FilterError that names every problem at once.
+    Raises MeshlabError that names every problem at once.
     """
     text = _text(tree)
     other = text if base is None else _text(base)
@@ -49,9 +45,9 @@ def _text(tree: Path) -> str | None:
     try:
         return decoded(path) if path.exists() else None
     except OSError as error:
-        raise FilterError(f"{FILE}: cannot be read: {error.strerror}") from None
+        raise MeshlabError(f"{FILE}: cannot be read: {error.strerror}") from None
     except StackFileError as error:
-        raise FilterError(f".meshlab/{error}") from None
+        raise MeshlabError(f".meshlab/{error}") from None
 
 
 def _rules(text: str) -> tuple[Placed, ...]:
@@ -59,14 +55,14 @@ def _rules(text: str) -> tuple[Placed, ...]:
         root = _root(text)
         content: Any = PulumiValues().value(root)
     except TreeError as error:
-        raise FilterError(f"{FILE}: line {error.line}: expected YAML, got: {error}") from None
+        raise MeshlabError(f"{FILE}: line {error.line}: expected YAML, got: {error}") from None
     except ValueFaultError as fault:
-        raise FilterError(f"{FILE}: line {fault.line}: {fault}") from None
+        raise MeshlabError(f"{FILE}: line {fault.line}: {fault}") from None
     try:
         found = FilterFile.model_validate({} if content is None else content)
     except ValidationError as error:
         problems = problems_of(FilterFile, error)
-        raise FilterError("\n".join(_line(one, root) for one in sorted(problems, key=lambda one: one.path))) from None
+        raise MeshlabError("\n".join(_line(one, root) for one in sorted(problems, key=lambda one: one.path))) from None
     lines = [_node(root, (LEAVE_OUT, f"[{number}]")).line for number in range(len(found.leave_out))]
     return tuple(map(Placed, lines, found.leave_out))
 

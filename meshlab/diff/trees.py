@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from base.errors import MeshlabError
+
 from ..comparison.leaving_out import unused
 from ..comparison.stacks import Comparison
 from ..recording.recorder import ROOT
 from ..render.stack import RenderedStack, Renderer
-from ..render.trees import RecordedStack, TreeError, base_revision, checked_out, recorded, stacks_of
+from ..render.trees import RecordedStack, base_revision, checked_out, recorded, stacks_of
 from .filter_file import read_filter
 
 HERE = "this tree"
@@ -20,7 +22,7 @@ def compare(
     """The stacks of the working tree in `root` against those of a revision of its repository.
 
     `base` is the revision, by default the merge base with main; `stacks` the ones to compare, by default all that
-    either tree has. Charts come from the same place for both. Raises TreeError, FilterError and what Renderer raises.
+    either tree has. Charts come from the same place for both. Raises MeshlabError and what Renderer raises.
     """
     revision = base_revision(root, base)
     with checked_out(root, revision) as tree:
@@ -30,7 +32,7 @@ def compare(
         wanted = known if stacks is None else list(stacks)
         for stack in wanted:
             if stack not in known:
-                raise TreeError(
+                raise MeshlabError(
                     f"Pulumi.{stack}.yaml: expected a stack file here or in {revision.label}, got none "
                     f"(there are: {', '.join(known)})"
                 )

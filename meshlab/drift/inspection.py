@@ -45,7 +45,7 @@ class Inspection:
     def remediate(self, seen: Seen, approve: Approve) -> Seen:
         """Put back what was `seen` and look again; see `Remediator.remediate`.
 
-        Raises OwnershipError where it is another stack's, or of another state: to that, all of it is as it should be;
+        Raises MeshlabError where it is another stack's, or of another state: to that, all of it is as it should be;
         LabError where the charts at hand are not those that are installed.
         """
         refuse_strange_namespaces(self.cluster, self._driver, self._stack)

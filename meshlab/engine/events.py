@@ -23,10 +23,6 @@ _START, _END = "preludeEvent", "summaryEvent"
 _REMOVALS = ("delete", "discard")
 
 
-class EventLogError(MeshlabError):
-    """There is no log of an `up` to read; the message is one line."""
-
-
 @dataclass(frozen=True)
 class Span:
     """One resource in an `up`. Times are seconds since the start of the `up`."""
@@ -125,21 +121,21 @@ def log_file(stack: str, state: Path) -> Path:
 
 
 def read(path: Path) -> Run:
-    """The `up` that a log tells of. Raises EventLogError where the file does not tell of one."""
+    """The `up` that a log tells of. Raises MeshlabError where the file does not tell of one."""
     try:
         run = _run(list(_events(path.read_text(encoding="utf-8").splitlines())))
     except FileNotFoundError:
-        raise EventLogError(f"{path}: expected the log of an `up`, got no such file") from None
+        raise MeshlabError(f"{path}: expected the log of an `up`, got no such file") from None
     except OSError as error:
-        raise EventLogError(f"{path}: cannot be read: {error.strerror}") from None
+        raise MeshlabError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise EventLogError(
+        raise MeshlabError(
             f"{path}: expected the engine's events in JSON lines, got something else ({error})"
         ) from None
     except (KeyError, TypeError, AttributeError):
-        raise EventLogError(f"{path}: expected the engine's events, got JSON lines of something else") from None
+        raise MeshlabError(f"{path}: expected the engine's events, got JSON lines of something else") from None
     if not run.spans:
-        raise EventLogError(
+        raise MeshlabError(
             f"{path}: expected the log of an `up`, got one in which no resource was begun "
             "(a preview, or a run that stopped before the first)"
         )

@@ -23,22 +23,18 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 """What the type of a namespace begins with, and of a patch of one that was there."""
 
 
-class PlaceError(MeshlabError):
-    """A state is of another cluster than the one at hand; the message is one line."""
-
-
 def place(target: Target, stack: str, state: Path = STATE) -> Path:
     """The folder of all that is kept of a stack on a cluster. Raises AccessError where that does not say who it is.
 
     `state` itself is the embedded cluster's, and of whoever had the stack there before states were told apart. Raises
-    PlaceError where the caller has a backend, and a state of ours has the stack on this cluster: nothing starts empty.
+    MeshlabError where the caller has a backend and a state of ours has the stack on this cluster: nothing starts empty.
     """
     ours = _own_place(target, stack, state)
     backend = backend_for(ours, embedded=target.embedded)
     if backend.own:
         return ours
     if _has_something(_state(ours, stack)):
-        raise PlaceError(
+        raise MeshlabError(
             f"stack {stack}: its state on the {target.label} is in {ours / 'pulumi'}, and not in {backend.told()}; "
             "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
             f"with it: {URL}={(ours / 'pulumi').as_uri()})"
@@ -81,7 +77,7 @@ def claim(backend: Backend, target: Target, stack: str, folder: Path) -> None:
 def refuse_elsewhere(
     export: Callable[[], Mapping[str, Any] | None], backend: Backend, target: Target, stack: str
 ) -> None:
-    """Raise PlaceError where the state in the caller's backend is of another cluster.
+    """Raise MeshlabError where the state in the caller's backend is of another cluster.
 
     By names alone, a run would take this cluster's objects for the state's: `down` would forget the others.
     """
@@ -89,7 +85,7 @@ def refuse_elsewhere(
         return
     resources = cast(list[Mapping[str, Any]], (export() or {}).get("resources") or [])
     if not is_of(resources, Cluster(target.kubeconfig).list(NAMESPACES)):
-        raise PlaceError(
+        raise MeshlabError(
             f"stack {stack}: its state in {backend.told()} is of another cluster than the {target.label}, which has "
             "none of its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a "
             "stack or a backend of its own; if that one is gone, forget it: "

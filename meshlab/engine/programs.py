@@ -110,7 +110,7 @@ def find_engine(say: Say, also: Iterable[str] = ()) -> Engine:
     """The CLI and the providers, in one go where some have to be downloaded or built.
 
     `also` names other tools that are needed, so that the longest build of all comes first. Raises EngineMissingError
-    where the engine cannot be had, and ToolsError where a build fails or a download is not what was pinned.
+    where the engine cannot be had, and MeshlabError where a build fails or a download is not what was pinned.
     """
     parts = dict(zip((CLI, *PROVIDERS), here(), strict=True))
     _get([_tool(name) for name, part in parts.items() if part is None], also, say)

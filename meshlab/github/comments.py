@@ -9,7 +9,7 @@ def mark_of(key: str) -> str:
 
 
 def put(pull_request: int, key: str, text: str) -> str:
-    """Write the comment of this kind, or write it anew; returns its address. Raises GithubError."""
+    """Write the comment of this kind, or write it anew; returns its address. Raises MeshlabError."""
     mark = mark_of(key)
     body = {"body": fitted(f"{mark}\n{text}")}
     for comment in listed(f"issues/{pull_request}/comments?per_page=100"):

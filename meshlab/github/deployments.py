@@ -21,7 +21,7 @@ class Deployment:
 
 
 def last_green(environment: str, other_than: str) -> Deployment | None:
-    """The last deployment that was green and not of the commit `other_than`. Raises GithubError."""
+    """The last deployment that was green and not of the commit `other_than`. Raises MeshlabError."""
     return next(_green(environment, other_than), None)
 
 

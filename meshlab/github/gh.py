@@ -14,19 +14,15 @@ REPOSITORY = "repos/{owner}/{repo}"
 """What gh replaces by the repository at hand."""
 
 
-class GithubError(MeshlabError):
-    """GitHub cannot be told or asked; the message is one line."""
-
-
 def call(path: str, method: str = "GET", body: Mapping[str, Any] | None = None) -> Any:
-    """Call GitHub's REST API below the repository; returns what it answers. Raises GithubError."""
+    """Call GitHub's REST API below the repository; returns what it answers. Raises MeshlabError."""
     words = ["gh", "api", f"{REPOSITORY}/{path}", "--method", method]
     text = _run([*words, *(["--input", "-"] if body is not None else [])], json.dumps(body) if body is not None else "")
     return json.loads(text) if text.strip() else None
 
 
 def listed(path: str) -> list[dict[str, Any]]:
-    """Every entry of a list that GitHub gives page by page. Raises GithubError."""
+    """Every entry of a list that GitHub gives page by page. Raises MeshlabError."""
     # One entry a line: pages would else come as several JSON documents one after the other.
     text = _run(["gh", "api", f"{REPOSITORY}/{path}", "--method", "GET", "--paginate", "--jq", ".[] | @json"])
     return [cast(dict[str, Any], json.loads(line)) for line in text.splitlines() if line.strip()]
@@ -52,8 +48,8 @@ def _run(words: list[str], stdin: str = "") -> str:
     try:
         return process.run(words, timeout=LIMIT_SECONDS, stdin=stdin, env={"GH_PROMPT_DISABLED": "1"}).stdout
     except process.CommandMissingError:
-        raise GithubError(
+        raise MeshlabError(
             "gh is not there: expected GitHub's CLI on PATH (it is on GitHub's runners; elsewhere, install it)"
         ) from None
     except process.ProcessError as error:
-        raise GithubError(f"GitHub: {error}") from None
+        raise MeshlabError(f"GitHub: {error}") from None

@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from .gh import GithubError
+from base.errors import MeshlabError
 
 URL, TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 """What a step finds in its environment where its job has `id-token: write`."""
@@ -16,18 +16,18 @@ LIMIT_SECONDS = 30.0
 
 
 def request(audience: str) -> tuple[str, Mapping[str, str]]:
-    """The address that answers with a token for `audience`, and the headers it wants. Raises GithubError."""
+    """The address that answers with a token for `audience`, and the headers it wants. Raises MeshlabError."""
     url, token = os.environ.get(URL), os.environ.get(TOKEN)
     if not url or not token:
-        raise GithubError(f"{URL}: expected a job with the permission id-token: write, got none")
+        raise MeshlabError(f"{URL}: expected a job with the permission id-token: write, got none")
     return f"{url}&audience={quote(audience, safe='')}", {"Authorization": f"Bearer {token}"}
 
 
 def identity_token(audience: str) -> str:
-    """A token of this moment, good for some minutes. Raises GithubError."""
+    """A token of this moment, good for some minutes. Raises MeshlabError."""
     url, headers = request(audience)
     try:
         with urlopen(Request(url, headers=dict(headers)), timeout=LIMIT_SECONDS) as answer:
             return str(cast(dict[str, Any], json.load(answer))["value"])
     except (URLError, OSError, ValueError, KeyError) as error:
-        raise GithubError(f"GitHub's identity token: expected one for {audience}, got {error}") from None
+        raise MeshlabError(f"GitHub's identity token: expected one for {audience}, got {error}") from None

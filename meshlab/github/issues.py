@@ -34,7 +34,7 @@ class Look:
 
 
 def tell(looks: Sequence[Look]) -> str:
-    """Open, rewrite or close the issue; returns what was done, one line. Raises GithubError.
+    """Open, rewrite or close the issue; returns what was done, one line. Raises MeshlabError.
 
     Where nothing drifted but a stack could not be looked at, an open issue stays as it is and none is opened: the run
     itself is red.

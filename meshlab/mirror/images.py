@@ -23,10 +23,6 @@ CLUSTER, REGISTRY, REGISTRIES = "meshlab:cluster", "imageRegistry", "imageRegist
 KIALI, OPERATOR = "quay.io/kiali/kiali", "kiali-operator"
 
 
-class ImageError(MeshlabError):
-    """An image cannot be told; the message is one line."""
-
-
 Place = tuple[tuple[str, str, str, str], str]
 """An object's identity, and the field that names the image."""
 
@@ -55,7 +51,7 @@ def pulled_images(
 ) -> tuple[RenderedStack, list[PulledImage]]:
     """The stack as it is upstream, and its images, sorted; with `mirror`, where that has them.
 
-    Raises ImageError, ProgramError, and what `Renderer.recorded` raises.
+    Raises MeshlabError, ProgramError, and what `Renderer.recorded` raises.
     """
     plain = rendered_with(stack, renderer, None, project_dir)
     upstream = dict(named_images(plain.objects))
@@ -106,7 +102,7 @@ def _kiali(kiali: KubernetesObject, objects: Iterable[KubernetesObject]) -> str:
     deployment = cast(Mapping[str, Any], kiali.manifest["spec"].get("deployment") or {})
     operators = [one for one in objects if one.name == OPERATOR and one.kind == "Deployment"]
     if not operators:
-        raise ImageError(f"{kiali.label}: expected a Deployment {OPERATOR} that says which version it is, got none")
+        raise MeshlabError(f"{kiali.label}: expected a Deployment {OPERATOR} that says which version it is, got none")
     _, operator = next(images(operators[0]))
     version = deployment.get("image_version") or operator.rpartition(":")[2]
     return f"{deployment.get('image_name') or KIALI}:{version}"

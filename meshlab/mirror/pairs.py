@@ -29,16 +29,12 @@ _HEADER = """\
 """
 
 
-class PairsError(MeshlabError):
-    """The pairs cannot be read; the message is one line."""
-
-
 def app_versions(source: ChartSource) -> dict[str, dict[str, str]]:
-    """The appVersion of each released version of the two charts, by chart. Raises PairsError."""
+    """The appVersion of each released version of the two charts, by chart. Raises MeshlabError."""
     repository = source.source or UPSTREAM[STACK_CHART]
     if source.folder is not None or not repository.startswith(("http://", "https://")):
         got = "a folder, which the program reads by itself" if source.folder else "a registry, which lists no versions"
-        raise PairsError(f"{repository}: expected a chart repository with an index, got {got}")
+        raise MeshlabError(f"{repository}: expected a chart repository with an index, got {got}")
     url = f"{repository.rstrip('/')}/index.yaml"
     request = urllib.request.Request(url, headers={"User-Agent": "meshlab"})
     try:
@@ -46,11 +42,11 @@ def app_versions(source: ChartSource) -> dict[str, dict[str, str]]:
             return of_index(response.read().decode(), url)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise PairsError(f"{url}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
+        raise MeshlabError(f"{url}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
 
 
 def of_index(text: str, url: str) -> dict[str, dict[str, str]]:
-    """The same, of an index's text. Raises PairsError where it is no index of these charts."""
+    """The same, of an index's text. Raises MeshlabError where it is no index of these charts."""
     try:
         index: Any = yaml.load(text, yaml.CSafeLoader)
         entries = cast(Mapping[str, list[dict[str, Any]]], index["entries"])
@@ -63,18 +59,18 @@ def of_index(text: str, url: str) -> dict[str, dict[str, str]]:
             for chart in (STACK_CHART, CRDS_CHART)
         }
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise PairsError(f"{url}: expected an index with {STACK_CHART} and {CRDS_CHART}, got {error!r}") from None
+        raise MeshlabError(f"{url}: expected an index with {STACK_CHART} and {CRDS_CHART}, got {error!r}") from None
     return found
 
 
 def extended(table: Released, found: Mapping[str, Mapping[str, str]]) -> Released:
-    """The table with what was released since. Raises PairsError where the index has not all that the table has."""
+    """The table with what was released since. Raises MeshlabError where the index has not all that the table has."""
     stacks, crds = found[STACK_CHART], found[CRDS_CHART]
     gone = sorted({*table.stacks, *([table.until] if table.stacks else [])} - stacks.keys(), key=parse_version)
     gone += sorted(table.crds.keys() - crds.keys(), key=parse_version)
     if gone:
         # From a choice of versions nobody can tell where a new operator began.
-        raise PairsError(
+        raise MeshlabError(
             f"expected an index with every released version, such as upstream's, got one without {gone[0]}"
         )
     first = parse_version(table.until if table.stacks else FIRST)

@@ -30,10 +30,6 @@ ELSEWHERE = "work with the state that knows it, or remove the stack from where i
 ANOTHER_STACK = "one cluster has one stack: use another cluster, or remove the other one first"
 
 
-class OwnershipError(MeshlabError):
-    """Something that the stack needs is somebody else's; the message is one line."""
-
-
 def refuse_strangers(session: Session, stack: str) -> None:
     """Raise OwnershipError where a namespace or a CRD of the stack is there and not its own."""
     cluster, resources = Cluster(session.target.kubeconfig), session.driver.recording.resources
@@ -43,7 +39,7 @@ def refuse_strangers(session: Session, stack: str) -> None:
     for crd in cluster.list(CRDS):
         owner = helm_owner(crd)
         if str(crd["spec"]["group"]).endswith(GROUPS) and any(owner) and owner not in releases:
-            raise OwnershipError(
+            raise MeshlabError(
                 f"CRD {name_of(crd)}: belongs to the helm release {'/'.join(owner)}, which is not of {me}; nothing is "
                 "taken over (uninstall that release, or give its CRDs to this stack: docs/removing.md)"
             )
@@ -55,16 +51,16 @@ def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str
     live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
     for trouble in strange_namespaces(wanted, known, live, f"{PROJECT}/{stack}"):
         # A provider before 4.29 would take over what is there, and destroy would take it away.
-        raise OwnershipError(f"{trouble.text} ({trouble.fix})")
+        raise MeshlabError(f"{trouble.text} ({trouble.fix})")
 
 
 def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tuple[str, str]]) -> None:
-    """Raise OwnershipError where the state of the stack has not heard of a release (namespace, name) that is there."""
+    """Raise MeshlabError where the state of the stack has not heard of a release (namespace, name) that is there."""
     state = State({"deployment": driver.stack.export_stack().deployment or {}})
     known = {*state.releases(), *(ReleaseKey.of(one.inputs) for one in state.operations if one.type == RELEASE)}
     for namespace, name in sorted(there):
         if ReleaseKey(namespace, name) not in known:
-            raise OwnershipError(
+            raise MeshlabError(
                 f"release {namespace}/{name}: is there already and the state of {PROJECT}/{stack} has not heard of it; "
                 f"nothing was changed (see whose it is: helm history {name} --namespace {namespace})"
             )

@@ -14,12 +14,12 @@ ENGINE_FILE = "engine.json"
 
 
 def origin_of(session: Session, stack: str) -> Origin:
-    """What a preview of this session is made from. Raises PlanError."""
+    """What a preview of this session is made from. Raises MeshlabError."""
     return origin(stack, session.config, settings_of(stack, session.config))
 
 
 def save(session: Session, stack: str, path: Path) -> Reviewed:
-    """Preview, and keep it. Raises PlanError, LabError; changes nothing."""
+    """Preview, and keep it. Raises MeshlabError, LabError; changes nothing."""
     made_from = origin_of(session, stack)
     check_writable(path)
     with TemporaryDirectory() as folder:
@@ -30,7 +30,7 @@ def save(session: Session, stack: str, path: Path) -> Reviewed:
 
 
 def apply(session: Session, stack: str, saved: SavedPlan) -> Outcome:
-    """Bring the stack up as it was reviewed. Raises PlanError, with nothing changed, where that would be anything else.
+    """Bring the stack up as it was reviewed. Raises MeshlabError, with nothing changed, where that differs by now.
 
     What changes between this look and the engine's own step, the engine holds to its plan.
     """

@@ -27,10 +27,6 @@ SCHEMA = 1
 SHOWN = 5
 
 
-class PlanError(MeshlabError):
-    """What was reviewed is not what would run, or there is no such review; the message is one line."""
-
-
 @dataclass(frozen=True)
 class Origin:
     """What a preview was made from. All of it must be the same where it is applied."""
@@ -53,7 +49,7 @@ class SavedPlan:
     """The engine's own plan."""
 
     def write(self, path: Path) -> None:
-        """Keep it in a file that only its owner can read. Raises PlanError."""
+        """Keep it in a file that only its owner can read. Raises MeshlabError."""
         operations = [asdict(one) for one in self.operations]
         document = {"schema": SCHEMA, **asdict(self.origin), "operations": operations, "engine": self.engine}
         try:
@@ -63,42 +59,42 @@ class SavedPlan:
 
     @classmethod
     def read(cls, path: Path) -> "SavedPlan":
-        """What `write` has kept. Raises PlanError."""
+        """What `write` has kept. Raises MeshlabError."""
         expected = f"--plan {path}: expected what `meshlab preview --save-plan` wrote"
         try:
             found = cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
             if found["schema"] != SCHEMA:
-                raise PlanError(f"{expected} in form {SCHEMA}, got form {found['schema']}")
+                raise MeshlabError(f"{expected} in form {SCHEMA}, got form {found['schema']}")
             origin = Origin(**{name: str(found[name]) for name in Origin.__dataclass_fields__})
             listed = [Operation(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
             return cls(origin, tuple(listed), dict(found["engine"]))
         except OSError as error:
-            raise PlanError(f"{expected}, got {error.strerror}") from None
+            raise MeshlabError(f"{expected}, got {error.strerror}") from None
         except (ValueError, KeyError, TypeError):
-            raise PlanError(f"{expected}, got something else") from None
+            raise MeshlabError(f"{expected}, got something else") from None
 
     def check_origin(self, now: Origin) -> None:
-        """Raise PlanError where it was made from anything else than what there is now."""
+        """Raise MeshlabError where it was made from anything else than what there is now."""
         for name, got in asdict(now).items():
             expected = getattr(self.origin, name)
             if expected != got:
-                raise PlanError(
+                raise MeshlabError(
                     f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; "
                     "nothing was changed (preview and review again)"
                 )
 
     def check_operations(self, differing: Sequence[str]) -> None:
-        """Raise PlanError where a preview of now would do anything else."""
+        """Raise MeshlabError where a preview of now would do anything else."""
         if differing:
             more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-            raise PlanError(
+            raise MeshlabError(
                 f"plan: expected the operations that were reviewed, got {'; '.join(differing[:SHOWN])}{more}; "
                 "nothing was changed (preview and review again)"
             )
 
 
 def check_writable(path: Path) -> None:
-    """Raise PlanError where no plan can be kept in that file, before the time of a preview is spent."""
+    """Raise MeshlabError where no plan can be kept in that file, before the time of a preview is spent."""
     if path.is_dir():
         raise _unwritable(path, "a folder")
     try:
@@ -109,15 +105,15 @@ def check_writable(path: Path) -> None:
         raise _unwritable(path, error.strerror) from None
 
 
-def _unwritable(path: Path, got: str | None) -> PlanError:
-    return PlanError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
+def _unwritable(path: Path, got: str | None) -> MeshlabError:
+    return MeshlabError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
 
 
 def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:
-    """What a preview made here and now is made from. Raises PlanError where no commit says which program that is."""
+    """What a preview made here and now is made from. Raises MeshlabError where no commit says which program that is."""
     tree = commit_of(ROOT)
     if tree.commit is None or tree.dirty:
-        raise PlanError(
+        raise MeshlabError(
             f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'} "
             "(commit them: a plan is of a commit)"
         )

@@ -16,10 +16,6 @@ from .updates import Update
 SHOWN_CHECKS = 3
 
 
-class EvidenceError(MeshlabError):
-    """A report cannot be read; the message is one line."""
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What speaks for a stack, beside its report."""
@@ -35,7 +31,7 @@ class Evidence:
 
 
 def read_report(file: Path, stack: str) -> Mapping[str, Any] | None:
-    """The last verify report of a stack, None where there is none. Raises EvidenceError where the file is no report."""
+    """The last verify report of a stack, None where there is none. Raises MeshlabError where the file is no report."""
     if not file.is_file():
         return None
     try:
@@ -48,7 +44,7 @@ def read_report(file: Path, stack: str) -> Mapping[str, Any] | None:
             return document
         if not missing:
             missing = {f"stack {stack}, got {document['stack']}"}
-    raise EvidenceError(
+    raise MeshlabError(
         f"{file}: expected a report that `meshlab verify --stack {stack}` wrote; it lacks {', '.join(sorted(missing))}"
     )
 

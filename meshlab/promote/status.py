@@ -5,11 +5,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from base.errors import MeshlabError
 from settings.models import IstioSettings, Settings
 
 from ..lab import STATE, Config, settings_of
 from ..results.report import report_file
-from .evidence import EvidenceError, read_report
+from .evidence import read_report
 from .moves import written
 from .pins import PINS
 from .plan import Plan, plan
@@ -57,7 +58,7 @@ def _verified(stacks: Sequence[str], state: Path) -> Iterator[Row]:
 def _last_verify(stack: str, state: Path) -> str:
     try:
         report: Mapping[str, Any] | None = read_report(report_file(stack, state), stack)
-    except EvidenceError:
+    except MeshlabError:
         return "unreadable"
     if report is None:
         return NOTHING

@@ -21,10 +21,6 @@ from ..stackfile.stack_names import reference_of
 EXPORT_LIMIT_SECONDS = 120.0
 
 
-class UpdatesError(MeshlabError):
-    """What was done to a stack cannot be found out; the message is one line."""
-
-
 @dataclass(frozen=True)
 class Update:
     """The last change of a stack."""
@@ -38,7 +34,7 @@ class Update:
 
 
 def last_update(stack: str, say: Say, backend: Backend) -> Update | None:
-    """The last change of a stack; None where the backend knows of none. Raises UpdatesError and EngineMissingError."""
+    """The last change of a stack; None where the backend knows of none. Raises MeshlabError and EngineMissingError."""
     file = backend.state_file(stack)
     if backend.own and file is not None and not any(file.parent.glob(f"{file.name}*")):
         return None  # nothing to ask, so that no CLI need be had
@@ -55,7 +51,7 @@ def last_update(stack: str, say: Say, backend: Backend) -> Update | None:
         if NOT_THERE in error.completed.stderr:
             return None
         why = backend.fault(error.completed.stderr)
-        raise UpdatesError(f"{backend.told()}: the state of {reference_of(stack)} cannot be read: {why}") from None
+        raise MeshlabError(f"{backend.told()}: the state of {reference_of(stack)} cannot be read: {why}") from None
     return _of_state(cast(Mapping[str, Any], json.loads(done.stdout)["deployment"] or {}))
 
 

@@ -35,10 +35,6 @@ _CRD = re.compile(r"^kind:\s*CustomResourceDefinition\s*$", re.MULTILINE)
 _KEPT = re.compile(r"^\s+[\"']?helm\.sh/resource-policy[\"']?:\s*[\"']?keep[\"']?\s*$", re.MULTILINE)
 
 
-class StillThereError(MeshlabError):
-    """What a program has told as deleted is there all the same; the message is one line that names it."""
-
-
 @dataclass(frozen=True)
 class HelmRelease:
     """The last revision of a release, as helm has it."""
@@ -81,7 +77,7 @@ class Helm:
     def uninstall(self, key: ReleaseKey) -> None:
         """Remove what a release brought, hooks included, but for CRDs: their objects, anybody's, would go with them.
 
-        Raises StillThereError where something of it is not gone after.
+        Raises MeshlabError where something of it is not gone after.
         """
         where = ("--namespace", key.namespace)
         manifest = self._run([self._helm, "get", "manifest", key.name, *where]).stdout
@@ -159,7 +155,7 @@ class Helm:
         self._run([self._kubectl, "delete", "secrets", "--selector", selector, *where])
         left = self._run([self._kubectl, "get", "secrets", "--selector", selector, *where, "-o", "name"]).stdout.split()
         if left:
-            raise StillThereError(_still_there(key, left))
+            raise MeshlabError(_still_there(key, left))
 
     def _delete(self, manifests: str, namespace: str) -> None:
         if manifests.strip():
@@ -173,7 +169,7 @@ class Helm:
         command = [self._kubectl, "get", "--namespace", key.namespace, "--ignore-not-found", "-o", "name", "-f", "-"]
         found = self._run(command, stdin=manifests, check=False)
         if left := found.stdout.split():
-            raise StillThereError(_still_there(key, left))
+            raise MeshlabError(_still_there(key, left))
         # Of a kind that is gone, there is no object either.
         if found.code != 0 and not all(
             _NO_SUCH_KIND.search(line) for line in found.stderr.splitlines() if line.strip()

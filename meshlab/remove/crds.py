@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from base.errors import MeshlabError
 from kube.access import Manifest, MissingError, Resource
 from kube.cluster import Cluster
 from kube.objects import annotations_of, name_of
@@ -11,7 +12,6 @@ from kube.objects import annotations_of, name_of
 from ..lab import Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD, Ours
-from .kiali import RemovalError
 
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD)
 KEEP = "helm.sh/resource-policy"
@@ -31,7 +31,7 @@ def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
     lost = {name: strangers(ours, ones) for name, ones in custom_objects(cluster, crds).items()}
     for name, ones in lost.items():
         if ones:
-            raise RemovalError(
+            raise MeshlabError(
                 f"CRD {name}: its chart does not keep it, and with it would go {described(ones)}, which this "
                 "stack does not own (move or delete them first, or let them go: meshlab destroy --purge-crds)"
             )
@@ -61,7 +61,7 @@ def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = G
         if time.monotonic() > end:
             held = custom_objects(cluster, [cluster.get(CRDS, name) for name in sorted(left)])
             stuck = [one for ones in held.values() for one in ones]
-            raise RemovalError(
+            raise MeshlabError(
                 f"CRD {', '.join(sorted(left))}: not gone within {limit:g} s; these hold it by a finalizer that nobody "
                 f"takes away: {described(stuck) if stuck else 'none that shows'}"
             )

@@ -23,7 +23,7 @@ class RemovalError(MeshlabError):
 def remove_kialis(cluster: Cluster, ours: Ours, say: Say, limit: float = LIMIT_SECONDS) -> None:
     """Delete the stack's Kiali objects and wait until they are gone.
 
-    Raises RemovalError where none is left who could take the finalizer away, or nobody has after `limit` seconds.
+    Raises MeshlabError where none is left who could take the finalizer away, or nobody has after `limit` seconds.
     """
     waiting = [one for one in listed(cluster, KIALIS) if ours.mark(one)]
     for kiali in waiting:
@@ -34,9 +34,9 @@ def remove_kialis(cluster: Cluster, ours: Ours, say: Say, limit: float = LIMIT_S
         finalizers = [name for one in waiting for name in _finalizers(one)]
         where = f"{waiting[0]['metadata']['namespace']}/{name_of(waiting[0])}"
         if finalizers and not _operators(cluster, ours):
-            raise RemovalError(_stuck(waiting[0], f"no {OPERATOR} runs that could"))
+            raise MeshlabError(_stuck(waiting[0], f"no {OPERATOR} runs that could"))
         if time.monotonic() > end:
-            raise RemovalError(_stuck(waiting[0], f"its operator has not within {limit:g} s"))
+            raise MeshlabError(_stuck(waiting[0], f"its operator has not within {limit:g} s"))
         if finalizers and not told:
             told = True
             say(f"waits for the operator to take Kiali {where} away (up to {limit:g} s)")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from base.errors import MeshlabError
 from base.goyaml.text import from_yaml
 from kube.access import Manifest
 from kube.cluster import Cluster
@@ -18,7 +19,7 @@ from ..ownership.strangers import state_namespaces
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
 from .crds import CRDS, described, purge, refuse_loss, strangers, unkept
-from .kiali import LIMIT_SECONDS, RemovalError, remove_kialis
+from .kiali import LIMIT_SECONDS, remove_kialis
 
 Approve = Callable[[str], bool]
 
@@ -52,7 +53,7 @@ class Removal:
     def run(self, *, purge_crds: Approve | None = None, kiali_limit: float = LIMIT_SECONDS) -> Removed:
         """Remove the stack. With `purge_crds`, the CRDs too, once it has agreed to what goes with them.
 
-        Raises RemovalError before anything is removed where something stands against it, and what the driver raises.
+        Raises MeshlabError before anything is removed where something stands against it, and what the driver raises.
         """
         refuse_protected(self._stack, self._resources)
         known = bool(state_namespaces(self._driver).all)
@@ -60,7 +61,7 @@ class Removal:
             self._say(f"no state here knows of stack {self._stack}: its CRDs are all that may go")
             self._refuse_somebody_elses()
         if purge_crds is not None and not purge_crds(self._going_with_crds()):
-            raise RemovalError("nothing is removed: the CRDs were to go with it, and that was declined")
+            raise MeshlabError("nothing is removed: the CRDs were to go with it, and that was declined")
         if known and purge_crds is None:
             refuse_loss(self._cluster, self._ours, self.leaving_crds())
         if known:
@@ -88,7 +89,7 @@ class Removal:
             name for one in self._cluster.list(NAMESPACES) if (name := name_of(one)) in self._ours.namespaces
         )
         if there:
-            raise RemovalError(
+            raise MeshlabError(
                 f"namespace {', '.join(there)}: is there, and no state here knows of stack {self._stack}; nothing is "
                 "removed (remove it from where it was brought up, or with the state that knows it)"
             )
@@ -134,10 +135,10 @@ class Removal:
 
 
 def refuse_protected(stack: str, resources: Iterable[Recorded]) -> None:
-    """Raise RemovalError where the program protects something: found half-way, the rest would be gone."""
+    """Raise MeshlabError where the program protects something: found half-way, the rest would be gone."""
     protected = [resource for resource in resources if resource.options.get("protect")]
     if protected:
-        raise RemovalError(
+        raise MeshlabError(
             f"stack {stack}: {', '.join(map(_name, protected))} are protected from removal "
             "(set meshlab:cluster.protectNamespaces to false, run up, then again)"
         )

@@ -17,14 +17,10 @@ _HEADER = """\
 """
 
 
-class FolderError(MeshlabError):
-    """The folder cannot be written; the message is one line."""
-
-
 def write_folder(folder: Path, index: Mapping[str, Any], files: Mapping[str, Any]) -> None:
     """Make `folder` hold `files` (values by path) and the index, whole or not at all.
 
-    An empty folder and one that render made are replaced; any other is refused with FolderError.
+    An empty folder and one that render made are replaced; any other is refused with MeshlabError.
     """
     check(folder)
     replace_whole(folder, lambda draft: fill(draft, index, files))
@@ -39,14 +35,14 @@ def fill(folder: Path, index: Mapping[str, Any], files: Mapping[str, Any]) -> No
 def replace_whole(folder: Path, write: Callable[[Path], None]) -> None:
     """Make `folder` hold what `write` puts into an empty one, whole or not at all; what is there goes.
 
-    Raises FolderError.
+    Raises MeshlabError.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link and replace what it points at
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
-        raise FolderError(f"{folder}: cannot be written: {error.strerror}") from None
+        raise MeshlabError(f"{folder}: cannot be written: {error.strerror}") from None
     try:
         draft.chmod(0o755)
         write(draft)
@@ -64,14 +60,14 @@ def write_files(folder: Path, files: Mapping[str, Any]) -> None:
 
 
 def check(folder: Path) -> None:
-    """Raises FolderError where there is anything but what render wrote."""
+    """Raises MeshlabError where there is anything but what render wrote."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise FolderError(f"{folder}: expected a folder or nothing there, got a file or a link (choose another --out)")
+        raise MeshlabError(f"{folder}: expected a folder or nothing there, got a file or a link (choose another --out)")
     if not folder.exists() or not any(folder.iterdir()):
         return
     ours = _listed(folder)
     if ours is None:
-        raise FolderError(
+        raise MeshlabError(
             f"{folder}: expected an empty folder or one that render made, got other files (choose another --out)"
         )
     strangers = sorted(
@@ -80,7 +76,7 @@ def check(folder: Path) -> None:
         if (path.is_symlink() or not path.is_dir()) and str(path.relative_to(folder)) not in ours
     )
     if strangers:
-        raise FolderError(
+        raise MeshlabError(
             f"{folder}: expected only what render wrote, got also {strangers[0]} "
             "(it would be lost: move it away, or choose another --out)"
         )
@@ -112,4 +108,4 @@ def _swap(draft: Path, folder: Path) -> None:
         else:
             draft.rename(folder)
     except OSError as error:
-        raise FolderError(f"{folder}: cannot be replaced: {error.strerror}") from None
+        raise MeshlabError(f"{folder}: cannot be replaced: {error.strerror}") from None

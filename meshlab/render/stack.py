@@ -89,7 +89,7 @@ class Renderer:
     def recorded(self, stack: str, resources: Sequence[Recorded], source: str | None) -> RenderedStack:
         """The objects of recorded resources, where the stack wants charts from `source`.
 
-        Raises ReleaseError, ChartFileError, and what packing stand-ins or finding helm raises.
+        Raises ReleaseError, MeshlabError, and what packing stand-ins or finding helm raises.
         """
         releases = releases_of(resources)
         files = self._charts.of(releases, stack, source)

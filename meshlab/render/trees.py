@@ -24,10 +24,6 @@ GIT_LIMIT_SECONDS = 60.0
 RECORD_LIMIT_SECONDS = 120.0
 
 
-class TreeError(MeshlabError):
-    """A tree cannot be had or its program does not run; the message is one line."""
-
-
 @dataclass(frozen=True)
 class Revision:
     """A commit, and how to speak of it."""
@@ -46,11 +42,11 @@ class RecordedStack:
 
 
 def base_revision(root: Path, asked: str | None) -> Revision:
-    """The commit to compare with: the one asked for, else the merge base with main. Raises TreeError."""
+    """The commit to compare with: the one asked for, else the merge base with main. Raises MeshlabError."""
     if asked is not None:
         commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{asked}^{{commit}}")
         if commit is None:
-            raise TreeError(
+            raise MeshlabError(
                 f"{asked}: expected a revision of this repository, got none of that name "
                 "(a shallow clone lacks most of them: fetch it, or clone with the whole history)"
             )
@@ -59,7 +55,7 @@ def base_revision(root: Path, asked: str | None) -> Revision:
         commit = _git(root, "merge-base", "HEAD", main)
         if commit is not None:
             return Revision(commit, f"{commit[:7]} (merge base with {main})")
-    raise TreeError(
+    raise MeshlabError(
         f"{root}: expected a git repository with a commit in common with {' or '.join(MAIN)}, got none "
         "(name the revision to compare with: meshlab diff BASE)"
     )
@@ -71,7 +67,7 @@ def checked_out(root: Path, revision: Revision) -> Generator[Path]:
     with tempfile.TemporaryDirectory(prefix="meshlab-diff-") as work:
         archive, tree = Path(work) / "base.tar", Path(work) / "base"
         if _git(root, "archive", "--format=tar", f"--output={archive}", revision.commit) is None:
-            raise TreeError(f"{revision.label}: git cannot write its files")
+            raise MeshlabError(f"{revision.label}: git cannot write its files")
         with tarfile.open(archive) as packed:
             packed.extractall(tree, filter="data")
         yield tree
@@ -86,7 +82,7 @@ def recorded(tree: Path, label: str, stacks: Sequence[str]) -> dict[str, Recorde
     """What the program of a tree registers for each of its stacks.
 
     It is the tree's own program, in a process of its own, run by this tree's recorder: two revisions then differ in
-    their programs alone, and one from before there was a recorder can be read too. Raises TreeError.
+    their programs alone, and one from before there was a recorder can be read too. Raises MeshlabError.
     """
     if not stacks:
         return {}
@@ -100,12 +96,14 @@ def recorded(tree: Path, label: str, stacks: Sequence[str]) -> dict[str, Recorde
             process.run(command, timeout=RECORD_LIMIT_SECONDS, cwd=tree, env=quiet)
         except process.CommandFailedError as error:
             reason = error.completed.last_words()
-            raise TreeError(f"{label}: its program does not run with the packages installed here: {reason}") from None
+            raise MeshlabError(
+                f"{label}: its program does not run with the packages installed here: {reason}"
+            ) from None
         found = cast(dict[str, dict[str, Any]], json.loads(result.read_text(encoding="utf-8")))
     for stack, answer in found.items():
         if "error" in answer:
             problem = " ".join(line.strip() for line in str(answer["error"]).splitlines() if line.strip())
-            raise TreeError(f"{label}: its program refuses stack {stack}: {problem}")
+            raise MeshlabError(f"{label}: its program refuses stack {stack}: {problem}")
     return {
         stack: RecordedStack(tuple(_resource(entry) for entry in answer["resources"]), answer["source"])
         for stack, answer in found.items()

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from base import process
+from base.errors import MeshlabError
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
 from meshlab.engine.state import ReleaseKey
-from meshlab.recover.helm import Helm, StillThereError
+from meshlab.recover.helm import Helm
 
 KEY = ReleaseKey("default", "app")
 KUBERC = """apiVersion: kubectl.config.k8s.io/v1beta1
@@ -87,9 +88,7 @@ def test_what_is_told_as_deleted_and_is_not_is_an_error_that_names_it(installed:
     real = toolchain.ensure(["kubectl"])["kubectl"]
     idle.write_text(f'#!/bin/sh\n[ "$1" = delete ] && exit 0\nexec "{real}" "$@"\n')
     idle.chmod(0o755)
-    with pytest.raises(
-        StillThereError, match=r"^release default/app: told as deleted and still there: [^\n]+$"
-    ) as caught:
+    with pytest.raises(MeshlabError, match=r"^release default/app: told as deleted and still there: [^\n]+$") as caught:
         recovering(installed, idle).uninstall(KEY)
     named = {"configmap/hook", "configmap/mine", "secret/sh.helm.release.v1.app.v1"}
     told = {name for name in named if name in str(caught.value)}

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from base.errors import MeshlabError
 from embedded import cluster as clusters
-from embedded.cluster import CLUSTER_TOOLS, Cluster, ClusterError, record
+from embedded.cluster import CLUSTER_TOOLS, Cluster, record
 from embedded.tools import toolchain
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -299,7 +300,7 @@ def test_clusters_run_side_by_side_and_know_nothing_of_each_other(cluster: Clust
         second.kubectl("create", "namespace", "mine")
         assert len(get(second, "nodes")) == 1
         assert "mine" not in cluster.kubectl("get", "namespaces").stdout
-        with pytest.raises(ClusterError, match=rf"cluster second exists already in .* ends with process {os.getpid()}"):
+        with pytest.raises(MeshlabError, match=rf"cluster second exists already in .* ends with process {os.getpid()}"):
             Cluster.up("second", state_dir=state_dir)
         assert [(one.name, one.running) for one in clusters.status(state_dir)] == [("second", True), ("shared", True)]
     assert get(cluster, "nodes")
@@ -361,7 +362,7 @@ def test_a_part_that_does_not_start_is_named_with_its_last_words(
     )
     broken.chmod(0o755)
     monkeypatch.setattr(toolchain, "ensure", lambda names, progress=print: {**real, "etcd": broken})
-    with pytest.raises(ClusterError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         Cluster.up("broken", state_dir=tmp_path)
     kept = tmp_path / "failed-clusters/broken"
     assert str(caught.value) == f"embedded cluster broken did not start: etcd ended: disk is on fire (logs: {kept})"
@@ -426,7 +427,7 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
         assert [one.running for one in clusters.status(tmp_path)] == [False]
         again = clusters.up(tmp_path, "lab")
         assert "mine" in again.kubectl("get", "namespaces").stdout
-        with pytest.raises(ClusterError, match=r"cluster lab exists already in .* stays until `down`"):
+        with pytest.raises(MeshlabError, match=r"cluster lab exists already in .* stays until `down`"):
             Cluster.up("lab", state_dir=tmp_path)
     finally:
         clusters.down(tmp_path, "lab")
@@ -437,7 +438,7 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
 
 def test_down_refuses_a_cluster_of_a_living_process(cluster: Cluster, state_dir: Path) -> None:
     # This process is the owner of `cluster`, so it lives.
-    with pytest.raises(ClusterError, match=r"cluster shared exists already in .* ends with process"):
+    with pytest.raises(MeshlabError, match=r"cluster shared exists already in .* ends with process"):
         clusters.down(state_dir, cluster.name)
     assert get(cluster, "nodes")
 
@@ -470,5 +471,5 @@ def test_nothing_in_the_users_home_is_read_or_changed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "Upper", "../escape", "-dash", "x" * 41])
 def test_a_name_that_cannot_be_a_folder_or_a_context_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ClusterError, match="cluster name: expected lower-case letters, digits and dashes"):
+    with pytest.raises(MeshlabError, match="cluster name: expected lower-case letters, digits and dashes"):
         Cluster.up(name, state_dir=tmp_path)

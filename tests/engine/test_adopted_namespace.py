@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from kube.cluster import Cluster
 from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.plan import plan_of
 from meshlab.drift.inspection import Inspection
 from meshlab.ownership.leftovers import lines
-from meshlab.ownership.strangers import OwnershipError, refuse_strangers
+from meshlab.ownership.strangers import refuse_strangers
 from meshlab.remove.removal import Removal
 from meshlab.render.stack import default_kubernetes
 from meshlab.session import Session
@@ -72,12 +73,12 @@ def namespace(lab: Lab) -> dict[str, Any]:
 
 
 def test_what_is_to_be_adopted_has_to_be_there(lab: Lab) -> None:
-    with pytest.raises(OwnershipError, match=r"kiali-operator: .*names it, and it is not there \(make it first"):
+    with pytest.raises(MeshlabError, match=r"kiali-operator: .*names it, and it is not there \(make it first"):
         refuse_strangers(session(lab, BOTH), "dev")
 
 
 def test_a_namespace_of_somebody_else_is_refused_with_the_setting_that_adopts_it(lab: Lab) -> None:
-    with pytest.raises(OwnershipError, match=r"belongs to somebody else, .*name it in cluster\.adoptNamespaces"):
+    with pytest.raises(MeshlabError, match=r"belongs to somebody else, .*name it in cluster\.adoptNamespaces"):
         refuse_strangers(session(lab, PLAIN), "dev")
     refuse_strangers(session(lab, ADOPTING), "dev")
 
@@ -104,9 +105,9 @@ def test_doctor_has_no_problem_with_what_is_there(lab: Lab) -> None:
 
 
 def test_to_adopt_what_the_stack_has_made_and_to_make_what_it_has_adopted_are_refused(lab: Lab) -> None:
-    with pytest.raises(OwnershipError, match="was adopted, and would be made now"):
+    with pytest.raises(MeshlabError, match="was adopted, and would be made now"):
         refuse_strangers(session(lab, PLAIN), "dev")
-    with pytest.raises(OwnershipError, match="kiali-operator: this stack has made it; to adopt it would be to delete"):
+    with pytest.raises(MeshlabError, match="kiali-operator: this stack has made it; to adopt it would be to delete"):
         refuse_strangers(session(lab, BOTH), "dev")
 
 

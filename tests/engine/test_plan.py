@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
 from meshlab.lab import LabError
 from meshlab.plan import saved
 from meshlab.plan.review import apply, save
-from meshlab.plan.saved import PlanError, SavedPlan
+from meshlab.plan.saved import SavedPlan
 from meshlab.results.report import Commit
 from meshlab.session import Session
 from tests.support.inventory import objects
@@ -64,7 +65,7 @@ def everything(lab: Lab) -> tuple[str, list[Any]]:
 def refused(lab: Lab, plan: SavedPlan, **over: Any) -> str:
     """The one line that says why a plan is not applied; nothing has changed."""
     before = everything(lab)
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         apply(session(lab, **over), lab.stack, plan)
     assert everything(lab) == before
     (line,) = str(caught.value).splitlines()
@@ -142,7 +143,7 @@ def test_a_file_that_is_no_saved_preview_is_one_line(tmp_path: Path, text: str |
     file = tmp_path / "plan.json"
     if text is not None:
         file.write_text(text, encoding="utf-8")
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         SavedPlan.read(file)
     assert str(caught.value).startswith(f"--plan {file}: expected what `meshlab preview --save-plan` wrote")
     assert str(caught.value).endswith(said)

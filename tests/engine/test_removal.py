@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.ownership.leftovers import lines
-from meshlab.remove.kiali import RemovalError
 from meshlab.remove.removal import Removal, Removed
 from tests.support.hand_edits import patch
 from tests.support.inventory import inventory, objects
@@ -55,7 +55,7 @@ def test_a_kiali_that_no_operator_lets_go_is_said_in_a_line_with_the_command(lab
     lab.cluster.kubectl("wait", "--for=delete", "pods", "--all", "-n", "kiali-operator", "--timeout=60s", timeout=90)
     before = inventory(lab.cluster)
     started = time.monotonic()
-    with pytest.raises(RemovalError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         removal(lab).run(kiali_limit=60)
     assert time.monotonic() - started < 60
     (line,) = str(caught.value).splitlines()
@@ -70,7 +70,7 @@ def test_a_kiali_whose_operator_does_not_answer_is_said_within_the_limit(lab: La
         "wait", "--for=condition=Available", "deployment/kiali-operator", "-n", "kiali-operator", "--timeout=60s"
     )
     started = time.monotonic()
-    with pytest.raises(RemovalError, match="its operator has not within 3 s"):
+    with pytest.raises(MeshlabError, match="its operator has not within 3 s"):
         removal(lab).run(kiali_limit=3)
     assert time.monotonic() - started < 60
 
@@ -83,7 +83,7 @@ def test_without_agreement_to_what_goes_with_the_crds_nothing_is_removed(lab: La
         asked.append(loss)
         return False
 
-    with pytest.raises(RemovalError, match="nothing is removed"):
+    with pytest.raises(MeshlabError, match="nothing is removed"):
         removal(lab).run(purge_crds=no)
     assert "1 ServiceMonitor (other-team/theirs)" in asked[0]
     assert inventory(lab.cluster) == before
@@ -100,7 +100,7 @@ def test_a_crd_that_its_chart_would_delete_stays_while_others_have_objects_of_it
     }
     lab.cluster.kubectl("create", "-f", "-", stdin=json.dumps(group))
     before = inventory(lab.cluster)
-    with pytest.raises(RemovalError, match=rf"CRD {WORKLOAD_GROUPS}: .* 1 WorkloadGroup \(other-team/theirs\)"):
+    with pytest.raises(MeshlabError, match=rf"CRD {WORKLOAD_GROUPS}: .* 1 WorkloadGroup \(other-team/theirs\)"):
         removal(lab).run()
     assert inventory(lab.cluster) == before
     lab.cluster.kubectl("delete", "workloadgroup/theirs", "-n", OTHERS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from base import process
+from base.errors import MeshlabError
 from meshlab.charts.pulled import Charts
 from meshlab.charts.source import pack_stand_ins
 from meshlab.cli.commands.diff import RUN
@@ -18,7 +19,7 @@ from meshlab.diff.trees import compare
 from meshlab.lab import STAND_INS
 from meshlab.render.helm import Helm, Target
 from meshlab.render.stack import Renderer
-from meshlab.render.trees import TreeError, base_revision, checked_out, recorded
+from meshlab.render.trees import base_revision, checked_out, recorded
 from settings.charts import package_name
 from tests.render.conftest import KUBERNETES
 from tests.render.history import DEV, History, project
@@ -216,7 +217,7 @@ def test_a_chart_version_that_is_not_in_the_folder_is_named(history: History) ->
 
 
 def test_a_folder_without_a_history_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(TreeError, match=r"expected a git repository .* \(name the revision to compare with"):
+    with pytest.raises(MeshlabError, match=r"expected a git repository .* \(name the revision to compare with"):
         base_revision(tmp_path, None)
 
 
@@ -244,14 +245,14 @@ def test_a_revision_is_checked_out_beside_the_working_tree_and_gone_after(histor
 
 def test_a_program_that_refuses_its_settings_says_so_in_one_line_with_its_revision(history: History) -> None:
     history.set("envoyDemo", scenario="sideways")
-    with pytest.raises(TreeError, match=r"^this tree: its program refuses stack dev: .*scenario") as caught:
+    with pytest.raises(MeshlabError, match=r"^this tree: its program refuses stack dev: .*scenario") as caught:
         recorded(history.root, "this tree", ["dev"])
     assert "\n" not in str(caught.value)
 
 
 def test_a_program_that_does_not_run_says_why_in_one_line(history: History) -> None:
     (history.root / "__main__.py").write_text("import nothing_of_that_name\n")
-    with pytest.raises(TreeError, match=r"^old: its program does not run .*nothing_of_that_name") as caught:
+    with pytest.raises(MeshlabError, match=r"^old: its program does not run .*nothing_of_that_name") as caught:
         recorded(history.root, "old", ["dev"])
     assert "\n" not in str(caught.value)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.render.folder import INDEX, FolderError, write_folder
+from base.errors import MeshlabError
+from meshlab.render.folder import INDEX, write_folder
 
 ONE = {"part/program/service-web.yaml": {"kind": "Service"}}
 
@@ -42,7 +43,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 def test_a_folder_of_somebody_elses_files_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
-    with pytest.raises(FolderError, match="expected an empty folder or one that render made, got other files"):
+    with pytest.raises(MeshlabError, match="expected an empty folder or one that render made, got other files"):
         write(tmp_path, ONE)
     assert listing(tmp_path) == ["notes"]
 
@@ -51,14 +52,14 @@ def test_a_stranger_among_rendered_files_is_named_and_kept(tmp_path: Path) -> No
     out = tmp_path / "out"
     write(out, ONE)
     (out / "part" / "notes").write_text("mine")
-    with pytest.raises(FolderError, match=r"expected only what render wrote, got also part/notes \(it would be lost"):
+    with pytest.raises(MeshlabError, match=r"expected only what render wrote, got also part/notes \(it would be lost"):
         write(out, ONE)
     assert (out / "part" / "notes").read_text() == "mine"
 
 
 def test_an_index_that_render_did_not_write_does_not_make_a_folder_its_own(tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text("objects: []\n")
-    with pytest.raises(FolderError, match="got other files"):
+    with pytest.raises(MeshlabError, match="got other files"):
         write(tmp_path, ONE)
 
 
@@ -67,12 +68,12 @@ def test_a_file_or_a_link_in_the_place_of_the_folder_is_refused(tmp_path: Path) 
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     for name in ("file", "link"):
-        with pytest.raises(FolderError, match="got a file or a link"):
+        with pytest.raises(MeshlabError, match="got a file or a link"):
             write(tmp_path / name, ONE)
     assert list((tmp_path / "real").iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FolderError, match=r"out: cannot be written: [A-Z]"):
+    with pytest.raises(MeshlabError, match=r"out: cannot be written: [A-Z]"):
         write(tmp_path / "file" / "out", ONE)

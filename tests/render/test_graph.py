@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.cli.commands.graph import ARCHITECTURE
 from meshlab.cli.main import main
 from meshlab.graph import drawing as graph_drawing
-from meshlab.graph.drawing import DrawingError, source_of, svg_of
+from meshlab.graph.drawing import source_of, svg_of
 from meshlab.graph.graph import Card, Picture, picture_of
 from meshlab.recording.recorder import Recorded, Recording
 
@@ -51,7 +52,7 @@ def svg(dev: Recording) -> str:
 def drawing(picture: Picture) -> str:
     try:
         return svg_of(picture)
-    except DrawingError as error:
+    except MeshlabError as error:
         if "got none" not in str(error):
             raise
         pytest.skip(str(error))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.charts.pulled import ChartFileError
+from base.errors import MeshlabError
 from meshlab.recording.recorder import SECRET, UNKNOWN, Recorded
 from meshlab.recording.releases import RELEASE, ReleaseError
 from meshlab.render.helm import traits
@@ -154,7 +154,7 @@ def test_a_chart_that_fails_is_one_line_with_its_reason(small: Renderer, make_ch
 
 
 def test_a_chart_that_is_not_in_the_folder_is_named_with_release_and_stack(small: Renderer, tmp_path: Path) -> None:
-    with pytest.raises(ChartFileError, match=r"expected web-1\.0\.0\.tgz in .* \(release web of stack dev\)"):
+    with pytest.raises(MeshlabError, match=r"expected web-1\.0\.0\.tgz in .* \(release web of stack dev\)"):
         rendered(small, release("web"))
 
 

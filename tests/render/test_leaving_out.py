@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.comparison.leaving_out import unused
 from meshlab.comparison.stacks import Comparison
-from meshlab.diff.filter_file import FILE, FilterError, read_filter
+from meshlab.diff.filter_file import FILE, read_filter
 from meshlab.diff.markdown import markdown
 from meshlab.diff.unified import unified
 from meshlab.render.objects import KubernetesObject
@@ -157,13 +158,13 @@ WRONG = [
 
 @pytest.mark.parametrize(("text", "line"), WRONG)
 def test_what_is_wrong_in_the_file_is_one_line_with_its_number(tmp_path: Path, text: str, line: str) -> None:
-    with pytest.raises(FilterError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         read_filter(written(tmp_path, text))
     assert str(caught.value) == f"{FILE}: {line}"
 
 
 def test_every_problem_of_the_file_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(FilterError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         read_filter(written(tmp_path, f"{RULE}    x: 1\n    fields: [a..b]\n"))
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["line 4", "line 3"]
 

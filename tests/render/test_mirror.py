@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from base import process
+from base.errors import MeshlabError
 from base.files import sha256
-from meshlab.charts.lock import ChartLock, Locked, LockError
+from meshlab.charts.lock import ChartLock, Locked
 from meshlab.cli.commands import images as images_command
 from meshlab.cli.commands.images import run
-from meshlab.mirror.charts import FetchError, fetch, published
+from meshlab.mirror.charts import fetch, published
 from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
 from meshlab.recording.recorder import stack_config
 from meshlab.render.stack import RenderedStack, Renderer
@@ -178,7 +179,7 @@ def test_a_chart_with_another_digest_is_refused_and_nothing_is_kept(
 ) -> None:
     lock = ChartLock({PART: Locked("0" * 64, "its repository")})
     with pytest.raises(
-        LockError, match=r"expected part 1\.0\.0 with sha256 0{64} \(charts\.lock, from its repository\), got"
+        MeshlabError, match=r"expected part 1\.0\.0 with sha256 0{64} \(charts\.lock, from its repository\), got"
     ):
         fetch([PART], repository, tmp_path / "out", lock, helm, required=False)
     assert not (tmp_path / "out").exists()
@@ -187,14 +188,16 @@ def test_a_chart_with_another_digest_is_refused_and_nothing_is_kept(
 def test_a_chart_that_is_not_locked_is_told_or_refused_as_asked(
     repository: ChartSource, helm: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(LockError, match=r"^charts\.lock: expected a digest of every chart, got none of part 1\.0\.0"):
+    with pytest.raises(
+        MeshlabError, match=r"^charts\.lock: expected a digest of every chart, got none of part 1\.0\.0"
+    ):
         fetch([PART], repository, tmp_path / "out", ChartLock({}), helm, required=True)
     assert not (tmp_path / "out").exists()
     assert fetch([PART], repository, tmp_path / "out", ChartLock({}), helm, required=False) == {PART: False}
 
 
 def test_a_chart_that_nobody_has_is_one_line(repository: ChartSource, helm: Path, tmp_path: Path) -> None:
-    with pytest.raises(FetchError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         fetch([("other", "1.0.0")], repository, tmp_path / "out", ChartLock({}), helm, required=False)
     assert str(caught.value).startswith(
         f"the chart other 1.0.0 cannot be had from {repository.source}: helm pull failed"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from base.goyaml.text import document
 from meshlab.charts.pulled import ChartFiles
 from meshlab.comparison.leaving_out import Filter, Placed
 from meshlab.comparison.stacks import Comparison
 from meshlab.diff.artifact import write_artifact
 from meshlab.diff.page import page as html_of
-from meshlab.render.folder import FolderError
 from meshlab.render.objects import KubernetesObject
 from settings.object_rules import DiffRule
 from tests.render.objects import changed, chart, compared, obj, rendered
@@ -287,6 +287,6 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path, stranger: str
     file = folder / stranger
     file.parent.mkdir(exist_ok=True)
     file.write_text("mine", encoding="utf-8")
-    with pytest.raises(FolderError, match="choose another --out"):
+    with pytest.raises(MeshlabError, match="choose another --out"):
         write_artifact(folder, two_stacks())
     assert file.read_text(encoding="utf-8") == "mine"

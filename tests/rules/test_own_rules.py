@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from base.assets import AssetError
+from base.errors import MeshlabError
 from meshlab.lab import overlaid
 from meshlab.recording.recorder import ProgramError, record
 from settings import own_rules
@@ -58,7 +58,7 @@ def test_a_stack_names_its_folder(root: Path) -> None:
 
 def test_a_wrong_file_stops_the_program_with_one_line(root: Path) -> None:
     (root / "rules" / "shop.yaml").write_text("groups: []")
-    with pytest.raises((AssetError, ProgramError)) as caught:
+    with pytest.raises((MeshlabError, ProgramError)) as caught:
         record("dev", config=overlaid("dev", {"meshMonitors": {"ownRules": "rules"}}))
     assert "shop.yaml: expected one document with `groups`" in str(caught.value)
 
@@ -80,7 +80,7 @@ WRONG = {
 @pytest.mark.parametrize("said", WRONG)
 def test_a_file_that_prometheus_would_not_load_is_named_with_what_is_wrong(said: str, root: Path) -> None:
     (root / "rules" / "shop.yaml").write_text(WRONG[said])
-    with pytest.raises(AssetError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         loaded()
     assert said in str(caught.value)
     assert str(root / "rules" / "shop.yaml") in str(caught.value)
@@ -89,16 +89,18 @@ def test_a_file_that_prometheus_would_not_load_is_named_with_what_is_wrong(said:
 
 def test_a_group_is_in_one_file_only(root: Path) -> None:
     (root / "rules" / "z.yaml").write_text(SHOP)
-    with pytest.raises(AssetError, match=r"z\.yaml: group shop: expected a name of its own, got that of .* shop\.yaml"):
+    with pytest.raises(
+        MeshlabError, match=r"z\.yaml: group shop: expected a name of its own, got that of .* shop\.yaml"
+    ):
         loaded()
 
 
 def test_a_file_name_that_is_no_object_name_is_refused(root: Path) -> None:
     (root / "rules" / "shop.yaml").rename(root / "rules" / "My shop.yaml")
-    with pytest.raises(AssetError, match=r"My shop\.yaml: the file's name: expected a DNS label"):
+    with pytest.raises(MeshlabError, match=r"My shop\.yaml: the file's name: expected a DNS label"):
         loaded()
 
 
 def test_a_folder_without_rules_is_named(root: Path) -> None:
-    with pytest.raises(AssetError, match=r"meshMonitors\.ownRules: expected a folder with rule files \(\*\.yaml\)"):
+    with pytest.raises(MeshlabError, match=r"meshMonitors\.ownRules: expected a folder with rule files \(\*\.yaml\)"):
         load_own_rules("nowhere", "prom", "prometheus")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from base.assets import AssetError
+from base.errors import MeshlabError
 from settings import alert_rules as rules
 from settings.alert_rules import DEFAULT_REVISION, THRESHOLD, AlertThresholds, load_rules
 
@@ -99,19 +99,19 @@ def test_a_burn_rate_that_no_service_can_reach_is_refused() -> None:
 
 def test_a_rule_for_a_threshold_that_does_not_exist_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _rules_folder(tmp_path, monkeypatch, "meshlab:threshold:no_such_field")
-    with pytest.raises(AssetError, match="no_such_field: expected a field of AlertThresholds"):
+    with pytest.raises(MeshlabError, match="no_such_field: expected a field of AlertThresholds"):
         loaded()
 
 
 def test_a_threshold_without_a_rule_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _rules_folder(tmp_path, monkeypatch, "meshlab:threshold:error_budget_ratio")
-    with pytest.raises(AssetError, match=r"got none for .*burn_rate_fast"):
+    with pytest.raises(MeshlabError, match=r"got none for .*burn_rate_fast"):
         loaded()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MANIFESTS", tmp_path)
-    with pytest.raises(AssetError, match="expected rule files"):
+    with pytest.raises(MeshlabError, match="expected rule files"):
         loaded()
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from base.errors import MeshlabError
 from base.files import sha256
 from meshlab import lab
-from meshlab.charts.lock import LOCK, ChartLock, Locked, LockError, check_folder, require
-from meshlab.mirror.charts import FetchError, charts_of, published
+from meshlab.charts.lock import LOCK, ChartLock, Locked, check_folder, require
+from meshlab.mirror.charts import charts_of, published
 from settings.charts import ChartSource
 from tests.support.stacks import STACKS
 
@@ -58,7 +59,7 @@ def test_a_lock_that_is_not_there_locks_nothing(tmp_path: Path) -> None:
 )
 def test_a_lock_that_is_wrong_is_one_line(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "charts.lock").write_text(text, encoding="utf-8")
-    with pytest.raises(LockError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         ChartLock.load(tmp_path / "charts.lock")
     assert said in str(caught.value)
 
@@ -67,13 +68,13 @@ def test_a_chart_twice_is_refused(tmp_path: Path) -> None:
     path = locked(tmp_path, "a" * 64)
     entry = path.read_text(encoding="utf-8").partition("charts:\n")[2]
     path.write_text(f"charts:\n{entry}{entry}", encoding="utf-8")
-    with pytest.raises(LockError, match="each chart and version once"):
+    with pytest.raises(MeshlabError, match="each chart and version once"):
         ChartLock.load(path)
 
 
 def test_a_chart_that_is_another_is_refused_with_both_digests(tmp_path: Path) -> None:
     file = write(tmp_path, CHART)
-    with pytest.raises(LockError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         check_folder(tmp_path, [CHART], locked(tmp_path, "a" * 64))
     assert str(caught.value) == (
         f"{file}: expected kiali-operator 1.59.1 with sha256 {'a' * 64} (charts.lock, from somewhere), "
@@ -86,7 +87,7 @@ def test_a_chart_as_locked_passes_and_one_that_is_not_locked_is_told(tmp_path: P
     write(tmp_path, OTHER)
     found = check_folder(tmp_path, [CHART, OTHER], path)
     assert found == {CHART: True, OTHER: False}
-    with pytest.raises(LockError, match=r"got none of base 1\.17\.6 \(meshlab charts lock\)$"):
+    with pytest.raises(MeshlabError, match=r"got none of base 1\.17\.6 \(meshlab charts lock\)$"):
         require(found)
     require({CHART: True})
 
@@ -95,12 +96,12 @@ def test_a_digest_that_stands_is_never_replaced() -> None:
     lock = ChartLock({CHART: Locked("a" * 64, "first")})
     more = lock.with_charts({CHART: Locked("a" * 64, "second"), OTHER: Locked("b" * 64, "second")})
     assert more.charts == {CHART: Locked("a" * 64, "first"), OTHER: Locked("b" * 64, "second")}
-    with pytest.raises(LockError, match=r"^second: expected kiali-operator 1\.59\.1 with sha256 a{64}"):
+    with pytest.raises(MeshlabError, match=r"^second: expected kiali-operator 1\.59\.1 with sha256 a{64}"):
         lock.with_charts({CHART: Locked("c" * 64, "second")})
 
 
 def test_what_lies_in_a_folder_is_no_publication(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="expected a repository, got a folder"):
+    with pytest.raises(MeshlabError, match="expected a repository, got a folder"):
         published([CHART], ChartSource(str(tmp_path)), Path("helm"))
 
 
@@ -113,5 +114,7 @@ def test_up_refuses_a_folder_with_another_chart_before_it_does_anything(
     monkeypatch.setattr(lab, "check_folder", lambda folder, charts: check_folder(folder, charts, path))
     assert lab.chosen_charts("dev", str(tmp_path), print) == ({"charts": {"source": str(tmp_path)}}, [])
     write(tmp_path, CHART, "another chart")
-    with pytest.raises(LockError, match=r"kiali-operator-1\.59\.1\.tgz: expected kiali-operator 1\.59\.1 with sha256"):
+    with pytest.raises(
+        MeshlabError, match=r"kiali-operator-1\.59\.1\.tgz: expected kiali-operator 1\.59\.1 with sha256"
+    ):
         lab.chosen_charts("dev", str(tmp_path), print)

@@ -9,8 +9,9 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 from pulumi.automation.events import EngineEvent
 
+from base.errors import MeshlabError
 from meshlab.engine.driver import EngineDriver, Watch
-from meshlab.engine.events import EventLog, EventLogError, Span, log_file, read
+from meshlab.engine.events import EventLog, Span, log_file, read
 from meshlab.lab import LabError, Target
 from meshlab.recording.dependencies import parts_of
 from meshlab.recording.recorder import stack_config
@@ -141,7 +142,7 @@ def test_a_replacement_is_one_span_and_what_goes_is_counted_apart(log: Path) -> 
     ],
 )
 def test_another_file_is_refused_in_one_line_that_names_it(log: Path, text: str, said: str) -> None:
-    with pytest.raises(EventLogError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         read(write(log, [text]))
     assert str(caught.value).startswith(f"{log}: expected ")
     assert said in str(caught.value)
@@ -149,9 +150,9 @@ def test_another_file_is_refused_in_one_line_that_names_it(log: Path, text: str,
 
 
 def test_a_file_that_is_not_there_or_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EventLogError, match="got no such file"):
+    with pytest.raises(MeshlabError, match="got no such file"):
         read(tmp_path / "none")
-    with pytest.raises(EventLogError, match="cannot be read: Is a directory"):
+    with pytest.raises(MeshlabError, match="cannot be read: Is a directory"):
         read(tmp_path)
 
 

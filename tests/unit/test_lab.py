@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from kube.kubeconfig import KubeconfigError, read
+from kube.api_objects import AccessError
+from kube.kubeconfig import read
 from meshlab import lab
 from meshlab.charts import repositories
 from meshlab.cli.main import main
@@ -35,7 +36,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("kubeconfig")
 def test_a_context_that_does_not_exist_is_refused_with_the_ones_that_do(tmp_path: Path) -> None:
-    with pytest.raises(KubeconfigError, match=r"^kubeconfig: expected a context named gamma, got alpha, beta$"):
+    with pytest.raises(AccessError, match=r"^kubeconfig: expected a context named gamma, got alpha, beta$"):
         lab.named_target("gamma", state=tmp_path)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.engine import places
 from meshlab.engine.backends import Source, backend_for
-from meshlab.engine.places import PlaceError, forget, is_of, place, refuse_elsewhere
+from meshlab.engine.places import forget, is_of, place, refuse_elsewhere
 from meshlab.lab import Target
 
 HERE = {"kube-system": "uid-here", "default": "default-here", "istio-system": "istio-here"}
@@ -118,7 +119,7 @@ def test_a_backend_of_the_callers_is_one_place_and_not_for_another_cluster(
     refuse_elsewhere(lambda: None, bucket, NAMED, "dev")
     refuse_elsewhere(lambda: {"resources": [resource("istio-here")]}, bucket, NAMED, "dev")
     line = r"^stack dev: its state in s3://states \(PULUMI_BACKEND_URL\) is of another cluster than the context x,"
-    with pytest.raises(PlaceError, match=line):
+    with pytest.raises(MeshlabError, match=line):
         refuse_elsewhere(lambda: elsewhere, bucket, NAMED, "dev")
 
 
@@ -132,7 +133,7 @@ def test_the_embedded_cluster_has_its_folder_whatever_backend_there_is(
 def test_a_state_of_ours_is_never_left_behind_for_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = state(tmp_path / "on" / "uid-here")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    with pytest.raises(PlaceError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         place(NAMED, "dev", tmp_path)
     ours = (own / "pulumi").as_uri()
     assert str(caught.value) == (
@@ -152,7 +153,7 @@ def test_an_empty_state_of_ours_keeps_nobody_from_a_backend(tmp_path: Path, monk
     file.write_text(json.dumps({"checkpoint": {"latest": {"manifest": {}}}}))
     assert place(NAMED, "dev", tmp_path).parent == tmp_path / "backends"
     file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": [{"type": "creating"}]}}}))
-    with pytest.raises(PlaceError):
+    with pytest.raises(MeshlabError):
         place(NAMED, "dev", tmp_path)
 
 

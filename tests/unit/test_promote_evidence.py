@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.engine.backends import backend_for
-from meshlab.promote.evidence import Evidence, EvidenceError, read_report, refusals
-from meshlab.promote.updates import Update, UpdatesError, last_update
+from meshlab.promote.evidence import Evidence, read_report, refusals
+from meshlab.promote.updates import Update, last_update
 from meshlab.results.report import Commit
 from tests.support import pretended_pulumi
 
@@ -131,7 +132,7 @@ def test_every_reason_is_a_line_of_its_own_with_what_to_do() -> None:
 def test_a_file_that_is_no_report_of_the_stack_is_named(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "dev.json"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(EvidenceError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         read_report(file, "dev")
     assert str(caught.value) == f"{file}: expected a report that `meshlab verify --stack dev` wrote; {told}"
     assert read_report(tmp_path / "none.json", "dev") is None
@@ -190,7 +191,7 @@ def test_a_backend_that_does_not_answer_is_an_error_and_not_a_stack_without_upda
 ) -> None:
     (pulumi / "error").write_text("error: no such bucket", encoding="utf-8")
     with pytest.raises(
-        UpdatesError, match=r"^s3://state \(PULUMI_BACKEND_URL\): the state of dev cannot be read: no such bucket$"
+        MeshlabError, match=r"^s3://state \(PULUMI_BACKEND_URL\): the state of dev cannot be read: no such bucket$"
     ):
         found(tmp_path)
 

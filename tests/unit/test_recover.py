@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from pulumi.automation import CommandError, CommandResult
 
+from base.errors import MeshlabError
 from base.process import ProcessId
 from base.pulumi_values import SECRET, SIGNATURE_KEY
 from kube.access import Manifest, MissingError, Resource
 from kube.discovery import Kind
 from meshlab.cli.commands import recover as command
-from meshlab.cli.commands.recover import Options, RecoverError, _ask
+from meshlab.cli.commands.recover import Options, _ask
 from meshlab.engine.backends import backend_for
 from meshlab.engine.locks import Holder, began, locks_of, started_at
 from meshlab.engine.state import Operation, ReleaseKey, State
@@ -538,7 +539,7 @@ def test_a_run_that_found_a_lock_says_so_in_the_engines_own_words_alone() -> Non
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with Path(os.devnull).open() as nobody:
         monkeypatch.setattr("sys.stdin", nobody)
-        with pytest.raises(RecoverError, match="the same with --yes"):
+        with pytest.raises(MeshlabError, match="the same with --yes"):
             _ask()
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.cli.main import COMMANDS, parser_for
 from meshlab.ownership.leftovers import Left, lines
 from meshlab.ownership.owned import Ours
 from meshlab.ownership.retained import kept_for
 from meshlab.recording.recorder import Recording, record
 from meshlab.remove.crds import described, unkept
-from meshlab.remove.kiali import RemovalError
 from meshlab.remove.removal import refuse_protected
 
 
@@ -125,7 +125,7 @@ def test_objects_are_counted_by_kind_and_some_are_named() -> None:
 
 def test_a_stack_whose_namespaces_are_protected_is_refused_before_anything_goes(dev: Recording) -> None:
     protected = r"istio-system, kiali-operator, prometheus are protected from removal \(set meshlab:cluster"
-    with pytest.raises(RemovalError, match=protected):
+    with pytest.raises(MeshlabError, match=protected):
         refuse_protected("prod", record("prod").resources)
     refuse_protected("dev", dev.resources)
 

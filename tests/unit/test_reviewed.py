@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from meshlab.charts.lock import flat
 from meshlab.engine.operations import Operation, differences
 from meshlab.lab import overlaid, settings_of, wanted_charts
 from meshlab.plan import saved
-from meshlab.plan.saved import Origin, PlanError, SavedPlan, check_writable, origin
+from meshlab.plan.saved import Origin, SavedPlan, check_writable, origin
 from meshlab.results.report import Commit
 from settings.charts import package_name
 
@@ -43,7 +44,7 @@ def packed(folder: Path, content: str) -> dict[str, str]:
 )
 def test_a_tree_that_no_commit_stands_for_has_no_plan(monkeypatch: pytest.MonkeyPatch, tree: Commit, said: str) -> None:
     monkeypatch.setattr(saved, "commit_of", lambda root: tree)
-    with pytest.raises(PlanError, match=f"^plan: expected the tree of a commit, got {said} "):
+    with pytest.raises(MeshlabError, match=f"^plan: expected the tree of a commit, got {said} "):
         of()
 
 
@@ -69,7 +70,7 @@ def test_a_digest_of_the_lock_stands_for_a_chart_of_a_repository(monkeypatch: py
 def test_a_plan_of_anything_else_is_one_line_that_says_of_what(field: str) -> None:
     here = of()
     plan = SavedPlan(replace(here, **{field: "another"}), (), {})
-    with pytest.raises(PlanError, match=f"^plan: expected the reviewed {field}, another, got ") as caught:
+    with pytest.raises(MeshlabError, match=f"^plan: expected the reviewed {field}, another, got ") as caught:
         plan.check_origin(here)
     assert "nothing was changed" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -87,7 +88,7 @@ def test_operations_differ_by_resource_action_and_properties() -> None:
 
 def test_many_differences_are_still_one_line() -> None:
     plan = SavedPlan(of(), (), {})
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         plan.check_operations([f"not reviewed: create {number}" for number in range(9)])
     assert "; and 4 more; nothing was changed" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -105,7 +106,9 @@ def test_a_file_that_no_plan_can_be_kept_in_is_refused_in_a_line(tmp_path: Path)
     plan = SavedPlan(of(), (), {})
     for path in (tmp_path, tmp_path / "file" / "plan.json"):
         for keep in (check_writable, plan.write):
-            with pytest.raises(PlanError, match=f"^--save-plan {path}: expected a file that can be written, got: .*"):
+            with pytest.raises(
+                MeshlabError, match=f"^--save-plan {path}: expected a file that can be written, got: .*"
+            ):
                 keep(path)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from components.rollout_provider import Rollout, RolloutProvider
 from kube.api_objects import Manifest
 from kube.sidecars import injected_by, proxy_version
 from rollout.mesh_workloads import ROLLOUT, behind, kept, stranded
-from rollout.roll import Plan, RolloutError, follow, roll
+from rollout.roll import Plan, follow, roll
 from rollout.workload_status import done, failure, restartable
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
 
@@ -125,7 +126,7 @@ def test_what_its_owner_rolls_meanwhile_is_awaited_and_rolled_again_only_if_that
 
 def test_a_workload_that_does_not_come_up_stops_the_rest_and_says_how_much_is_left() -> None:
     here = cluster(Rolling("a", "bad", [OLD], stuck="image not found"), *many("b", 5))
-    with pytest.raises(RolloutError) as refused:
+    with pytest.raises(MeshlabError) as refused:
         roll(here, plan(at_once=1), here.tick)
     text = str(refused.value)
     assert text.startswith(
@@ -157,7 +158,7 @@ def test_a_workload_that_its_owner_removes_meanwhile_is_no_error() -> None:
 
 def test_a_workload_that_takes_too_long_says_how_long_it_had() -> None:
     here = cluster(Rolling("a", "slow", [OLD]))
-    with pytest.raises(RolloutError, match=r"a/slow: .* still rolling after 0.01 s"):
+    with pytest.raises(MeshlabError, match=r"a/slow: .* still rolling after 0.01 s"):
         roll(here, plan(limit=0.01), lambda _: None)
 
 
@@ -165,7 +166,7 @@ def test_a_workload_that_another_webhook_injects_is_told() -> None:
     here = cluster(Rolling("a", "app", [OLD]))
     here.injects = {"stable": "elsewhere"}
     expected = r"a/app: rolled, and not with revision 1-30 of label istio.io/rev=stable \(found: elsewhere\)"
-    with pytest.raises(RolloutError, match=expected):
+    with pytest.raises(MeshlabError, match=expected):
         roll(here, plan(), here.tick)
 
 
@@ -175,7 +176,7 @@ def test_what_a_roll_did_not_bring_is_told_again_and_not_rolled_again(instead: s
     here = cluster(app)
     here.injects = {"stable": instead}
     for _ in range(3):
-        with pytest.raises(RolloutError, match=rf"a/app: rolled, .*found: {instead or 'no sidecar'}"):
+        with pytest.raises(MeshlabError, match=rf"a/app: rolled, .*found: {instead or 'no sidecar'}"):
             roll(here, plan(), here.tick)
     assert app.restarts == 1
 
@@ -184,10 +185,10 @@ def test_a_changed_template_or_another_revision_makes_another_roll_worth_it() ->
     app = Rolling("a", "app", [""])
     here = cluster(app)
     here.injects = {}
-    with pytest.raises(RolloutError):
+    with pytest.raises(MeshlabError):
         roll(here, plan(), here.tick)
     app.template["metadata"]["labels"] = {"mended": "true"}
-    with pytest.raises(RolloutError):
+    with pytest.raises(MeshlabError):
         roll(here, plan(), here.tick)
     assert app.restarts == 2
     here.injects = {"stable": OLD}
@@ -201,7 +202,7 @@ def test_a_label_that_goes_before_the_revisions_is_told_and_nothing_is_rolled(sa
     here = cluster(app, elsewhere)
     here.more_labels = {"a": {"istio-injection": said}}
     for _ in range(2):
-        with pytest.raises(RolloutError) as refused:
+        with pytest.raises(MeshlabError) as refused:
             roll(here, Plan(MOVED, 2, 60, {"a": "stable", "b": "stable"}), here.tick)
         assert str(refused.value) == (
             "a/app: not rolled, since that would not bring revision 1-30: namespace a: label istio-injection="
@@ -271,7 +272,7 @@ def test_a_revision_does_not_go_while_proxies_use_it() -> None:
     }
     assert follow(here, {}, both).count == 0
     one = {**both, "leadsTo": {NEW: NEW, "stable": NEW}, "installed": [NEW]}
-    with pytest.raises(RolloutError) as refused:
+    with pytest.raises(MeshlabError) as refused:
         follow(here, both, one)
     assert "revision 1-17 is no more in the stack, and 7 proxies still use it: outside/job-0" in str(refused.value)
     assert "and 2 more" in str(refused.value)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from base.errors import MeshlabError
 from embedded.tools import download as tooldownload
 from embedded.tools import downloads, toolchain, transfer
 from embedded.tools import lock as toollock
-from embedded.tools.downloads import Download, DownloadsError
+from embedded.tools.downloads import Download
 from embedded.tools.toolchain import Tool
 from meshlab.recording.recorder import ROOT
 from tests.support.release_server import ReleaseServer, Served, serving
@@ -160,7 +161,7 @@ def test_a_file_that_is_not_the_pinned_one_stops_and_leaves_nothing(
 ) -> None:
     server.files["/helm"] = Served(b"something else")
     tool = pins(helm=release(server.base))["helm"]
-    with pytest.raises(toolchain.ToolDownloadError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         toolchain.ensure(["helm"], lambda line: None)
     wanted, got = (hashlib.sha256(content).hexdigest() for content in (PROGRAM, b"something else"))
     assert str(caught.value) == (
@@ -364,7 +365,7 @@ def test_downloads_that_are_off_are_not_asked_for(
 def test_a_mirror_that_is_no_address_is_refused(pins: Pins, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MESHLAB_DOWNLOADS", value)
     pins(helm=release("https://get.helm.invalid"))
-    with pytest.raises(DownloadsError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         toolchain.ensure(["helm"], lambda line: None)
     assert str(caught.value) == (
         f"MESHLAB_DOWNLOADS: expected off or an address as https://mirror.example/tools, got {value!r}"
@@ -404,7 +405,7 @@ def test_another_release_or_platform_has_no_download(monkeypatch: pytest.MonkeyP
 
 def test_a_source_that_is_not_in_the_table_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "here", lambda: "linux-amd64")
-    with pytest.raises(DownloadsError, match=r"pulumi\.download\.from is 'pulumi', expected one of \[downloads\]$"):
+    with pytest.raises(MeshlabError, match=r"pulumi\.download\.from is 'pulumi', expected one of \[downloads\]$"):
         downloads.read("pulumi", "v3.1.0", ENTRY, {**DATA, "downloads": {}})
 
 

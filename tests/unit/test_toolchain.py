@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from base.errors import MeshlabError
 from embedded.tools import build as toolbuild
 from embedded.tools import display, toolchain
 from embedded.tools.toolchain import OWN, parse_version
@@ -350,7 +351,7 @@ def test_the_files_that_a_program_reads_lie_beside_it(empty_machine: Path, go: P
 
 def test_a_program_whose_file_is_missing_is_not_there(empty_machine: Path, go: Path) -> None:
     tool = toolchain.table()["pulumi-resource-kubernetes"]
-    with pytest.raises(toolchain.ToolBuildError, match=r"^building pulumi-resource-kubernetes .*schema\.json"):
+    with pytest.raises(MeshlabError, match=r"^building pulumi-resource-kubernetes .*schema\.json"):
         toolchain.ensure([tool.name], lambda line: None)
     assert toolchain.find(tool.name) is None
 
@@ -359,7 +360,7 @@ def test_a_failed_build_is_one_line_with_gos_reason_and_leaves_nothing_behind(em
     go = empty_machine / "go"
     go.write_text("#!/bin/sh\necho 'go: go.mod requires go >= 1.26' >&2\nexit 1\n")
     go.chmod(0o755)
-    with pytest.raises(toolchain.ToolBuildError) as caught:
+    with pytest.raises(MeshlabError) as caught:
         toolchain.ensure(["helm"], lambda line: None)
     tag, folder = toolchain.table()["helm"].tag, toolchain.cache_folder()
     reason = "go: go.mod requires go >= 1.26"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedded.tools import transfer
-from embedded.tools.transfer import BrokenError, DigestError, NoAnswerError, RefusedError, Transfer
+from embedded.tools.transfer import DigestError, NoAnswerError, Transfer, TransferError
 from tests.support.release_server import ReleaseServer, Served, serving
 
 CONTENT = bytes(range(256)) * 1200
@@ -99,7 +99,7 @@ def test_breaks_without_end_are_told_and_what_came_is_kept_for_the_next_time(
     server: ReleaseServer, tmp_path: Path
 ) -> None:
     server.files["/tool"] = Served(CONTENT, cuts=[HALF, *[0] * transfer.TRIES])
-    with pytest.raises(BrokenError, match=rf"^{server.base}/tool: broke off after {HALF} bytes: "):
+    with pytest.raises(TransferError, match=rf"^{server.base}/tool: broke off after {HALF} bytes: "):
         transfer_of(f"{server.base}/tool", tmp_path).run()
     assert transfer_of(f"{server.base}/tool", tmp_path).run().read_bytes() == CONTENT
     assert ranges(server) == ["", *[f"bytes={HALF}-"] * (transfer.TRIES + 1)]
@@ -110,7 +110,7 @@ def test_a_transfer_that_takes_too_long_ends(
 ) -> None:
     monkeypatch.setattr(transfer, "LIMIT_SECONDS", 0.3)
     server.files["/tool"] = Served(CONTENT, piece=40_000, pause=0.2)
-    with pytest.raises(BrokenError, match=r"not done after 0 s$"):
+    with pytest.raises(TransferError, match=r"not done after 0 s$"):
         transfer_of(f"{server.base}/tool", tmp_path).run()
 
 
@@ -137,7 +137,7 @@ def test_what_is_whole_already_is_not_asked_for(server: ReleaseServer, tmp_path:
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_file_that_is_not_there_is_told_at_once(server: ReleaseServer, tmp_path: Path, status: int) -> None:
     server.files["/tool"] = Served(CONTENT, statuses=[status])
-    with pytest.raises(RefusedError, match=rf"^{server.base}/tool: HTTP {status}$"):
+    with pytest.raises(TransferError, match=rf"^{server.base}/tool: HTTP {status}$"):
         transfer_of(f"{server.base}/tool", tmp_path).run()
     assert list(tmp_path.iterdir()) == []
 
@@ -149,7 +149,7 @@ def test_a_server_in_trouble_is_asked_again(server: ReleaseServer, tmp_path: Pat
 
 def test_a_server_that_stays_in_trouble_is_told(server: ReleaseServer, tmp_path: Path) -> None:
     server.files["/tool"] = Served(CONTENT, statuses=[503] * 9)
-    with pytest.raises(BrokenError, match=r"HTTP 503$"):
+    with pytest.raises(TransferError, match=r"HTTP 503$"):
         transfer_of(f"{server.base}/tool", tmp_path).run()
     assert len(server.asked) == transfer.TRIES
 

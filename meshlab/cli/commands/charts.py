@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from base.errors import MeshlabError
 from embedded.tools import toolchain
 from settings.charts import ChartSource
 from settings.operator_crds import TABLE, released
 
-from ...charts.lock import LOCK, Chart, ChartLock, LockError, check_folder, require
+from ...charts.lock import LOCK, Chart, ChartLock, check_folder, require
 from ...mirror import pairs
 from ...mirror.charts import charts_of, fetch, published
 from ...recording.chartless import chartless
@@ -92,7 +93,7 @@ def _verify(args: argparse.Namespace) -> int:
     _, configured = chartless(stack_config(args.stack))
     folder = ChartSource(args.charts or configured).folder
     if folder is None:
-        raise LockError("expected a folder of charts to verify, got none (say which with: --charts FOLDER)")
+        raise MeshlabError("expected a folder of charts to verify, got none (say which with: --charts FOLDER)")
     charts = _wanted(args)
     locked = check_folder(folder, charts)
     _tell(locked)

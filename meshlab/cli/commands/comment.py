@@ -11,10 +11,6 @@ from ..console import say
 MARKDOWN = ".md"
 
 
-class CommentError(MeshlabError):
-    """There is nothing to comment; the message is one line."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
@@ -31,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the comments; prints where each is. A later file of the same name takes an earlier one's place."""
     files = sorted(path for path in args.folder.glob("*") if path.is_file())
     if not files:
-        raise CommentError(f"{args.folder}: expected a folder with texts to comment, got none")
+        raise MeshlabError(f"{args.folder}: expected a folder with texts to comment, got none")
     for file in files:
         text = file.read_text(encoding="utf-8", errors="replace")
         if file.suffix != MARKDOWN:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from base.errors import MeshlabError
+
 from ...credentials.clouds import CLOUDS
 from ...credentials.kubeconfigs import VARIABLES, by_cloud, credential, stored
-from ...credentials.requirements import CONTEXT, STORED, TOKEN, WAYS, CredentialsError, check, chosen
+from ...credentials.requirements import CONTEXT, STORED, TOKEN, WAYS, check, chosen
 from ...lab import STATE
 from ..console import say
 
@@ -30,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the kubeconfig, or answer with a token. Raises CredentialsError with all that is missing."""
+    """Write the kubeconfig, or answer with a token. Raises MeshlabError with all that is missing."""
     variables = _variables()
     if args.token is not None:
         say(credential(args.token, variables, args.folder))
@@ -55,7 +57,7 @@ def _variables() -> Mapping[str, str]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise CredentialsError(f"{VARIABLES}: expected an object in JSON, got something else")
+        raise MeshlabError(f"{VARIABLES}: expected an object in JSON, got something else")
     return cast(dict[str, str], found)
 
 

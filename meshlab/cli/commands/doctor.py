@@ -5,12 +5,12 @@ import json
 import time
 from pathlib import Path
 
+from base.errors import MeshlabError
 from kube.api_objects import AccessError
-from kube.kubeconfig import KubeconfigError
 
 from ...doctor.examination import Question, examine
-from ...engine.places import PlaceError, place
-from ...lab import STATE, LabError, Target, named_target, running_embedded
+from ...engine.places import place
+from ...lab import STATE, Target, named_target, running_embedded
 from ...preflight.finding import Finding, Level, table, worst
 from ...stackfile.stack_names import add_stack_option
 from ..console import say
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     findings: list[Finding] = []
     try:
         target = _embedded() if args.cluster is None else named_target(args.cluster)
-    except (LabError, KubeconfigError) as error:
+    except MeshlabError as error:
         findings.append(
             Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
         )
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     folder = STATE
     try:
         folder = _place(target, args.stack)
-    except PlaceError as error:
+    except MeshlabError as error:
         findings.append(Finding("state", Level.PROBLEM, str(error), "see docs/backends.md"))
         told.add("state")
     named = args.cluster is not None

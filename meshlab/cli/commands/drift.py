@@ -19,10 +19,6 @@ from ...session import add_options, open_session
 DRIFT, UNTOLD = 2, 1
 
 
-class DriftError(MeshlabError):
-    """There is nothing to compare; the message is one line for the person who asked."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
@@ -42,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """
     say: Say = partial(_say, sys.stderr if args.json else sys.stdout)
     if args.cluster is None and running_embedded() is None:
-        raise DriftError(no_cluster("drift"))
+        raise MeshlabError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)
     inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
@@ -50,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     hooks = len(inspection.expected.hooks)
     every = [*seen.findings, *(one.finding for one in seen.ignored)]
     if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
-        raise DriftError(
+        raise MeshlabError(
             f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
             f"meshlab up --stack {args.stack}{session.options})"
         )

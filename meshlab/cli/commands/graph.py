@@ -6,7 +6,7 @@ from pathlib import Path
 
 from base.errors import MeshlabError
 
-from ...engine.events import EventLogError, Run, log_file, read
+from ...engine.events import Run, log_file, read
 from ...engine.places import folders
 from ...graph.critical_path import Chain, chain_of
 from ...graph.drawing import svg_of
@@ -18,10 +18,6 @@ from ...stackfile.stack_names import add_stack_option
 from ..console import say
 
 ARCHITECTURE = ROOT / "docs" / "architecture.svg"
-
-
-class PictureFileError(MeshlabError):
-    """The picture's file cannot be written; the message is one line."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         args.out.write_text(svg_of(picture), encoding="utf-8")
     except OSError as error:
-        raise PictureFileError(f"{args.out}: cannot be written: {error.strerror}") from None
+        raise MeshlabError(f"{args.out}: cannot be written: {error.strerror}") from None
     resources = sum(len(card.rows) for card in picture.cards)
     say(
         f"{args.stack}: {len(picture.components)} components, {resources} resources and {len(picture.arrows)} arrows "
@@ -61,14 +57,14 @@ def _list_chain(stack: str, events: Path | None) -> int:
     logs = [log_file(stack, folder) for folder in folders(STATE)]
     log = events or max(logs, key=lambda one: one.stat().st_mtime if one.is_file() else 0.0)
     if events is None and not log.is_file():
-        raise EventLogError(
+        raise MeshlabError(
             f"{stack}: no log of an `up` here (bring it up with: make up STACK={stack}; "
             "or name a log of the engine's with: --events FILE, see docs/rendering.md)"
         )
     up = read(log)
     chain = chain_of(up, needs)
     if not chain.links:
-        raise EventLogError(f"{log}: expected an `up` of stack {stack}, got one with none of its resources in it")
+        raise MeshlabError(f"{log}: expected an `up` of stack {stack}, got one with none of its resources in it")
     for line in _lines(stack, chain, up):
         say(line)
     return 0

@@ -22,10 +22,6 @@ from ..console import say
 DRIFT_LIMIT_SECONDS = 3600.0
 
 
-class NightlyError(MeshlabError):
-    """There is nothing to tell; the message is one line."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's actions and options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -60,10 +56,10 @@ def _look(args: argparse.Namespace) -> int:
 def _tell(args: argparse.Namespace) -> int:
     files = sorted(args.folder.rglob("*.json"))
     if not files:
-        raise NightlyError(f"{args.folder}: expected what `meshlab nightly look` kept, got no file of it")
+        raise MeshlabError(f"{args.folder}: expected what `meshlab nightly look` kept, got no file of it")
     try:
         looks = [Look(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
     except (ValueError, TypeError) as error:
-        raise NightlyError(f"{args.folder}: expected what `meshlab nightly look` kept, got: {error}") from None
+        raise MeshlabError(f"{args.folder}: expected what `meshlab nightly look` kept, got: {error}") from None
     say(tell(looks))
     return 0

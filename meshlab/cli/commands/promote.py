@@ -31,10 +31,6 @@ from ..render_options import add_target_options, open_renderer
 GIT_LIMIT_SECONDS = 30.0
 
 
-class PromotionError(MeshlabError):
-    """Nothing is promoted; one line for each reason, with what to do about it."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
@@ -75,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     source, target = _pair(args.source, args.target)
     found = plan(source, stack_config(source, ROOT), target, stack_config(target, ROOT), args.only)
     if found.setbacks:
-        raise PromotionError("\n".join(_setbacks(found)))
+        raise MeshlabError("\n".join(_setbacks(found)))
     file = args.report or report_file(source, STATE)
     report = read_report(file, source)
     reasons = list(refusals(source, report, file, _evidence(source, embedded=bool(report and report.get("embedded")))))
     if reasons and not args.dry_run:
-        raise PromotionError("\n".join(reasons))
+        raise MeshlabError("\n".join(reasons))
     if report is not None and report.get("embedded"):
         say(f"note: {source} was verified on the embedded cluster, where no pod really runs")
     if not found.moves:
@@ -88,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _promote(args, found)
     if reasons:
-        raise PromotionError("\n".join(["", f"{source} may not be promoted now:", *reasons]))
+        raise MeshlabError("\n".join(["", f"{source} may not be promoted now:", *reasons]))
     return 0
 
 
@@ -121,7 +117,7 @@ def _pair(source: str | None, target: str | None) -> tuple[str, str]:
         named = list(filter(None, (source, target)))
         apart = [stack for stack in named if stack not in ORDER and stack in stacks_of(ROOT)]
         why = "".join(f"; {stack} keeps versions of its own and is not promoted" for stack in apart)
-        raise PromotionError(
+        raise MeshlabError(
             f"promote: expected a stack and the one after it ({expected}) or --status, "
             f"got {' '.join(named) or 'nothing'}{why}"
         )

@@ -27,10 +27,6 @@ from ..console import say
 Agree = Callable[[], bool]
 
 
-class RecoverError(MeshlabError):
-    """Recovery cannot go on as asked; the message is one line for the person who asked."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_stack_option(parser)
@@ -113,5 +109,5 @@ def _tell_others(found: Recovery, options: Options, say: Say) -> None:
 
 def _ask() -> bool:
     if not sys.stdin.isatty():
-        raise RecoverError("nobody to ask: nothing was changed (to do it without asking: the same with --yes)")
+        raise MeshlabError("nobody to ask: nothing was changed (to do it without asking: the same with --yes)")
     return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

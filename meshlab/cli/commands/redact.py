@@ -21,10 +21,6 @@ from ..console import say
 EXPORT_LIMIT_SECONDS = 120.0
 
 
-class ScrubError(MeshlabError):
-    """Nothing was redacted; the message is one line."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="log to take the secrets out of, in place")
@@ -38,13 +34,13 @@ def run(args: argparse.Namespace) -> int:
     # The stack may be on several clusters, and the log of any of them.
     found = [_secrets(args.stack, *home) for home in homes(args.stack, STATE)]
     if all(one is None for one in found):
-        raise ScrubError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was redacted")
+        raise MeshlabError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was redacted")
     secrets = {secret for one in found for secret in one or ()}
     for file in args.files:
         try:
             text, count = redacted(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
         except OSError as error:
-            raise ScrubError(f"{file}: expected a log to read, got: {error.strerror}") from None
+            raise MeshlabError(f"{file}: expected a log to read, got: {error.strerror}") from None
         write_private(file, text)
         say(f"{file}: {count} places of {len(secrets)} secrets of {args.stack}, of {SHORTEST} characters and more")
     return 0
@@ -60,7 +56,7 @@ def _secrets(stack: str, folder: Path, backend: Backend) -> set[str] | None:
     except process.ProcessError as error:
         if isinstance(error, process.CommandFailedError) and NOT_THERE in error.completed.stderr:
             return None
-        raise ScrubError(f"{stack}: its secrets cannot be read, so that nothing was redacted: {error}") from None
+        raise MeshlabError(f"{stack}: its secrets cannot be read, so that nothing was redacted: {error}") from None
     passphrases = [os.environ.get(PASSPHRASE, "")]
     for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
         passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []

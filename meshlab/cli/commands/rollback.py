@@ -4,10 +4,11 @@ import argparse
 import shlex
 from collections.abc import Iterator
 
+from base.errors import MeshlabError
+
 from ...github.deployments import Deployment, last_green
-from ...github.gh import GithubError
 from ...lab import STATE
-from ...promote.evidence import EvidenceError, read_report
+from ...promote.evidence import read_report
 from ...promote.pins import ORDER
 from ...recording.recorder import ROOT, stack_config
 from ...results.outcome import Status
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     green, why = None, "no deployment before it was green"
     try:
         green = last_green(args.stack, now or "")
-    except GithubError as error:
+    except MeshlabError as error:
         why = str(error)
     for line in _lines(args.stack, args.cluster, now, green, why):
         say(line)
@@ -70,7 +71,7 @@ def _lines(stack: str, cluster: str | None, now: str | None, green: Deployment |
 def _seen(stack: str) -> Iterator[str]:
     try:
         report = read_report(report_file(stack, STATE), stack)
-    except EvidenceError as error:
+    except MeshlabError as error:
         yield f"- {error}"
         return
     if report is None:

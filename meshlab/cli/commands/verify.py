@@ -22,10 +22,6 @@ from ...verify.runner import run_checks
 CANNOT_RUN = 2
 
 
-class VerifyError(MeshlabError):
-    """Nothing can be verified as asked; the message is one line for the person who asked."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_stack_option(parser)
@@ -83,7 +79,7 @@ class Told:
 
 def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     if args.report is not None and not args.report.absolute().parent.is_dir():
-        raise VerifyError(f"--report {args.report}: expected a file in a folder that exists")
+        raise MeshlabError(f"--report {args.report}: expected a file in a folder that exists")
     config = stack_config(args.stack)
     report.forget(args.stack, STATE)
     settings = settings_of(args.stack, config)
@@ -91,7 +87,7 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     try:
         version = live.version()
     except AccessError as error:
-        raise VerifyError(f"{label}: {error}") from None
+        raise MeshlabError(f"{label}: {error}") from None
     told.now("recording the program")
     program, tree = Program.of_stack(args.stack), report.commit_of(ROOT)
     checks = all_checks(settings, args.lab)
@@ -109,5 +105,5 @@ def _cluster(context: str | None) -> tuple[Cluster, str]:
         return live, f"context {context} ({live.server})"
     running = running_embedded()
     if running is None:
-        raise VerifyError(no_cluster("verify"))
+        raise MeshlabError(no_cluster("verify"))
     return Cluster(running.kubeconfig), f"embedded cluster {running.name} ({running.server})"
