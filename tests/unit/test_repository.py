@@ -29,6 +29,27 @@ def text(name: str | Path) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+PATH = re.compile(r"(?<![\w./:-])(?:(?:[\w.*<>-]+/)+[\w.*<>-]*[\w>]|[\w-]+\.(?:py|j2))(?![\w/*<])")
+"""A path, or the bare name of a module, as prose and commands have it. `<name>` and `*` stand for any name."""
+LINK = re.compile(r"\]\([^)]*\)|https?://\S+")
+FOLDERS = {name.partition("/")[0] for name in FILES if "/" in name}
+BY_USERS = {"policy/allowed/no-plain-secrets.yaml", "policy/allowed/consistent-whole.yaml"}
+"""Files that a user writes where a page asks for it."""
+
+
+def paths(page: str) -> Iterator[str]:
+    """What a page names as a path in this repository, besides its links."""
+    for path in PATH.findall(LINK.sub("]", text(page))):
+        if "/" not in path or path.partition("/")[0] in FOLDERS:
+            yield path
+
+
+def exists(path: str) -> bool:
+    """Whether a path is in the repository, or a bare name is some module's."""
+    pattern = re.sub(r"<[^>]+>", "*", path)
+    return any(ROOT.glob(pattern if "/" in path else f"**/{pattern}")) or path in BY_USERS
+
+
 def hooks() -> list[dict[str, Any]]:
     return [hook for repo in yaml.safe_load(text(".pre-commit-config.yaml"))["repos"] for hook in repo["hooks"]]
 
@@ -57,6 +78,19 @@ def test_each_link_of_a_page_leads_to_a_file_and_a_heading(page: str) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             wrong.append(link)
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_each_path_that_a_page_names_exists(page: str) -> None:
+    assert [path for path in paths(page) if not exists(path)] == []
+
+
+def test_a_wrong_path_on_a_page_would_be_found() -> None:
+    named = PATH.findall(
+        "see components/checks.py, `tests/unit` and recorder.py (docs/adr/<number>-*.md), not ~/a/b.py"
+    )
+    assert named == ["components/checks.py", "tests/unit", "recorder.py", "docs/adr/<number>-*.md"]
+    assert [exists(path) for path in named] == [False, True, True, True]
 
 
 def test_each_hook_runs_a_tool_of_the_virtual_environment() -> None:
