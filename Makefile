@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup lock up preview doctor recover down drift verify test test-fast lint browser dashboards golden counts bench bench-growth
+.PHONY: help setup lock up preview doctor recover down drift verify test test-fast lint browser dashboards reference golden counts bench bench-growth
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -69,6 +69,9 @@ browser: setup ## A Chromium for the tests that look at a page, where the machin
 
 golden: setup ## Write the golden dumps anew, the inputs of the package, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden
+
+reference: setup ## Write docs/reference/ from the code
+	@$(VENV)/bin/python -m tests.support.reference
 
 counts: setup ## Count the API requests and chart loads of runs that change nothing anew
 	@$(VENV)/bin/pytest -q tests/engine/test_requests.py --update-golden

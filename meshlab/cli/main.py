@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from .exit_codes import CLOSED_PIPE, INTERRUPTED
+
 PROGRAM = "meshlab"
 """The command as a user types it, and as every message names it."""
 STDOUT = 1
-CLOSED_PIPE = 141
-"""The exit code where nobody reads the output to its end: a shell's for SIGPIPE."""
 COMMANDS = MappingProxyType(
     {
         "up": "bring a stack up, on the embedded cluster or on the cluster of a named context",
@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         return CLOSED_PIPE
     except KeyboardInterrupt:
         print("meshlab: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except OSError as error:
         if not _is_of_the_state(error):
             raise
@@ -87,6 +87,7 @@ def main(argv: Sequence[str]) -> int:
 def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of every command, with the options of the one that `words` name."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="An Istio and observability lab as one Pulumi program.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version of meshlab, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     subparsers = {
         name: commands.add_parser(name, help=summary, description=summary) for name, summary in COMMANDS.items()
@@ -96,6 +97,17 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
         # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
         importlib.import_module(f"meshlab.cli.commands.{SAME.get(chosen, chosen)}").configure(subparsers[chosen])
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is read only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import tomllib  # not needed for --help
+
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        print(PROGRAM, project["version"])
+        parser.exit()
 
 
 def _run(args: argparse.Namespace) -> int:

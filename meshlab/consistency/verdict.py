@@ -13,6 +13,7 @@ from .finding import Finding
 
 RULE = "consistent-whole"
 """The name of the check among the rules of policy/, and of its list of exceptions there."""
+DESCRIPTION = "Every reference of an object leads to an object that exists, and every selector selects something."
 
 _MAY_COME_FROM_ELSEWHERE = frozenset(
     {

@@ -4,12 +4,14 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from meshlab.cli.commands import completion
-from meshlab.cli.main import CLOSED_PIPE, COMMANDS, main
+from meshlab.cli.exit_codes import CLOSED_PIPE
+from meshlab.cli.main import COMMANDS, main
 from meshlab.recording.recorder import ROOT
 from tests.support.packages import PACKAGES
 
@@ -61,6 +63,13 @@ def test_no_command_imports_another_and_nothing_else_imports_a_command() -> None
                 if "commands" in module or (node.level == 1 and module[0] in beside):
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert found == []
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    said, packages, _ = started("--version")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert said == f"meshlab {version}"
+    assert packages & HEAVY == set()
 
 
 def cpu_seconds(*command: str) -> float:
