@@ -32,7 +32,7 @@ DEFAULT_REVISION = "meshlab:default_revision:info"
 
 
 class AlertThresholds(Section):
-    """When the mesh's alerts fire. The only place where a default stands; the rule files repeat it, held by a test."""
+    """Thresholds of the mesh's alerts. The rule files repeat the defaults, and a test compares them."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 

@@ -37,38 +37,41 @@ from .webhook_marks import WebhookMarks
 
 
 class ClusterSettings(Section):
-    """Which cluster the program talks to, and what that cluster asks of everything in it."""
+    """The cluster of the stack, and what it requires of every object."""
 
     context: str | None = None
-    """Context of the kubeconfig in force; without it, the kubeconfig's current context."""
+    """Context of the kubeconfig; the current context by default."""
     cluster_uid: ObjectUid | None = None
-    """UID of namespace kube-system, which tells one cluster from any other: `meshlab` works on no other one then."""
+    """UID of namespace kube-system. If it is set, `meshlab` refuses every other cluster."""
     kubernetes: MinorVersion | None = None
-    """Kubernetes version of the cluster, such as `1.34`; then every Istio of the stack has to support it."""
+    """Kubernetes version of the cluster, such as `1.34`. If it is set, an Istio version that does not support it is an
+    error."""
     image_registry: Registry | None = None
-    """Registry of every image, as `registry.example:5000/mirror`, with the paths of upstream; else the public ones."""
+    """Registry of every image, such as `registry.example:5000/mirror`, with the upstream paths below it; the public
+    registries by default."""
     image_registries: dict[RegistryHost, Registry] = Field(default_factory=dict[str, str])
-    """The same for the images of one registry, as `docker.io: mirror.example/hub`; goes before `imageRegistry`."""
+    """Mirror of one registry, such as `docker.io: mirror.example/hub`; takes precedence over `imageRegistry`."""
     image_digests: dict[str, Digest] = Field(default_factory=dict[str, str])
-    """`sha256:...` by image of the program's own manifests, as it stands there; what is listed is pulled by digest."""
+    """Digest `sha256:...` of an image, by its name in the program's own manifests. A listed image is pulled by
+    digest."""
     image_pull_secrets: list[ObjectName] = Field(default_factory=list[str])
-    """Names of Secrets to pull images with, which have to be in each namespace of the stack."""
+    """Names of Secrets to pull images with. They have to exist in each namespace of the stack."""
     tolerations: list[Toleration] = Field(default_factory=list[Toleration])
-    """Taints of nodes that each pod of the stack tolerates, as Kubernetes has them."""
+    """Taints of nodes that every pod of the stack tolerates, as in a pod spec."""
     webhook_labels: dict[str, str] = Field(default_factory=dict[str, str])
-    """Labels of the program's webhook configurations, beside their own."""
+    """Additional labels of the program's webhook configurations."""
     webhook_annotations: dict[str, str] = Field(default_factory=dict[str, str])
-    """The same for annotations, and where its chart has a value for them, of istiod's injector: for example
-    `admissions.enforcer/disabled: "true"`, which keeps AKS from writing into them."""
+    """Additional annotations of these, and of istiod's injector if its chart has a value for them. For example,
+    `admissions.enforcer/disabled: "true"` keeps AKS from changing the webhooks."""
     namespace_labels: dict[str, str] = Field(default_factory=dict[str, str])
-    """Labels of each namespace that the program makes, such as `team`; what the program sets itself wins."""
+    """Labels of each namespace that the program creates, such as `team`. The program's own labels take precedence."""
     namespace_annotations: dict[str, str] = Field(default_factory=dict[str, str])
-    """The same for annotations."""
+    """Annotations of these namespaces, by the same rule."""
     adopt_namespaces: list[DnsLabel] = Field(default_factory=list[str])
-    """Namespaces of the program that are there before it, with what their owners gave them: the program uses them,
-    neither makes nor deletes them, and leaves labels, quotas and Pod Security level to their owners."""
+    """Namespaces of the program that already exist. The program uses them, but neither creates nor deletes them, and
+    does not change their labels, quotas and Pod Security level."""
     protect_namespaces: bool = False
-    """Whether `destroy` refuses to delete the program's namespaces until somebody unprotects them."""
+    """Whether `destroy` refuses to delete the program's namespaces until they are unprotected in the state."""
 
     @model_validator(mode="after")
     def _labels_of_namespaces_choose_no_revision(self) -> Self:
@@ -98,7 +101,8 @@ class ChartsSettings(Section):
     """Where Helm charts come from."""
 
     source: str | None = None
-    """A folder of `<name>-<version>.tgz` or a mirror (`oci://...`, `https://...`); else the upstream repositories."""
+    """A folder of `<name>-<version>.tgz`, or a mirror (`oci://...`, `https://...`); the upstream repositories by
+    default."""
 
     @property
     def chart_source(self) -> ChartSource:
@@ -110,13 +114,13 @@ class RevisionSettings(Section):
     """One control plane, installed beside the others under its revision."""
 
     version: Version
-    """Istio version of the istiod chart, exact."""
+    """Exact version of the istiod chart."""
     replicas: Annotated[int, Field(ge=1)] = 1
-    """How many istiod pods. From 2 on they are spread over nodes and kept by a disruption budget."""
+    """Number of istiod pods. With 2 or more they are spread over nodes, and have a disruption budget."""
     resources: Resources | None = None
-    """What an istiod pod may use; else the chart's own request, without a limit."""
+    """Requests and limits of an istiod pod; the chart's request without a limit by default."""
     values: HelmValues = Field(default_factory=dict[str, Any])
-    """Merged over the istiod chart's values."""
+    """Helm values, merged over the program's values for the istiod chart."""
 
     @property
     def least_replicas(self) -> int:
@@ -134,13 +138,14 @@ class IstioSettings(Section):
     """The Istio control planes."""
 
     revisions: Annotated[dict[Revision, RevisionSettings], Field(min_length=1)]
-    """Control planes by revision name, for example `1-17`."""
+    """Control planes by revision, for example `1-17`."""
     tags: dict[Revision, str] = Field(default_factory=dict[str, str])
-    """Revision by tag: names such as `stable` that namespaces can follow instead of a revision."""
+    """Revision by tag. A tag such as `stable` is a name that namespaces can use instead of a revision."""
     default_revision: str | None = None
-    """The revision that validates and that the Service `istiod` points at; may be left out where there is only one."""
+    """The revision that validates Istio objects and that the Service `istiod` selects. Required with more than one
+    revision."""
     timeout_seconds: Annotated[int, Field(ge=30)] = 600
-    """Seconds that each Istio release may take to become ready."""
+    """Seconds that each Istio release has to become ready."""
 
     @model_validator(mode="after")
     def _revisions_and_tags_fit(self) -> Self:
@@ -183,57 +188,58 @@ class MeshSettings(Section):
     """Which namespaces are in the mesh."""
 
     namespaces: dict[DnsLabel, str] = Field(default_factory=dict[str, str])
-    """Revision or tag by namespace. A namespace that is not listed is left alone."""
+    """Revision or tag by namespace. The program does not change a namespace that is not listed."""
     roll_at_once: Annotated[int, Field(ge=1)] | None = None
-    """How many workloads, ours and others, roll at a time to another revision; without it, others are left alone."""
+    """Number of workloads that roll to another revision at the same time, including workloads of other owners. Without
+    it, other owners roll theirs."""
     roll_timeout_seconds: Annotated[int, Field(ge=30)] = 600
-    """Seconds that one workload may take to roll."""
+    """Seconds that one workload has to roll."""
 
 
 class EnvoyDemoSettings(Section):
     """Lab 01: httpbin, sleep and a standalone Envoy in namespace default."""
 
     enabled: bool = True
-    """Whether the demo is there."""
+    """Whether the program creates the demo."""
     scenario: Literal["base", "timeout", "retry"] = "base"
-    """Which Envoy file of manifests/envoy_demo/scenarios/ is in force."""
+    """The active Envoy file of manifests/envoy_demo/scenarios/."""
     resources: Resources | None = None
-    """What each container of the demo may use; else what its manifest says."""
+    """Requests and limits of each container of the demo; those of its manifest by default."""
 
 
 class SampleAppsSettings(Section):
     """Lab 02: the sample applications in namespace istioinaction."""
 
     enabled: bool = True
-    """Whether the applications are there."""
+    """Whether the program creates the applications."""
     resources: Resources | None = None
-    """What each of their containers may use; else what its manifest says."""
+    """Requests and limits of each of their containers; those of its manifest by default."""
 
 
 class AlertmanagerSettings(Section):
-    """Alertmanager, within the monitoring stack."""
+    """Alertmanager, part of the monitoring release."""
 
     replicas: Annotated[int, Field(ge=1)] = 1
-    """How many Alertmanager pods; they know of each other. From 2 on with a disruption budget."""
+    """Number of Alertmanager pods, which form a cluster. With 2 or more they have a disruption budget."""
     storage: Storage | None = None
-    """Claim for silences and notifications; else they are lost with the pod."""
+    """Claim for silences and notifications. Without it, they are lost with the pod."""
 
 
 class StackResources(Section):
-    """What the pods of the monitoring stack may use; a part that is left out keeps its chart's defaults."""
+    """Requests and limits of the monitoring release's parts; the chart's defaults for a part that is not set."""
 
     alertmanager: Resources | None = None
     """Alertmanager."""
     config_reloader: Resources | None = None
-    """Each of the containers that hand Prometheus and Alertmanager their changed configuration."""
+    """Each container that passes a changed configuration to Prometheus or Alertmanager."""
     grafana: Resources | None = None
     """Grafana."""
     grafana_sidecars: Resources | None = None
     """Each of the two containers beside Grafana that load dashboards and data sources."""
     kube_state_metrics: Resources | None = None
-    """kube-state-metrics."""
+    """Metrics of Kubernetes objects (kube-state-metrics)."""
     node_exporter: Resources | None = None
-    """node-exporter, on each node."""
+    """Metrics of nodes (node-exporter), on each node."""
     operator: Resources | None = None
     """The Prometheus operator."""
     prometheus: Resources | None = None
@@ -241,72 +247,76 @@ class StackResources(Section):
 
 
 class MonitoringSettings(Section):
-    """kube-prometheus-stack: Prometheus, Alertmanager and Grafana by their operator."""
+    """The release of kube-prometheus-stack: Prometheus, Alertmanager, Grafana and their operator."""
 
     version: Version
-    """Version of the chart kube-prometheus-stack, exact."""
+    """Exact version of the chart kube-prometheus-stack."""
     crds_version: Version | None = None
-    """Version of the chart prometheus-operator-crds; else the one of the same operator as `version`."""
+    """Exact version of the chart prometheus-operator-crds; by default the version with the same operator as
+    `version`."""
     allow_crd_downgrade: bool = False
-    """Whether the operator's CRDs may become older than the cluster's: fields that only the newer have are lost."""
+    """Whether the operator's CRDs may become older than the CRDs in the cluster. Fields that only the newer CRDs have
+    are lost."""
     namespace: DnsLabel = "prometheus"
-    """Namespace of the stack; created by the program, never in the mesh."""
+    """Namespace of the release. The program creates it, and it is never in the mesh."""
     release: StackRelease = "prom"
-    """Name of the Helm release; Prometheus selects monitors and rules by it."""
+    """Name of the Helm release. Prometheus selects monitors and rules by it."""
     replicas: Annotated[int, Field(ge=1)] = 1
-    """How many Prometheus pods, each of which scrapes everything. From 2 on spread, and with a disruption budget."""
+    """Number of Prometheus pods. Each scrapes all targets. With 2 or more they are spread over nodes, and have a
+    disruption budget."""
     retention: Duration = "10d"
-    """How long Prometheus keeps samples, as a Prometheus duration."""
+    """Time that Prometheus keeps samples, as a Prometheus duration."""
     storage: Storage | None = None
-    """Claim for each Prometheus pod's samples; else they are lost with the pod."""
+    """Claim for the samples of each Prometheus pod. Without it, they are lost with the pod."""
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     """Size of Alertmanager."""
     resources: StackResources = StackResources()
-    """What each part of the stack may use."""
+    """Requests and limits of the release's parts."""
     scrape_interval: Duration = "30s"
-    """Prometheus' default interval, for monitors that set none, as a Prometheus duration."""
+    """Scrape interval of monitors that do not set another one, as a Prometheus duration."""
     grafana_anonymous: bool = False
-    """Whether Grafana shows dashboards (role Viewer) to people who have not signed in."""
+    """Whether users can view dashboards in Grafana without sign-in (role Viewer)."""
     timeout_seconds: Annotated[int, Field(ge=30)] = 900
-    """Seconds that the release may take to become ready."""
+    """Seconds that the release has to become ready."""
     values: HelmValues = Field(default_factory=dict[str, Any])
-    """Merged over the chart's values."""
+    """Helm values, merged over the program's values for the chart."""
 
 
 class MeshMonitorsSettings(Section):
     """The monitors that make Prometheus scrape the mesh."""
 
     interval: Duration = "15s"
-    """How often istiod, the sidecars and the standalone Envoy are scraped, as a Prometheus duration."""
+    """Scrape interval of istiod, the sidecars and the standalone Envoy, as a Prometheus duration."""
     thresholds: AlertThresholds = AlertThresholds()
-    """When the mesh's alerts fire; its fields stand in settings/alert_rules.py."""
+    """Thresholds of the mesh's alerts (settings/alert_rules.py)."""
     own_rules: str = ""
-    """Folder below the project's with Prometheus rule files of one's own; each file becomes a PrometheusRule."""
+    """Folder below the project with Prometheus rule files of the team. Each file becomes a PrometheusRule."""
     runbooks: str = ""
-    """Address of the folder that holds docs/runbooks/, for the alerts' links; else the path in this repository."""
+    """Address of the folder that contains docs/runbooks/, for links in alerts; the path in this repository by
+    default."""
 
 
 class KialiSettings(Section):
     """The Kiali operator and its Kiali."""
 
     version: Version
-    """Version of the chart kiali-operator, exact: `1.59` would be a range."""
+    """Exact version of the chart kiali-operator; `1.59` would be a range."""
     namespace: DnsLabel = "kiali-operator"
-    """Namespace of the operator; Kiali itself runs beside the control plane."""
+    """Namespace of the operator. Kiali itself runs beside the control plane."""
     await_ready: bool = True
-    """Whether `up` waits until the operator reports Kiali as reconciled; false where no pod really runs."""
+    """Whether `up` waits until the operator reports Kiali as reconciled. False if pods are simulated."""
     ready_timeout_seconds: Annotated[int, Field(ge=30)] = 600
-    """Seconds that Kiali may take to become ready, or to go on destroy."""
+    """Seconds that Kiali has to become ready, and to be removed by `destroy`."""
     auth_strategy: Literal["anonymous", "token", "openid", "openshift", "header"] = "token"
-    """How people sign in to Kiali. Where nobody has to, it is view-only."""
+    """How users sign in to Kiali. Without sign-in, Kiali is view-only."""
     resources: Resources | None = None
-    """What Kiali may use; else the operator's defaults."""
+    """Requests and limits of Kiali; the operator's defaults by default."""
     operator_resources: Resources | None = None
-    """What the operator may use; else its chart's request, without a limit."""
+    """Requests and limits of the operator; its chart's request without a limit by default."""
     values: HelmValues = Field(default_factory=dict[str, Any])
-    """Merged over the kiali-operator chart's values."""
+    """Helm values, merged over the program's values for the chart kiali-operator."""
     spec: dict[str, Any] = Field(default_factory=dict[str, Any])
-    """Merged over the Kiali object's spec."""
+    """Fields that are merged over the spec of the Kiali object."""
 
     @model_validator(mode="after")
     def _fields_are_this_versions(self) -> Self:
@@ -316,21 +326,21 @@ class KialiSettings(Section):
 
 
 class PolicySettings(Section):
-    """What the policy pack in policy/ asks of the stack, and how strictly."""
+    """How the policy pack in policy/ treats the stack."""
 
     enforcement: Literal["advisory", "mandatory"] = "mandatory"
-    """Whether what breaks a rule is only told, or stops `preview` and `up`."""
+    """`advisory` reports violations of a rule; `mandatory` stops `preview` and `up`."""
     allow_anonymous: bool = False
-    """Whether Grafana and Kiali may let people look who have not signed in."""
+    """Whether Grafana and Kiali may allow read access without sign-in."""
     allow_unlimited: bool = False
-    """Whether containers may go without requests and limits of cpu and memory."""
+    """Whether containers may have no requests and limits for cpu and memory."""
 
 
 class DriftSettings(Section):
-    """What `meshlab drift` does not report, beside what it knows itself."""
+    """The differences that `meshlab drift` does not report, in addition to its own ignore rules."""
 
     ignore: list[DriftRule] = Field(default_factory=list[DriftRule])
-    """Rules by kinds, names, namespaces, fields and managers, each with its reason; docs/drift.md explains them."""
+    """Ignore rules by kinds, names, namespaces, fields and managers, each with a reason (docs/drift.md)."""
 
 
 class Settings(Section):

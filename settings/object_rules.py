@@ -36,16 +36,16 @@ Reason = Annotated[str, Field(pattern=r"\S"), expected("a reason")]
 
 
 class ObjectRule(Section):
-    """Objects, and fields of them. What is left out stands for all."""
+    """Objects, and fields of them. A key that is not set matches everything."""
 
     kinds: Patterns | None = None
     """Patterns of the objects' kinds, such as `Deployment`."""
     names: Patterns | None = None
     """Patterns of their names."""
     namespaces: Patterns | None = None
-    """Patterns of their namespaces; an object outside of namespaces fits none."""
+    """Patterns of their namespaces. An object without a namespace matches none."""
     fields: Annotated[list[FieldPath], Field(min_length=1)] | None = None
-    """Paths of fields; without them, it is about the objects as a whole."""
+    """Paths of fields. Without them, the rule matches whole objects."""
 
     @model_validator(mode="after")
     def _is_about_something(self) -> Self:
@@ -71,14 +71,14 @@ class ObjectRule(Section):
 
 
 class DriftRule(ObjectRule):
-    """What of some objects is no drift."""
+    """Objects, or fields of objects, that are never drift."""
 
     managers: Patterns | None = None
-    """Patterns of who must have written a field last, as drift says it: `by <manager>`."""
+    """Patterns of the field manager that wrote a field last, as drift reports it: `by <manager>`."""
     deleted: bool = False
-    """Whether the objects may be missing, too; for a rule about objects as a whole."""
+    """Whether the objects may also be missing. Only for a rule that matches whole objects."""
     reason: Reason
-    """Why other hands may; drift says it with what it ignores."""
+    """Why the difference is accepted. Drift prints it with what it ignores."""
 
     @model_validator(mode="after")
     def _only_whole_objects_may_be_missing(self) -> Self:
@@ -97,12 +97,12 @@ class DriftRule(ObjectRule):
 
 
 class DiffRule(ObjectRule):
-    """What of the objects of some stacks is left out of a comment."""
+    """Objects, or fields of objects, that a comment does not contain."""
 
     stacks: Patterns | None = None
     """Patterns of the stacks' names."""
     reason: Reason | None = None
-    """Why; the comment says it with how much was left out."""
+    """Why; the comment contains it with the number of omitted changes."""
 
 
 def one_fits(patterns: Iterable[str] | None, text: str) -> bool:

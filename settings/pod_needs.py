@@ -14,16 +14,16 @@ from .sizes import Resources
 
 
 class Toleration(Section):
-    """A taint that pods may be scheduled in spite of, as Kubernetes has it."""
+    """A toleration, as in a pod spec."""
 
     key: str | None = None
-    """Key of the taint; with `operator: Exists` and no key, every taint."""
+    """Key of the taint. Without a key, and with `operator: Exists`, every taint."""
     operator: Literal["Exists", "Equal"] | None = None
-    """How `value` is compared; Kubernetes' default is Equal."""
+    """How `value` is compared; Equal by default, as in Kubernetes."""
     value: str | None = None
     """Value of the taint."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """Effect of the taint; without it, each."""
+    """Effect of the taint; every effect by default."""
     toleration_seconds: Annotated[int, Field(ge=0)] | None = None
     """Seconds that a pod may stay on a node with a taint of effect NoExecute."""
 

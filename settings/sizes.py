@@ -38,7 +38,7 @@ def read_amount(quantity: str) -> float:
 
 
 class Amounts(Section):
-    """Amounts of what a container uses, as Kubernetes quantities."""
+    """Amounts of cpu and memory, as Kubernetes quantities."""
 
     cpu: Quantity | None = None
     """Cores, such as `500m`."""
@@ -47,12 +47,12 @@ class Amounts(Section):
 
 
 class Resources(Section):
-    """What a container is scheduled by, and what it may not go over."""
+    """Requests and limits of a container."""
 
     requests: Amounts = Amounts()
-    """What a node must have free for it."""
+    """The amounts that a node must have free for the container."""
     limits: Amounts = Amounts()
-    """Over the CPU it waits, over the memory it is killed."""
+    """The most that the container may use: it is throttled above the cpu limit, and killed above the memory limit."""
 
     @model_validator(mode="after")
     def _requests_fit_limits(self) -> Self:
@@ -75,9 +75,9 @@ class Storage(Section):
     """A claim for a volume."""
 
     size: Quantity
-    """Bytes, such as `50Gi`."""
+    """Size in bytes, such as `50Gi`."""
     class_name: str | None = None
-    """Name of the StorageClass; else the cluster's default."""
+    """Name of the StorageClass; the cluster's default by default."""
 
     @property
     def claim(self) -> dict[str, Any]:
