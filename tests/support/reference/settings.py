@@ -1,99 +1,84 @@
-"""docs/reference/settings.md: every key of a stack file, from the models."""
+"""docs/reference/settings.md: every key of a stack file, from the models.
+
+Types are read from the annotations as they are written: the name of a type, such as `Duration`, tells a reader more
+than the pattern behind it.
+"""
 
 import ast
 import inspect
 import json
 import re
+import sys
 import textwrap
-import typing
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union
+from typing import Any, Literal, cast, get_args, get_origin
 
-import annotated_types
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from settings import models
 from settings.models import Settings
 
-from .markdown import code, document, sentence, table
+from .markdown import WIDTH, code, document, sentence, table
 
-BASIC = {str: "text", bool: "true or false", int: "whole number", float: "number", Any: "any value"}
-VALIDATED = {
-    "exact_version": "exact version",
-    "dns_label": "DNS label",
-    "object_name": "object name",
-    "revision": "revision",
-    "duration": "duration",
-    "digest": "digest",
-    "object_uid": "UID",
-    "minor_version": "minor version",
-    "image_registry": "registry",
-    "registry_host": "registry host",
-    "quantity": "quantity",
-    "stack_release": "Helm release name",
-    "_share": "number between 0 and 1",
-    "_positive": "number above 0",
-    "_count": "number, 0 or more",
-    "_multiple": "number above 1",
-    "_pattern": "pattern",
-    "_path": "field path",
-    "_said": "text, not empty",
+WORDS = {
+    "str": "text",
+    "bool": "true or false",
+    "int": "whole number",
+    "float": "number",
+    "Any": "any value",
+    "HelmValues": "mapping",
+    "Ratio": "number between 0 and 1",
+    "Positive": "number above 0",
+    "Count": "number, 0 or more",
+    "Multiple": "number above 1",
+    "Reason": "text",
+    "Patterns": "list: pattern",
 }
-"""What a value is that a function checks, by the function's name."""
+"""A type in words, where its name is not enough."""
+ACRONYMS = {"dns": "DNS", "uid": "UID"}
 
 
 def page() -> str:
     """The page."""
-    sections = [_section(name, field) for name, field in Settings.model_fields.items()]
-    parts = [_part(model) for model in sorted(shared(), key=_title)]
+    sections = [(model_key(Settings, name), _model(field)) for name, field in Settings.model_fields.items()]
+    parts = [(_title(model), model) for model in sorted(shared(), key=_title)]
     return document(
         "Settings",
         "A stack file `Pulumi.<stack>.yaml` has these keys below `config:`, each section with the prefix `meshlab:`. "
         "A key without a default has no value unless you set it. `<...>` stands for a name that you choose.",
-        *sections,
-        *parts,
+        *(_section(title, model, f"{title}.") for title, model in sections),
+        *(_section(title, model, "") for title, model in parts),
     )
 
 
-def _section(name: str, field: FieldInfo) -> str:
-    model = typing.cast(type[BaseModel], field.annotation)
-    key = model_key(Settings, name)
-    return f"## {key}\n\n{textwrap.fill(_about(model), 120)}\n\n{_table(model, f'{key}.')}"
-
-
-def _part(model: type[BaseModel]) -> str:
-    return f"## {_title(model)}\n\n{textwrap.fill(_about(model), 120)}\n\n{_table(model, '')}"
-
-
-def _table(model: type[BaseModel], prefix: str) -> str:
-    return table(["key", "type", "default", "meaning"], rows(model, prefix))
+def _section(title: str, model: type[BaseModel], prefix: str) -> str:
+    about = textwrap.fill(sentence(model.__doc__ or ""), WIDTH)
+    return f"## {title}\n\n{about}\n\n{table(['key', 'type', 'default', 'meaning'], rows(model, prefix))}"
 
 
 def rows(model: type[BaseModel], prefix: str) -> Iterator[Sequence[str]]:
-    """A row for each key; a section inside a section is a row with its own keys behind it."""
+    """A row for each key. The keys of an inner section stand behind its own."""
     for name, field in model.model_fields.items():
         key = f"{prefix}{model_key(model, name)}"
-        inner, behind = _inner(field.annotation)
-        if inner is not None and _is_inline(inner):
-            yield from rows(inner, f"{key}{behind}.")
+        kind = _Type.of(model, name)
+        if kind.model is not None and _is_inline(kind.model):
+            yield from rows(kind.model, f"{key}{kind.between}.")
         else:
-            yield code(key), _type(field), _default(field), sentence(meanings(model)[name])
+            yield code(key), kind.words, _default(field), sentence(meanings(model)[name])
 
 
 def shared() -> set[type[BaseModel]]:
-    """The models that several sections use, or that stand in another module: they have a table of their own."""
+    """The models outside of settings/models.py, which several sections may use: they have a table each."""
     found: set[type[BaseModel]] = set()
-    pending = [typing.cast(type[BaseModel], field.annotation) for field in Settings.model_fields.values()]
+    pending = [_model(field) for field in Settings.model_fields.values()]
     while pending:
-        for field in pending.pop().model_fields.values():
-            inner, _ = _inner(field.annotation)
-            if inner is not None and inner not in found:
-                pending.append(inner)
-                found |= set() if _is_inline(inner) else {inner}
+        model = pending.pop()
+        inner = [kind.model for name in model.model_fields if (kind := _Type.of(model, name)).model is not None]
+        pending += [one for one in inner if one is not None and one not in found]
+        found |= {one for one in inner if one is not None and not _is_inline(one)}
     return found
 
 
@@ -102,82 +87,37 @@ def model_key(model: type[BaseModel], name: str) -> str:
     return model.model_fields[name].alias or name
 
 
-@cache
 def meanings(model: type[BaseModel]) -> dict[str, str]:
-    """The text below each field of a model and of its bases, by the field's name."""
-    found: dict[str, str] = {}
+    """The text below each field of a model, by the field's name."""
+    return {name: text for name, (_, _, text) in _fields(model).items()}
+
+
+@cache
+def _fields(model: type[BaseModel]) -> dict[str, tuple[str, ast.expr, str]]:
+    """Module, annotation and text of each field of a model and of its bases."""
+    found: dict[str, tuple[str, ast.expr, str]] = {}
     for base in reversed(model.__mro__):
         if not issubclass(base, BaseModel) or base is BaseModel:
             continue
-        body = typing.cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]).body
+        body = cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]).body
         for field, text in pairwise(body):
             match field, text:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str() as meaning)):
-                    found[name] = meaning
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
+                    ast.Expr(value=ast.Constant(value=str() as meaning)),
+                ):
+                    found[name] = base.__module__, annotation, meaning
                 case _:
                     pass
     return found
 
 
+def _model(field: FieldInfo) -> type[BaseModel]:
+    return cast(type[BaseModel], field.annotation)
+
+
 def _is_inline(model: type[BaseModel]) -> bool:
     return model.__module__ == models.__name__
-
-
-def _inner(annotation: Any) -> tuple[type[BaseModel] | None, str]:
-    """The model that a field leads to, and what stands between its key and the model's own."""
-    plain, _ = _parted(annotation)
-    arguments = typing.get_args(plain)
-    if typing.get_origin(plain) is dict:
-        inner, behind = _inner(arguments[1])
-        return inner, f".<{_of(arguments[0])}>{behind}"
-    if typing.get_origin(plain) is list:
-        inner, behind = _inner(arguments[0])
-        return inner, f"[]{behind}"
-    if inspect.isclass(plain) and issubclass(plain, BaseModel):
-        return plain, ""
-    return None, ""
-
-
-def _type(field: FieldInfo) -> str:
-    return _of(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
-
-
-def _of(annotation: Any) -> str:
-    """A type in words."""
-    plain, marks = _parted(annotation)
-    origin, arguments = typing.get_origin(plain), typing.get_args(plain)
-    for mark in marks:
-        if isinstance(mark, AfterValidator):
-            return VALIDATED[getattr(mark.func, "__name__", "")]
-    least = [mark.ge for mark in _limits(marks) if isinstance(mark, annotated_types.Ge)]
-    if origin is Literal:
-        return ", ".join(code(json.dumps(one).strip('"')) for one in arguments)
-    if origin is dict:
-        what = _of(arguments[1])
-        return "mapping" if what == BASIC[Any] else f"{what}, by {_of(arguments[0])}"
-    if origin is list:
-        return f"list: {_of(arguments[0])}"
-    if inspect.isclass(plain) and issubclass(plain, BaseModel):
-        return f"[{_title(plain).lower()}](#{_title(plain).lower().replace(' ', '-')})"
-    return BASIC[plain] + (f", {least[0]} or more" if least else "")
-
-
-def _limits(marks: Sequence[Any]) -> Iterator[Any]:
-    for mark in marks:
-        yield mark
-        yield from getattr(mark, "metadata", ())
-
-
-def _parted(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type without `| None`, and what is annotated on it."""
-    if typing.get_origin(annotation) is Annotated:
-        inner, *marks = typing.get_args(annotation)
-        plain, more = _parted(inner)
-        return plain, (*marks, *more)
-    if typing.get_origin(annotation) in (Union, UnionType):
-        (only,) = (one for one in typing.get_args(annotation) if one is not NoneType)
-        return _parted(only)
-    return annotation, ()
 
 
 def _default(field: FieldInfo) -> str:
@@ -192,9 +132,66 @@ def _written(value: Any) -> str:
 
 
 def _title(model: type[BaseModel]) -> str:
-    words = re.findall(r"[A-Z][a-z]+", model.__name__)
-    return " ".join(words).capitalize()
+    return _spaced(model.__name__).capitalize()
 
 
-def _about(model: type[BaseModel]) -> str:
-    return sentence(model.__doc__ or "")
+def _spaced(name: str) -> str:
+    """A name of a class in words."""
+    words = re.findall(r"[A-Z][a-z]+", name) or [name]
+    return " ".join(ACRONYMS.get(word.lower(), word.lower()) for word in words)
+
+
+class _Type:
+    """A type in words, the model that it leads to, and what stands between a key and the keys of that model."""
+
+    def __init__(self, words: str, model: type[BaseModel] | None = None, between: str = "") -> None:
+        self.words, self.model, self.between = words, model, between
+
+    @classmethod
+    def of(cls, model: type[BaseModel], name: str) -> "_Type":
+        """The type of a field."""
+        module, annotation, _ = _fields(model)[name]
+        return cls._of(annotation, vars(sys.modules[module]))
+
+    @classmethod
+    def _of(cls, annotation: ast.expr, names: dict[str, Any]) -> "_Type":
+        match annotation:
+            case ast.BinOp(left=left, right=ast.Constant(value=None)):
+                return cls._of(left, names)
+            case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *marks])):
+                kind = cls._of(inner, names)
+                kind.words += "".join(f", {number} or more" for number in _least(marks))
+                return kind
+            case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+                return cls(_choices(ast.literal_eval(choices)))
+            case ast.Subscript(value=ast.Name(id="list"), slice=inner):
+                kind = cls._of(inner, names)
+                return cls(f"list: {kind.words}", kind.model, f"[]{kind.between}")
+            case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[key, inner])):
+                kind, by = cls._of(inner, names), cls._of(key, names).words
+                words = "mapping" if kind.words == WORDS["Any"] else f"{kind.words}, by {by}"
+                return cls(words, kind.model, f".<{by}>{kind.between}")
+            case ast.Name(id=name):
+                return cls._named(name, names.get(name))
+            case _:
+                raise TypeError(f"no words for {ast.unparse(annotation)}")
+
+    @classmethod
+    def _named(cls, name: str, value: Any) -> "_Type":
+        if name in WORDS:
+            return cls(WORDS[name])
+        if get_origin(value) is Literal:
+            return cls(_choices(get_args(value)))
+        if inspect.isclass(value) and issubclass(value, BaseModel):
+            return cls(f"[{_title(value).lower()}](#{_title(value).lower().replace(' ', '-')})", value)
+        return cls(_spaced(name))
+
+
+def _least(marks: Sequence[ast.expr]) -> Iterator[int]:
+    for mark in marks:
+        if isinstance(mark, ast.Call):
+            yield from (ast.literal_eval(one.value) for one in mark.keywords if one.arg == "ge")
+
+
+def _choices(values: Sequence[Any]) -> str:
+    return ", ".join(code(str(value)) for value in values)
