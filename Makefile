@@ -35,22 +35,22 @@ up: setup ## Bring the stack up (CLUSTER=<context>, STACK=dev, CHARTS=<folder>)
 preview: setup ## Show what `make up` would change
 	@$(RUN) preview $(OPTIONS)
 
-doctor: setup ## Say what is not as it should be before anything is changed, each with its fix
+doctor: setup ## Check tools, cluster, rights and state, with a fix for each problem
 	@$(RUN) doctor $(OPTIONS)
 
-recover: setup ## After a run that was killed: put right what it left, so that the next `make up` converges
+recover: setup ## Repair the stack after an interrupted run, so that the next `make up` converges
 	@$(RUN) recover --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
-drift: setup ## Say what other hands have changed of the stack in its cluster (FIX=1 puts it back)
+drift: setup ## Show changes in the cluster that the stack did not cause (FIX=1 reverts them)
 	@$(RUN) drift $(OPTIONS) $(if $(FIX),--fix)
 
-down: setup ## Remove the stack, say what is left of it, and end the embedded cluster if it was there
+down: setup ## Remove the stack, report what is left, and stop the embedded cluster
 	@$(RUN) down $(OPTIONS)
 
-verify: setup ## Show on the cluster, check by check, that the lab works (CLUSTER=<context>, STACK=dev)
+verify: setup ## Check on the cluster, step by step, that the lab works (CLUSTER=<context>, STACK=dev)
 	@$(RUN) verify --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
-test: setup lint browser ## Every tier that this machine can run, and a table of what was skipped and why
+test: setup lint browser ## Lint and every tier that this machine can run, with a table at the end
 	@$(VENV)/bin/python -m tests.tiers
 
 test-fast: setup ## The tiers unit, golden and proxy
@@ -64,16 +64,16 @@ lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 	@$(VENV)/bin/python -m tests.support.prose
 	@$(VENV)/bin/pyright --warnings
 
-browser: setup ## A Chromium for the tests that look at a page, where the machine has none
+browser: setup ## A Chromium for the tests of pages, if the machine has no browser
 	@$(VENV)/bin/python -m tests.support.chromium
 
-golden: setup ## Write the golden dumps anew, the inputs of the package, and the figures of the programs
+golden: setup ## Write the golden dumps, the inputs of the package, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden
 
 reference: setup ## Write docs/reference/ from the code
 	@$(VENV)/bin/python -m tests.support.reference
 
-counts: setup ## Count the API requests and chart loads of runs that change nothing anew
+counts: setup ## Count the API requests and chart loads of runs that change nothing
 	@$(VENV)/bin/pytest -q tests/engine/test_requests.py --update-golden
 
 dashboards: setup ## Build dashboards/*.json from dashboards/src
@@ -82,8 +82,8 @@ dashboards: setup ## Build dashboards/*.json from dashboards/src
 # Where a Pulumi engine or one of the other tools cannot be had, what needs it is left out, and said so.
 BENCH = $(VENV)/bin/python -m bench --repeat $(or $(REPEAT),3) $(if $(CHARTS),--charts '$(CHARTS)')
 
-bench: setup ## Measure the program beside other tools, and write docs/performance.* (CHARTS=<folder>, REPEAT=3)
+bench: setup ## Measure the program and other tools, and write docs/performance.* (CHARTS=<folder>, REPEAT=3)
 	@$(BENCH) program comparison where
 
-bench-growth: setup ## Measure what a larger lab costs, and write docs/performance.*
+bench-growth: setup ## Measure how the costs grow with the lab, and write docs/performance.*
 	@$(BENCH) growth

@@ -24,7 +24,7 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="what the cluster serves beside Kubernetes' own and the stack's CRDs: <group>/<version>[/<Kind>]",
+        help="API versions of the cluster in addition to Kubernetes and the stack's CRDs: <group>/<version>[/<Kind>]",
     )
 
 

@@ -58,7 +58,7 @@ def checks(settings: Settings) -> list[Check]:
         Check(
             "lab02.webhooks",
             "Istio's webhooks lead to a revision that lives",
-            "each one's Service has a ready pod of its own revision",
+            "the Service of each webhook has a ready pod of the webhook's revision",
             webhooks.lead_somewhere,
         ),
         Check(

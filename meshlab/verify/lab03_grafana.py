@@ -31,8 +31,8 @@ def checks(settings: Settings) -> list[Check]:
     found = [
         Check(
             "lab03.grafana-access",
-            "Grafana lets in whom the settings say",
-            f"the administrator, {'and' if anonymous(settings) else 'but not'} anybody else",
+            "Grafana allows the access that the settings define",
+            f"the administrator, {'and' if anonymous(settings) else 'but not'} anonymous users",
             _access,
         ),
         Check(
@@ -78,7 +78,7 @@ def grafana(context: Context) -> Grafana:
 def _access(context: Context) -> Seen:
     target, wanted = grafana(context), anonymous(context.settings)
     count, anyone = len(target.folders()), target.lets_anyone_in()
-    seen = f"the administrator ({count} dashboards), {'and' if anyone else 'but not'} anybody else"
+    seen = f"the administrator ({count} dashboards), {'and' if anyone else 'but not'} anonymous users"
     if anyone != wanted:
         raise Failed(seen)
     return Seen(seen)

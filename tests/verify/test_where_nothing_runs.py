@@ -169,4 +169,4 @@ def test_grafana_that_lets_anybody_in_against_the_settings_is_red(verify: Callab
     world.routes["grafana"]["/api/search"] = []
     result = verify(world, "lab03.grafana-access")
     assert result.status is Status.FAILED
-    assert result.seen == "the administrator (0 dashboards), and anybody else"
+    assert result.seen == "the administrator (0 dashboards), and anonymous users"

@@ -16,12 +16,15 @@ BEHIND = 2
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "--status", action="store_true", required=True, help="proxies by revision and version, and who still must roll"
+        "--status",
+        action="store_true",
+        required=True,
+        help="list proxies by revision and version, and workloads that have to roll",
     )
     parser.add_argument(
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
-    parser.add_argument("--json", action="store_true", help="write it as JSON")
+    parser.add_argument("--json", action="store_true", help="write the status as JSON")
     parser.set_defaults(run=run)
 
 

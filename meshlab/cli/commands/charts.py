@@ -25,28 +25,28 @@ _TABLE = TABLE.relative_to(ROOT)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    out = _action(actions, "fetch", "fetch charts into a folder, or into what becomes a mirror", _fetch)
+    out = _action(actions, "fetch", "fetch charts into a folder, for example for a mirror", _fetch)
     out.add_argument("--out", metavar="DIR", required=True, type=Path, help="folder for <name>-<version>.tgz")
     _from(out)
     _require(out)
-    lock = _action(actions, "lock", f"add the digests of charts that {LOCK.name} lacks", _lock)
+    lock = _action(actions, "lock", f"add missing digests to {LOCK.name}", _lock)
     _from(lock)
     known = actions.add_parser(
         "pairs",
-        help="read which operator CRDs belong to the versions of kube-prometheus-stack that were released since",
+        help="add newer versions of kube-prometheus-stack, with their operator CRDs, to the table",
         description=f"Bring {_TABLE} up to date from the index of a chart repository.",
     )
     _from(known)
     known.set_defaults(run=_pairs)
-    held = _action(actions, "verify", "hold the charts of a folder to their digests", _verify)
-    held.add_argument("--charts", metavar="FOLDER", help="folder to look at (default: the stack's charts.source)")
+    held = _action(actions, "verify", "compare the charts in a folder with their digests", _verify)
+    held.add_argument("--charts", metavar="FOLDER", help="folder to check (default: the stack's charts.source)")
     _require(held)
 
 
 def _action(actions: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=summary)
     which = parser.add_mutually_exclusive_group()
-    add_stack_option(which, "stack whose charts are meant (default: %(default)s)")
+    add_stack_option(which, "stack that uses the charts (default: %(default)s)")
     which.add_argument("--all", action="store_true", help="the charts of every stack")
     parser.set_defaults(run=run)
     return parser
@@ -54,12 +54,12 @@ def _action(actions: Any, name: str, summary: str, run: Callable[[argparse.Names
 
 def _from(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--from", dest="source", metavar="SOURCE", help="repository to take them from (default: the upstream ones)"
+        "--from", dest="source", metavar="SOURCE", help="repository to read from (default: the upstream repositories)"
     )
 
 
 def _require(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--require-lock", action="store_true", help="refuse charts that are not locked, too")
+    parser.add_argument("--require-lock", action="store_true", help="also refuse charts that are not locked")
 
 
 def _fetch(args: argparse.Namespace) -> int:

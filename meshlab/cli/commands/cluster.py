@@ -10,7 +10,7 @@ from ..console import say
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("action", choices=("up", "down", "status"), help="start, stop or list")
     parser.add_argument("--name", default=EMBEDDED, help="name of the cluster (default: %(default)s)")
     parser.set_defaults(run=run)
 

@@ -17,9 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "folder",
         metavar="DIR",
         type=Path,
-        help=f"folder of texts, a comment each: *{MARKDOWN} as it is, any other as what a program said",
+        help=f"folder with one file for each comment: *{MARKDOWN} unchanged, other files as output of a program",
     )
-    parser.add_argument("--pull-request", metavar="NUMBER", type=int, required=True)
+    parser.add_argument("--pull-request", metavar="NUMBER", type=int, required=True, help="pull request")
     parser.set_defaults(run=run)
 
 

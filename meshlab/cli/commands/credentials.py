@@ -22,12 +22,12 @@ from ..console import say
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="kubeconfig to write (default: the one that KUBECONFIG names)"
+        "--out", type=Path, metavar="FILE", help="kubeconfig to write (default: the file in KUBECONFIG)"
     )
     parser.add_argument(
-        "--folder", type=Path, default=STATE / "credentials", help="what is only this job's (default: %(default)s)"
+        "--folder", type=Path, default=STATE / "credentials", help="folder for files of this job (default: %(default)s)"
     )
-    parser.add_argument("--token", choices=sorted(CLOUDS), help="be the exec plugin of such a kubeconfig")
+    parser.add_argument("--token", choices=sorted(CLOUDS), help="print a token, as the exec plugin of the kubeconfig")
     parser.set_defaults(run=run)
 
 

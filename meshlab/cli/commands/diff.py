@@ -22,19 +22,19 @@ RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "base", nargs="?", metavar="BASE", help="revision to compare with (default: the merge base with main)"
+        "base", nargs="?", metavar="BASE", help="commit to compare with (default: the merge base with main)"
     )
     which = parser.add_mutually_exclusive_group()
     add_stack_option(which, "stack to compare (default: %(default)s)")
-    which.add_argument("--all", action="store_true", help="compare every stack that either revision has")
+    which.add_argument("--all", action="store_true", help="compare every stack of both commits")
     parser.add_argument("--markdown", action="store_true", help="write a comment for a pull request")
     parser.add_argument(
         "--out",
         metavar="DIR",
         type=Path,
-        help="write all of it: the trees of both sides and a page, diff.html; replaced if diff made it",
+        help="folder for the complete diff: both trees and diff.html; replaced if diff wrote it",
     )
-    parser.add_argument("--exit-code", action="store_true", help=f"end with {CHANGED} where something changes")
+    parser.add_argument("--exit-code", action="store_true", help=f"exit with {CHANGED} if something changes")
     add_target_options(parser)
     parser.set_defaults(run=run)
 

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
     parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
-    parser.add_argument("--images", action="store_true", help="ask the registries whether they have every image")
+    parser.add_argument("--images", action="store_true", help="check that the registries have every image")
     parser.add_argument("--json", action="store_true", help="write the findings as JSON")
     parser.set_defaults(run=run)
 

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
     parser.add_argument("--purge-crds", action="store_true", help="also remove the CRDs with all their objects")
-    parser.add_argument("--yes", action="store_true", help="with --purge-crds: do it without asking")
+    parser.add_argument("--yes", action="store_true", help="with --purge-crds: do not ask for confirmation")
     parser.set_defaults(run=run)
 
 

@@ -24,9 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="write the report as JSON to stdout, progress to stderr")
     parser.add_argument(
-        "--show-ignored", action="store_true", help="list what the stack's own rules ignore (meshlab:drift.ignore)"
+        "--show-ignored", action="store_true", help="list what the stack's ignore rules hide (meshlab:drift.ignore)"
     )
-    parser.add_argument("--fix", action="store_true", help="put back what differs, by the tools that own it")
+    parser.add_argument(
+        "--fix", action="store_true", help="revert the differences, with the tools that own the objects"
+    )
     parser.add_argument("--yes", action="store_true", help="with --fix: delete extra objects without asking")
     parser.set_defaults(run=run)
 

@@ -27,10 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", default=ARCHITECTURE, type=Path, help="file to write (default: docs/architecture.svg)"
     )
     parser.add_argument(
-        "--critical", action="store_true", help="instead: list the resources that decided how long the last `up` took"
+        "--critical", action="store_true", help="list the resources that determined the duration of the last `up`"
     )
     parser.add_argument(
-        "--events", metavar="FILE", type=Path, help="that list, from a log of the engine's own (docs/rendering.md)"
+        "--events", metavar="FILE", type=Path, help="with --critical: an event log of the engine (docs/rendering.md)"
     )
     parser.set_defaults(run=run)
 

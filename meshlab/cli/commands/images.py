@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--registry",
         type=_registry,
         metavar="REGISTRY",
-        help="mirror, as registry.example:5000/mirror (default: the stack's imageRegistry and imageRegistries)",
+        help="mirror, such as registry.example:5000/mirror (default: the stack's imageRegistry and imageRegistries)",
     )
     parser.add_argument("--json", action="store_true", help="write a list with the objects that use each image")
     add_target_options(parser)

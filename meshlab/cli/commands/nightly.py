@@ -25,13 +25,15 @@ DRIFT_LIMIT_SECONDS = 3600.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's actions and options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    look = actions.add_parser("look", help="run `meshlab drift` and keep what it says")
-    look.add_argument("--stack", required=True, type=StackName.of)
+    look = actions.add_parser("look", help="run `meshlab drift`, and save its report")
+    look.add_argument("--stack", required=True, type=StackName.of, help="stack, by its file Pulumi.<stack>.yaml")
     look.add_argument("--cluster", metavar="CONTEXT", help="context of your kubeconfig, as for drift")
-    look.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to keep it in, a file a stack")
+    look.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for the reports, one file for each stack"
+    )
     look.set_defaults(run=_look)
-    told = actions.add_parser("tell", help="open, rewrite or close the one issue about drift")
-    told.add_argument("folder", metavar="DIR", type=Path, help="folder with what was kept, at any depth")
+    told = actions.add_parser("tell", help="open, update or close the issue about drift")
+    told.add_argument("folder", metavar="DIR", type=Path, help="folder with the reports, at any depth")
     told.set_defaults(run=_tell)
 
 

@@ -17,9 +17,7 @@ from ..console import say
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
-    parser.add_argument(
-        "--save-plan", type=Path, metavar="FILE", help="keep the preview, for `meshlab up --plan FILE` to do just that"
-    )
+    parser.add_argument("--save-plan", type=Path, metavar="FILE", help="save the plan, for `meshlab up --plan FILE`")
     parser.set_defaults(run=run)
 
 

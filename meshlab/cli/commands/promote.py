@@ -38,14 +38,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="FROM",
         type=StackName.of,
-        help=f"stack to take the pins of ({', '.join(ORDER[:-1])}); ORG/NAME where its backend has it so",
+        help=f"stack to copy the pins from ({', '.join(ORDER[:-1])}); ORG/NAME if its backend has organizations",
     )
-    parser.add_argument("target", nargs="?", metavar="TO", type=StackName.of, help="the stack after it")
+    parser.add_argument("target", nargs="?", metavar="TO", type=StackName.of, help="next stack in the order")
     parser.add_argument(
         "--status", action="store_true", help="show the pins of every stack, and how far each is behind"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="show what would change, and whether it may; write nothing"
+        "--dry-run", action="store_true", help="show what would change and what would refuse it; write nothing"
     )
     parser.add_argument(
         "--only",
@@ -53,10 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=SECTIONS,
         default=SECTIONS,
-        help=f"some of {', '.join(SECTIONS)}",
+        help=f"sections to promote: {', '.join(SECTIONS)}",
     )
     parser.add_argument(
-        "--report", metavar="FILE", type=Path, help="FROM's verify report (default: the last one made here)"
+        "--report", metavar="FILE", type=Path, help="FROM's verify report (default: the last report on this machine)"
     )
     add_target_options(parser)
     parser.set_defaults(run=run)

@@ -33,11 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
-    parser.add_argument("--yes", action="store_true", help="do it without asking")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     parser.add_argument(
         "--holder-is-gone",
         action="store_true",
-        help="also remove a lock that was taken on another machine, which is known to be gone",
+        help="also remove a lock of another machine whose process no longer exists",
     )
     parser.set_defaults(run=run)
 
@@ -109,5 +109,5 @@ def _tell_others(found: Recovery, options: Options, say: Say) -> None:
 
 def _ask() -> bool:
     if not sys.stdin.isatty():
-        raise MeshlabError("nobody to ask: nothing was changed (to do it without asking: the same with --yes)")
+        raise MeshlabError("nobody to ask: nothing was changed (to continue without confirmation, add --yes)")
     return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

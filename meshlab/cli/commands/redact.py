@@ -23,8 +23,8 @@ EXPORT_LIMIT_SECONDS = 120.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="log to take the secrets out of, in place")
-    add_stack_option(parser, "stack whose secrets they are (default: %(default)s)")
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="log to redact, in place")
+    add_stack_option(parser, "stack of the secrets (default: %(default)s)")
     parser.set_defaults(run=run)
 
 

@@ -22,7 +22,7 @@ SHORT = 7
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_stack_option(parser, "stack that does not work (default: %(default)s)")
-    parser.add_argument("--cluster", metavar="CONTEXT", help="context of your kubeconfig, for the commands to type")
+    parser.add_argument("--cluster", metavar="CONTEXT", help="context of your kubeconfig, used in the printed commands")
     parser.set_defaults(run=run)
 
 

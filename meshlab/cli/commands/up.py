@@ -20,7 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
     parser.add_argument(
-        "--plan", type=Path, metavar="FILE", help="do what `meshlab preview --save-plan FILE` showed, or nothing"
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="apply the plan of `meshlab preview --save-plan FILE`, or change nothing",
     )
     parser.set_defaults(run=run)
 
