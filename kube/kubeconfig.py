@@ -62,9 +62,9 @@ def read(context: str | None = None, file: Path | None = None) -> Kubeconfig:
     if not name:
         if not merged.sections["clusters"] and (pod := _in_pod()) is not None:
             return pod
-        raise AccessError(f"kubeconfig: expected a current context, got none (there are: {merged.known()})")
+        raise AccessError(f"kubeconfig: expected a current context, got none ({merged.choice()})")
     if name not in merged.sections["contexts"]:
-        raise AccessError(f"kubeconfig: expected a context named {name}, got {merged.known()}")
+        raise AccessError(f"kubeconfig: expected a context named {name}, got none of that name ({merged.choice()})")
     found = merged.sections["contexts"][name]
     cluster = merged.sections["clusters"].get(str(found.get("cluster") or ""), {})
     # kubectl goes on as nobody where a context names a user that no file has.
@@ -84,8 +84,12 @@ class _Merged:
     current: str
     sections: Mapping[str, dict[str, Fields]]
 
-    def known(self) -> str:
-        return ", ".join(sorted(self.sections["contexts"])) or "none"
+    def choice(self) -> str:
+        """The contexts that can be named instead, or what to do where no file has any."""
+        names = sorted(self.sections["contexts"])
+        if not names:
+            return f"no context exists: name a kubeconfig in {VARIABLE}"
+        return f"the contexts are: {', '.join(names)}; kubectl config get-contexts lists them with their clusters"
 
 
 class _Loader(yaml.SafeLoader):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from base.wording import counted
 from kube.fields import Steps
 from settings.object_rules import DiffRule, one_fits
 
@@ -98,11 +99,7 @@ def told(one: Shown, leave_out: Filter) -> list[str]:
 
 def _amount(one: Shown, number: int) -> str:
     objects, fields = one.objects[number], one.fields[number]
-    return _counted(objects, "changed object") if objects else _counted(fields, "changed field")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return counted(objects, "changed object") if objects else counted(fields, "changed field")
 
 
 def unused(leave_out: Filter, objects: Mapping[str, Sequence[KubernetesObject]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from base.wording import counted
 from kube.access import MissingError, RefusedError, mapping
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
@@ -71,7 +72,11 @@ def admission(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
         later = len(plan.objects) - len(asked)
         rest = f"; {later} could not be asked for, since their namespace or kind is not there yet" if later else ""
         rest += f" ({', '.join(absent)})" if absent else ""
-        yield Finding(SUBJECT, Level.OK, f"{len(attempts) - pods} objects and {pods} pods would be let in{rest}")
+        yield Finding(
+            SUBJECT,
+            Level.OK,
+            f"{counted(len(attempts) - pods, 'object')} and {counted(pods, 'pod')} would be let in{rest}",
+        )
 
 
 def _attempts(one: PlannedObject, kinds: Kinds, there: set[str]) -> Iterator[Attempt]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from base.errors import MeshlabError
+from base.wording import counted
 from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES
@@ -183,7 +184,9 @@ class _Examination:
                 yield from future.result()
         if not question.ask_registries:
             yield Finding(
-                "images", Level.NOTE, f"{len(plan.images)} images, not asked for (--images asks their registries)"
+                "images",
+                Level.NOTE,
+                f"{counted(len(plan.images), 'image')}, not asked for (--images asks their registries)",
             )
 
 

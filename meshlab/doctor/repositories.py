@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from base.wording import counted
 from settings.charts import ChartSource
 
 from ..charts.repositories import probe
@@ -18,7 +19,7 @@ def repositories(source: ChartSource) -> Iterator[Finding]:
     answers = probe(source, ANSWER_LIMIT_SECONDS)
     silent = [one for one in answers if not one.ok]
     if not silent:
-        yield Finding("charts", Level.OK, f"{len(answers)} repositories answer")
+        yield Finding("charts", Level.OK, f"answers from {counted(len(answers), 'repository')}")
         return
     told = "\n".join(f"{one.url}: {one.reason}" for one in silent)
     if source.source is None:

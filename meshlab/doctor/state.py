@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from base.wording import counted
+
 from ..engine.backends import UPGRADE, URL, Backend, legacy_files
 from ..engine.locks import Holder, Lock
 from ..engine.secrets import PASSPHRASE, PASSPHRASE_FILE, has_passphrase, key_service, passphrase_environment
@@ -100,4 +102,6 @@ def _interrupted(stack: str, known: Known, locks: list[Lock], on: str) -> Iterat
                 yield Finding("lock", Level.PROBLEM, f"{lock.told()}, which is dead", recover)
     if known.pending and not any(lock.holder() is Holder.LIVING for lock in locks):
         some = ", ".join(known.pending[:3]) + (" and others" if len(known.pending) > 3 else "")
-        yield Finding("state", Level.PROBLEM, f"{len(known.pending)} operations never ended: {some}", recover)
+        yield Finding(
+            "state", Level.PROBLEM, f"{counted(len(known.pending), 'operation')} never ended: {some}", recover
+        )

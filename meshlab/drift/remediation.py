@@ -11,6 +11,7 @@ import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from base.wording import counted
 from kube.access import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
@@ -184,7 +185,7 @@ class Remediator:
         kind = self._kinds.of(one.api, one.kind)
         used = custom_objects(self._cluster, [one.live])[one.name] if one.kind == CRD else []
         if used:
-            say(f"leaves {one.label}: with it would go {len(used)} objects of its kind")
+            say(f"leaves {one.label}: with it would go {counted(len(used), 'object')} of its kind")
         elif kind is not None:
             say(f"deletes {one.label}")
             self._cluster.delete(kind.resource, one.live)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from base.wording import counted
+
 from ..comparison.finding import Finding, Ignored
 from .look import Seen
 
@@ -20,8 +22,8 @@ def lines(seen: Seen, stack: str, hooks: int, seconds: float, *, show_ignored: b
         yield f"could not be asked: {what} ({why})"
     for label in seen.uncompared:
         yield f"not compared: {label}"
-    found = counted(seen.findings)
-    yield f"{stack}: {found} among {seen.compared} objects, {hooks} hooks of charts left out ({seconds:.1f} s)"
+    among = f"{counted(seen.compared, 'object')}, {counted(hooks, 'hook')} of charts left out"
+    yield f"{stack}: {summed(seen.findings)} among {among} ({seconds:.1f} s)"
 
 
 def _told(what: str, one: Finding) -> Iterator[str]:
@@ -36,14 +38,14 @@ def _ignored(ignored: Sequence[Ignored], *, listed: bool) -> Iterator[str]:
     for where, group in groupby(ignored, key=lambda one: one.where):
         mine = list(group)
         fields = sum(len(one.finding.differences) for one in mine)
-        objects = f"{len(mine)} object{'' if len(mine) == 1 else 's'}"
-        of = f"{fields} field{'' if fields == 1 else 's'} of {objects}" if fields else objects
+        objects = counted(len(mine), "object")
+        of = f"{counted(fields, 'field')} of {objects}" if fields else objects
         yield f"ignored: {of} by {where}: {mine[0].reason}" + ("" if listed else " (which: --show-ignored)")
         for one in mine if listed else ():
             yield from (f"  {line}" for line in _told(str(one.finding.what), one.finding))
 
 
-def counted(findings: Sequence[Finding]) -> str:
+def summed(findings: Sequence[Finding]) -> str:
     """`no drift`, or how many objects are edited, deleted and extra."""
     if not findings:
         return "no drift"

@@ -1,5 +1,6 @@
 """Revisions that a stack no longer has and that live proxies still use: a control plane does not go under them."""
 
+from base.wording import counted
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, labels_of
 from rollout.mesh_workloads import stranded
@@ -34,7 +35,7 @@ def refuse_stranding(cluster: Cluster, settings: Settings) -> None:
 def orphaned(cluster: Cluster, settings: Settings) -> list[str]:
     """One line for each revision of a stack that has been removed and left sidecars behind. Raises AccessError."""
     return [
-        f"{len(pods)} pods of others keep a sidecar of revision {revision}, whose istiod is gone: {shown(pods)}; to "
-        "remove it: kubectl rollout restart of their workloads"
+        f"{counted(len(pods), 'pod')} of other owners with a sidecar of revision {revision}, whose istiod is gone: "
+        f"{shown(pods)}; to remove it: kubectl rollout restart of their workloads"
         for revision, pods in sorted(stranded(cluster, settings.istio.revisions).items())
     ]

@@ -1,5 +1,6 @@
 """What `up` is going to roll, which a preview of resources cannot list: it depends on what runs in the cluster."""
 
+from base.wording import counted
 from kube.cluster import Cluster
 from rollout.mesh_workloads import Kept, behind, kept
 from rollout.roll import shown
@@ -18,8 +19,8 @@ def roll_plan(cluster: Cluster, settings: Settings) -> list[str]:
     moving = behind(cluster, settings.istio.leads_to, settings.mesh.namespaces)
     if not moving:
         return [*warnings, "no workload of the mesh would roll"]
-    namespaces = {one.namespace for one in moving}
-    first = f"{len(moving)} workloads of {len(namespaces)} namespaces would roll, {at_once} at a time:"
+    namespaces = counted(len({one.namespace for one in moving}), "namespace")
+    first = f"{counted(len(moving), 'workload')} of {namespaces} would roll, {at_once} at a time:"
     return [*warnings, first, *report.planned(moving)]
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from base.wording import counted
 from rollout.mesh_workloads import Workload
 
 from .status import ControlPlane, Status
@@ -27,7 +28,7 @@ def lines(status: Status) -> list[str]:
     namespaces = {one.namespace for one in status.behind}
     return [
         *found,
-        f"still to roll: {len(status.behind)} workloads of {len(namespaces)} namespaces",
+        f"still to roll: {counted(len(status.behind), 'workload')} of {counted(len(namespaces), 'namespace')}",
         *planned(status.behind),
     ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from base.wording import counted
 from kube.access import Manifest
 from kube.cluster import Cluster
 from kube.discovery import Silent
@@ -89,7 +90,7 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
         yield f"left over: {one.label} ({one.mark}); to remove: {one.command}"
     for what, why in sorted((silent or {}).items()):
         yield f"could not be asked: {what} ({why}); whether anything of its kinds is left, nobody can tell"
-    yield f"{len(found) - len(leftovers)} objects kept on purpose, {len(leftovers)} left over"
+    yield f"{counted(len(found) - len(leftovers), 'object')} kept on purpose, {len(leftovers)} left over"
 
 
 def _grouped(ones: Sequence[Left]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from base import process
+from base.wording import counted
 
 from ..lab import STATE, write_private
 from .outcome import Result, Status
@@ -116,7 +117,7 @@ class Report:
         """Lines for a person: how many of what, and what that means."""
         counts, seconds = self.counts, (self.finished - self.started).total_seconds()
         lines = [
-            f"{len(self.checks)} checks of {self.subject.stack} on the {self.subject.cluster}: "
+            f"{counted(len(self.checks), 'check')} of {self.subject.stack} on the {self.subject.cluster}: "
             f"{counts['passed']} passed, {counts['failed']} failed, "
             f"{counts['not_applicable']} not applicable here ({seconds:.1f} s)"
         ]

@@ -215,7 +215,9 @@ def test_a_context_needs_no_current_one_beside_it_and_none_needs_a_name(
     monkeypatch.delenv("KUBECONFIG")
     write(home / ".kube" / "config", contexts=context, **entries)
     assert who_is_python(kube.cluster.Cluster(context=ARN)) == who_is_kubectl({"KUBECONFIG": ""})
-    with pytest.raises(KubeconfigError, match=rf"^kubeconfig: expected a current context, got none \(there .*{ARN}\)$"):
+    with pytest.raises(
+        KubeconfigError, match=rf"^kubeconfig: expected a current context, got none \(the contexts are: .*{ARN}; .*\)$"
+    ):
         kube.cluster.Cluster()
     write(home / ".kube" / "config", contexts=context, **entries, current=ARN)
     assert who_is_python(kube.cluster.Cluster())["name"] == ONE

@@ -72,7 +72,7 @@ def test_the_status_tells_who_is_where_and_who_still_must_roll() -> None:
         "REVISION  ISTIO   ISTIODS  TAGS    DEFAULT  PROXIES",
         "1-17      1.17.6  1/2      -       yes      3 of unknown",
         "1-30      1.30.3  1/2      stable  -        1 of unknown",
-        "still to roll: 1 workloads of 1 namespaces",
+        "still to roll: 1 workload of 1 namespace",
         "  a/api: 1-17 -> 1-30, by stable",
     ]
 
@@ -151,7 +151,7 @@ def test_what_a_removed_stack_leaves_in_the_pods_of_others_is_told() -> None:
     here.bare = [pod("b", "api", OLD), pod("c", "app", "somebody-elses")]
     (line,) = orphaned(here, settings(OLD, NEW))
     assert line.startswith(
-        "1 pods of others keep a sidecar of revision 1-17, whose istiod is gone: b/api; to remove it"
+        "1 pod of other owners with a sidecar of revision 1-17, whose istiod is gone: b/api; to remove it"
     )
     assert orphaned(cluster(), settings(OLD)) == []
 
@@ -159,7 +159,7 @@ def test_what_a_removed_stack_leaves_in_the_pods_of_others_is_told() -> None:
 def test_a_preview_says_what_would_roll_by_the_labels_and_tags_that_are_to_be() -> None:
     here = cluster(Rolling("a", "api", [OLD]), Rolling("b", "api", [OLD]))
     assert roll_plan(here, settings(OLD, NEW)) == [
-        "1 workloads of 1 namespaces would roll, 3 at a time:",
+        "1 workload of 1 namespace would roll, 3 at a time:",
         "  a/api: 1-17 -> 1-30, by stable",
     ]
     assert roll_plan(here, settings(NEW, OLD)) == ["no workload of the mesh would roll"]

@@ -228,7 +228,10 @@ def test_a_stored_kubeconfig_is_written_as_it_is(job: Job) -> None:
 
 def test_a_stored_kubeconfig_without_the_context_is_one_line(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     assert job.run(wanted("kubeconfig"), **{STORED: "apiVersion: v1"}) == 1
-    assert capsys.readouterr().err == "kubeconfig: expected a context named prod, got none\n"
+    assert capsys.readouterr().err == (
+        "kubeconfig: expected a context named prod, got none of that name "
+        "(no context exists: name a kubeconfig in KUBECONFIG)\n"
+    )
 
 
 def test_nothing_set_is_one_line_that_says_what_is_missing(job: Job, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import MeshlabError
+from base.wording import counted
 from embedded.tools import toolchain
 from settings.charts import ChartSource
 from settings.operator_crds import TABLE, released
@@ -66,7 +67,7 @@ def _fetch(args: argparse.Namespace) -> int:
     source, helm = ChartSource(args.source), _helm()
     locked = fetch(_wanted(args), source, args.out, ChartLock.load(), helm, required=args.require_lock)
     _tell(locked)
-    say(f"{len(locked)} charts in {args.out}: `make up CHARTS={args.out}`, or the stack's charts.source")
+    say(f"{counted(len(locked), 'chart')} in {args.out}: `make up CHARTS={args.out}`, or the stack's charts.source")
     return 0
 
 
@@ -76,7 +77,7 @@ def _lock(args: argparse.Namespace) -> int:
     if missing:
         lock = lock.with_charts(published(missing, ChartSource(args.source), _helm()))
         LOCK.write_text(lock.text(), encoding="utf-8")
-    say(f"{LOCK.name}: {len(missing)} charts added, {len(lock.charts)} in all")
+    say(f"{LOCK.name}: {counted(len(missing), 'chart')} added, {len(lock.charts)} in all")
     return 0
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from base.errors import MeshlabError
+from base.wording import counted
 from kube.api_objects import AccessError
 
 from ...doctor.examination import Question, examine
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         target = _embedded() if args.cluster is None else named_target(args.cluster)
     except MeshlabError as error:
         findings.append(
-            Finding("cluster", Level.PROBLEM, str(error), "kubectl config get-contexts lists what there is")
+            Finding("cluster", Level.PROBLEM, str(error), "name a context of your kubeconfig: --cluster CONTEXT")
         )
         target = None
     # Where no cluster could be named, that none runs is no news, nor is more of a state that is not to be used.
@@ -63,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         for line in table(findings):
             say(line)
-        counts = {level: sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING)}
-        say(f"{counts[Level.PROBLEM]} problems, {counts[Level.WARNING]} warnings ({seconds:.1f} s)")
+        problems, warnings = (sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING))
+        say(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')} ({seconds:.1f} s)")
     return 1 if bad is Level.PROBLEM else 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from base.wording import counted
 from embedded import cluster
 from kube.cluster import Cluster
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     removal = Removal(session.driver, args.stack, session.target.kubeconfig, say)
     removed = removal.run(purge_crds=_approval(yes=args.yes) if args.purge_crds else None)
-    say(f"removed {len(removed.outcome.steps)} resources in {time.monotonic() - started:.1f} s")
+    say(f"removed {counted(len(removed.outcome.steps), 'resource')} in {time.monotonic() - started:.1f} s")
     for line in lines(removed.left, removed.silent):
         say(line)
     settings = settings_of(args.stack, session.config)

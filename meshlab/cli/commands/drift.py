@@ -8,6 +8,7 @@ from functools import partial
 from typing import TextIO
 
 from base.errors import MeshlabError
+from base.wording import counted
 
 from ...comparison.finding import Finding, What
 from ...drift import report
@@ -72,7 +73,7 @@ def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: in
     for line in report.lines(seen, args.stack, hooks, seconds, show_ignored=args.show_ignored):
         say(line)
     if fixed:
-        say(f"put back: {report.counted(fixed)}")
+        say(f"put back: {report.summed(fixed)}")
     elif seen.findings and not args.fix:
         say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
 
@@ -82,7 +83,7 @@ def _approve(copies: Sequence[Finding], *, yes: bool, say: Say) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        say(f"{len(copies)} extra objects are left: --yes deletes them")
+        say(f"not deleted: {counted(len(copies), 'extra object')} (--yes deletes without asking)")
         return False
     return input(f"Delete {', '.join(one.label for one in copies)}? [y/N] ").strip().lower() in ("y", "yes")
 

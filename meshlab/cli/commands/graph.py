@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from base.errors import MeshlabError
+from base.wording import counted
 
 from ...engine.events import Run, log_file, read
 from ...engine.places import folders
@@ -46,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
         raise MeshlabError(f"{args.out}: cannot be written: {error.strerror}") from None
     resources = sum(len(card.rows) for card in picture.cards)
     say(
-        f"{args.stack}: {len(picture.components)} components, {resources} resources and {len(picture.arrows)} arrows "
-        f"in {args.out}"
+        f"{args.stack}: {counted(len(picture.components), 'component')}, {counted(resources, 'resource')} and "
+        f"{counted(len(picture.arrows), 'arrow')} in {args.out}"
     )
     return 0
 

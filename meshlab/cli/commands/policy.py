@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from base.wording import counted
+
 from ...policy.judgement import judged, policy_settings
 from ...recording.recorder import ROOT
 from ...render.trees import stacks_of
@@ -32,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
         for note in rendered.charts.notes:
             say(note)
         say(
-            f"{stack}: {len(violations)} violations ({enforcement}) among {len(rendered.objects)} objects and "
-            f"{len(rendered.releases)} releases"
+            f"{stack}: {counted(len(violations), 'violation')} ({enforcement}) among "
+            f"{counted(len(rendered.objects), 'object')} and {counted(len(rendered.releases), 'release')}"
         )
         refused |= bool(violations) and enforcement == "mandatory"
     return 1 if refused else 0

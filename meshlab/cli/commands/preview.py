@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from base.wording import counted
 from kube.cluster import Cluster
 
 from ...lab import settings_of
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     settings, cluster = settings_of(args.stack, session.config), Cluster(session.target.kubeconfig)
     refuse_stranding(cluster, settings)
     outcome = session.driver.preview() if args.save_plan is None else save(session, args.stack, args.save_plan)
-    say(f"{len(outcome.steps)} resources, {len(outcome.changed)} would change")
+    say(f"{counted(len(outcome.steps), 'resource')}, {len(outcome.changed)} would change")
     for line in roll_plan(cluster, settings):
         say(line)
     for line in session.announcements:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from base import process
 from base.errors import MeshlabError
+from base.wording import counted
 
 from ...diff.unified import unified
 from ...engine.places import home
@@ -106,7 +107,7 @@ def _promote(args: argparse.Namespace, found: Plan) -> None:
         say(f"dry run: {file.path.name} is as it was")
         return
     file.write()
-    say(f"{file.path.name}: {len(found.moves)} pins of {found.source}")
+    say(f"{file.path.name}: {counted(len(found.moves), 'pin')} of {found.source}")
     say(f"Next: git diff {file.path.name}, then a pull request; deploying it brings {found.target} up with them")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from base import process
 from base.errors import MeshlabError
+from base.wording import counted
 
 from ...engine.backends import NOT_THERE, Backend
 from ...engine.places import homes
@@ -42,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             raise MeshlabError(f"{file}: expected a log to read, got: {error.strerror}") from None
         write_private(file, text)
-        say(f"{file}: {count} places of {len(secrets)} secrets of {args.stack}, of {SHORTEST} characters and more")
+        places = f"{counted(count, 'place')} of {counted(len(secrets), 'secret')} of {args.stack}"
+        say(f"{file}: {places}, of {SHORTEST} characters and more")
     return 0
 
 

@@ -4,6 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
+from base.wording import counted
+
 from ...consistency.stack import judged
 from ...consistency.verdict import RULE
 from ...recording.recorder import stack_config
@@ -33,9 +35,10 @@ def run(args: argparse.Namespace) -> int:
     for line in rendered.charts.notes:
         say(line)
     components = {one.component for one in rendered.objects}
+    inside = f"{counted(len(rendered.objects), 'object')} of {counted(len(components), 'component')}"
     say(
-        f"{args.stack}: {len(rendered.objects)} objects of {len(components)} components and {len(rendered.releases)} "
-        f"releases in {args.out}, for Kubernetes {rendered.target.kubernetes} ({time.monotonic() - started:.1f} s)"
+        f"{args.stack}: {inside} and {counted(len(rendered.releases), 'release')} in {args.out}, "
+        f"for Kubernetes {rendered.target.kubernetes} ({time.monotonic() - started:.1f} s)"
     )
     verdict = judged(rendered, stack_config(args.stack), renderer)
     for line in verdict.notes:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from base.wording import counted
+
 from ...doctor.examination import Question, stop_at_problems
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import apply
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     slowest = sorted(outcome.changed, key=lambda step: step.seconds, reverse=True)[:SHOWN_STEPS]
     say("")
-    say(f"{len(outcome.steps)} resources, {len(outcome.changed)} changed, in {seconds:.1f} s")
+    say(f"{counted(len(outcome.steps), 'resource')}, {len(outcome.changed)} changed, in {seconds:.1f} s")
     for step in slowest:
         say(f"  {step.seconds:6.1f} s  {step.action:8} {step.name}")
     _say_next(session, args.stack, outcome.outputs)

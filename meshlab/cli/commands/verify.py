@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from base.errors import MeshlabError
+from base.wording import counted
 from kube.access import AccessError
 from kube.cluster import Cluster
 
@@ -91,7 +92,7 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     told.now("recording the program")
     program, tree = Program.of_stack(args.stack), report.commit_of(ROOT)
     checks = all_checks(settings, args.lab)
-    told.line(f"{len(checks)} checks of {args.stack} on the {label}, Kubernetes {version}")
+    told.line(f"{counted(len(checks), 'check')} of {args.stack} on the {label}, Kubernetes {version}")
     started = datetime.now(UTC)
     results = run_checks(checks, settings, program, live, told.line, told.now)
     subject = report.Subject(args.stack, label, args.cluster is None, version, tree, report.labs_of(results))
