@@ -101,7 +101,7 @@ def test_an_alert_says_how_bad_what_and_what_to_do(rule: dict[str, Any]) -> None
     assert page.is_file()
     text = page.read_text()
     assert f"`{rule['alert']}`" in text, "the page does not name the alert"
-    for heading in ("## What it means", "## Look first", "## Mend it"):
+    for heading in ("## What it means", "## Look first", "## Fix it"):
         assert heading in text
 
 

@@ -31,7 +31,6 @@ NOT_YET = (
     "docs/performance.md",
     "docs/promotion.md",
     "docs/pull_requests.md",
-    "docs/runbooks/",
     "docs/secrets.md",
     "docs/stacks.md",
 )
