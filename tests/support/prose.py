@@ -19,11 +19,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STYLE = ROOT / ".vale" / "Meshlab"
 NOT_YET = (
-    "docs/charts.md",
-    "docs/dashboards/README.md",
     "docs/embedded_cluster.md",
-    "docs/istio_control_plane.md",
-    "docs/kube_prometheus_stack.md",
     "docs/monitoring_42_to_88.md",
     "docs/performance.md",
     "docs/promotion.md",
