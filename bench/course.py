@@ -11,10 +11,10 @@ NEWER = "next"
 
 PHASES: Mapping[str, str] = {
     "up": "first installation, on an empty cluster",
-    "no-op": "saying that nothing would change",
-    "change": "one value: Prometheus keeps its data for another time",
+    "no-op": "reporting that nothing would change",
+    "change": "one value: the retention of Prometheus",
     "upgrade": "all charts to their current versions, Istio's as a second revision beside the first",
-    "destroy": "removing all of it",
+    "destroy": "removal of everything",
 }
 CHANGED_RETENTION = "9d"
 

@@ -16,7 +16,7 @@ from .tools.engine import line_for
 UP_SECONDS = 600.0
 READ_SECONDS = 120.0
 PARTS: Mapping[str, str] = {
-    "writing the state, anew at each step": r"SnapshotManager.*saveSnapshot",
+    "writing the whole state at each step": r"SnapshotManager.*saveSnapshot",
     "its log of every property, which it always keeps": r"PropertySinkHandler.*Handle",
     "a key from the passphrase": r"pbkdf2",
 }

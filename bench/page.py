@@ -31,7 +31,7 @@ _GROWING = {
 
 
 def page_of(results: dict[str, Any]) -> str:
-    """The page; of a part that was never measured it says so."""
+    """The page. A part that was never measured has a note."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -63,17 +63,21 @@ def page_of(results: dict[str, Any]) -> str:
 
 
 def machine_of(part: dict[str, Any]) -> str:
-    """One sentence on where, when, how often and with which charts a part was measured."""
+    """A table of where, when, how often and with which charts a part was measured."""
     machine = part["machine"]
-    charts = "stand-in charts, which say little of the real ones" if part["charts"] == STAND_IN else "the real charts"
-    charts += f" ({', '.join(part['packages'])})" if "packages" in part else ""
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(part.get("versions", {}).items()))
-    times = "once" if part["repetitions"] == 1 else f"{part['repetitions']} times"
-    return (
-        f"Measured {times} on {machine['date']}: {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}, Python {machine['python']}"
-        f"{', ' + versions if versions else ''}; {charts}. Load before it began: {machine['load_before']:.2f}."
-    )
+    versions = {"Python": machine["python"], **dict(sorted(part.get("versions", {}).items()))}
+    memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB"
+    charts = "stand-in charts, which differ from the real ones" if part["charts"] == STAND_IN else "the real charts"
+    rows = [
+        ["date", machine["date"]],
+        ["repetitions", str(part["repetitions"])],
+        ["machine", f"{machine['cores']} cores ({machine['processor']}), {memory}, {machine['system']}"],
+        ["load before", f"{machine['load_before']:.2f}"],
+        ["programs", ", ".join(f"{name} {version}" for name, version in versions.items())],
+        ["charts", charts + (f": {', '.join(part['packages'])}" if "packages" in part else "")],
+    ]
+    lines = [["measured", ""], ["---", "---"], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _minutes(comparison: dict[str, Any]) -> str:
@@ -98,7 +102,7 @@ def _comparison_tables(comparison: dict[str, Any]) -> dict[str, str]:
         "cpu": _by_phase(comparison, "cpu_seconds", lambda spread: f"{spread.median:.1f}"),
         "memory": _by_phase(comparison, "memory_bytes", lambda spread: f"{spread.median / MEGABYTE:.0f}"),
         "contents": _table(
-            ["brought by `up`", *(TOOLS[tool].label for tool in contents)],
+            ["created by `up`", *(TOOLS[tool].label for tool in contents)],
             [[kind, *(str(counts[kind]) for counts in contents.values())] for kind in kinds],
         ),
     }
@@ -131,7 +135,7 @@ def _chain_table(where: dict[str, Any] | None) -> str:
         return ""
     links = cast(list[dict[str, Any]], where["chain"])
     rows = [[one["resource"], f"{one['gap']:.1f}", f"{one['own']:.1f}", f"{one['ended']:.1f}"] for one in links]
-    return _table(["resource", "before it, s", "itself, s", "done after, s"], rows)
+    return _table(["resource", "wait before it, s", "duration, s", "done at, s"], rows)
 
 
 def _cpu_table(where: dict[str, Any] | None, part: str, what: str) -> str:
@@ -177,8 +181,8 @@ def _verdict(kinds: dict[str, str]) -> str:
     """The columns by what they show, in one line."""
     told = {
         "linear": f"Linear (R² of {LINEAR} or more)",
-        "flat": f"hardly growing (less than {FLAT:.0%} from first to last)",
-        "unclear": "neither, in these runs",
+        "flat": f"almost constant (less than {FLAT:.0%} from first to last)",
+        "unclear": "unclear in these runs",
     }
     parts = {what: [column for column, kind in kinds.items() if kind == what] for what in told}
     text = "; ".join(f"{told[what]}: {', '.join(columns)}" for what, columns in parts.items() if columns)

@@ -17,7 +17,7 @@ from .measure import measured
 
 RECORD_LIMIT_SECONDS = 300.0
 MEASURES: Mapping[str, str] = {
-    "program": "import and registration of the whole program, recorded in a process of its own",
+    "program": "import and registration of the whole program, recorded in a separate process",
     "help": "`meshlab --help`",
     "render": "`meshlab render`, with the charts",
 }

@@ -16,7 +16,7 @@ class Empty(EngineTool):
     """The floor under every figure of the engine."""
 
     name, label = "empty", "empty program"
-    note = "A program that declares nothing, run inline as this one is: the share of the engine and of its SDK."
+    note = "A program that declares nothing, run inline like this program. It shows the share of engine and SDK."
 
     def __init__(self, field: Field) -> None:
         self._field = field

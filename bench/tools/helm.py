@@ -83,9 +83,9 @@ class HelmInARow(Helm):
 
     name, label = "helm-in-a-row", "helm in a row"
     note = (
-        "`helm upgrade --install --wait` for one release after the other, with the values that this program gives "
-        "them; no-op: the same with `--dry-run=server`, which renders and says nothing of differences; change: "
-        "the one release that it concerns."
+        "`helm upgrade --install --wait` for one release after the other, with the values of this program. No-op: "
+        "the same with `--dry-run=server`, which renders and does not report differences. Change: the affected "
+        "release only."
     )
 
     def order(self, wanted: list[Release], command: Command) -> list[str]:
@@ -96,7 +96,7 @@ class HelmSideBySide(Helm):
     """As somebody writes it who knows what needs what."""
 
     name, label = "helm-side-by-side", "helm side by side"
-    note = "The same, all started at once; only istiod waits for base, and on removal base for istiod."
+    note = "The same, with all releases at once. Only istiod waits for base, and base for istiod on removal."
 
     def order(self, wanted: list[Release], command: Command) -> list[str]:
         return side_by_side(wanted, command)

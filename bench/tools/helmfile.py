@@ -24,8 +24,8 @@ class Helmfile(Tool):
     name, label = "helmfile", "helmfile"
     note = (
         "`helmfile sync` first, then `diff` as no-op, `apply` for changes (a diff, then the releases that differ), and "
-        "`destroy`, each with helm waiting. It leaves out a chart's CRDs for all releases of a file or for none, so "
-        "base has a file of its own, done before the others (after them on removal)."
+        "`destroy`, each with helm's wait. It skips CRDs of charts for all releases of a file or for no release. "
+        "Therefore base has a separate file, which runs before the others (after them on removal)."
     )
 
     @classmethod

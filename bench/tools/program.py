@@ -22,8 +22,8 @@ class Lab(EngineTool):
 
     name, label = "lab", "this program"
     note = (
-        "What `make up`, `make preview` and `make down` do with the engine, from the start of Python on: the stack is "
-        "made, the policies judge every resource, and the program runs inline."
+        "`make up`, `make preview` and `make down` with the engine, from the start of Python. They create the stack, "
+        "check every resource against the policies, and run the program inline."
     )
 
     def __init__(self, field: Field) -> None:
@@ -37,7 +37,7 @@ class Pulumi(EngineTool):
     """The same program by pulumi alone."""
 
     name, label = "pulumi", "pulumi alone"
-    note = "The same program, state and charts by the pulumi command itself, without the policy pack."
+    note = "The same program, state and charts with the pulumi command, without the policy pack."
 
     @classmethod
     def ensure(cls) -> dict[str, str]:
@@ -66,9 +66,9 @@ class Plan(Pulumi):
 
     name, label = "plan", "with a plan"
     note = (
-        "A preview that saves a plan, then an update that is held to it; the no-op saves a plan as well. The engine "
-        "has no plan for a destroy, so that is the same as by pulumi alone. Where an update breaks its plan, the next "
-        "phase begins after one without."
+        "A preview that saves a plan, then an update with this plan. The no-op saves a plan too. The engine has no "
+        "plan for a destroy, so destroy is the same as with pulumi alone. If an update violates its plan, an update "
+        "without a plan runs before the next phase."
     )
 
     def lines(self, phase: str) -> list[str]:
