@@ -153,7 +153,7 @@ def test_an_empty_state_of_ours_keeps_nobody_from_a_backend(tmp_path: Path, monk
     file.write_text(json.dumps({"checkpoint": {"latest": {"manifest": {}}}}))
     assert place(NAMED, "dev", tmp_path).parent == tmp_path / "backends"
     file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": [{"type": "creating"}]}}}))
-    with pytest.raises(MeshlabError, match="^stack dev: its state on the .* is in .*, and not in "):
+    with pytest.raises(MeshlabError, match=r"^stack dev: its state on the .* is in .*, and not in "):
         place(NAMED, "dev", tmp_path)
 
 

@@ -185,10 +185,10 @@ def test_a_changed_template_or_another_revision_makes_another_roll_worth_it() ->
     app = Rolling("a", "app", [""])
     here = cluster(app)
     here.injects = {}
-    with pytest.raises(MeshlabError, match="a/app: rolled, .*found: no sidecar"):
+    with pytest.raises(MeshlabError, match=r"a/app: rolled, .*found: no sidecar"):
         roll(here, plan(), here.tick)
     app.template["metadata"]["labels"] = {"mended": "true"}
-    with pytest.raises(MeshlabError, match="a/app: rolled, .*found: no sidecar"):
+    with pytest.raises(MeshlabError, match=r"a/app: rolled, .*found: no sidecar"):
         roll(here, plan(), here.tick)
     assert app.restarts == 2
     here.injects = {"stable": OLD}
