@@ -21,11 +21,18 @@ LIST_LIMIT = 60.0
 MOST_LINKS = 40
 # Where sbin is not on an ordinary user's PATH.
 MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+LINKED = (Path("/bin"), Path("/sbin"))
 LOADER_CACHE = Path("/etc/ld.so.cache")
 
 
 def programs(names: Iterable[str]) -> Iterator[Entry]:
-    """Programs of PATH by name, with their libraries. Raises ImagesError for one that is not installed."""
+    """Programs of PATH by name, with their libraries. Raises ImagesError for one that is not installed.
+
+    Where /bin is a link to /usr/bin here, it is one in the image: scripts begin with /bin/sh.
+    """
+    names = list(names)
+    if names:
+        yield from (Entry(str(path)[1:], link=str(path.readlink())) for path in LINKED if path.is_symlink())
     for name in names:
         yield from program(located(name))
 

