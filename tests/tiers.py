@@ -20,7 +20,20 @@ from meshlab.engine.programs import CLI, find_engine
 
 HERE = Path(__file__).parent
 # From quick to slow: what is quick to fail fails first.
-TIERS = ("unit", "golden", "proxy", "charts", "render", "rules", "dashboards", "policy", "verify", "cluster", "engine")
+TIERS = (
+    "unit",
+    "golden",
+    "proxy",
+    "charts",
+    "render",
+    "rules",
+    "dashboards",
+    "policy",
+    "verify",
+    "node",
+    "cluster",
+    "engine",
+)
 
 # Each file on one worker. Tests of clusters wait as long as they compute; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")

@@ -72,6 +72,7 @@ BY_HAND = {
         "the range that was tried of what is found on PATH; digests, which a release that moves has none of",
     ),
     "tools/pulumi/random/main.go": ("^var version", "written at link time"),
+    "embedded/images/archive.py": ("imageLayoutVersion", "the version of the format that is written"),
     "pyproject.toml": (r"^(version|requires-python|pythonVersion) =", "our own version; the oldest Python of ours"),
     "policy/PulumiPolicy.yaml": ("^version:", "our own version"),
     "policy/allowed/monitor-label.yaml": ("^ *why:", "prose: the versions that differ"),

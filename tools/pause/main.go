@@ -4,14 +4,15 @@ package main
 import (
 	"os"
 	"os/signal"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGCHLD)
 	for {
-		if <-signals != syscall.SIGCHLD {
+		if <-signals != unix.SIGCHLD {
 			return
 		}
 		reap()
@@ -21,8 +22,8 @@ func main() {
 // reap takes in every process that has ended; one signal can stand for several of them.
 func reap() {
 	for {
-		child, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-		if child <= 0 && err != syscall.EINTR {
+		child, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if child <= 0 && err != unix.EINTR {
 			return
 		}
 	}
