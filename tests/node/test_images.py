@@ -27,6 +27,8 @@ class Containerd:
 
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "socket"
+        # runc keeps containers by namespace and name in one place of the machine, whichever containerd they are of.
+        self.namespace = f"test-{os.urandom(4).hex()}"
         config = folder / "config.toml"
         config.write_text(
             f'version = 2\nroot = "{folder}/root"\nstate = "{folder}/state"\n'
@@ -38,14 +40,13 @@ class Containerd:
 
     def ctr(self, *words: str | Path) -> str:
         """What ctr says; an error of it is one of the test."""
-        command = ["ctr", "--address", self.socket, "--namespace", "k8s.io", *words]
+        command = ["ctr", "--address", self.socket, "--namespace", self.namespace, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def run(self, image: str, *command: str) -> str:
         """Run a command in a new container with a read-only root, without a network, and return its output."""
-        # Hooks and snapshots of a run are gone after it.
         return self.ctr("run", "--rm", "--read-only", image, f"run-{os.urandom(4).hex()}", *command)
 
     def answers(self) -> bool:
