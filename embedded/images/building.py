@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from base.errors import MeshlabError
 from embedded.tools import lock, toolchain
 
 from . import archive, recipes
 from . import names as image_names
-from .model import Entry, Image, ImagesError, Recipe
+from .model import Entry, Image, Recipe
 
 # Part of the key of what is kept: another number where the same entries give other bytes.
 FORMAT = 1
@@ -56,7 +57,7 @@ def _built(recipe: Recipe, names: tuple[str, ...], folder: Path, progress: Progr
     try:
         toolchain.ensure(recipes.tools(recipe), progress)
         kept, digest = _kept(recipe, names)
-    except (ImagesError, toolchain.ToolsError) as error:
+    except MeshlabError as error:
         return Image(names, reason=f"not built here: {error}")
     target = folder / f"{recipe.name}.tar"
     _put(kept, target)
