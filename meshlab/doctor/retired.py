@@ -7,6 +7,7 @@ are at settings.charts.UPSTREAM, images at components.istiod_values.HUB.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from base.wording import counted
 from components.istiod_values import HUB
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, PODS
@@ -58,7 +59,7 @@ def in_cluster(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             _SUBJECT,
             Level.WARNING,
-            f"{count} pods in {', '.join(proxies)}: the registry of their sidecar's image {_WHEN}",
+            f"{counted(count, 'pod')} in {', '.join(proxies)}: the registry of their sidecar's image {_WHEN}",
             "bring the stack up first, then restart their workloads: kubectl -n NAMESPACE rollout restart deployment",
         )
 

@@ -216,7 +216,7 @@ def test_the_command_reads_what_was_released_since(
     ]
     assert capsys.readouterr().out == (
         "settings/operator_crds.yaml: kube-prometheus-stack up to 999.0.0 "
-        f"(before: {before.until}), 1 charts of CRDs added\n"
+        f"(before: {before.until}), 1 chart of CRDs added\n"
     )
 
 

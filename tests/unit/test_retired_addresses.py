@@ -91,7 +91,7 @@ def test_a_live_istiod_and_sidecar_of_a_retired_registry_are_told_apart() -> Non
     assert {istiod.level, sidecars.level} == {Level.WARNING}
     assert istiod.text.startswith("istiod-1-30 in istio-system: ")
     assert "bring the stack up: istiod rolls to docker.io/istio" in istiod.fix
-    assert sidecars.text.startswith("1 pods in shop: ")
+    assert sidecars.text.startswith("1 pod in shop: ")
     assert "rollout restart" in sidecars.fix
 
 

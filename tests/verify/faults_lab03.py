@@ -393,7 +393,7 @@ FAULTS = [
         "lab03.grafana-access",
         "nobody may without one",
         _anybody_may,
-        r"the administrator \(\d+ dashboards\), but not anybody else",
+        r"the administrator \(\d+ dashboards\), but not anonymous users",
     ),
     Fault(
         "lab03.grafana-access",

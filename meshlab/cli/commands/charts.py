@@ -85,8 +85,8 @@ def _pairs(args: argparse.Namespace) -> int:
     before = released()
     after = pairs.extended(before, pairs.app_versions(ChartSource(args.source)))
     pairs.write(after)
-    added = len(after.crds) - len(before.crds)
-    say(f"{_TABLE}: kube-prometheus-stack up to {after.until} (before: {before.until}), {added} charts of CRDs added")
+    added = counted(len(after.crds) - len(before.crds), "chart")
+    say(f"{_TABLE}: kube-prometheus-stack up to {after.until} (before: {before.until}), {added} of CRDs added")
     return 0
 
 
