@@ -28,10 +28,6 @@ POLL_SECONDS = 0.5
 SHOWN = 5
 
 
-class RolloutError(MeshlabError):
-    """The workloads are not all where they belong; the message is one line: which, why, and what is left to do."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """What is to be where."""

@@ -5,6 +5,6 @@ what; `build` writes archives for `ctr --namespace k8s.io images import`.
 """
 
 from .building import build, cache_folder
-from .model import Image, ImagesError
+from .model import Image
 
-__all__ = ["Image", "ImagesError", "build", "cache_folder"]
+__all__ = ["Image", "build", "cache_folder"]

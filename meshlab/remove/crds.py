@@ -26,7 +26,7 @@ def unkept(manifests: Iterable[Manifest]) -> list[str]:
 
 
 def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
-    """Raise RemovalError where a CRD that is about to go has objects that are not the stack's."""
+    """Raise MeshlabError where a CRD that is about to go has objects that are not the stack's."""
     crds = [crd for crd in cluster.list(CRDS) if name_of(crd) in leaving]
     lost = {name: strangers(ours, ones) for name, ones in custom_objects(cluster, crds).items()}
     for name, ones in lost.items():
@@ -52,7 +52,7 @@ def described(objects: Sequence[Manifest]) -> str:
 
 
 def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = GONE_LIMIT_SECONDS) -> None:
-    """Delete CRDs and with them every object of their kinds. Raises RemovalError where one is not gone in time."""
+    """Delete CRDs and with them every object of their kinds. Raises MeshlabError where one is not gone in time."""
     for crd in crds:
         cluster.delete(CRDS, crd)
     end = time.monotonic() + limit

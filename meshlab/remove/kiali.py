@@ -16,10 +16,6 @@ POLL_SECONDS = 0.5
 OPERATOR = "kiali-operator"
 
 
-class RemovalError(MeshlabError):
-    """The stack cannot be taken away as asked; the message is one line with what to do."""
-
-
 def remove_kialis(cluster: Cluster, ours: Ours, say: Say, limit: float = LIMIT_SECONDS) -> None:
     """Delete the stack's Kiali objects and wait until they are gone.
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from base.errors import MeshlabError
 from embedded.cluster.layout import free_ports
-from embedded.images import ImagesError, archive, build, host, interpreter, names, recipes
+from embedded.images import archive, build, host, interpreter, names, recipes
 from embedded.images.model import Entry, Image, Recipe
 from embedded.tools import toolchain
 from tests.support.waiting import eventually
@@ -226,9 +227,9 @@ def test_a_program_that_cannot_be_had_is_the_reason(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(toolchain, "ensure", none)
     assert build_pause(tmp_path).reason == "not built here: not on this machine: pause; install Go"
-    with pytest.raises(ImagesError, match="the program no-such-program is not on this machine; install it"):
+    with pytest.raises(MeshlabError, match="the program no-such-program is not on this machine; install it"):
         list(host.programs(["no-such-program"]))
-    with pytest.raises(ImagesError, match="the Python package no-such-package is not installed"):
+    with pytest.raises(MeshlabError, match="the Python package no-such-package is not installed"):
         list(interpreter.packages(["no-such-package"]))
 
 

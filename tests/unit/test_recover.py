@@ -539,7 +539,7 @@ def test_a_run_that_found_a_lock_says_so_in_the_engines_own_words_alone() -> Non
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with Path(os.devnull).open() as nobody:
         monkeypatch.setattr("sys.stdin", nobody)
-        with pytest.raises(MeshlabError, match="the same with --yes"):
+        with pytest.raises(MeshlabError, match="to continue without confirmation, add --yes"):
             _ask()
 
 
