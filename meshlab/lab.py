@@ -7,14 +7,17 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from base.errors import MeshlabError
 from embedded import cluster
+from embedded.tools import kubernetes as minors
 from kube import kubeconfig
 from settings.models import Settings
 from settings.reading import parse_settings
 from settings.rules import needed_charts
+from settings.versions import newest_for
 
 from .charts import repositories
 from .charts.lock import check_folder, flat
@@ -25,6 +28,8 @@ from .stackfile.reading import PROJECT
 STATE_VARIABLE = "MESHLAB_STATE"
 EMBEDDED = "lab"
 """Name of the embedded cluster that `make up` starts and `make down` ends."""
+NO_OPERATOR: Mapping[str, Any] = MappingProxyType({"kiali": {"awaitReady": False}})
+"""The overlay for an embedded cluster: no operator runs there to report Kiali as ready."""
 
 Say = Callable[[str], None]
 Config = Mapping[str, Any]
@@ -77,6 +82,8 @@ class Target:
     label: str
     context: str = ""
     """What the caller's kubeconfig calls it; empty for the embedded cluster."""
+    kubernetes: str = ""
+    """Its version, as `1.36.3`, where that is known without asking: of an embedded cluster."""
 
     @property
     def option(self) -> str:
@@ -89,10 +96,31 @@ class Target:
             raise LabError(f"{STATE_VARIABLE}: expected a folder without {os.pathsep!r}, got {self.kubeconfig.parent}")
 
 
-def embedded_target(say: Say, state: Path = STATE) -> Target:
-    """The embedded cluster, started where it does not run. Raises MeshlabError."""
-    running = cluster.up(state, EMBEDDED, injection=True, progress=say)
-    return Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name} ({running.server})")
+def embedded_target(say: Say, state: Path = STATE, kubernetes: str | None = None) -> Target:
+    """The embedded cluster, started where it does not run. Raises MeshlabError.
+
+    `kubernetes` is the minor that it must have; without one, a cluster that runs is right, else it is the pin's.
+    """
+    running = cluster.up(state, EMBEDDED, injection=True, kubernetes=kubernetes, progress=say)
+    return target_of(running)
+
+
+def target_of(running: cluster.Cluster) -> Target:
+    """An embedded cluster as a stack's target."""
+    label = f"embedded cluster {running.name} ({running.server})"
+    return Target(running.kubeconfig, embedded=True, label=label, kubernetes=running.kubernetes.removeprefix("v"))
+
+
+def minor_for(settings: Settings) -> str:
+    """The minor of Kubernetes for a new embedded cluster, where nobody has named one.
+
+    The stack's own; else the newest that can be had and all its Istios support; else, as for one out of support, the
+    pin's.
+    """
+    if settings.cluster.kubernetes in minors.minors():
+        return settings.cluster.kubernetes
+    istios = [one.version for one in settings.istio.revisions.values()]
+    return newest_for(istios, minors.minors()) or minors.pinned()
 
 
 def running_embedded(state: Path = STATE) -> cluster.ClusterStatus | None:

@@ -6,20 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedded.cluster.embedded import CLUSTER_TOOLS
+from embedded.cluster import exists as cluster_exists
+from embedded.cluster import wanted_tools
 
 from .engine.backends import backend_for
 from .engine.driver import EngineDriver
 from .engine.places import claim, place, refuse_elsewhere
 from .engine.programs import find_engine
 from .lab import (
+    EMBEDDED,
+    NO_OPERATOR,
     STATE,
     Config,
+    LabError,
     Say,
     Target,
     asked_charts,
     chosen_charts,
     embedded_target,
+    minor_for,
     named_target,
     overlaid,
     settings_of,
@@ -55,23 +60,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cluster", metavar="CONTEXT", help="context of your kubeconfig; without it, the embedded cluster"
     )
     parser.add_argument("--charts", metavar="FOLDER", help="folder of <name>-<version>.tgz to install from")
+    parser.set_defaults(kubernetes=None)
+
+
+def add_kubernetes_option(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that may start the embedded cluster in another minor than the pin's."""
+    parser.add_argument(
+        "--kubernetes", metavar="MINOR", help="minor of Kubernetes that the embedded cluster has, such as 1.35"
+    )
 
 
 def open_session(args: argparse.Namespace, say: Say) -> Session:
     """Choose engine, charts, cluster and driver, in that order, and announce what stands in for what."""
-    settings_of(
-        args.stack, overlaid(args.stack, asked_charts(args.charts))
-    )  # what is wrong there is said before anything is built
+    # What is wrong there is said before anything is built.
+    settings = settings_of(args.stack, overlaid(args.stack, asked_charts(args.charts)))
+    if args.cluster is not None and args.kubernetes is not None:
+        raise LabError(f"--kubernetes: the cluster of context {args.cluster} has its own; leave one of the two out")
+    minor = args.kubernetes
+    if args.cluster is None and minor is None and not cluster_exists(STATE, EMBEDDED):
+        minor = minor_for(settings)
+    tools = wanted_tools(STATE, EMBEDDED, minor) if args.cluster is None else ("kubectl",)
     # Before the charts: stand-ins are packed by helm, whose build is not the longest.
-    engine = find_engine(say, also=["helm", *(CLUSTER_TOOLS if args.cluster is None else ("kubectl",))])
+    engine = find_engine(say, also=["helm", *tools])
     charts, announcements = chosen_charts(args.stack, args.charts, say)
     for line in (engine.told(), *announcements):
         say(line)
-    target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
-    overlay: dict[str, Any] = dict(charts)
-    if target.embedded:
-        # No operator runs there to report Kiali as ready.
-        overlay["kiali"] = {"awaitReady": False}
+    target = embedded_target(say, kubernetes=minor) if args.cluster is None else named_target(args.cluster)
+    overlay: dict[str, Any] = {**charts, **(NO_OPERATOR if target.embedded else {})}
     config = overlaid(args.stack, overlay)
     refuse_another(settings_of(args.stack, config), target, say)
     folder = place(target, args.stack)

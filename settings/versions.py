@@ -4,7 +4,7 @@ The stack files choose versions; this table says which of them fit each other, w
 Which CRDs belong to a kube-prometheus-stack is operator_crds.py's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 # Istio's minor version -> the first and the last minor version of Kubernetes that it supports. To extend it, add one
@@ -52,6 +52,13 @@ def supports(istio: str, kubernetes: str) -> bool:
 def istios_for(kubernetes: str) -> list[str]:
     """The minor versions of Istio that support a Kubernetes version, the oldest first."""
     return [istio for istio in ISTIO_KUBERNETES if supports(istio, kubernetes)]
+
+
+def newest_for(istios: Iterable[str], kubernetes: Iterable[str]) -> str | None:
+    """The newest of some minor versions of Kubernetes that all of these Istio versions support; None where none is."""
+    versions = list(istios)
+    fitting = [one for one in kubernetes if all(supports(istio, one) for istio in versions)]
+    return max(fitting, key=_order, default=None)
 
 
 def _order(version: str) -> tuple[int, int]:

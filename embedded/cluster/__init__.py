@@ -6,7 +6,17 @@
 A cluster of `Cluster.up` lives as long as the process that asked for it; `up` and `down` are for clusters that stay.
 """
 
-from .embedded import CLUSTER_TOOLS, Cluster, ClusterStatus, down, status, up
+from .embedded import CLUSTER_TOOLS, Cluster, ClusterStatus, down, exists, status, up, wanted_tools
 from .layout import Network
 
-__all__ = ["CLUSTER_TOOLS", "Cluster", "ClusterStatus", "Network", "down", "status", "up"]
+__all__ = [
+    "CLUSTER_TOOLS",
+    "Cluster",
+    "ClusterStatus",
+    "Network",
+    "down",
+    "exists",
+    "status",
+    "up",
+    "wanted_tools",
+]

@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -16,6 +18,7 @@ from base import process
 from base.errors import MeshlabError
 from base.goyaml.text import document
 
+from ..tools import kubernetes as minors
 from ..tools import toolchain
 from . import boot, layout, record
 from . import injection as injectors
@@ -31,6 +34,8 @@ CLUSTER_TOOLS = (
     "kube-apiserver",
     "kube-controller-manager",
 )
+# A cluster that was made has the others in its own folder.
+START_AGAIN_TOOLS = ("kubectl", "kwokctl")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class ClusterStatus:
     kubeconfig: Path
     running: bool
     owner: int | None
+    kubernetes: str
+    """Its version, such as `v1.36.3`; empty where an older meshlab has made it."""
 
 
 @dataclass
@@ -64,20 +71,25 @@ class Cluster:
         state_dir: Path,
         network: Network | None = None,
         injection: bool = False,
+        kubernetes: str | None = None,
         progress: toolchain.Progress = print,
     ) -> Cluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
 
+        `kubernetes` is one of `embedded.tools.kubernetes.minors`, by default the pin's.
+
         With `injection`, every revision of Istio that is installed there has a real istiod, see `injection.start`.
 
-        Clears away what dead processes left in `state_dir` first. Raises MeshlabError where its programs cannot be had
-        and MeshlabError where the name is in use or the cluster does not start.
+        Clears away what dead processes left in `state_dir` first. Raises MeshlabError where its programs or
+        that minor cannot be had, the name is in use, or the cluster does not start.
         """
         _check_name(name)
-        tools = toolchain.ensure(CLUSTER_TOOLS, progress)
+        keys = minors.keys(CLUSTER_TOOLS, kubernetes)
+        found = toolchain.ensure(keys.values(), progress)
+        tools = {name: found[key] for name, key in keys.items()}
         for left in record.sweep(state_dir):
             progress(f"cluster: removed {left}, whose owner is gone")
-        mine = record.create(state_dir, name)
+        mine = record.create(state_dir, name, minors.release(kubernetes))
         if mine is None:
             raise MeshlabError(_in_use(state_dir, name))
         try:
@@ -90,6 +102,11 @@ class Cluster:
         cluster = cls(name, mine.kubeconfig, server, mine, tools["kubectl"])
         atexit.register(cluster._down_at_exit)
         return cluster
+
+    @property
+    def kubernetes(self) -> str:
+        """Its version, such as `v1.36.3`; empty where an older meshlab has made it."""
+        return self._record.kubernetes
 
     def down(self) -> None:
         """Ends the cluster and removes its folder. Safe to repeat."""
@@ -104,6 +121,15 @@ class Cluster:
     def kubectl(self, *args: str, stdin: str = "", timeout: float = 60.0, check: bool = True) -> process.Completed:
         """Runs kubectl on this cluster; `timeout` is seconds. Raises as `process.run`."""
         return boot.kubectl(self._kubectl, self.kubeconfig, *args, stdin=stdin, timeout=timeout, check=check)
+
+    @contextmanager
+    def taking_along(self) -> Generator[None]:
+        """Has programs that are started meanwhile, and theirs, end with the cluster at the latest."""
+        os.environ[record.MARK] = self._record.identifier
+        try:
+            yield
+        finally:
+            del os.environ[record.MARK]
 
     def __enter__(self) -> Cluster:
         # Python dies of SIGTERM without a word to anybody. Only the main thread can change that (ValueError), and only
@@ -128,22 +154,44 @@ class Cluster:
 
 
 def up(
-    state_dir: Path, name: str, nodes: int = 3, *, injection: bool = False, progress: toolchain.Progress = print
+    state_dir: Path,
+    name: str,
+    nodes: int = 3,
+    *,
+    injection: bool = False,
+    kubernetes: str | None = None,
+    progress: toolchain.Progress = print,
 ) -> Cluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
-    restarted) and returns it. Raises as `Cluster.up`."""
+    restarted) and returns it. Raises as `Cluster.up`, and MeshlabError where it is there with another minor than
+    `kubernetes`; without one, whatever it has is right."""
     existing = record.read(state_dir, name)
     if existing is None or existing.owner:
-        cluster = Cluster.up(name, nodes, state_dir=state_dir, injection=injection, progress=progress)
+        cluster = Cluster.up(
+            name, nodes, state_dir=state_dir, injection=injection, kubernetes=kubernetes, progress=progress
+        )
         cluster.keep()
         return cluster
-    tools = toolchain.ensure(CLUSTER_TOOLS, progress)
+    _refuse_another_minor(existing, kubernetes)
+    tools = toolchain.ensure(START_AGAIN_TOOLS, progress)
     if not _running(existing):
         progress(f"cluster: starting {name} again, as it was")
         boot.resume(existing, tools)
     if injection:
         injectors.start(existing, progress)
     return Cluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
+
+
+def exists(state_dir: Path, name: str) -> bool:
+    """Whether `up` would find a cluster of that name, running or not, and not make a new one."""
+    found = record.read(state_dir, name)
+    return found is not None and found.owner is None
+
+
+def wanted_tools(state_dir: Path, name: str, kubernetes: str | None = None) -> list[str]:
+    """What `toolchain.ensure` calls the programs that `up` is going to need. Raises MeshlabError."""
+    names = START_AGAIN_TOOLS if exists(state_dir, name) else CLUSTER_TOOLS
+    return list(minors.keys(names, kubernetes).values())
 
 
 def down(state_dir: Path, name: str) -> bool:
@@ -162,9 +210,26 @@ def down(state_dir: Path, name: str) -> bool:
 def status(state_dir: Path) -> list[ClusterStatus]:
     """The clusters of the state folder, by name, those of dead owners included."""
     return [
-        ClusterStatus(one.name, _server(one), one.kubeconfig, _running(one), one.owner.pid if one.owner else None)
+        ClusterStatus(
+            one.name,
+            _server(one),
+            one.kubeconfig,
+            _running(one),
+            one.owner.pid if one.owner else None,
+            one.kubernetes,
+        )
         for one in record.read_all(state_dir)
     ]
+
+
+def _refuse_another_minor(existing: Record, kubernetes: str | None) -> None:
+    if kubernetes is None or existing.kubernetes.startswith(f"v{minors.checked(kubernetes)}."):
+        return
+    runs = f"runs Kubernetes {existing.kubernetes}" if existing.kubernetes else "is of an older meshlab"
+    raise MeshlabError(
+        f"embedded cluster {existing.name} {runs}, expected {kubernetes}: end that one first, with all that is on it "
+        f"(meshlab cluster down --name {existing.name})"
+    )
 
 
 def _running(one: Record) -> bool:

@@ -51,6 +51,8 @@ class Record:
     folder: Path
     identifier: str
     owner: Owner | None
+    kubernetes: str = ""
+    """The version that it was made with, such as `v1.36.3`; records of an older meshlab have none."""
 
     @property
     def name(self) -> str:
@@ -61,7 +63,11 @@ class Record:
         return self.folder / "kubeconfig"
 
     def save(self) -> None:
-        data = {"identifier": self.identifier, "owner": asdict(self.owner) if self.owner else None}
+        data = {
+            "identifier": self.identifier,
+            "owner": asdict(self.owner) if self.owner else None,
+            "kubernetes": self.kubernetes,
+        }
         unfinished = self.folder / "cluster.json.new"
         unfinished.write_text(json.dumps(data, indent=1), encoding="utf-8")
         unfinished.replace(self.folder / "cluster.json")
@@ -120,7 +126,8 @@ def read(state_dir: Path, name: str) -> Record | None:
         data = json.loads((folder / "cluster.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Record(folder, data["identifier"], Owner(**data["owner"]) if data["owner"] else None)
+    owner = Owner(**data["owner"]) if data["owner"] else None
+    return Record(folder, data["identifier"], owner, data.get("kubernetes", ""))
 
 
 def read_all(state_dir: Path) -> list[Record]:
@@ -129,15 +136,15 @@ def read_all(state_dir: Path) -> list[Record]:
     return [record for folder in folders if (record := read(state_dir, folder.name))]
 
 
-def create(state_dir: Path, name: str) -> Record | None:
-    """Takes the name for this process; None where a cluster has it."""
+def create(state_dir: Path, name: str, kubernetes: str = "") -> Record | None:
+    """Takes the name for this process, for a cluster of this version; None where a cluster has it."""
     with _lock(state_dir):
         folder = clusters_folder(state_dir) / name
         if read(state_dir, name):
             return None
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        record = Record(folder, uuid4().hex, Owner.this_process())
+        record = Record(folder, uuid4().hex, Owner.this_process(), kubernetes)
         record.save()
         return record
 

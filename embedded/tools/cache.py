@@ -139,7 +139,7 @@ def _entries() -> list[Path]:
 
 
 def _on_path(tool: toolchain.Tool) -> Iterator[Kept]:
-    path = toolchain.find(tool.name)
+    path = toolchain.find(tool.key)
     if path is not None:
         version = ".".join(map(str, toolchain.said_version(tool, path) or ()))
         yield Kept(tool.name, f"v{version}", "PATH", 0, pinned=True, path=path)

@@ -29,7 +29,7 @@ PART = ".fetch-"
 _silent: dict[str, str] = {}
 """Hosts that have not answered this process, and why: they are not waited for again."""
 _faults: dict[str, str] = {}
-"""Why the download of a tool failed, by its name."""
+"""Why the download of a tool failed, by its key."""
 
 
 def why_not(tool: Tool) -> str:
@@ -38,7 +38,7 @@ def why_not(tool: Tool) -> str:
         return OFF
     if tool.download is None:
         return f"tools.toml has no digest of {tool.name} {tool.release} for {downloads.here()}"
-    return _faults.get(tool.name) or silence(tool.download.url)
+    return _faults.get(tool.key) or silence(tool.download.url)
 
 
 def silence(url: str) -> str:
@@ -119,7 +119,7 @@ class _Job:
             self._fell_silent(str(error))
         except (transfer.TransferError, OSError, tarfile.TarError) as error:
             if self.pending:
-                self.fault = _faults[self.tool.name] = str(error)
+                self.fault = _faults[self.tool.key] = str(error)
         finally:
             self.pending = False
 

@@ -1,6 +1,7 @@
 """The programs that the embedded cluster and the tests run: found on this machine, downloaded or built.
 
-`tools/tools.toml` says which programs there are and `tools/<folder>/go.mod` pins their versions. What is downloaded or
+`tools/tools.toml` says which programs there are and `tools/<folder>/go.mod` pins their versions. Of Kubernetes' own
+there are other minors too, each pinned in a folder `<folder>-<minor>`. What is downloaded or
 built lies in the user's cache folder by name and version, outside the tree, so that every checkout shares it and a new
 pin never meets an old binary.
 """
@@ -35,6 +36,7 @@ ASK_LIMIT = 20.0
 SOURCE_DIGITS = 12
 # Lies beside a program that was downloaded, and says from where.
 ORIGIN = "origin"
+MINOR = r"\d+\.\d+"
 OWN = "meshlab/tools/"
 """What the packages whose source lies in tools/ begin with."""
 
@@ -66,6 +68,13 @@ class Tool:
     """Digest of its main package, where that is one of ours; empty otherwise."""
     download: Download | None = None
     """Its release file for this platform; None where tools.toml has no digest of one."""
+    minor: str = ""
+    """The minor version that it is of, where that is not the pin's; empty otherwise."""
+
+    @property
+    def key(self) -> str:
+        """What `table`, `find` and `ensure` call it: its name, and of another minor `name@1.35`."""
+        return key_of(self.name, self.minor)
 
     @property
     def path(self) -> Path:
@@ -97,6 +106,11 @@ class Tool:
         return f"{self.name} {low} to below {high}"
 
 
+def key_of(name: str, minor: str) -> str:
+    """The key of a program; `minor` is empty for the pin's own."""
+    return f"{name}@{minor}" if minor else name
+
+
 def parse_version(text: str) -> Version | None:
     """The first version number in what a program said: `Kubernetes v1.34.4` -> (1, 34, 4); None where there is none."""
     found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", text)
@@ -121,9 +135,23 @@ def cache_folder() -> Path:
 
 @cache
 def table() -> dict[str, Tool]:
-    """All programs of tools.toml by name."""
+    """All programs of tools.toml by key."""
     data = toml()
-    return {name: _tool(name, entry, data) for name, entry in data["tool"].items()}
+    pins = {name: _tool(name, entry, data) for name, entry in data["tool"].items()}
+    others = [
+        _tool(name, {**entry, "folder": folder}, data, minor)
+        for name, entry in data["tool"].items()
+        if entry.get("minors")
+        for minor, folder in minor_folders(entry["folder"]).items()
+    ]
+    return {**pins, **{tool.key: tool for tool in others}}
+
+
+def minor_folders(folder: str) -> dict[str, str]:
+    """The folders beside `folder` that pin other minors of its programs, by minor: `kubernetes-1.35`."""
+    files = sorted(TOOLS_FOLDER.glob(f"{folder}-*/go.mod"))
+    found = {file.parent.name.removeprefix(f"{folder}-"): file.parent.name for file in files}
+    return {minor: name for minor, name in found.items() if re.fullmatch(MINOR, minor)}
 
 
 def toml() -> dict[str, Any]:
@@ -131,20 +159,20 @@ def toml() -> dict[str, Any]:
     return tomllib.loads((TOOLS_FOLDER / "tools.toml").read_text(encoding="utf-8"))
 
 
-def find(name: str) -> Path | None:
+def find(key: str) -> Path | None:
     """The program, if it is here: downloaded or built, or in KUBEBUILDER_ASSETS or on PATH in a version that fits."""
-    tool = table()[name]
+    tool = table()[key]
     if tool.path.is_file():
         return tool.path
     assets = os.environ.get(ASSETS_VARIABLE, "")
-    candidates = [Path(assets) / name] if assets and name in ASSETS else []
-    on_path = shutil.which(name) if tool.ask else None
+    candidates = [Path(assets) / tool.name] if assets and tool.name in ASSETS else []
+    on_path = shutil.which(tool.name) if tool.ask else None
     candidates += [Path(on_path)] if on_path else []
     return next((path for path in candidates if _answers_with_fitting_version(tool, path)), None)
 
 
-def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
-    """Finds, downloads or builds the named programs and returns where they are; `progress` gets a line now and then.
+def ensure(keys: Iterable[str], progress: Progress = print) -> dict[str, Path]:
+    """Finds, downloads or builds programs by their keys and returns their paths; `progress` gets a line now and then.
 
     Downloads come first, then builds, the longest first. Raises ToolsMissingError where there is neither the program
     nor a download nor Go, and MeshlabError where a file is not the one that was pinned, where a build fails, or where
@@ -152,25 +180,25 @@ def ensure(names: Iterable[str], progress: Progress = print) -> dict[str, Path]:
     """
     from . import build as toolbuild  # which needs this module's names
 
-    found = fetch(names, progress)
-    left = [table()[name] for name, path in found.items() if path is None]
+    found = fetch(keys, progress)
+    left = [table()[key] for key, path in found.items() if path is None]
     if left and shutil.which("go") is None:
         raise ToolsMissingError(missing_text(left))
     toolbuild.build(left, progress)
-    return {name: path or table()[name].path for name, path in found.items()}
+    return {key: path or table()[key].path for key, path in found.items()}
 
 
-def fetch(names: Iterable[str], progress: Progress = print) -> dict[str, Path | None]:
+def fetch(keys: Iterable[str], progress: Progress = print) -> dict[str, Path | None]:
     """As `ensure`, but builds nothing: None stands for what is not here and was not downloaded.
 
     Raises MeshlabError as `ensure`.
     """
     from . import download as tooldownload  # which needs this module's names
 
-    found = {name: find(name) for name in dict.fromkeys(names)}
-    missing = [table()[name] for name, path in found.items() if path is None]
-    left = {tool.name for tool in tooldownload.download(missing, progress)}
-    return {name: path or (None if name in left else table()[name].path) for name, path in found.items()}
+    found = {key: find(key) for key in dict.fromkeys(keys)}
+    missing = [table()[key] for key, path in found.items() if path is None]
+    left = {tool.key for tool in tooldownload.download(missing, progress)}
+    return {key: path or (None if key in left else table()[key].path) for key, path in found.items()}
 
 
 def missing_text(missing: Sequence[Tool]) -> str:
@@ -179,7 +207,7 @@ def missing_text(missing: Sequence[Tool]) -> str:
     return f"not on this machine: {wanted}; install {GO_HINT}, which builds them once, or put them on PATH"
 
 
-def _tool(name: str, entry: dict[str, Any], data: dict[str, Any]) -> Tool:
+def _tool(name: str, entry: dict[str, Any], data: dict[str, Any], minor: str = "") -> Tool:
     tag = _pinned(entry["folder"], entry["module"])
     release = entry.get("release", tag)
     version = parse_version(release)
@@ -205,6 +233,7 @@ def _tool(name: str, entry: dict[str, Any], data: dict[str, Any]) -> Tool:
         beside=tuple(entry.get("beside", ())),
         source=_source(entry["package"]),
         download=downloads.read(name, release, entry, data),
+        minor=minor,
     )
 
 

@@ -26,7 +26,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 class _Values(BaseCompleter):
-    """Stacks and contexts, and files for every other value."""
+    """Stacks, contexts and minors of Kubernetes, and files for every other value."""
 
     def __call__(
         self, *, prefix: str, action: argparse.Action, parser: argparse.ArgumentParser, parsed_args: argparse.Namespace
@@ -41,4 +41,9 @@ class _Values(BaseCompleter):
             from kube.kubeconfig import contexts
 
             return contexts()
+        if action.dest == "kubernetes":
+            from embedded.tools.kubernetes import minors
+
+            listed = prefix.rpartition(",")[0]
+            return [f"{listed},{minor}" if listed else minor for minor in minors()]
         return FilesCompleter()(prefix)

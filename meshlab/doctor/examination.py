@@ -116,9 +116,8 @@ class _Examination:
     def _objects(self) -> Iterator[Finding]:
         """For an embedded cluster, whose version is known without asking it."""
         question = self._question
-        yield from objects(
-            planned(question.stack, default_kubernetes(), question.charts, question.folder / "doctor", self._say)
-        )
+        kubernetes = (question.target.kubernetes if question.target else "") or default_kubernetes()
+        yield from objects(planned(question.stack, kubernetes, question.charts, question.folder / "doctor", self._say))
 
     @cached_property
     def _known(self) -> Known:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.tools.kubernetes import minors
 from meshlab.cli.commands.completion import SHELLS
 from meshlab.cli.main import COMMANDS, main
 from meshlab.recording.recorder import ROOT
@@ -71,6 +72,12 @@ def test_bash_completes_stacks(folder: Path) -> None:
 
 def test_bash_completes_contexts_of_the_kubeconfig(folder: Path) -> None:
     assert completed(folder, "meshlab up --cluster ") == {"prod-eu", "prod-us"}
+
+
+def test_bash_completes_minors_of_kubernetes(folder: Path) -> None:
+    found = minors()
+    assert completed(folder, "meshlab up --kubernetes ") == set(found)
+    assert completed(folder, f"meshlab rehearse --kubernetes {found[0]},{found[-1]}") == {f"{found[0]},{found[-1]}"}
 
 
 def test_bash_completes_files_elsewhere(folder: Path) -> None:

@@ -5,6 +5,7 @@ import argparse
 from embedded import cluster
 
 from ...lab import EMBEDDED, STATE
+from ...session import add_kubernetes_option
 from ..console import say
 
 
@@ -12,17 +13,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("action", choices=("up", "down", "status"), help="start, stop or list")
     parser.add_argument("--name", default=EMBEDDED, help="name of the cluster (default: %(default)s)")
+    add_kubernetes_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start, end or list."""
     if args.action == "up":
-        running = cluster.up(STATE, args.name, progress=say)
-        say(f"{running.name} at {running.server}: export KUBECONFIG={running.kubeconfig}")
+        running = cluster.up(STATE, args.name, kubernetes=args.kubernetes, progress=say)
+        version = f" (Kubernetes {running.kubernetes})" if running.kubernetes else ""
+        say(f"{running.name} at {running.server}{version}: export KUBECONFIG={running.kubeconfig}")
     elif args.action == "down":
         say(f"{args.name} is gone" if cluster.down(STATE, args.name) else f"{args.name} was not there")
     else:
         for one in cluster.status(STATE):
-            say(f"{one.name}\t{'running' if one.running else 'stopped'}\t{one.server}\t{one.kubeconfig}")
+            state = "running" if one.running else "stopped"
+            say(f"{one.name}\t{state}\t{one.kubernetes or '?'}\t{one.server}\t{one.kubeconfig}")
     return 0

@@ -12,7 +12,7 @@ from ...doctor.examination import Question, stop_at_problems
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import apply
 from ...plan.saved import SavedPlan
-from ...session import Session, add_options, open_session
+from ...session import Session, add_kubernetes_option, add_options, open_session
 from ..console import say
 
 SHOWN_STEPS = 8
@@ -21,6 +21,7 @@ SHOWN_STEPS = 8
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
+    add_kubernetes_option(parser)
     parser.add_argument(
         "--plan",
         type=Path,
