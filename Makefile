@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup lock up preview doctor recover down drift verify test test-fast lint browser dashboards reference golden counts bench bench-growth
+.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser dashboards reference golden counts bench bench-growth
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -29,11 +29,14 @@ lock: $(VENV)/.locked ## Write the lock files from the pins in pyproject.toml
 	$(LOCK) --constraint=requirements-dev.txt --output-file=requirements.txt
 	$(LOCK) --constraint=requirements-dev.txt --extra=policy --output-file=policy/requirements.txt
 
-up: setup ## Bring the stack up (CLUSTER=<context>, STACK=dev, CHARTS=<folder>)
-	@$(RUN) up $(OPTIONS)
+up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>)
+	@$(RUN) up $(OPTIONS) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)')
 
 preview: setup ## Show what `make up` would change
 	@$(RUN) preview $(OPTIONS)
+
+rehearse: setup ## Try the stack on other minors of Kubernetes (KUBERNETES=1.35,1.36, STACK=dev, CHARTS=<folder>)
+	@$(RUN) rehearse --stack $(STACK) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(if $(CHARTS),--charts '$(CHARTS)')
 
 doctor: setup ## Check tools, cluster, rights and state, with a fix for each problem
 	@$(RUN) doctor $(OPTIONS)

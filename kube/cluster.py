@@ -2,6 +2,7 @@
 
 from .access import Resource
 from .changes import Changes
+from .deprecations import Deprecations
 from .discovery import Discovery
 from .pods import Pods
 
@@ -10,7 +11,7 @@ SERVICES = Resource("v1", "services", "Service")
 TOKEN_REQUEST = "authentication.k8s.io/v1"
 
 
-class Cluster(Discovery, Changes, Pods):
+class Cluster(Discovery, Changes, Deprecations, Pods):
     """The cluster of a context of a kubeconfig. Everything raises AccessError; several threads may use one."""
 
     def version(self) -> str:

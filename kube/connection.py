@@ -85,6 +85,19 @@ class Connection:
         content_type: str = JSON,
         accept: str = JSON,
     ) -> str:
+        return self._text_and_warnings(method, path, query, body=body, content_type=content_type, accept=accept)[0]
+
+    def _text_and_warnings(
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        *,
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> tuple[str, Sequence[str]]:
+        """The answer, and its Warning headers as they are."""
         headers = {"Accept": accept, "Content-Type": content_type}
         method, url, headers, *rest = self._api.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
@@ -101,7 +114,7 @@ class Connection:
             raise MissingError(f"{path.partition('?')[0]} is not there")
         if answer.status >= http.client.BAD_REQUEST:
             raise RefusedError(f"{method} {path}", answer.status, _message(text))
-        return text
+        return text, cast(HTTPHeaderDict, answer.getheaders()).getlist("Warning")
 
 
 def _message(text: str) -> str:

@@ -32,6 +32,10 @@ OWN = MappingProxyType(
         "nightly": {0: "`look`: drift was checked, with or without a finding"},
         "policy": {1: "a mandatory rule is violated"},
         "recover": {1: "recovery was declined"},
+        "rehearse": {
+            0: "the stack works on every minor; warnings are possible",
+            2: "a check failed on a minor",
+        },
         "render": {1: "the rendered objects are not consistent; the files are written"},
         "verify": {
             0: "at least one check passed and none failed",

@@ -18,6 +18,7 @@ COMMANDS = MappingProxyType(
     {
         "up": "create or update a stack, on the embedded cluster or on the cluster of a context",
         "preview": "show what `up` would change",
+        "rehearse": "try a stack on other minors of Kubernetes, and show what they reject",
         "doctor": "check tools, cluster, rights and state before a change, and show a fix for each problem",
         "recover": "repair a stack after an interrupted run, so that the next `up` converges",
         "down": "remove a stack, report what is left, and stop the embedded cluster if the stack was on it",

@@ -84,7 +84,7 @@ def _attempts(one: PlannedObject, kinds: Kinds, there: set[str]) -> Iterator[Att
     kind = kinds.of(str(one.manifest["apiVersion"]), str(one.manifest["kind"]))
     if kind is None or (one.namespace and one.namespace not in there):
         return
-    yield Attempt(one.label, kind, _askable(one.manifest), one, kind)
+    yield Attempt(one.label, kind, askable(one.manifest), one, kind)
     pod = pod_of(one.manifest)
     pods = kinds.of(PODS.api, PODS.kind)
     if pod is not None and pods is not None:
@@ -112,7 +112,7 @@ def pod_of(workload: Mapping[str, Any]) -> dict[str, Any] | None:
     )
 
 
-def _askable(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def askable(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest that the API server can read: without what varies, and with something in place of each secret."""
     result = comparable(manifest)
     if result["kind"] == "Secret" and result.get("data"):

@@ -1,0 +1,1 @@
+"""Whether a stack works on other minors of Kubernetes: brought up and down on embedded clusters of their own."""

@@ -1,0 +1,137 @@
+"""What a rehearsal has found: a cell for each check in each minor, as a table and as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class Result(StrEnum):
+    """What came of one check; the values stand in the document."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, and somebody should look at it before long."""
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """A check before it failed, so that this one says nothing."""
+
+
+class Check(StrEnum):
+    """The checks, in the order of the table; the values stand in the document."""
+
+    SUPPORT = "supported"
+    UP = "up"
+    PREVIEW = "preview"
+    SERVED = "served"
+    DEPRECATED = "deprecated"
+    REQUESTS = "requests"
+    DOWN = "down"
+
+    @property
+    def label(self) -> str:
+        """How the table calls it."""
+        return LABELS[self]
+
+
+LABELS: Mapping[Check, str] = MappingProxyType(
+    {
+        Check.SUPPORT: "Istio supports it",
+        Check.UP: "comes up",
+        Check.PREVIEW: "previews clean",
+        Check.SERVED: "its API versions are served",
+        Check.DEPRECATED: "its objects are not deprecated",
+        Check.REQUESTS: "its programs ask no deprecated API",
+        Check.DOWN: "comes down",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What came of a check in one minor."""
+
+    result: Result
+    text: str = ""
+    """A few words for the table."""
+    details: tuple[str, ...] = ()
+    """What people need to know to mend it, a line each."""
+
+    @property
+    def shown(self) -> str:
+        """What the table has."""
+        word = self.result.name if self.result is Result.FAILED else self.result.value
+        return f"{word}: {self.text}" if self.text else word
+
+
+SKIPPED = Cell(Result.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One stack on one minor."""
+
+    minor: str
+    kubernetes: str
+    """The version that stood for it, such as `v1.35.4`."""
+    cells: Mapping[Check, Cell]
+    seconds: float
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing failed; what is deprecated still works."""
+        return all(cell.result is not Result.FAILED for cell in self.cells.values())
+
+    @property
+    def warned(self) -> bool:
+        """Whether something works that will not for ever."""
+        return any(cell.result is Result.WARNING for cell in self.cells.values())
+
+
+def lines(stack: str, rehearsals: Sequence[Rehearsal]) -> list[str]:
+    """The table, what there is to know of each cell that is not well, and the verdict."""
+    rows = [["", *(one.kubernetes for one in rehearsals)]]
+    rows += [[check.label, *(one.cells[check].shown for one in rehearsals)] for check in Check]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    told = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    for one in rehearsals:
+        for check in Check:
+            cell = one.cells[check]
+            if cell.details:
+                told += ["", f"{one.kubernetes} {check.label}: {cell.shown}"]
+                told += [f"  {line}" for detail in cell.details for line in detail.splitlines()]
+    return [*told, "", *(_verdict(stack, one) for one in rehearsals)]
+
+
+def document(stack: str, rehearsals: Sequence[Rehearsal]) -> str:
+    """The same for programs."""
+    return json.dumps({"stack": stack, "minors": [_entry(one) for one in rehearsals]}, indent=1)
+
+
+def _verdict(stack: str, one: Rehearsal) -> str:
+    failed = [check.label for check in Check if one.cells[check].result is Result.FAILED]
+    if failed:
+        return f"{stack} on Kubernetes {one.kubernetes}: NOT WELL: {', '.join(failed)} ({one.seconds:.0f} s)"
+    return (
+        f"{stack} on Kubernetes {one.kubernetes}: well{', with warnings' if one.warned else ''} ({one.seconds:.0f} s)"
+    )
+
+
+def _entry(one: Rehearsal) -> dict[str, Any]:
+    return {
+        "minor": one.minor,
+        "kubernetes": one.kubernetes,
+        "well": one.well,
+        "seconds": round(one.seconds, 1),
+        "checks": [
+            {
+                "check": check.value,
+                "result": one.cells[check].result.value,
+                "text": one.cells[check].text,
+                "details": list(one.cells[check].details),
+            }
+            for check in Check
+        ],
+    }
