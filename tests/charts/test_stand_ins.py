@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshlab.charts.source import STAND_INS
+from meshlab.charts.source import STAND_INS, STAND_INS_FOLDER
 from settings.charts import ChartSource, package_name
 from settings.operator_crds import Released, crds_of
 from tests.charts.rendering import (
     CRDS,
-    HERE,
     KIALI,
     STACK,
     VERSIONS,
@@ -230,7 +229,7 @@ def test_single_crds_can_be_switched_off_where_the_real_chart_has_switches():
 
 
 def test_a_crd_chart_that_was_not_packed_says_how_to():
-    unpacked = template(HERE / CRDS, {})
+    unpacked = template(STAND_INS_FOLDER / CRDS, {})
     assert unpacked.returncode != 0
     assert "pack it with meshlab.charts.source.pack_stand_ins" in unpacked.stderr
 
@@ -254,9 +253,9 @@ def test_a_kiali_of_the_charts_own_sees_all_namespaces(version, deployment):
 
 @pytest.mark.parametrize("chart", STAND_INS)
 def test_a_stand_in_says_that_it_is_one(chart):
-    metadata = yaml.safe_load((HERE / chart / "Chart.yaml").read_text(encoding="utf-8"))
+    metadata = yaml.safe_load((STAND_INS_FOLDER / chart / "Chart.yaml").read_text(encoding="utf-8"))
     assert metadata["description"].startswith("Stand-in of meshlab's tests")
-    assert "stand-in" in (HERE / chart / "templates" / "NOTES.txt").read_text(encoding="utf-8")
+    assert "stand-in" in (STAND_INS_FOLDER / chart / "templates" / "NOTES.txt").read_text(encoding="utf-8")
 
 
 @of_every_version

@@ -17,8 +17,7 @@ from embedded.cluster import CLUSTER_TOOLS, Cluster, injection, record
 from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
 from embedded.cluster.supervisor import WOKEN
 from embedded.tools import toolchain
-from meshlab.charts.source import ChartSourceError, pack_stand_ins
-from meshlab.lab import STAND_INS
+from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
 
 OLD, NEW = "1-17", "1-30"
 VERSIONS = {OLD: "1.17.6", NEW: "1.30.3"}
@@ -28,7 +27,7 @@ VERSIONS = {OLD: "1.17.6", NEW: "1.30.3"}
 def charts() -> Path:
     try:
         toolchain.ensure([*CLUSTER_TOOLS, "helm", PROGRAM])
-        return pack_stand_ins(STAND_INS, {"base": [VERSIONS[OLD]], "istiod": list(VERSIONS.values())}, print)
+        return pack_stand_ins(STAND_INS_FOLDER, {"base": [VERSIONS[OLD]], "istiod": list(VERSIONS.values())}, print)
     except (toolchain.ToolsMissingError, ChartSourceError) as missing:
         pytest.skip(str(missing))
 

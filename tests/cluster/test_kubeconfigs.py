@@ -12,7 +12,7 @@ from base import process
 from base.environment import reaching
 from embedded.cluster import Cluster
 from embedded.tools import toolchain
-from kube.kubeconfig import KubeconfigError
+from kube.kubeconfig import AccessError
 from kube.sign_in import KEY
 from meshlab.lab import named_target
 from tests.support.kubeconfigs import Parts, helper, http_proxy, identity, parts_of, pem, simple, who_is_python, write
@@ -216,7 +216,7 @@ def test_a_context_needs_no_current_one_beside_it_and_none_needs_a_name(
     write(home / ".kube" / "config", contexts=context, **entries)
     assert who_is_python(kube.cluster.Cluster(context=ARN)) == who_is_kubectl({"KUBECONFIG": ""})
     with pytest.raises(
-        KubeconfigError, match=rf"^kubeconfig: expected a current context, got none \(the contexts are: .*{ARN}; .*\)$"
+        AccessError, match=rf"^kubeconfig: expected a current context, got none \(the contexts are: .*{ARN}; .*\)$"
     ):
         kube.cluster.Cluster()
     write(home / ".kube" / "config", contexts=context, **entries, current=ARN)
@@ -251,7 +251,7 @@ def test_what_kubectl_refuses_is_refused(
     monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(process.CommandFailedError):
         who_is_kubectl({"KUBECONFIG": str(file)})
-    with pytest.raises(KubeconfigError, match=r"^kubeconfig: [^\n]+$"):
+    with pytest.raises(AccessError, match=r"^kubeconfig: [^\n]+$"):
         kube.cluster.Cluster(context=ARN)
 
 
@@ -267,7 +267,7 @@ def test_a_file_that_kubectl_cannot_read_is_refused_by_name(
     monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(process.CommandFailedError):
         who_is_kubectl({"KUBECONFIG": str(file)})
-    with pytest.raises(KubeconfigError, match=rf"^kubeconfig: {file}[: ][^\n]+$"):
+    with pytest.raises(AccessError, match=rf"^kubeconfig: {file}[: ][^\n]+$"):
         kube.cluster.Cluster(context=ARN)
 
 

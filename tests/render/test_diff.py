@@ -11,12 +11,11 @@ import pytest
 from base import process
 from base.errors import MeshlabError
 from meshlab.charts.pulled import Charts
-from meshlab.charts.source import pack_stand_ins
+from meshlab.charts.source import STAND_INS_FOLDER, pack_stand_ins
 from meshlab.cli.commands.diff import RUN
 from meshlab.diff.filter_file import FILE
 from meshlab.diff.markdown import COMMENT_LIMIT
 from meshlab.diff.trees import compare
-from meshlab.lab import STAND_INS
 from meshlab.render.helm import Helm, Target
 from meshlab.render.stack import Renderer
 from meshlab.render.trees import base_revision, checked_out, recorded
@@ -93,7 +92,7 @@ def test_a_secret_shows_that_it_changes_and_nothing_else(history: History) -> No
 def test_a_bump_of_kube_prometheus_stack_is_a_readable_list(history: History) -> None:
     both = {"prometheus-operator-crds": ["31.0.1"], "kube-prometheus-stack": ["88.5.3"]}
     if not all((history.charts / package_name(name, versions[0])).is_file() for name, versions in both.items()):
-        assert history.charts == pack_stand_ins(STAND_INS, both, print)
+        assert history.charts == pack_stand_ins(STAND_INS_FOLDER, both, print)
     history.set("monitoring", version="88.5.3")
     done = history.diff("--markdown")
     assert (done.returncode, done.stderr) == (0, "")
