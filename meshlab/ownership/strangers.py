@@ -31,7 +31,7 @@ ANOTHER_STACK = "one cluster has one stack: use another cluster, or remove the o
 
 
 def refuse_strangers(session: Session, stack: str) -> None:
-    """Raise OwnershipError where a namespace or a CRD of the stack is there and not its own."""
+    """Raise MeshlabError where a namespace or a CRD of the stack is there and not its own."""
     cluster, resources = Cluster(session.target.kubeconfig), session.driver.recording.resources
     refuse_strange_namespaces(cluster, session.driver, stack)
     me = f"{PROJECT}/{stack}"
@@ -46,7 +46,7 @@ def refuse_strangers(session: Session, stack: str) -> None:
 
 
 def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str) -> None:
-    """Raise OwnershipError where a namespace of the stack is there and its state has not made it, nor adopted it."""
+    """Raise MeshlabError where a namespace of the stack is there and its state has not made it, nor adopted it."""
     wanted, known = StackNamespaces.of(driver.recording.resources), state_namespaces(driver)
     live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
     for trouble in strange_namespaces(wanted, known, live, f"{PROJECT}/{stack}"):

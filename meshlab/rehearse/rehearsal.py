@@ -48,7 +48,7 @@ class Subject:
 def rehearse(subject: Subject, minor: str) -> Rehearsal:
     """Bring the stack up on this minor, look at it there, and take it down again.
 
-    What fails is a cell of the result. Raises ToolsError where the cluster's programs cannot be had, and ClusterError
+    What fails is a cell of the result. Raises MeshlabError where the cluster's programs cannot be had, and ClusterError
     where it does not start: of the stack, neither says anything.
     """
     started = time.monotonic()
