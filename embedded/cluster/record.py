@@ -10,14 +10,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import select
 import shutil
-import signal
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
+
+import psutil
 
 from base.process import ProcessId
 
@@ -80,7 +80,7 @@ class Record:
 
     def processes(self) -> list[int]:
         """The process numbers of the cluster's parts."""
-        return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if self._carries_mark(int(entry.name))]
+        return [process.pid for process in self._parts()]
 
     def clear(self) -> None:
         """Ends what has been started and empties the folder, but keeps the name."""
@@ -91,32 +91,25 @@ class Record:
     def end_processes(self) -> None:
         """Kills the cluster's processes and waits for their end. Etcd's file outlives that."""
         # Until none is left: kwokctl may be starting one more.
-        while pids := self.processes():
-            for pid in pids:
-                self._end(pid)
+        while found := self._parts():
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(found, timeout=10.0)
 
     def remove(self) -> None:
         """Ends the cluster's processes and removes its folder. Safe to repeat, and on a half-made cluster."""
         self.end_processes()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _carries_mark(self, pid: int) -> bool:
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:  # gone, or somebody else's
-            return False
-        return f"{MARK}={self.identifier}".encode() in environment.split(b"\0")
+    def _parts(self) -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if self._carries_mark(process)]
 
-    def _end(self, pid: int) -> None:
-        # The handle pins the process, so that between the look and the signal the number cannot become a stranger's.
-        with suppress(ProcessLookupError):
-            handle = os.pidfd_open(pid)
-            try:
-                if self._carries_mark(pid):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    select.select([handle], [], [], 10.0)
-            finally:
-                os.close(handle)
+    def _carries_mark(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == self.identifier
+        except psutil.Error:  # gone, or another user's
+            return False
 
 
 def read(state_dir: Path, name: str) -> Record | None:

@@ -13,7 +13,6 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 
 from base.errors import MeshlabError
-from base.process import ProcessId
 from base.pulumi_values import SECRET, SIGNATURE_KEY
 from kube.access import Manifest, MissingError, Resource
 from kube.discovery import Kind
@@ -293,9 +292,9 @@ def test_a_state_is_edited_in_a_copy() -> None:
 
 
 def lock_file(backend: Path, **over: Any) -> Path:
-    me = ProcessId.of(os.getpid())
-    assert me is not None
-    since = datetime.fromtimestamp(started_at(me) + 60, UTC)
+    started = started_at(os.getpid())
+    assert started is not None
+    since = datetime.fromtimestamp(started + 60, UTC)
     content = {
         "pid": os.getpid(),
         "username": "me",
