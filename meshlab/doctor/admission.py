@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from base.wording import counted
-from kube.access import MissingError, RefusedError, mapping
+from kube.api_objects import MissingError, RefusedError, mapping
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
 from kube.objects import NAMESPACES, PODS, name_of

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
-from kube.access import Manifest, MissingError, Resource, entries, mapping
+from kube.api_objects import Manifest, MissingError, Resource, entries, mapping
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, NODES, PODS, name_of
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from kube.access import AccessError, Resource
+from kube.api_objects import AccessError, Resource
 from kube.cluster import Cluster
 from kube.discovery import WORKERS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from embedded.tools import toolchain
-from kube.access import entries
+from kube.api_objects import entries
 from kube.objects import plural
 from rollout.mesh_workloads import KINDS, ROLLOUT
 from settings.charts import ChartSource

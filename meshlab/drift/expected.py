@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from embedded.tools import toolchain
-from kube.access import mapping
+from kube.api_objects import mapping
 from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
 from settings.object_rules import DriftRule
 

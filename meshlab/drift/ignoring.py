@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any
 
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.fields import Manager, Steps, name_of_item, place, text_of
 from settings.object_rules import DriftRule, one_fits
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from components.revision_tags import TAG_LABEL
-from kube.access import Manifest, RefusedError, mapping
+from kube.api_objects import Manifest, RefusedError, mapping
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
 from kube.objects import name_of

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from base.wording import counted
-from kube.access import Manifest, RefusedError, mapping
+from kube.api_objects import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
 from kube.discovery import Kind, Kinds, group_of

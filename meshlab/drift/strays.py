@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from base.goyaml.text import from_yaml
-from kube.access import Manifest, RefusedError, Resource
+from kube.api_objects import Manifest, RefusedError, Resource
 from kube.cluster import Cluster
 from kube.discovery import Kinds
 from kube.fields import Steps, escaped, from_the_end, named, text_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from base.errors import MeshlabError
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, uid_of
 

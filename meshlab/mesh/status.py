@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.revision_tags import TAG_LABEL
-from kube.access import Manifest, Resource, mapping
+from kube.api_objects import Manifest, Resource, mapping
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, INJECTORS, labels_of, name_of
 from kube.sidecars import image_tag, injected_by, proxy_version

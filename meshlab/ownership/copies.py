@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.fields import managers
 from kube.helm_marks import HOOK, helm_owner
 from kube.helm_records import RECORD_TYPE

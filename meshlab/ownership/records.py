@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from kube.access import Manifest, entries, mapping
+from kube.api_objects import Manifest, entries, mapping
 from kube.helm_records import RECORD_TYPE, unpacked
 from kube.objects import labels_of
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from base.errors import MeshlabError
 from components.namespaces import ADOPTED
-from kube.access import Resource, mapping
+from kube.api_objects import Resource, mapping
 from kube.cluster import Cluster
 from kube.helm_marks import helm_owner
 from kube.objects import NAMESPACES, annotations_of, name_of

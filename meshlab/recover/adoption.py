@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from base.pulumi_values import SECRET, SIGNATURE_KEY
-from kube.access import Manifest
+from kube.api_objects import Manifest
 
 from ..engine.state import Operation, ReleaseKey
 from .live import UPDATE_MANAGER

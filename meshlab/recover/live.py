@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from kube.access import Manifest, MissingError
+from kube.api_objects import Manifest, MissingError
 from kube.cluster import Cluster
 
 from ..engine.state import Operation

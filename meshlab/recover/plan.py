@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kube.access import Manifest
+from kube.api_objects import Manifest
 
 from ..engine.state import RELEASE, Operation, ReleaseKey, State
 from .adoption import adopted_object, adopted_release

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
 

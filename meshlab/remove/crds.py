@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from base.errors import MeshlabError
-from kube.access import Manifest, MissingError, Resource
+from kube.api_objects import Manifest, MissingError, Resource
 from kube.cluster import Cluster
 from kube.objects import annotations_of, name_of
 

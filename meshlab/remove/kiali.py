@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from base.errors import MeshlabError
-from kube.access import Manifest, MissingError, mapping
+from kube.api_objects import Manifest, MissingError, mapping
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from base.errors import MeshlabError
 from base.goyaml.text import from_yaml
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, SECRETS, SERVICES, name_of
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from kube.access import entries, mapping
+from kube.api_objects import entries, mapping
 
 Model = Mapping[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from settings.names import REVISION_LABEL
 
 from ..recording.chartless import chartless

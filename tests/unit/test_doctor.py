@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kube.access import AccessError, Manifest, Resource
+from kube.api_objects import AccessError, Manifest, Resource
 from kube.objects import CRDS, NAMESPACES, SECRETS, plural
 from meshlab import lab
 from meshlab.charts import repositories

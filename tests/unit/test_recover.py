@@ -14,7 +14,7 @@ from pulumi.automation import CommandError, CommandResult
 
 from base.errors import MeshlabError
 from base.pulumi_values import SECRET, SIGNATURE_KEY
-from kube.access import Manifest, MissingError, Resource
+from kube.api_objects import Manifest, MissingError, Resource
 from kube.discovery import Kind
 from meshlab.cli.commands import recover as command
 from meshlab.cli.commands.recover import Options, _ask

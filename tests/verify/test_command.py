@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from meshlab.cli import main as cli
 from meshlab.cli.commands import verify
 from meshlab.verify.checks import all_checks

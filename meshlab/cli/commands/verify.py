@@ -8,7 +8,7 @@ from typing import TextIO
 
 from base.errors import MeshlabError
 from base.wording import counted
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from kube.cluster import Cluster
 
 from ...lab import STATE, no_cluster, running_embedded, settings_of
