@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from meshlab.lab import Say, Target, overlaid
 
 from . import course
@@ -17,7 +17,7 @@ from . import course
 class Field:
     """One tool's cluster and folder."""
 
-    cluster: Cluster
+    cluster: EmbeddedCluster
     folder: Path
     charts: Path
     say: Say
@@ -37,5 +37,5 @@ def fresh_field(charts: Path, say: Say) -> Generator[Field]:
     """A cluster with nothing on it, gone after. Raises MeshlabError."""
     with TemporaryDirectory(prefix="meshlab-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with Cluster.up("bench", state_dir=folder, injection=True, progress=say) as cluster:
+        with EmbeddedCluster.up("bench", state_dir=folder, injection=True, progress=say) as cluster:
             yield Field(cluster, folder, charts, say)

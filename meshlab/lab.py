@@ -105,7 +105,7 @@ def embedded_target(say: Say, state: Path = STATE, kubernetes: str | None = None
     return target_of(running)
 
 
-def target_of(running: cluster.Cluster) -> Target:
+def target_of(running: cluster.EmbeddedCluster) -> Target:
     """An embedded cluster as a stack's target."""
     label = f"embedded cluster {running.name} ({running.server})"
     return Target(running.kubeconfig, embedded=True, label=label, kubernetes=running.kubernetes.removeprefix("v"))

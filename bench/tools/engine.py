@@ -8,7 +8,7 @@ from meshlab.engine.programs import Engine, EngineMissingError, find_engine
 
 from .. import course
 from ..field import Field
-from .tool import Tool, ToolAbsentError
+from .tool import MeasuredTool, ToolAbsentError
 
 COMMON = ("--non-interactive", "--color", "never")
 _PHASES: dict[str, Sequence[str]] = {
@@ -33,7 +33,7 @@ def ensure_engine() -> dict[str, str]:
     }
 
 
-class EngineTool(Tool):
+class EngineTool(MeasuredTool):
     """A tool that is there where the engine is."""
 
     @classmethod

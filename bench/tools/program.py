@@ -61,7 +61,7 @@ class Pulumi(EngineTool):
         return Script(lines, env={**workspace.env_vars, "PULUMI_EXPERIMENTAL": "true"}, cwd=Path(workspace.work_dir))
 
 
-class Plan(Pulumi):
+class PlannedUpdate(Pulumi):
     """A preview that keeps what it proposes, and an update that may do nothing else."""
 
     name, label = "plan", "with a plan"

@@ -23,7 +23,7 @@ from ..tools import toolchain
 from . import boot, layout, record
 from . import injection as injectors
 from .layout import Network
-from .record import Record
+from .record import ClusterRecord
 
 CLUSTER_TOOLS = (
     "kubectl",
@@ -52,13 +52,13 @@ class ClusterStatus:
 
 
 @dataclass
-class Cluster:
+class EmbeddedCluster:
     """A running embedded cluster: `server` is its URL on loopback, `kubeconfig` has one context, called as it is."""
 
     name: str
     kubeconfig: Path
     server: str
-    _record: Record
+    _record: ClusterRecord
     _kubectl: Path
     _term_before: Any = field(default=None, repr=False)
 
@@ -73,7 +73,7 @@ class Cluster:
         injection: bool = False,
         kubernetes: str | None = None,
         progress: toolchain.Progress = print,
-    ) -> Cluster:
+    ) -> EmbeddedCluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
 
         `kubernetes` is one of `embedded.tools.kubernetes.minors`, by default the pin's.
@@ -131,7 +131,7 @@ class Cluster:
         finally:
             del os.environ[record.MARK]
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> EmbeddedCluster:
         # Python dies of SIGTERM without a word to anybody. Only the main thread can change that (ValueError), and only
         # where the program has not yet is it ours to change.
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -161,13 +161,13 @@ def up(
     injection: bool = False,
     kubernetes: str | None = None,
     progress: toolchain.Progress = print,
-) -> Cluster:
+) -> EmbeddedCluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
-    restarted) and returns it. Raises as `Cluster.up`, and MeshlabError where it is there with another minor than
-    `kubernetes`; without one, whatever it has is right."""
+    restarted) and returns it. Raises as `EmbeddedCluster.up`, and MeshlabError where it is there with another minor
+    than `kubernetes`; without one, whatever it has is right."""
     existing = record.read(state_dir, name)
     if existing is None or existing.owner:
-        cluster = Cluster.up(
+        cluster = EmbeddedCluster.up(
             name, nodes, state_dir=state_dir, injection=injection, kubernetes=kubernetes, progress=progress
         )
         cluster.keep()
@@ -179,7 +179,7 @@ def up(
         boot.resume(existing, tools)
     if injection:
         injectors.start(existing, progress)
-    return Cluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
+    return EmbeddedCluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
 
 
 def exists(state_dir: Path, name: str) -> bool:
@@ -222,7 +222,7 @@ def status(state_dir: Path) -> list[ClusterStatus]:
     ]
 
 
-def _refuse_another_minor(existing: Record, kubernetes: str | None) -> None:
+def _refuse_another_minor(existing: ClusterRecord, kubernetes: str | None) -> None:
     if kubernetes is None or existing.kubernetes.startswith(f"v{minors.checked(kubernetes)}."):
         return
     runs = f"runs Kubernetes {existing.kubernetes}" if existing.kubernetes else "is of an older meshlab"
@@ -232,7 +232,7 @@ def _refuse_another_minor(existing: Record, kubernetes: str | None) -> None:
     )
 
 
-def _running(one: Record) -> bool:
+def _running(one: ClusterRecord) -> bool:
     """Whether all parts run: a cluster that lacks one of them is of no use. What runs beside them does not count."""
     return {_program(pid) for pid in one.processes()} >= set(layout.COMPONENTS)
 
@@ -244,7 +244,7 @@ def _program(pid: int) -> str:
         return ""
 
 
-def _server(one: Record) -> str:
+def _server(one: ClusterRecord) -> str:
     try:
         return str(document(one.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
     except FileNotFoundError:  # it is still starting, or never came so far

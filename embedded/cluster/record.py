@@ -45,7 +45,7 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Record:
+class ClusterRecord:
     """One cluster's folder and its cluster.json. `owner` is None for a cluster that stays until it is taken down."""
 
     folder: Path
@@ -72,7 +72,7 @@ class Record:
         unfinished.write_text(json.dumps(data, indent=1), encoding="utf-8")
         unfinished.replace(self.folder / "cluster.json")
 
-    def disowned(self) -> Record:
+    def disowned(self) -> ClusterRecord:
         """The same cluster, to stay until somebody takes it down."""
         record = replace(self, owner=None)
         record.save()
@@ -112,7 +112,7 @@ class Record:
             return False
 
 
-def read(state_dir: Path, name: str) -> Record | None:
+def read(state_dir: Path, name: str) -> ClusterRecord | None:
     """The cluster of that name; None where there is none."""
     folder = clusters_folder(state_dir) / name
     try:
@@ -120,16 +120,16 @@ def read(state_dir: Path, name: str) -> Record | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     owner = Owner(**data["owner"]) if data["owner"] else None
-    return Record(folder, data["identifier"], owner, data.get("kubernetes", ""))
+    return ClusterRecord(folder, data["identifier"], owner, data.get("kubernetes", ""))
 
 
-def read_all(state_dir: Path) -> list[Record]:
+def read_all(state_dir: Path) -> list[ClusterRecord]:
     """All clusters of the state folder, by name."""
     folders = sorted(clusters_folder(state_dir).glob("*/"))
     return [record for folder in folders if (record := read(state_dir, folder.name))]
 
 
-def create(state_dir: Path, name: str, kubernetes: str = "") -> Record | None:
+def create(state_dir: Path, name: str, kubernetes: str = "") -> ClusterRecord | None:
     """Takes the name for this process, for a cluster of this version; None where a cluster has it."""
     with _lock(state_dir):
         folder = clusters_folder(state_dir) / name
@@ -137,7 +137,7 @@ def create(state_dir: Path, name: str, kubernetes: str = "") -> Record | None:
             return None
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        record = Record(folder, uuid4().hex, Owner.this_process(), kubernetes)
+        record = ClusterRecord(folder, uuid4().hex, Owner.this_process(), kubernetes)
         record.save()
         return record
 

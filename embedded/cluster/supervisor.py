@@ -18,7 +18,7 @@ from base.errors import MeshlabError
 
 from ..tools import toolchain
 from . import boot, egress, record
-from .api import METADATA_ONLY, Api
+from .api import METADATA_ONLY, ApiConnection
 from .istiod import NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injector_name, revision_of, write_template
 from .routes import Route, routes
 
@@ -36,7 +36,7 @@ class Supervisor:
 
     def __init__(self, kubeconfig: Path, folder: Path) -> None:
         self._kubeconfig, self._folder = kubeconfig, folder
-        self._api = Api(kubeconfig)
+        self._api = ApiConnection(kubeconfig)
         self._program: Path | None = None
         self._not_running = "istiod is still being built"
         self._routes: dict[tuple[str, int], Route] = {}

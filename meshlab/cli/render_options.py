@@ -5,7 +5,7 @@ import argparse
 from embedded.tools import toolchain
 
 from ..charts.pulled import Charts, Say
-from ..render.helm import Helm, Target
+from ..render.helm import HelmRenderer, RenderTarget
 from ..render.stack import Renderer, default_kubernetes
 
 
@@ -30,7 +30,9 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
 
 def open_renderer(args: argparse.Namespace, say: Say) -> Renderer:
     """A renderer for the options of `add_target_options`; `say` gets what takes its time, such as building helm."""
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
+    helm = HelmRenderer(toolchain.ensure(["helm"], say)["helm"])
     return Renderer(
-        Charts(args.charts, say), helm, Target(args.kube_version.removeprefix("v"), tuple(sorted(args.api_versions)))
+        Charts(args.charts, say),
+        helm,
+        RenderTarget(args.kube_version.removeprefix("v"), tuple(sorted(args.api_versions))),
     )

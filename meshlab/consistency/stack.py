@@ -10,7 +10,7 @@ from ..recording.releases import ReleaseError
 from ..render.masking import GENERATED
 from ..render.stack import RenderedStack, Renderer
 from .check import inconsistencies
-from .finding import Finding
+from .finding import Inconsistency
 from .verdict import Verdict, verdict
 
 
@@ -21,7 +21,7 @@ def judged(rendered: RenderedStack, config: Mapping[str, Any], renderer: Rendere
     """
     once = renderer.once()
 
-    def trial(other: Mapping[str, Any]) -> list[Finding] | None:
+    def trial(other: Mapping[str, Any]) -> list[Inconsistency] | None:
         over, source = chartless(other, renderer.asked)
         try:
             recording = record(

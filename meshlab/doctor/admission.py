@@ -19,7 +19,7 @@ from kube.objects import NAMESPACES, PODS, name_of
 
 from ..comparison.live import comparable
 from ..preflight.finding import Finding, Level
-from .plan import Plan, PlannedObject
+from .plan import Demands, PlannedObject
 
 SUBJECT = "admission"
 SHOWN = 5
@@ -49,7 +49,7 @@ class Attempt:
     """Whether it is a pod of the planned workload, and not the planned object."""
 
 
-def admission(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def admission(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     """One finding for each reason to refuse, with the objects that it holds for. Raises AccessError."""
     kinds = cluster.kinds()
     there = {name_of(one) for one in cluster.list(NAMESPACES)}

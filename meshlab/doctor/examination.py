@@ -32,7 +32,7 @@ from .known import Known, known_of
 from .namespaces import namespaces
 from .objects import objects
 from .permissions import permissions
-from .plan import Plan, planned
+from .plan import Demands, planned
 from .programs import programs
 from .releases import releases
 from .repositories import repositories
@@ -155,7 +155,7 @@ class _Examination:
         else:
             yield from self._planned(live, reached)
 
-    def _namespaces(self, live: Cluster, plan: Plan) -> Iterator[Finding]:
+    def _namespaces(self, live: Cluster, plan: Demands) -> Iterator[Finding]:
         known = self._known
         if known.readable:
             me = f"{PROJECT}/{self._question.stack}"

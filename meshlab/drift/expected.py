@@ -14,7 +14,7 @@ from ..comparison.live import comparable
 from ..lab import Config, Say, settings_of
 from ..recording.recorder import Generated, Recorded, record
 from ..recording.releases import Release
-from ..render.helm import Helm, Target
+from ..render.helm import HelmRenderer, RenderTarget
 from ..render.masking import GENERATED
 from ..render.objects import KubernetesObject
 from ..render.stack import RenderedStack, Renderer
@@ -40,14 +40,14 @@ class Expected:
     """The stack's own rules of what is no drift."""
 
 
-def expected(stack: str, config: Config, target: Target, generated: Generated, say: Say) -> Expected:
+def expected(stack: str, config: Config, target: RenderTarget, generated: Generated, say: Say) -> Expected:
     """Record and render the stack with `config`, for the cluster that `target` describes.
 
     `generated` are the passwords that the stack generated, None where they are not known: then what hangs on them is
     not compared. Raises what recording and rendering raise.
     """
     recording = record(stack, config=config, generated=generated or GENERATED)
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
+    helm = HelmRenderer(toolchain.ensure(["helm"], say)["helm"])
     renderer = Renderer(Charts(None, say), helm, target, show=_in_clear)
     rendered = renderer.recorded(stack, recording.resources, mapping(config.get(CHARTS)).get("source"))
     standing = [one for one in rendered.objects if not one.hooks]
@@ -82,7 +82,7 @@ def _release(releases: Sequence[Release], one: KubernetesObject) -> Release:
 def _with_helms_marks(manifest: dict[str, Any], release: Release) -> dict[str, Any]:
     """A manifest with what helm adds to all that it installs, and takes for nobody's where it is missing."""
     metadata = dict(manifest["metadata"])
-    metadata["labels"] = {**mapping(metadata.get("labels")), MANAGED_BY: "Helm"}
+    metadata["labels"] = {**mapping(metadata.get("labels")), MANAGED_BY: "HelmRenderer"}
     marks = {HELM_NAME: release.name, HELM_NAMESPACE: release.namespace}
     metadata["annotations"] = {**mapping(metadata.get("annotations")), **marks}
     return {**manifest, "metadata": metadata}

@@ -14,11 +14,11 @@ from ..engine.driver import EngineDriver
 from ..lab import Config, Say
 from ..ownership.strangers import refuse_strange_namespaces, refuse_strange_releases
 from ..recording.recorder import Generated
-from ..render.helm import Target
+from ..render.helm import RenderTarget
 from ..render.masking import GENERATED
 from .expected import Expected, expected
-from .helm import Helm
-from .look import Seen, look
+from .helm import ReleaseReader
+from .look import DriftResult, look
 from .packages import refuse_other_charts
 from .remediation import Approve, Remediator
 
@@ -35,14 +35,14 @@ class Inspection:
             passwords = pool.submit(_passwords, driver)
             version, kinds = pool.submit(self.cluster.version), pool.submit(self.cluster.kinds)
             self.kinds: Kinds = kinds.result()
-            target = Target(version.result().removeprefix("v"), self.kinds.versions)
+            target = RenderTarget(version.result().removeprefix("v"), self.kinds.versions)
             self.expected: Expected = expected(stack, config, target, passwords.result(), say)
 
-    def look(self) -> Seen:
+    def look(self) -> DriftResult:
         """Compare the cluster with the stack. Raises AccessError."""
         return look(self.cluster, self.kinds, self.expected)
 
-    def remediate(self, seen: Seen, approve: Approve) -> Seen:
+    def remediate(self, seen: DriftResult, approve: Approve) -> DriftResult:
         """Put back what was `seen` and look again; see `Remediator.remediate`.
 
         Raises MeshlabError where it is another stack's, or of another state: to that, all of it is as it should be;
@@ -53,7 +53,7 @@ class Inspection:
         refuse_strange_releases(self._driver, self._stack, ours & seen.records.keys())
         deployment = self._driver.stack.export_stack().deployment or {}
         refuse_other_charts(cast(Mapping[str, Any], deployment), self.expected.resources, self._driver.options)
-        helm = Helm(toolchain.ensure(["helm"], self._say)["helm"], self._kubeconfig)
+        helm = ReleaseReader(toolchain.ensure(["helm"], self._say)["helm"], self._kubeconfig)
         return Remediator(self.cluster, self.kinds, self.expected, self._driver, helm).remediate(
             seen, self._say, approve
         )

@@ -25,7 +25,7 @@ from ..stackfile.stack_names import reference_of
 from .backends import backend_for, deployment_in
 from .events import EventLog, log_file
 from .inline import InlineStack
-from .operations import Operation
+from .operations import EngineStep
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
 from .watch import Watch
@@ -38,7 +38,7 @@ STATE_LIMIT_SECONDS = 60.0
 class Reviewed(Outcome):
     """What a preview found."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[EngineStep, ...]
 
 
 class EngineDriver:

@@ -12,7 +12,7 @@ from pulumi.automation import events
 
 from ..lab import LabError, Say, Step
 from .events import EventLog
-from .operations import NOTHING, Operation, operation
+from .operations import NOTHING, EngineStep, operation
 
 Explain = Callable[[Collection[str]], list[str]]
 
@@ -56,7 +56,7 @@ class Watch:
         self._failed: dict[str, None] = {}
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
-        self._operations: dict[Operation, None] = {}
+        self._operations: dict[EngineStep, None] = {}
         self._errors: list[str] = []
         self._outputs: Mapping[str, Any] = {}
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Watch:
         with self._lock:
             return tuple(self._steps.values())
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[EngineStep, ...]:
         """What the operation does, or a preview would do, sorted."""
         with self._lock:
             return tuple(sorted(self._operations))

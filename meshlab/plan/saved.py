@@ -18,7 +18,7 @@ from settings.charts import package_name
 from settings.models import Settings
 
 from ..charts.lock import ChartLock, flat
-from ..engine.operations import Operation
+from ..engine.operations import EngineStep
 from ..lab import wanted_charts, write_private
 from ..recording.recorder import ROOT
 from ..results.report import commit_of
@@ -44,7 +44,7 @@ class SavedPlan:
     """A preview as it was reviewed."""
 
     origin: Origin
-    operations: tuple[Operation, ...]
+    operations: tuple[EngineStep, ...]
     engine: Mapping[str, Any]
     """The engine's own plan."""
 
@@ -66,7 +66,7 @@ class SavedPlan:
             if found["schema"] != SCHEMA:
                 raise MeshlabError(f"{expected} in form {SCHEMA}, got form {found['schema']}")
             origin = Origin(**{name: str(found[name]) for name in Origin.__dataclass_fields__})
-            listed = [Operation(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
+            listed = [EngineStep(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
             return cls(origin, tuple(listed), dict(found["engine"]))
         except OSError as error:
             raise MeshlabError(f"{expected}, got {error.strerror}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from policy.pack.rule import Violation
 from policy.pack.rules import violations
-from policy.pack.settings import PROJECT, SECTION, PolicySettings, settings_of
+from policy.pack.settings import PROJECT, SECTION, PackSettings, settings_of
 from policy.pack.subjects import Subject, object_of, subject_of
 
 from ..consistency.stack import judged as judged_whole
@@ -18,7 +18,7 @@ from ..render.masking import GENERATED
 from ..render.stack import RenderedStack, Renderer
 
 
-def policy_settings(stack: str, project_dir: Path = ROOT) -> PolicySettings:
+def policy_settings(stack: str, project_dir: Path = ROOT) -> PackSettings:
     """What a stack's file asks of the rules."""
     return settings_of(stack_config(stack, project_dir).get(f"{PROJECT}:{SECTION}"))
 

@@ -14,7 +14,7 @@ from .pins import ISTIO, PINS, SECTIONS, Pin
 
 
 @dataclass(frozen=True)
-class Plan:
+class Promotion:
     """What promotion from one stack to another comes to."""
 
     source: str
@@ -27,7 +27,7 @@ class Plan:
 
 def plan(
     source: str, source_config: Config, target: str, target_config: Config, sections: Collection[str] = SECTIONS
-) -> Plan:
+) -> Promotion:
     """Compare the pins of two stacks, in the sections asked for. Raises ProgramError where a stack file is wrong."""
     old = Side(source, source_config, settings_of(source, source_config))
     new = Side(target, target_config, settings_of(target, target_config))
@@ -41,7 +41,7 @@ def plan(
         if pin.key[0] in sections and _runs(pin, old.settings) and _runs(pin, new.settings):
             found += _compared(pin, old, new)
     moves = tuple(one for one in found if isinstance(one, Move))
-    return Plan(source, target, moves, tuple(one for one in found if isinstance(one, Setback)), tuple(notes))
+    return Promotion(source, target, moves, tuple(one for one in found if isinstance(one, Setback)), tuple(notes))
 
 
 def _runs(pin: Pin, settings: Settings) -> bool:

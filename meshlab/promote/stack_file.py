@@ -17,7 +17,7 @@ VERSION = "version"
 """The one value in which a new control plane differs from its neighbour."""
 
 
-class StackFile:
+class EditedStackFile:
     """The file of a stack, with the moves that were made in it so far."""
 
     def __init__(self, stack: str, root: Path = ROOT) -> None:

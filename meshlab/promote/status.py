@@ -13,7 +13,7 @@ from ..results.report import report_file
 from .evidence import read_report
 from .moves import written
 from .pins import PINS
-from .plan import Plan, plan
+from .plan import Promotion, plan
 
 NOTHING = "-"
 SHOWN_COMMIT = 7
@@ -65,7 +65,7 @@ def _last_verify(stack: str, state: Path) -> str:
     return f"{report['result']} at {str(report['commit'])[:SHOWN_COMMIT]}"
 
 
-def _told(step: Plan) -> str:
+def _told(step: Promotion) -> str:
     parts = [
         f"{len(found)} {how} {step.source} ({', '.join(written(one.key) for one in found)})"
         for how, found in (("behind", step.moves), ("ahead of", step.setbacks))

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
 from ..lab import Say
-from .helm import Helm
+from .helm import HelmRepair
 from .steps import Adopt, Drop, EndOrphan, Forget, Mend, RollBack, Step, Uninstall, Unlock
 
 
-def carry_out(steps: Sequence[Step], helm: Helm, backend: StackBackend, state: State | None, say: Say) -> None:
+def carry_out(steps: Sequence[Step], helm: HelmRepair, backend: StackBackend, state: State | None, say: Say) -> None:
     """Do what `steps` say. While the cluster is put right, the dead run's lock keeps every other run out.
 
     Each step can be repeated, so a recovery that was itself interrupted is finished by the next one.

@@ -47,7 +47,7 @@ class HelmRelease:
     updated: datetime
 
 
-class Helm:
+class HelmRepair:
     """helm, and kubectl for what helm would not do, on one cluster."""
 
     def __init__(self, helm: Path, kubectl: Path, kubeconfig: Path) -> None:

@@ -9,10 +9,10 @@ from ..engine.locks import Holder, Lock, began
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
 from ..lab import LabError
-from .helm import Helm, HelmRelease
+from .helm import HelmRelease, HelmRepair
 from .live import look_up
 from .orphans import orphans_of
-from .plan import Found, foreign, steps_for
+from .plan import RecoveryFacts, foreign, steps_for
 from .steps import EndOrphan, Mend, Step, Unlock
 
 
@@ -28,7 +28,7 @@ class Recovery:
     """False where the rest only shows once these steps are done."""
 
 
-def look(backend: StackBackend, helm: Helm, cluster: Cluster, gone: bool) -> Recovery:
+def look(backend: StackBackend, helm: HelmRepair, cluster: Cluster, gone: bool) -> Recovery:
     """The plan for a stack on the engine. Raises LabError where somebody is at work on it.
 
     `gone` says that whoever took a lock from elsewhere is known to be gone.
@@ -41,7 +41,7 @@ def look(backend: StackBackend, helm: Helm, cluster: Cluster, gone: bool) -> Rec
         # What an orphan has still in hand changes under our eyes, and an unreadable state shows nothing.
         return Recovery((*orphans, *broken), None, complete=False)
     state = State(backend.export())
-    found = Found(
+    found = RecoveryFacts(
         state=state,
         releases=helm.releases(),
         since=began(locks),

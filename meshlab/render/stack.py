@@ -15,7 +15,7 @@ from ..recording.chartless import chartless
 from ..recording.manifests import manifest_of
 from ..recording.recorder import ROOT, Recorded, record, stack_config
 from ..recording.releases import Release, component_of, former_names, releases_of
-from .helm import Helm, Target, asks_api_versions
+from .helm import HelmRenderer, RenderTarget, asks_api_versions
 from .masking import GENERATED, masked
 from .objects import KubernetesObject, api_versions, files_of, with_namespaces
 from .others import Other, is_object, others_of
@@ -32,7 +32,7 @@ class RenderedStack:
     """What a stack stands for, and what it was rendered for and with."""
 
     stack: str
-    target: Target
+    target: RenderTarget
     charts: ChartFiles
     releases: tuple[Release, ...]
     objects: tuple[KubernetesObject, ...]
@@ -73,7 +73,7 @@ class RenderedStack:
 class Renderer:
     """Renders stacks, of one tree or of several, with the same helm and charts from the same place."""
 
-    def __init__(self, charts: Charts, helm: Helm, target: Target, show: Show = masked) -> None:
+    def __init__(self, charts: Charts, helm: HelmRenderer, target: RenderTarget, show: Show = masked) -> None:
         """`target` is the cluster without what the stacks' own CRDs add to it; `show` hides what is not to be seen."""
         self._charts, self._helm, self._target, self._show = charts, helm, target, show
 
@@ -111,7 +111,7 @@ class Renderer:
         objects = tuple(with_namespaces(found, namespaces))
         return RenderedStack(stack, target, files, tuple(releases), objects, others_of(resources))
 
-    def _rendered(self, releases: Sequence[Release], files: ChartFiles, target: Target) -> list[KubernetesObject]:
+    def _rendered(self, releases: Sequence[Release], files: ChartFiles, target: RenderTarget) -> list[KubernetesObject]:
         manifests = self._helm.render(releases, files.files, target)
         return [
             KubernetesObject(release.component, release.resource, release.name, shown, secret=mark)
@@ -119,9 +119,9 @@ class Renderer:
             for shown, mark in map(self._show, manifests[release.resource])
         ]
 
-    def _with_versions(self, objects: Iterable[KubernetesObject]) -> Target:
+    def _with_versions(self, objects: Iterable[KubernetesObject]) -> RenderTarget:
         versions = {*self._target.api_versions, *api_versions(objects)}
-        return Target(self._target.kubernetes, tuple(sorted(versions)))
+        return RenderTarget(self._target.kubernetes, tuple(sorted(versions)))
 
 
 def render(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> RenderedStack:

@@ -15,7 +15,7 @@ import yaml
 
 import kube.cluster
 from base.process import run
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from kube.objects import NAMESPACES
@@ -40,7 +40,7 @@ WARM_SECONDS = 5.0
 class Place:
     """A cluster, charts, and a folder for what doctor keeps."""
 
-    cluster: Cluster
+    cluster: EmbeddedCluster
     folder: Path
     charts: str
 
@@ -62,7 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("doctor")
     try:
         toolchain.ensure(["helm"])
-        cluster = Cluster.up("doctor", state_dir=folder)
+        cluster = EmbeddedCluster.up("doctor", state_dir=folder)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster, pytest.MonkeyPatch.context() as own:

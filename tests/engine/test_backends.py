@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from meshlab.cli.commands import promote
 from meshlab.engine.programs import find_cli
@@ -40,7 +40,7 @@ BUCKET, LEGACY = "states", "old-states"
 class Desk:
     """Where somebody types, who has a kubeconfig with one context."""
 
-    cluster: Cluster
+    cluster: EmbeddedCluster
     folder: Path
     pulumi: str
     bucket: str
@@ -148,7 +148,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with ExitStack() as ending:
         try:
             toolchain.ensure(["pilot-discovery", "helm"])
-            cluster = ending.enter_context(Cluster.up("named", state_dir=folder / "named", injection=True))
+            cluster = ending.enter_context(EmbeddedCluster.up("named", state_dir=folder / "named", injection=True))
         except toolchain.ToolsMissingError as missing:
             pytest.skip(str(missing))
         address = ending.enter_context(s3_server(folder / "s3.log"))

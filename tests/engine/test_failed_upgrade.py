@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from meshlab.cli.commands.recover import Options, recover
-from meshlab.comparison.finding import Finding
+from meshlab.cli.commands.recover import RecoverOptions, recover
+from meshlab.comparison.finding import DriftFinding
 from meshlab.drift.inspection import Inspection
 from meshlab.lab import LabError
 from tests.support.broken import refused_update
@@ -73,7 +73,7 @@ def fails(lab: Lab, settings: dict[str, Any]) -> None:
 def recovered(lab: Lab) -> list[str]:
     """Recover, and what was told."""
     told: list[str] = []
-    assert recover(Options("dev", lab.target, lab.folder), lambda: True, told.append)
+    assert recover(RecoverOptions("dev", lab.target, lab.folder), lambda: True, told.append)
     return told
 
 
@@ -85,7 +85,7 @@ def drift(lab: Lab) -> list[str]:
     return [told for one in inspected(lab).look().findings for told in said(one)]
 
 
-def said(one: Finding) -> list[str]:
+def said(one: DriftFinding) -> list[str]:
     """What drift says of an object, a line a difference; how many revisions there were before is other tests' doing."""
     lines = [line for line in (one.note, *(each.line for each in one.differences)) if line]
     return [f"{one.what} {one.label}: {re.sub(r'revision [0-9]+', 'revision N', line)}" for line in lines]

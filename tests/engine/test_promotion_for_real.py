@@ -21,7 +21,7 @@ from meshlab.engine.programs import find_engine
 from meshlab.lab import Outcome
 from meshlab.mesh import report
 from meshlab.promote.pins import ORDER
-from meshlab.promote.plan import Plan, plan
+from meshlab.promote.plan import Promotion, plan
 from meshlab.recording.recorder import stack_config
 from tests.render.history import History, project
 from tests.support import meshed
@@ -73,7 +73,7 @@ class Desk:
 class Shipped:
     """What staging is to get of next, by the files as they are here."""
 
-    plan: Plan
+    plan: Promotion
     old: str
     new: str
     """Istio's revisions."""

@@ -20,7 +20,7 @@ import pytest
 from pulumi import automation as auto
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools.pulumi_download import pulumi_home
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.cli import main as cli
@@ -130,7 +130,7 @@ def vault() -> Iterator[tuple[str, list[str]]]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("canary")
     try:
-        cluster = Cluster.up("canary", state_dir=folder)
+        cluster = EmbeddedCluster.up("canary", state_dir=folder)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster, pytest.MonkeyPatch.context() as patch:

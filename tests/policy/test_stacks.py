@@ -11,7 +11,7 @@ from meshlab.recording.recorder import record, stack_config
 from meshlab.render.stack import Renderer
 from policy.pack import allowed, secret_texts
 from policy.pack.rules import violations as violations_of
-from policy.pack.settings import PolicySettings
+from policy.pack.settings import PackSettings
 from settings.models import PolicySettings as Section
 from tests.policy.bench import violations
 from tests.support.rendering import renderer_of
@@ -44,8 +44,8 @@ def test_to_judge_the_program_no_detector_is_loaded(stack: str) -> None:
 
 def test_dev_is_told_and_the_others_are_stopped() -> None:
     levels = {stack: policy_settings(stack) for stack in STACKS}
-    assert levels.pop("dev") == PolicySettings("advisory", allow_anonymous=True, allow_unlimited=True)
-    assert set(levels.values()) == {PolicySettings("mandatory")}
+    assert levels.pop("dev") == PackSettings("advisory", allow_anonymous=True, allow_unlimited=True)
+    assert set(levels.values()) == {PackSettings("mandatory")}
 
 
 def test_dev_would_not_pass_for_another_stack() -> None:
@@ -54,8 +54,8 @@ def test_dev_would_not_pass_for_another_stack() -> None:
 
 def test_the_pack_and_the_program_have_the_same_settings_and_defaults() -> None:
     section = Section()
-    assert PolicySettings(**section.model_dump()) == PolicySettings()
-    assert set(Section.model_fields) == set(PolicySettings.__dataclass_fields__)
+    assert PackSettings(**section.model_dump()) == PackSettings()
+    assert set(Section.model_fields) == set(PackSettings.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -10,7 +10,7 @@ from meshlab.cli.commands import render as render_command
 from meshlab.consistency.stack import judged
 from meshlab.consistency.verdict import Verdict
 from meshlab.doctor.objects import objects
-from meshlab.doctor.plan import Plan, planned
+from meshlab.doctor.plan import Demands, planned
 from meshlab.policy.judgement import judged as judged_by_policy
 from meshlab.preflight.finding import Level
 from meshlab.recording.recorder import ROOT, record, stack_config
@@ -289,8 +289,10 @@ def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_doctor_has_a_problem_for_each_and_so_up_does_not_begin() -> None:
-    plan = Plan((), (), (), (), (("Service x: wrong", "without y it fits"),), ("a Secret z has to be there already",))
-    problem, note = objects(Plan.from_json(plan.to_json()))
+    plan = Demands(
+        (), (), (), (), (("Service x: wrong", "without y it fits"),), ("a Secret z has to be there already",)
+    )
+    problem, note = objects(Demands.from_json(plan.to_json()))
     assert (note.level, note.text) == (Level.NOTE, "a Secret z has to be there already")
     assert (problem.level, problem.text, problem.fix) == (Level.PROBLEM, "Service x: wrong", "without y it fits")
-    assert [one.level for one in objects(Plan((), (), (), ()))] == [Level.OK]
+    assert [one.level for one in objects(Demands((), (), (), ()))] == [Level.OK]

@@ -16,7 +16,7 @@ from meshlab.cli.commands.diff import RUN
 from meshlab.diff.filter_file import FILE
 from meshlab.diff.markdown import COMMENT_LIMIT
 from meshlab.diff.trees import compare
-from meshlab.render.helm import Helm, Target
+from meshlab.render.helm import HelmRenderer, RenderTarget
 from meshlab.render.stack import Renderer
 from meshlab.render.trees import base_revision, checked_out, recorded
 from settings.charts import package_name
@@ -261,13 +261,13 @@ def test_what_both_trees_have_in_common_is_rendered_once(history: History, helm:
     charts = Charts(str(history.charts), print)
     once, both = Counting(helm), Counting(helm)
     here = recorded(history.root, "this tree", ["dev"])["dev"]
-    Renderer(charts, once, Target(KUBERNETES)).recorded("dev", here.resources, here.source)
-    (comparison,) = compare(Renderer(charts, both, Target(KUBERNETES)), None, ["dev"], history.root)
+    Renderer(charts, once, RenderTarget(KUBERNETES)).recorded("dev", here.resources, here.source)
+    (comparison,) = compare(Renderer(charts, both, RenderTarget(KUBERNETES)), None, ["dev"], history.root)
     assert {change.one.component for change in comparison.changes} == {"envoy-demo"}
     assert sorted(both.rendered) == sorted(once.rendered)
 
 
-class Counting(Helm):
+class Counting(HelmRenderer):
     """Counts what it renders, each release by its name."""
 
     def __init__(self, program: Path) -> None:

@@ -14,7 +14,7 @@ from meshlab.comparison.images import image_changes
 from meshlab.comparison.stacks import Comparison
 from meshlab.diff.replacements import replacements
 from meshlab.recording.recorder import ROOT, record
-from meshlab.render.helm import Helm, Target
+from meshlab.render.helm import HelmRenderer, RenderTarget
 from meshlab.render.masking import GENERATED
 from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes
 from tests.support.charts import REAL_CHARTS
@@ -31,7 +31,7 @@ def step(helm: Path) -> Comparison:
     folder = os.environ.get(REAL_CHARTS)
     if not folder:
         pytest.skip(f"{REAL_CHARTS} names no folder with the real charts")
-    renderer = Renderer(Charts(folder, print), Helm(helm), Target(default_kubernetes()))
+    renderer = Renderer(Charts(folder, print), HelmRenderer(helm), RenderTarget(default_kubernetes()))
 
     def rendered(version: str) -> RenderedStack:
         config = {"meshlab:monitoring": {"version": version, "grafanaAnonymous": True}}

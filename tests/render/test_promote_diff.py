@@ -11,14 +11,14 @@ from meshlab.diff.unified import unified
 from meshlab.lab import Config
 from meshlab.promote.rendered import comparison
 from meshlab.recording.recorder import stack_config
-from meshlab.render.helm import Helm, Target
+from meshlab.render.helm import HelmRenderer, RenderTarget
 from meshlab.render.stack import Renderer, default_kubernetes
 from tests.support.charts import chart_folder
 
 
 @pytest.fixture(scope="module")
 def renderer(helm: Path) -> Renderer:
-    return Renderer(Charts(str(chart_folder("staging")), print), Helm(helm), Target(default_kubernetes()))
+    return Renderer(Charts(str(chart_folder("staging")), print), HelmRenderer(helm), RenderTarget(default_kubernetes()))
 
 
 def compared(renderer: Renderer, before: Config, after: Config) -> Comparison:

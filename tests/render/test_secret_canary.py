@@ -17,7 +17,7 @@ from meshlab.lab import overlaid
 from meshlab.recording import recorder
 from meshlab.recording.recorder import stack_config
 from meshlab.render.folder import write_folder
-from meshlab.render.helm import Helm, Target
+from meshlab.render.helm import HelmRenderer, RenderTarget
 from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes, render
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.charts import chart_folder
@@ -42,7 +42,7 @@ def generating(secret: str) -> Iterator[None]:
 @pytest.fixture(scope="module", params=STACKS)
 def rendered(request: pytest.FixtureRequest, helm: Path) -> RenderedStack:
     stack = request.param
-    renderer = Renderer(Charts(str(chart_folder(stack)), print), Helm(helm), Target(default_kubernetes()))
+    renderer = Renderer(Charts(str(chart_folder(stack)), print), HelmRenderer(helm), RenderTarget(default_kubernetes()))
     with generating(CANARY):
         return render(stack, renderer)
 
@@ -69,7 +69,7 @@ def test_what_a_chart_makes_a_secret_of_is_not_shown_either(helm: Path, tmp_path
     values = {"alertmanager": {"config": {"global": {"slack_api_url": f"https://hooks.test/{CANARY}"}}}}
     monitoring = {**stack_config("dev")["meshlab:monitoring"], "values": values}
     config = overlaid("dev", {"monitoring": monitoring})
-    renderer = Renderer(Charts(str(chart_folder("dev")), print), Helm(helm), Target(default_kubernetes()))
+    renderer = Renderer(Charts(str(chart_folder("dev")), print), HelmRenderer(helm), RenderTarget(default_kubernetes()))
     before = render("dev", renderer)
     resources = recorder.record("dev", config=config, generated="<made by up>", masked=True).resources
     after = renderer.recorded("dev", resources, None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.driver import EngineDriver
@@ -25,7 +25,7 @@ KEPT_GROUPS = (".istio.io", ".kiali.io", ".monitoring.coreos.com")
 class Lab:
     """A running embedded cluster, as it was before anything was installed, and the charts to install."""
 
-    def __init__(self, cluster: Cluster, folder: Path, stack: str, over: Config | None = None) -> None:
+    def __init__(self, cluster: EmbeddedCluster, folder: Path, stack: str, over: Config | None = None) -> None:
         """`over` has the sections that a test will lay over the stack's own later: their charts are wanted too."""
         self.cluster, self.folder, self.stack = cluster, folder, stack
         self.target = Target(cluster.kubeconfig, embedded=True, label="test")
@@ -94,7 +94,7 @@ def running_lab(folder: Path, name: str, stack: str = "dev", over: Config | None
     try:
         # Before anything waits for a sidecar: on a machine that has to build it, that takes minutes.
         toolchain.ensure(["pilot-discovery"])
-        cluster = Cluster.up(name, state_dir=folder, injection=True)
+        cluster = EmbeddedCluster.up(name, state_dir=folder, injection=True)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster:

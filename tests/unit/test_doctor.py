@@ -25,7 +25,7 @@ from meshlab.doctor.crds import crds
 from meshlab.doctor.examination import Question, examine, stop_at_problems
 from meshlab.doctor.known import Known, known_of
 from meshlab.doctor.permissions import permissions
-from meshlab.doctor.plan import Kind, Plan, PlannedCrd, reduced
+from meshlab.doctor.plan import Demands, PlannedCrd, PlannedKind, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
@@ -195,12 +195,12 @@ def test_another_kubernetes_than_the_stack_expects_is_a_problem() -> None:
 # Rights
 
 
-PLAN = Plan(
+PLAN = Demands(
     kinds=(
-        Kind("", "namespaces", "", patched=True),
-        Kind("apps", "deployments", "default"),
-        Kind("apps", "deployments", "prometheus"),
-        Kind("rbac.authorization.k8s.io", "clusterroles", ""),
+        PlannedKind("", "namespaces", "", patched=True),
+        PlannedKind("apps", "deployments", "default"),
+        PlannedKind("apps", "deployments", "prometheus"),
+        PlannedKind("rbac.authorization.k8s.io", "clusterroles", ""),
     ),
     crds=(
         PlannedCrd("prometheuses.monitoring.coreos.com", "prom-crds", "prometheus", "0.60.1"),
@@ -285,13 +285,13 @@ def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> 
     ]
     plan = reduced(objects, {"release": ("kiali-operator", "crds")})
     assert plan.crds == (PlannedCrd("kialis.kiali.io", "crds", "kiali-operator", "0.93.1"),)
-    assert Kind("kiali.io", "kialis", "istio-system") in plan.kinds
-    assert Kind("", "secrets", "kiali-operator") in plan.kinds
+    assert PlannedKind("kiali.io", "kialis", "istio-system") in plan.kinds
+    assert PlannedKind("", "secrets", "kiali-operator") in plan.kinds
     assert plan.images == ("docker.io/library/a:1",)
-    assert Plan.from_json(plan.to_json()) == plan
+    assert Demands.from_json(plan.to_json()) == plan
     rolling = reduced(objects, {"release": ("kiali-operator", "crds")}, rolls=True)
     assert {one for one in rolling.kinds if one not in plan.kinds} == {
-        Kind("apps", plural, "", patched=True) for plural in ("daemonsets", "deployments", "statefulsets")
+        PlannedKind("apps", plural, "", patched=True) for plural in ("daemonsets", "deployments", "statefulsets")
     }
 
 
@@ -497,7 +497,7 @@ def test_the_legacy_layout_is_told_with_the_command_that_upgrades_it(own: Path) 
 def test_silent_upstream_repositories_are_a_warning_and_a_silent_mirror_is_a_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    silent = repositories.Answer("https://charts.test/index.yaml", ok=False, reason="no route")
+    silent = repositories.RepositoryStatus("https://charts.test/index.yaml", ok=False, reason="no route")
     monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source, limit: [silent])
     assert only(chart_repositories(ChartSource())).level is Level.WARNING
     assert only(chart_repositories(ChartSource("https://mirror.test"))).level is Level.PROBLEM
@@ -636,7 +636,7 @@ def test_looking_for_the_engine_fetches_and_builds_nothing(own: Path, monkeypatc
 
 @pytest.fixture
 def no_charts_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = repositories.Answer("https://charts.test/index.yaml", ok=True)
+    answer = repositories.RepositoryStatus("https://charts.test/index.yaml", ok=True)
     monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source, limit: [answer])
 
 

@@ -119,14 +119,16 @@ def test_the_charts_that_a_stack_needs_are_those_of_its_versions() -> None:
 
 
 def test_upstream_is_used_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repositories, "probe", lambda source: [repositories.Answer("https://charts.test", ok=True)])
+    monkeypatch.setattr(
+        repositories, "probe", lambda source: [repositories.RepositoryStatus("https://charts.test", ok=True)]
+    )
     assert lab.chosen_charts("dev", None, print) == ({}, [])
 
 
 def test_stand_ins_are_used_and_announced_where_upstream_is_silent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    silent = repositories.Answer("https://charts.test/index.yaml", ok=False, reason="no route")
+    silent = repositories.RepositoryStatus("https://charts.test/index.yaml", ok=False, reason="no route")
     monkeypatch.setattr(repositories, "probe", lambda source: [silent])
     monkeypatch.setattr(lab, "pack_stand_ins", lambda sources, wanted, say: tmp_path)
     monkeypatch.setattr(lab, "announce", lambda folder, wanted: [f"{len(wanted)} stand-ins"])

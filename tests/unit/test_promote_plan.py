@@ -8,8 +8,8 @@ from pydantic.alias_generators import to_camel
 
 from meshlab.promote.moves import written
 from meshlab.promote.pins import LOCAL_THRESHOLDS, ORDER, PINS
-from meshlab.promote.plan import Plan, plan
-from meshlab.promote.stack_file import StackFile
+from meshlab.promote.plan import Promotion, plan
+from meshlab.promote.stack_file import EditedStackFile
 from meshlab.promote.status import status_lines
 from meshlab.recording.recorder import ProgramError, stack_config
 from settings.alert_rules import AlertThresholds
@@ -31,15 +31,15 @@ def small(**revisions: str) -> Config:
     }
 
 
-def planned(source: Config, target: Config, *sections: str) -> Plan:
+def planned(source: Config, target: Config, *sections: str) -> Promotion:
     return plan("staging", source, "prod", target, *([sections] if sections else []))
 
 
-def moves(found: Plan) -> dict[str, Any]:
+def moves(found: Promotion) -> dict[str, Any]:
     return {written(move.key).removeprefix("meshlab:"): move.after for move in found.moves}
 
 
-def setbacks(found: Plan) -> list[str]:
+def setbacks(found: Promotion) -> list[str]:
     return [written(one.key).removeprefix("meshlab:") for one in found.setbacks]
 
 
@@ -203,7 +203,7 @@ def test_an_old_control_plane_that_the_target_has_done_with_does_not_come_back()
 
 @pytest.mark.parametrize("stack", ORDER)
 def test_a_stack_file_that_nothing_moves_in_stays_byte_for_byte(stack: str) -> None:
-    file = StackFile(stack)
+    file = EditedStackFile(stack)
     assert file.text() == file.path.read_text(encoding="utf-8")
 
 
@@ -269,7 +269,7 @@ def test_comments_order_quotes_and_the_salt_stay_and_only_the_pins_change(tmp_pa
     source = small(r1_30="1.30.3", r1_31="1.31.0")
     source["meshlab:istio"] |= {"tags": {"stable": "1-31"}, "defaultRevision": "1-31"}
     source["meshlab:meshMonitors"] = {"thresholds": {"errorBudgetRatio": 0.02}}
-    file = StackFile("prod", tmp_path)
+    file = EditedStackFile("prod", tmp_path)
     file.make(planned(source, stack_config("prod", tmp_path)).moves)
     assert path.read_text(encoding="utf-8") == PROD_LIKE
     file.write()
@@ -282,7 +282,7 @@ def test_a_pin_that_goes_takes_the_mappings_along_that_held_nothing_else(tmp_pat
     path = tmp_path / "Pulumi.prod.yaml"
     extra = "  meshlab:meshMonitors:\n    thresholds:\n      errorBudgetRatio: 0.02\n"
     path.write_text(PROD_LIKE + extra, encoding="utf-8")
-    file = StackFile("prod", tmp_path)
+    file = EditedStackFile("prod", tmp_path)
     file.make(planned(small(r1_30="1.30.2"), stack_config("prod", tmp_path)).moves)
     assert file.text() == PROD_LIKE
 
@@ -290,7 +290,7 @@ def test_a_pin_that_goes_takes_the_mappings_along_that_held_nothing_else(tmp_pat
 def test_a_write_that_fails_leaves_the_file_whole(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "Pulumi.prod.yaml"
     path.write_text(PROD_LIKE, encoding="utf-8")
-    file = StackFile("prod", tmp_path)
+    file = EditedStackFile("prod", tmp_path)
     file.make(planned(small(r1_30="1.30.3"), stack_config("prod", tmp_path)).moves)
 
     def no_space(descriptor: int) -> None:

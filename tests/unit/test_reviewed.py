@@ -8,7 +8,7 @@ import pytest
 
 from base.errors import MeshlabError
 from meshlab.charts.lock import flat
-from meshlab.engine.operations import Operation, differences
+from meshlab.engine.operations import EngineStep, differences
 from meshlab.lab import overlaid, settings_of, wanted_charts
 from meshlab.plan import saved
 from meshlab.plan.saved import Origin, SavedPlan, check_writable, origin
@@ -16,8 +16,8 @@ from meshlab.results.report import Commit
 from settings.charts import package_name
 
 URN = "urn:pulumi:dev::meshlab::kubernetes:core/v1:Service::sleep"
-CREATE = Operation(URN, "create")
-UPDATE = Operation(URN, "update", ("spec.ports", "spec.type"))
+CREATE = EngineStep(URN, "create")
+UPDATE = EngineStep(URN, "update", ("spec.ports", "spec.type"))
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from meshlab.lab import overlaid, settings_of
 from meshlab.promote.evidence import Evidence, refusals
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
-from meshlab.results.report import Commit, Report, Subject, Verdict
+from meshlab.results.report import Commit, Report, RunVerdict, Subject
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
@@ -114,7 +114,7 @@ def test_prod_without_what_a_cluster_forbids_passes() -> None:
         "prod", "cluster", embedded=False, kubernetes="v1.34.4", tree=Commit("a" * 40, False), labs=(1, 2, 3)
     )
     report = Report(subject, now, now, tuple(found.values()))
-    assert report.verdict is Verdict.PASSED, report.summary()
+    assert report.verdict is RunVerdict.PASSED, report.summary()
     assert report.counts["passed"] >= 20
     # So that its deployment is green, and it can be promoted from.
     evidence = Evidence(subject.tree, file_changed=False, update=None, labs=frozenset(subject.labs))

@@ -10,10 +10,10 @@ from typing import TextIO
 from base.errors import MeshlabError
 from base.wording import counted
 
-from ...comparison.finding import Finding, What
+from ...comparison.finding import DriftFinding, What
 from ...drift import report
 from ...drift.inspection import Inspection
-from ...drift.look import Seen
+from ...drift.look import DriftResult
 from ...lab import Say, no_cluster, running_embedded
 from ...session import add_options, open_session
 
@@ -64,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
     return UNTOLD if seen.uncompared else 0
 
 
-def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:
+def _tell(
+    args: argparse.Namespace, on: str, before: DriftResult, seen: DriftResult, hooks: int, seconds: float, say: Say
+) -> None:
     left = {(one.what, one.label) for one in seen.findings}
     fixed = [one for one in before.findings if (one.what, one.label) not in left]
     if args.json:
@@ -78,7 +80,7 @@ def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: in
         say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
 
 
-def _approve(copies: Sequence[Finding], *, yes: bool, say: Say) -> bool:
+def _approve(copies: Sequence[DriftFinding], *, yes: bool, say: Say) -> bool:
     """Whether extra objects may be deleted: with --yes, or by an answer where somebody can give one."""
     if yes:
         return True

@@ -16,9 +16,9 @@ from ...lab import STATE, settings_of
 from ...promote.evidence import Evidence, read_report, refusals
 from ...promote.moves import Move, written
 from ...promote.pins import ORDER, SECTIONS
-from ...promote.plan import Plan, plan
+from ...promote.plan import Promotion, plan
 from ...promote.rendered import comparison
-from ...promote.stack_file import StackFile
+from ...promote.stack_file import EditedStackFile
 from ...promote.status import status_lines
 from ...promote.updates import last_update
 from ...recording.recorder import ROOT, stack_config
@@ -89,8 +89,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _promote(args: argparse.Namespace, found: Plan) -> None:
-    file = StackFile(found.target, ROOT)
+def _promote(args: argparse.Namespace, found: Promotion) -> None:
+    file = EditedStackFile(found.target, ROOT)
     file.make(found.moves)
     config = file.config()
     settings_of(found.target, config)
@@ -125,7 +125,7 @@ def _pair(source: str | None, target: str | None) -> tuple[str, str]:
     return source, target
 
 
-def _setbacks(found: Plan) -> Iterator[str]:
+def _setbacks(found: Promotion) -> Iterator[str]:
     for one in found.setbacks:
         yield (
             f"Pulumi.{found.target}.yaml: {written(one.key)}: expected nothing newer than {found.source}'s "

@@ -19,7 +19,7 @@ from ...lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, 
 from ...preflight.identity import refuse_another
 from ...recording.recorder import stack_config
 from ...recover.carry_out import carry_out
-from ...recover.helm import Helm
+from ...recover.helm import HelmRepair
 from ...recover.recovery import Recovery, look
 from ...stackfile.stack_names import add_stack_option, reference_of
 from ..console import say
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
     refuse_another(settings, target, say)
     agree = (lambda: True) if args.yes else _ask
-    options = Options(args.stack, target, place(target, args.stack), args.holder_is_gone)
+    options = RecoverOptions(args.stack, target, place(target, args.stack), args.holder_is_gone)
     return 0 if recover(options, agree, say) else 1
 
 
 @dataclass(frozen=True)
-class Options:
+class RecoverOptions:
     """Which stack to recover, and where."""
 
     stack: str
@@ -65,7 +65,7 @@ class Options:
     holder_is_gone: bool = False
 
 
-def recover(options: Options, agree: Agree, say: Say) -> bool:
+def recover(options: RecoverOptions, agree: Agree, say: Say) -> bool:
     """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
     which = backend_for(options.state, embedded=options.target.embedded)
     where = (options.stack, options.state, options.target.kubeconfig, which)
@@ -75,7 +75,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
     backend = StackBackend(find_cli(say), *where)
     refuse_elsewhere(lambda: backend.export().get("deployment"), which, options.target, options.stack)
     tools = toolchain.ensure(["helm", "kubectl"], say)
-    helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
+    helm = HelmRepair(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 
     def find() -> Recovery:
         return look(backend, helm, Cluster(options.target.kubeconfig), options.holder_is_gone)
@@ -102,7 +102,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
     return True
 
 
-def _tell_others(found: Recovery, options: Options, say: Say) -> None:
+def _tell_others(found: Recovery, options: RecoverOptions, say: Say) -> None:
     for other in found.others:
         say(f"left alone: release {other.key} ({other.status}) is not of stack {options.stack}")
 

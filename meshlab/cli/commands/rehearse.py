@@ -9,7 +9,7 @@ from embedded.tools import kubernetes
 from ...engine.programs import find_engine
 from ...lab import asked_charts, chosen_charts, overlaid, settings_of
 from ...rehearse.outcome import document, lines
-from ...rehearse.rehearsal import Subject, rehearse
+from ...rehearse.rehearsal import RehearsedStack, rehearse
 from ...stackfile.stack_names import add_stack_option
 from ..console import say, say_aside
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     for line in (engine.told(), *announcements):
         say_aside(line)
     source = charts.get("charts", {}).get("source")
-    subject = Subject(args.stack, charts, source, engine, say_aside)
+    subject = RehearsedStack(args.stack, charts, source, engine, say_aside)
     rehearsals = [rehearse(subject, minor) for minor in minors]
     for line in [document(args.stack, rehearsals)] if args.json else lines(args.stack, rehearsals):
         say(line)
