@@ -8,8 +8,8 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from base.errors import MeshlabError
+from base.say import Say
 from embedded.tools import toolchain
-from meshlab.lab import Say
 
 from .charts import versions as packages
 from .contents import count

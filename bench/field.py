@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
+from base.say import Say
 from embedded.cluster import EmbeddedCluster
-from meshlab.lab import Say, Target, overlaid
+from meshlab.stack import Stack
+from meshlab.target import Target
 
 from . import course
 
@@ -27,9 +28,9 @@ class Field:
         """The cluster as the program's drivers know it."""
         return Target(self.cluster.kubeconfig, embedded=True, label="bench")
 
-    def config(self, phase: str) -> dict[str, Any]:
-        """The stack's config as it is in a phase."""
-        return overlaid(course.STACK, {**course.overlay(phase), "charts": {"source": str(self.charts)}})
+    def stack(self, phase: str) -> Stack:
+        """The stack as it is in a phase."""
+        return Stack.load(course.STACK, charts=str(self.charts), overlay=course.overlay(phase))
 
 
 @contextmanager

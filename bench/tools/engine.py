@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import Engine, EngineMissingError, find_engine
 
-from .. import course
 from ..field import Field
 from .tool import MeasuredTool, ToolAbsentError
 
@@ -43,7 +42,7 @@ class EngineTool(MeasuredTool):
 
 def driver_on(engine: Engine, field: Field, phase: str) -> EngineDriver:
     """The lab's driver on a field: it writes the project's folder with the phase's settings, and makes the stack."""
-    return EngineDriver(engine, field.target, course.STACK, field.config(phase), field.say, state=field.folder)
+    return EngineDriver(engine, field.target, field.stack(phase), field.say, state=field.folder)
 
 
 def line_for(phase: str, command: str, stack: str) -> str:

@@ -7,11 +7,9 @@ from typing import Any
 
 import yaml
 
-from meshlab.recording.recorder import record
 from meshlab.recording.releases import releases_of
 from settings.names import STACK_CHART
 
-from .. import course
 from ..field import Field
 
 CRD_CHART = "prometheus-operator-crds"
@@ -36,8 +34,7 @@ class ReleaseFile:
 
 def releases(field: Field, phase: str) -> list[ReleaseFile]:
     """The releases in the order of installation, with the values of a phase written into the field's folder."""
-    config = field.config(phase)
-    listed = releases_of(record(course.STACK, config=config, generated="x" * 24).resources)
+    listed = releases_of(field.stack(phase).recorded("x" * 24).resources)
     base = next(one.name for one in listed if one.chart == "base")
     found: list[ReleaseFile] = []
     for one in listed:

@@ -24,7 +24,7 @@ def probe(source: ChartSource, timeout: float = 5.0) -> list[RepositoryStatus]:
     A folder of charts is no repository: the list is empty. An OCI registry counts as answering when it speaks HTTP at
     all, since what it has shows only to those who are signed in.
     """
-    urls = _index_urls(source)
+    urls = index_urls(source)
     answers: dict[str, RepositoryStatus] = {}
 
     def ask(url: str) -> None:
@@ -40,7 +40,8 @@ def probe(source: ChartSource, timeout: float = 5.0) -> list[RepositoryStatus]:
     return [answers.get(url, RepositoryStatus(url, ok=False, reason=f"no answer within {timeout:g} s")) for url in urls]
 
 
-def _index_urls(source: ChartSource) -> list[str]:
+def index_urls(source: ChartSource) -> list[str]:
+    """What each repository of `source` is asked for; empty for a folder."""
     if source.folder is not None:
         return []
     if source.source is not None and source.source.startswith("oci://"):

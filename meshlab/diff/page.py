@@ -58,7 +58,7 @@ class ComponentPart:
 
 
 @dataclass(frozen=True)
-class Stack:
+class ChangedStack:
     """One stack that changes."""
 
     comparison: Comparison
@@ -102,14 +102,14 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, Code)
 
 
-def _stack(one: Comparison) -> Stack:
+def _stack(one: Comparison) -> ChangedStack:
     changes = one.shown.changes
     texts = file_diffs(one, changes)
     parts = [
         ComponentPart(name, counts(mine), tuple(_entry(one, change, texts.get(change.file)) for change in mine))
         for name, mine in _by_component(changes)
     ]
-    return Stack(
+    return ChangedStack(
         one,
         counts(changes),
         (*one.release_changes, *one.other_changes, *one.left_out),

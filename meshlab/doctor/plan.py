@@ -7,28 +7,31 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from embedded.tools import toolchain
+from base.files import write_private
 from kube.api_objects import entries
 from kube.objects import plural
 from rollout.mesh_workloads import KINDS, ROLLOUT
 from settings.charts import ChartSource
 
-from ..charts.pulled import Charts
 from ..comparison.images import images
 from ..consistency.stack import judged
-from ..lab import Config, Say, write_private
 from ..ownership.strangers import NONE, StackNamespaces
-from ..recording.chartless import chartless
-from ..recording.recorder import ROOT, record, stack_config
-from ..recording.releases import releases_of
-from ..render.helm import HelmRenderer, RenderTarget
-from ..render.masking import GENERATED
+from ..recording.recorder import ROOT
+from ..render.helm import RenderTarget
 from ..render.objects import KubernetesObject, crds
-from ..render.stack import Renderer
+from ..stack import Stack
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
 GLOBS = (
-    *("components/*.py", "components/*.yaml", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
+    *(
+        "components/*.py",
+        "settings/*.py",
+        "settings/*.yaml",
+        "rollout/*.py",
+        "manifests/**/*.yaml",
+        "dashboards/*.json",
+        "requirements.txt",
+    ),
     *("meshlab/consistency/*.py", "policy/allowed/*.yaml"),
 )
 """The files that a plan follows from beside those: the program's, and those of what is said of the plan."""
@@ -150,34 +153,28 @@ class Demands:
         return json.dumps({**fields, "made": made, "adopted": adopted})
 
 
-def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: Say) -> Demands:
-    """The plan of a stack for a Kubernetes version; `charts` is the folder that the user named, if any.
+def planned(stack: Stack, kubernetes: str, folder: Path) -> Demands:
+    """The plan of a stack for a Kubernetes version, kept in `folder`.
 
     Raises what recording and rendering raise: each one line for the user.
     """
-    over, source = chartless(stack_config(stack), charts)
-    file = folder / f"{stack}-{_digest(stack, kubernetes, charts or source)}.json"
+    file = folder / f"{stack.name}-{_digest(stack, kubernetes)}.json"
     if file.is_file():
         return Demands.from_json(file.read_text(encoding="utf-8"))
-    plan = plan_of(stack, over or {}, kubernetes, Charts(charts, say), source, say)
+    plan = plan_of(stack, kubernetes)
     write_private(file, plan.to_json())
     for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
         old.unlink()
     return plan
 
 
-def plan_of(stack: str, over: Config, kubernetes: str, charts: Charts, source: str | None, say: Say) -> Demands:
-    """The plan of a stack whose sections in `over` stand for those of its file; `source` is where it wants charts from.
-
-    Raises what recording and rendering raise.
-    """
-    resources = record(stack, config=over, generated=GENERATED, masked=True).resources
-    helm = HelmRenderer(toolchain.ensure(["helm"], say)["helm"])
-    renderer = Renderer(charts, helm, RenderTarget(kubernetes)).once()
-    rendered = renderer.recorded(stack, resources, source)
-    releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
+def plan_of(stack: Stack, kubernetes: str) -> Demands:
+    """The plan of a stack for a Kubernetes version. Raises what recording and rendering raise."""
+    target, resources = RenderTarget(kubernetes), stack.recording.resources
+    rendered = stack.rendered(target, once=True)
+    releases = {one.resource: (one.namespace, one.name) for one in rendered.releases}
     plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
-    whole = judged(rendered, {**stack_config(stack), **over}, renderer)
+    whole = judged(stack, target, once=True)
     broken = tuple((one.found, one.remedy) for one in whole.broken)
     return replace(plan, broken=broken, given=tuple(whole.notes), owned=StackNamespaces.of(resources))
 
@@ -247,12 +244,13 @@ def _operator(crd: KubernetesObject) -> str:
     return str(annotations.get(OPERATOR_VERSION, ""))
 
 
-def _digest(stack: str, kubernetes: str, source: str | None) -> str:
+def _digest(stack: Stack, kubernetes: str) -> str:
     """What a plan follows from: the program with its data, the stack's settings, the cluster's version, the charts."""
-    digest = hashlib.sha256(json.dumps([FORM, kubernetes, source]).encode())
-    for file in sorted([*PROGRAM, ROOT / f"Pulumi.{stack}.yaml", *(one for glob in GLOBS for one in ROOT.glob(glob))]):
+    settled = [FORM, kubernetes, stack.config]
+    digest = hashlib.sha256(json.dumps(settled, sort_keys=True, default=str).encode())
+    for file in sorted([*PROGRAM, *(one for glob in GLOBS for one in ROOT.glob(glob))]):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
-    folder = ChartSource(source).folder
+    folder = ChartSource(stack.source).folder
     if folder is not None and folder.is_dir():
         digest.update(repr(sorted(map(_stamp, folder.glob("*.tgz")))).encode())
     return digest.hexdigest()[:20]

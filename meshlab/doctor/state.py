@@ -11,10 +11,10 @@ from ..engine.backends import UPGRADE, URL, Backend, legacy_files
 from ..engine.locks import Holder, Lock
 from ..engine.secrets import PASSPHRASE, PASSPHRASE_FILE, has_passphrase, key_service, passphrase_environment
 from ..engine.state_backend import StackBackend
-from ..lab import LabError
 from ..preflight.finding import Finding, Level
-from ..recording.recorder import stack_file
+from ..stack import Stack
 from ..stackfile.stack_names import reference_of
+from ..target import LabError
 from .known import Known
 
 ROOM_MEGABYTES = 50
@@ -65,7 +65,7 @@ def _room(folder: Path) -> Iterator[Finding]:
 
 
 def _secrets(stack: str, folder: Path, backend: Backend, known: Known) -> Iterator[Finding]:
-    content, own = stack_file(stack).content, folder / "passphrase"
+    content, own = Stack.load(stack).file.content, folder / "passphrase"
     locked = known.locked_by == "passphrase"
     if key_service(content) is not None or not (locked or has_passphrase(content, backend)):
         return

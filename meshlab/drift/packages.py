@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from ..lab import LabError
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
+from ..target import LabError
 
 PACKAGE = "description"
 """The input that names the file of a chart and its digest; a chart of a repository has none."""

@@ -11,6 +11,7 @@ import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from base.say import Say
 from base.wording import counted
 from kube.api_objects import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
@@ -23,10 +24,10 @@ from ..comparison.finding import DriftFinding, What
 from ..comparison.ignore_rules import is_foreign
 from ..comparison.platforms import without_terms
 from ..engine.driver import EngineDriver
-from ..lab import LabError, Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD
 from ..render.objects import KubernetesObject
+from ..target import LabError
 from .expected import Expected
 from .helm import ReleaseReader
 from .look import DriftResult, look

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from ..lab import PROJECT
+from ..stackfile.reading import PROJECT
 
 HALF_WRITTEN_SECONDS = 2.0
 """A lock is one small write; one that cannot be read after this long was left by a writer that died in it."""

@@ -4,11 +4,15 @@ docs/secrets.md
 """
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..lab import LabError, passphrase_file
+from base.files import write_private
+
+from ..state_folder import STATE
+from ..target import LabError
 from .backends import Backend
 
 PASSPHRASE, PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"
@@ -57,3 +61,11 @@ def passphrase_environment(stack: str, stack_file: Mapping[str, Any], state: Pat
             f"(set it, or name a key in Pulumi.{stack}.yaml: docs/secrets.md)"
         )
     return {PASSPHRASE_FILE: str(passphrase_file(state))}
+
+
+def passphrase_file(state: Path = STATE) -> Path:
+    """The passphrase that locks the secrets of a state of our own; made once, and only its owner can read it."""
+    path = state / "passphrase"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32))
+    return path

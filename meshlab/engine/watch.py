@@ -10,9 +10,12 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from ..lab import LabError, Say, Step
+from base.say import Say
+
+from ..target import LabError
 from .events import EventLog
 from .operations import NOTHING, EngineStep, operation
+from .outcome import Step
 
 Explain = Callable[[Collection[str]], list[str]]
 

@@ -17,10 +17,10 @@ from settings.names import OWNER_ANNOTATION
 
 from ..engine.driver import EngineDriver
 from ..engine.state import ReleaseKey, State
-from ..lab import PROJECT
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
 from ..session import Session
+from ..stackfile.reading import PROJECT
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")

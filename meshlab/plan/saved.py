@@ -13,15 +13,13 @@ from tempfile import TemporaryFile
 from typing import Any, cast
 
 from base.errors import MeshlabError
-from base.files import sha256
-from settings.charts import package_name
-from settings.models import Settings
+from base.files import sha256, write_private
 
-from ..charts.lock import ChartLock, flat
+from ..charts.lock import ChartLock
 from ..engine.operations import EngineStep
-from ..lab import wanted_charts, write_private
 from ..recording.recorder import ROOT
 from ..results.report import commit_of
+from ..stack import Stack
 
 SCHEMA = 1
 SHOWN = 5
@@ -109,8 +107,8 @@ def _unwritable(path: Path, got: str | None) -> MeshlabError:
     return MeshlabError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
 
 
-def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:
-    """What a preview made here and now is made from. Raises MeshlabError where no commit says which program that is."""
+def origin(stack: Stack) -> Origin:
+    """What a preview of a stack is made from. Raises MeshlabError where no commit says which program that is."""
     tree = commit_of(ROOT)
     if tree.commit is None or tree.dirty:
         raise MeshlabError(
@@ -118,21 +116,21 @@ def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:
             "(commit them: a plan is of a commit)"
         )
     # Where a folder of charts lies says nothing; what is in it does.
-    section = cast(Mapping[str, Any], config.get("meshlab:charts") or {})
+    section = cast(Mapping[str, Any], stack.config.get("meshlab:charts") or {})
     charts = {key: value for key, value in section.items() if key != "source"}
-    settled = json.dumps({**config, "meshlab:charts": charts}, sort_keys=True, default=str)
-    return Origin(stack, tree.commit, _digest(settled), _digest("\n".join(_charts(settings))))
+    settled = json.dumps({**stack.config, "meshlab:charts": charts}, sort_keys=True, default=str)
+    return Origin(stack.name, tree.commit, _digest(settled), _digest("\n".join(_charts(stack))))
 
 
-def _charts(settings: Settings) -> Iterator[str]:
+def _charts(stack: Stack) -> Iterator[str]:
     """A line for each chart: by its file where it has one here, else by the lock that it is held to."""
-    source, lock = settings.charts.chart_source, ChartLock.load()
-    for chart in flat(wanted_charts(settings)):
+    source, lock = stack.settings.charts.chart_source, ChartLock.load()
+    for chart in stack.wanted:
         if source.folder is not None:
-            digest = sha256(source.folder / package_name(*chart))
+            digest = sha256(source.folder / chart.file)
         else:
             digest = lock.charts[chart].sha256 if chart in lock.charts else "not locked"
-        yield f"{chart[0]} {chart[1]} {digest}"
+        yield f"{chart.name} {chart.version} {digest}"
 
 
 def _digest(text: str) -> str:

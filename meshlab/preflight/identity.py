@@ -1,10 +1,11 @@
 """A stack that names its cluster works on no other one, whatever context somebody has given."""
 
+from base.say import Say
 from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from settings.models import Settings
 
-from ..lab import LabError, Say, Target
+from ..target import LabError, Target
 from .cluster import cluster, reach
 from .finding import Level
 

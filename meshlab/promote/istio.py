@@ -12,7 +12,7 @@ from typing import Any, cast
 from settings.models import IstioSettings
 from settings.versions import parse_version
 
-from ..lab import PROJECT
+from ..stackfile.reading import PROJECT
 from .moves import Move, Setback, Side
 
 SECTION = "istio"

@@ -6,10 +6,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
-from ..lab import PROJECT, Config
 from ..recording.recorder import ROOT
 from ..stackfile import editing
-from ..stackfile.reading import CONFIG, StackFileError, parsed
+from ..stackfile.reading import CONFIG, PROJECT, Config, StackFileError, parsed
 from .moves import Move, written
 
 _MARK = "\ufeff"

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from base.say import Say
+
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
-from ..lab import Say
 from .helm import HelmRepair
 from .steps import Adopt, Drop, EndOrphan, Forget, Mend, RollBack, Step, Uninstall, Unlock
 

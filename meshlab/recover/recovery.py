@@ -8,7 +8,7 @@ from kube.cluster import Cluster
 from ..engine.locks import Holder, Lock, began
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
-from ..lab import LabError
+from ..target import LabError
 from .helm import HelmRelease, HelmRepair
 from .live import look_up
 from .orphans import orphans_of

@@ -3,14 +3,15 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from base.errors import MeshlabError
+from base.say import Say
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import kubernetes as minors
 from kube.cluster import Cluster as Live
@@ -18,12 +19,14 @@ from kube.cluster import Cluster as Live
 from ..doctor.plan import planned
 from ..engine.driver import EngineDriver
 from ..engine.programs import Engine
-from ..lab import NO_OPERATOR, STATE, Config, Say, overlaid, settings_of, target_of
 from ..preflight.cluster import Reached, kubernetes
 from ..preflight.finding import Level
 from ..recording.recorder import ProgramError
 from ..remove.removal import Removal
+from ..stack import Stack
 from ..stackfile.reading import PROJECT
+from ..state_folder import STATE
+from ..target import NO_OPERATOR, target_of
 from .objects import deprecated, requested, served
 from .outcome import SKIPPED, Cell, Rehearsal, RehearsalResult, RehearsedCheck
 
@@ -36,11 +39,8 @@ FOLDER = "rehearsals"
 class RehearsedStack:
     """What is rehearsed, and with what."""
 
-    stack: str
-    charts: Mapping[str, Any]
-    """The overlay that says where charts come from."""
-    asked: str | None
-    """The folder of charts to render from, where it is a folder."""
+    stack: Stack
+    """As it is installed: with the charts that were chosen."""
     engine: Engine
     say: Say
 
@@ -53,25 +53,24 @@ def rehearse(subject: RehearsedStack, minor: str) -> Rehearsal:
     """
     started = time.monotonic()
     cells = dict.fromkeys(RehearsedCheck, SKIPPED)
-    config = config_for(subject.stack, subject.charts, minor)
+    stack = on_minor(subject.stack, minor)
     try:
-        settings = settings_of(subject.stack, config)
+        settings = stack.settings
     except ProgramError as error:  # its own `cluster.kubernetes` is held to what Istio supports
         cells[RehearsedCheck.SUPPORT] = Cell(RehearsalResult.FAILED, "settings", (str(error),))
     else:
         cells[RehearsedCheck.SUPPORT] = _support(settings, minors.release(minor))
-        _on_cluster(subject, minor, config, settings.cluster.adopt_namespaces, cells)
+        _on_cluster(replace(subject, stack=stack), minor, settings.cluster.adopt_namespaces, cells)
     return Rehearsal(minor, minors.release(minor), cells, time.monotonic() - started)
 
 
-def config_for(stack: str, charts: Mapping[str, Any], minor: str) -> dict[str, Any]:
-    """The stack's config for a rehearsal: where it names its cluster, or that one's version, this one is meant."""
-    config = overlaid(stack, {**charts, **NO_OPERATOR})
-    section: dict[str, Any] = {**(config.get(SECTION) or {})}
+def on_minor(stack: Stack, minor: str) -> Stack:
+    """The stack for a rehearsal: where it names its cluster, or that one's version, this one is meant."""
+    section: dict[str, Any] = {**(stack.config.get(SECTION) or {})}
     section.pop("clusterUid", None)
     if "kubernetes" in section:
         section["kubernetes"] = minor
-    return {**config, SECTION: section}
+    return stack.variant({**stack.config, SECTION: section}, NO_OPERATOR)
 
 
 def _support(settings: Any, version: str) -> Cell:
@@ -83,11 +82,9 @@ def _support(settings: Any, version: str) -> Cell:
     return Cell(RehearsalResult.FAILED if failed else RehearsalResult.WARNING, "not this version", details)
 
 
-def _on_cluster(
-    subject: RehearsedStack, minor: str, config: Config, adopted: list[str], cells: dict[RehearsedCheck, Cell]
-) -> None:
+def _on_cluster(subject: RehearsedStack, minor: str, adopted: list[str], cells: dict[RehearsedCheck, Cell]) -> None:
     name = f"rehearsal-{minor.replace('.', '-')}-{os.getpid()}"
-    subject.say(f"rehearse: {subject.stack} on Kubernetes {minors.release(minor)}")
+    subject.say(f"rehearse: {subject.stack.name} on Kubernetes {minors.release(minor)}")
     with ExitStack() as ending:
         cluster = EmbeddedCluster.up(
             name, state_dir=STATE / FOLDER, injection=True, kubernetes=minor, progress=subject.say
@@ -97,22 +94,20 @@ def _on_cluster(
         ending.enter_context(cluster.taking_along())
         for namespace in adopted:
             cluster.kubectl("create", "namespace", namespace)
-        _Run(subject, cluster, config, cells).run()
+        _Run(subject, cluster, cells).run()
 
 
 class _Run:
     """The steps on a cluster that runs."""
 
-    def __init__(
-        self, subject: RehearsedStack, cluster: EmbeddedCluster, config: Config, cells: dict[RehearsedCheck, Cell]
-    ) -> None:
+    def __init__(self, subject: RehearsedStack, cluster: EmbeddedCluster, cells: dict[RehearsedCheck, Cell]) -> None:
         self._subject, self._cluster, self._cells = subject, cluster, cells
         self._live = Live(cluster.kubeconfig)
         # Inside of the cluster's folder, so that it goes with it, whoever ends that.
         self._folder = cluster.kubeconfig.parent / "state"
         self._folder.mkdir()
         target = target_of(cluster)
-        self._driver = EngineDriver(subject.engine, target, subject.stack, config, subject.say, self._folder)
+        self._driver = EngineDriver(subject.engine, target, subject.stack, subject.say, self._folder)
 
     def run(self) -> None:
         """Up, a look, and down again."""
@@ -145,10 +140,9 @@ class _Run:
 
     def _look(self) -> None:
         """Hold the objects that helm and the program render for this version to the API server."""
-        subject = self._subject
         try:
             version = self._cluster.kubernetes.removeprefix("v")
-            plan = planned(subject.stack, version, subject.asked, self._folder / "plan", subject.say)
+            plan = planned(self._subject.stack, version, self._folder / "plan")
             kinds = self._live.kinds()
         except MeshlabError as error:
             self._cells[RehearsedCheck.SERVED] = Cell(RehearsalResult.FAILED, "see below", (str(error),))
@@ -158,7 +152,7 @@ class _Run:
 
     def _down(self) -> Cell:
         started = time.monotonic()
-        removal = Removal(self._driver, self._subject.stack, self._cluster.kubeconfig, self._subject.say)
+        removal = Removal(self._driver, self._subject.stack.name, self._cluster.kubeconfig, self._subject.say)
         removed = removal.run()
         if removed.leftovers:
             return Cell(

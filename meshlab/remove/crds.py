@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from base.errors import MeshlabError
+from base.say import Say
 from kube.api_objects import Manifest, MissingError, Resource
 from kube.cluster import Cluster
 from kube.objects import annotations_of, name_of
 
-from ..lab import Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD, Ours
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from base.errors import MeshlabError
 from base.goyaml.text import from_yaml
+from base.say import Say
 from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, SECRETS, SERVICES, name_of
 
 from ..engine.driver import EngineDriver
-from ..lab import Outcome, Say
+from ..engine.outcome import Outcome
 from ..ownership.leftovers import Left, custom_objects, left_of
 from ..ownership.owned import Ours, is_kubelet_service
 from ..ownership.records import records_of

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from base import process
+from base.files import write_private
 from base.wording import counted
 
-from ..lab import STATE, write_private
+from ..state_folder import STATE
 from .outcome import Result, Status
 
 SCHEMA = 1

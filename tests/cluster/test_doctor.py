@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 import yaml
 
-import kube.cluster
 from base.process import run
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
+from kube.cluster import Cluster
 from kube.objects import NAMESPACES
-from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.examination import Question, examine
 from meshlab.doctor.namespaces import namespaces
 from meshlab.doctor.plan import plan_of
-from meshlab.lab import Target
 from meshlab.ownership.strangers import NONE
 from meshlab.preflight.finding import Finding, Level
 from meshlab.render.stack import default_kubernetes
+from meshlab.stack import Stack
+from meshlab.target import Target
 from tests.support.broken import lose_a_conversion
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
@@ -46,13 +46,13 @@ class Place:
 
     def examine(self, kubeconfig: Path | None = None) -> list[Finding]:
         target = Target(kubeconfig or self.cluster.kubeconfig, embedded=False, label="test")
-        return examine(Question("dev", target, self.folder, self.charts), print)
+        return examine(Question(Stack.load("dev", charts=self.charts), target, self.folder), print)
 
     def would_have(self, **cluster: Any) -> list[Finding]:
         """The findings of namespaces and admission for the stack with these settings of the cluster."""
-        over = {"meshlab:cluster": cluster}
-        plan = plan_of("dev", over, default_kubernetes(), Charts(self.charts, print), None, print)
-        live = kube.cluster.Cluster(self.cluster.kubeconfig)
+        stack = Stack.load("dev", charts=self.charts, overlay={"cluster": cluster})
+        plan = plan_of(stack, default_kubernetes())
+        live = Cluster(self.cluster.kubeconfig)
         mine = namespaces(live.list(NAMESPACES), plan.owned, NONE, "meshlab/dev")
         return [*mine, *admission(live, plan)]
 

@@ -14,7 +14,7 @@ from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from kube.kubeconfig import AccessError
 from kube.sign_in import KEY
-from meshlab.lab import named_target
+from meshlab.target import named_target
 from tests.support.kubeconfigs import Parts, helper, http_proxy, identity, parts_of, pem, simple, who_is_python, write
 
 ARN = "arn:aws:eks:eu-north-1:111122223333:cluster/shop"

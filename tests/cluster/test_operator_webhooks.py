@@ -11,13 +11,13 @@ import pytest
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.tools import toolchain
 from meshlab.engine.programs import EngineMissingError, find_engine
-from meshlab.lab import overlaid
 from tests.support.apart import up_apart
 from tests.support.charts import chart_folder
 from tests.support.evidence import NAMESPACE, NETWORK
 from tests.support.inventory import objects
 from tests.support.netns import network_namespace
 from tests.support.prometheus import PROGRAMS, operator
+from tests.support.stacks import overlaid
 from tests.support.waiting import eventually
 
 WRONG = "could not parse expression"

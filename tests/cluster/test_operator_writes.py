@@ -11,15 +11,14 @@ import yaml
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.cluster.layout import LOOPBACK, free_ports
 from embedded.tools import toolchain
-from meshlab.recording.chartless import chartless
-from meshlab.recording.recorder import record, stack_config
+from meshlab.stack import Stack
 from policy.pack.rules import requests_and_limits
 from policy.pack.settings import PackSettings
 from policy.pack.subjects import object_of
 from settings.alert_rules import AlertThresholds, load_rules
 from tests.support.inventory import objects
 from tests.support.prometheus import PROGRAMS, operator
-from tests.support.rendering import renderer_of
+from tests.support.rendering import TARGET, renderer_of
 from tests.support.waiting import eventually
 
 NAMESPACE, STACK = "prometheus", "prod"
@@ -32,8 +31,7 @@ WRONG = ("mesh-certificate-alerts", "IstioCACertificateExpiring")
 @pytest.fixture(scope="module")
 def rendered() -> list[dict[str, Any]]:
     """What prod's charts bring."""
-    over, source = chartless(stack_config(STACK))
-    found = renderer_of([STACK]).recorded(STACK, record(STACK, config=over).resources, source)
+    found = Stack.load(STACK, renderer=renderer_of([STACK])).rendered(TARGET)
     return [dict(one.manifest) for one in found.objects if one.release]
 
 

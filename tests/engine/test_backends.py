@@ -23,6 +23,7 @@ from embedded.tools import toolchain
 from meshlab.cli.commands import promote
 from meshlab.engine.programs import find_cli
 from meshlab.recording.recorder import PASSWORD, ROOT
+from meshlab.stack import Stack
 from tests.support.bucket import REGION, put, s3_server
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
@@ -234,7 +235,7 @@ def test_promote_asks_the_callers_backend_when_the_stack_was_updated(
 ) -> None:
     for name, value in desk.env(**TEAM(desk)).items():
         monkeypatch.setenv(name, str(value))
-    update = promote._evidence("dev", embedded=False).update
+    update = promote._evidence(Stack.load("dev"), embedded=False).update
     assert update is not None
     assert not update.removed
 

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from kube.cluster import Cluster
-from meshlab.lab import LabError, Outcome, settings_of
+from meshlab.engine.outcome import Outcome
 from meshlab.mesh import report
 from meshlab.mesh.plan import roll_plan
+from meshlab.target import LabError
 from tests.support import meshed
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, driver, running_lab
 from tests.support.rolling_record import RollingRecord
+from tests.support.stacks import settings_of
 
 OLD, NEW = "1-17", "1-30"
 LIMIT = 2

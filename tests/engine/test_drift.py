@@ -43,7 +43,7 @@ def after_edits(lab: Lab, inspection: Inspection) -> tuple[DriftFinding, ...]:
 
 
 def inspected(lab: Lab, **over: Any) -> Inspection:
-    return Inspection(driver(lab), lab.stack, lab.config(**over), lab.cluster.kubeconfig, lab.say)
+    return Inspection(driver(lab), lab.declared(**over), lab.cluster.kubeconfig, lab.say)
 
 
 def told(findings: tuple[DriftFinding, ...]) -> list[str]:

@@ -28,7 +28,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def inspected(lab: Lab) -> Inspection:
-    return Inspection(driver(lab, **DRIFT), lab.stack, lab.config(**DRIFT), lab.cluster.kubeconfig, lab.say)
+    return Inspection(driver(lab, **DRIFT), lab.declared(**DRIFT), lab.cluster.kubeconfig, lab.say)
 
 
 def told(findings: tuple[DriftFinding, ...]) -> dict[str, list[str]]:

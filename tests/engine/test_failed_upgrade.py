@@ -13,7 +13,7 @@ import pytest
 from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.comparison.finding import DriftFinding
 from meshlab.drift.inspection import Inspection
-from meshlab.lab import LabError
+from meshlab.target import LabError
 from tests.support.broken import refused_update
 from tests.support.hand_edits import patch
 from tests.support.inventory import declared, objects
@@ -78,7 +78,7 @@ def recovered(lab: Lab) -> list[str]:
 
 
 def inspected(lab: Lab) -> Inspection:
-    return Inspection(driver(lab, **PLAIN), lab.stack, lab.config(**PLAIN), lab.cluster.kubeconfig, lab.say)
+    return Inspection(driver(lab, **PLAIN), lab.declared(**PLAIN), lab.cluster.kubeconfig, lab.say)
 
 
 def drift(lab: Lab) -> list[str]:

@@ -11,8 +11,9 @@ from pulumi import automation as auto
 from embedded.cluster import EmbeddedCluster
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.driver import EngineDriver
-from meshlab.lab import LabError, Outcome
+from meshlab.engine.outcome import Outcome
 from meshlab.recording.recorder import ROOT, record
+from meshlab.target import LabError
 from tests.support.inventory import inventory
 from tests.support.lab import Lab
 from tests.support.lab import driver as engine_driver

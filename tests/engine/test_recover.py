@@ -19,12 +19,13 @@ from embedded.tools.toolchain import ToolsMissingError
 from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.lab import LabError, Target
 from meshlab.recording.recorder import Recording
+from meshlab.target import LabError, Target
 from tests.support.charts import chart_folder
 from tests.support.interruption import Progress, Wire, command_of, filled, kill_engine, up_with
 from tests.support.inventory import declared, inventory, objects
 from tests.support.lab import Lab, changed
+from tests.support.stacks import with_config
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -64,7 +65,7 @@ class Story:
     def driver(self, **over: Any) -> EngineDriver:
         say = self.lab.say
         config = self.lab.config(**{**HERE, **over})
-        return EngineDriver(find_engine(say), self.lab.target, "dev", config, say, state=self.state)
+        return EngineDriver(find_engine(say), self.lab.target, with_config("dev", config), say, state=self.state)
 
     def begin(self, **over: Any) -> None:
         """Have the stack up with the settings `over`, whatever was before."""

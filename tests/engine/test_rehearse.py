@@ -16,9 +16,9 @@ from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, record
 from embedded.cluster.record import MARK
 from embedded.tools import kubernetes, toolchain
-from meshlab.lab import settings_of
-from meshlab.recording.recorder import ROOT, stack_config
+from meshlab.recording.recorder import ROOT
 from meshlab.rehearse.outcome import RehearsalResult, RehearsedCheck
+from meshlab.stack import Stack
 from settings.versions import supports
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
@@ -50,7 +50,7 @@ def words(*minors: str) -> list[str]:
 
 def supported(minor: str) -> bool:
     """Whether each Istio of the stack supports a minor."""
-    revisions = settings_of(STACK, stack_config(STACK)).istio.revisions.values()
+    revisions = Stack.load(STACK).settings.istio.revisions.values()
     return all(supports(one.version, minor) for one in revisions)
 
 

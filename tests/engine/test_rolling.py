@@ -9,7 +9,6 @@ import pytest
 from kube.cluster import Cluster
 from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.engine.driver import EngineDriver
-from meshlab.lab import settings_of
 from meshlab.mesh.plan import roll_plan
 from tests.support import many_workloads as many
 from tests.support import meshed
@@ -17,6 +16,7 @@ from tests.support.interruption import kill_engine
 from tests.support.lab import Lab, changed
 from tests.support.lab import driver as engine_driver
 from tests.support.rolling_record import RollingRecord
+from tests.support.stacks import settings_of
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meshlab.charts.pulled import ChartFiles
+from meshlab.charts.choice import ChartFiles
 from meshlab.comparison.stacks import Comparison
 from meshlab.recording.releases import Release
 from meshlab.render.helm import RenderTarget

@@ -22,8 +22,8 @@ import yaml
 from base import process
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
-from meshlab.lab import Target
 from meshlab.recording.recorder import ROOT
+from meshlab.target import Target
 
 from .waiting import eventually
 

@@ -25,8 +25,8 @@ from embedded.cluster.istiod import PROGRAM
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.programs import EngineMissingError, find_engine
-from meshlab.lab import overlaid
 from meshlab.recording.recorder import record
+from tests.support.stacks import overlaid
 
 from . import claims, monitor_mutants
 from .apart import up_apart

@@ -9,8 +9,8 @@ from typing import Any
 from base import process
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
-from meshlab.lab import settings_of, wanted_charts
-from settings.charts import package_name
+from settings.charts import Chart
+from tests.support.stacks import wanted_charts
 
 from .inventory import objects
 from .lab import Lab
@@ -236,5 +236,5 @@ HAND_EDITS = (
 
 def all_edits(lab: Lab) -> list[HandEdit]:
     """Every hand edit, on this lab."""
-    (version,) = wanted_charts(settings_of(lab.stack, lab.config()))["base"]
-    return [*HAND_EDITS, upgraded(Path(lab.charts) / package_name("base", version))]
+    (version,) = wanted_charts(lab.stack, lab.config())["base"]
+    return [*HAND_EDITS, upgraded(Path(lab.charts) / Chart("base", version).file)]

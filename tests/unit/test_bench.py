@@ -21,8 +21,8 @@ from bench.tools import TOOLS
 from bench.tools.helm import side_by_side
 from bench.tools.releases import ReleaseFile
 from bench.tools.tool import Script
-from meshlab.lab import overlaid
 from meshlab.recording.recorder import ROOT, record
+from tests.support.stacks import overlaid
 
 MEGABYTE = 1_000_000
 

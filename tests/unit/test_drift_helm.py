@@ -11,11 +11,11 @@ from base.process import CommandFailedError
 from meshlab.drift.helm import ReleaseReader
 from meshlab.drift.look import DriftResult
 from meshlab.drift.remediation import Remediator
-from meshlab.lab import LabError
 from meshlab.ownership.records import ReleaseRecord
 from meshlab.recording.manifests import manifest_of
 from meshlab.recording.recorder import SECRET, Recorded, Recording
 from meshlab.recording.releases import Release
+from meshlab.target import LabError
 from tests.support.pretended_pulumi import program
 
 # Keeps its command line, its standard input and which cluster it is for.

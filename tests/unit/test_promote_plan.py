@@ -12,10 +12,11 @@ from meshlab.promote.plan import Promotion, plan
 from meshlab.promote.stack_file import EditedStackFile
 from meshlab.promote.status import status_lines
 from meshlab.recording.recorder import ProgramError, stack_config
+from meshlab.stack import Stack
 from settings.alert_rules import AlertThresholds
 from settings.models import Settings
 from tests.support.pins import pinned
-from tests.support.stacks import STACKS
+from tests.support.stacks import STACKS, with_config
 
 Config = dict[str, Any]
 
@@ -32,7 +33,7 @@ def small(**revisions: str) -> Config:
 
 
 def planned(source: Config, target: Config, *sections: str) -> Promotion:
-    return plan("staging", source, "prod", target, *([sections] if sections else []))
+    return plan(with_config("staging", source), with_config("prod", target), *([sections] if sections else []))
 
 
 def moves(found: Promotion) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def test_the_order_has_every_stack_once_but_the_handbooks() -> None:
 
 def test_no_stack_has_anything_older_than_the_one_after_it() -> None:
     for one, other in pairwise(ORDER):
-        assert plan(one, stack_config(one), other, stack_config(other)).setbacks == ()
+        assert plan(Stack.load(one), Stack.load(other)).setbacks == ()
 
 
 def test_a_threshold_is_written_where_the_target_had_none_and_goes_where_the_source_has_none(
@@ -312,7 +313,7 @@ def test_a_wrong_stack_file_is_named(source: Config, target: Config) -> None:
 def test_status_shows_every_pin_and_how_far_each_stack_is_behind(tmp_path: Any) -> None:
     configs = {"next": small(r1_31="1.31.0"), "staging": small(r1_30="1.30.3"), "prod": small(r1_30="1.30.3")}
     configs["next"]["meshlab:kiali"]["version"] = "2.28.0"
-    lines = status_lines(configs, tmp_path)
+    lines = status_lines([with_config(*one) for one in configs.items()], tmp_path)
     assert lines[0].split() == ["pin", "next", "staging", "prod"]
     assert [line.split()[-3:] for line in lines if line.startswith("revision 1-31")] == [["1.31.0", "-", "-"]]
     assert [line.split() for line in lines if line.startswith("kiali.version")] == [
@@ -329,6 +330,10 @@ def test_status_shows_every_pin_and_how_far_each_stack_is_behind(tmp_path: Any) 
 def test_status_shows_thresholds_only_where_they_differ(tmp_path: Any) -> None:
     configs = {"next": small(r1_30="1.30.3"), "staging": small(r1_30="1.30.3")}
     configs["next"]["meshlab:meshMonitors"] = {"thresholds": {to_camel("error_budget_ratio"): 0.02}}
-    shown = [line.split() for line in status_lines(configs, tmp_path) if "thresholds" in line]
+    shown = [
+        line.split()
+        for line in status_lines([with_config(*one) for one in configs.items()], tmp_path)
+        if "thresholds" in line
+    ]
     assert shown[0] == ["meshMonitors.thresholds.errorBudgetRatio", "0.02", "0.01"]
     assert len(shown) == 2

@@ -23,7 +23,6 @@ from meshlab.engine.locks import Holder, began, locks_of, started_at
 from meshlab.engine.state import PendingOperation, ReleaseKey, State
 from meshlab.engine.state_backend import StackBackend
 from meshlab.engine.watch import Watch
-from meshlab.lab import LabError, Target
 from meshlab.recover import helm as helm_module
 from meshlab.recover.adoption import UNSEEN
 from meshlab.recover.carry_out import carry_out
@@ -33,6 +32,7 @@ from meshlab.recover.orphans import orphans_of
 from meshlab.recover.plan import RecoveryFacts, foreign, steps_for
 from meshlab.recover.recovery import look
 from meshlab.recover.steps import Adopt, Drop, Forget, RollBack, Step, Uninstall, Unlock
+from meshlab.target import LabError, Target
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 URN = "urn:pulumi:dev::meshlab::"

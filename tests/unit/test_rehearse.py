@@ -10,10 +10,10 @@ from embedded.tools import kubernetes
 from kube.deprecations import warning_text
 from meshlab.cli.commands.rehearse import asked_minors
 from meshlab.cli.main import main
-from meshlab.rehearse import rehearsal
 from meshlab.rehearse.objects import requested
 from meshlab.rehearse.outcome import SKIPPED, Cell, Rehearsal, RehearsalResult, RehearsedCheck, document, lines
-from meshlab.rehearse.rehearsal import config_for
+from meshlab.rehearse.rehearsal import on_minor
+from tests.support.stacks import with_config
 
 GOOD = Rehearsal(
     "1.35",
@@ -108,16 +108,15 @@ def test_only_deprecated_apis_that_the_stack_has_brought_are_told() -> None:
     ],
 )
 def test_a_stack_that_names_its_cluster_is_rehearsed_as_on_that_minor(
-    section: Mapping[str, Any] | None, expected: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+    section: Mapping[str, Any] | None, expected: Mapping[str, Any]
 ) -> None:
-    overlaid = {"meshlab:istio": {}, **({} if section is None else {"meshlab:cluster": section})}
-    monkeypatch.setattr(rehearsal, "overlaid", lambda stack, overlay: {**overlaid, **overlay})
-    charts = {"charts": {"source": "/charts"}}
-    assert config_for("staging", charts, "1.35") == {
+    config = {"meshlab:istio": {}, **({} if section is None else {"meshlab:cluster": section})}
+    stack = with_config("staging", {**config, "meshlab:charts": {"source": "/charts"}})
+    assert on_minor(stack, "1.35").config == {
         "meshlab:istio": {},
         "meshlab:cluster": expected,
-        **charts,
-        "kiali": {"awaitReady": False},
+        "meshlab:charts": {"source": "/charts"},
+        "meshlab:kiali": {"awaitReady": False},
     }
 
 

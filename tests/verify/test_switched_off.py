@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from base.merging import merged
-from meshlab.lab import overlaid, settings_of
 from meshlab.promote.evidence import Evidence, refusals
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
@@ -19,7 +18,8 @@ from meshlab.verify.runner import run_checks
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
-from tests.support.rendering import renderer_of
+from tests.support.rendering import TARGET, renderer_of
+from tests.support.stacks import overlaid, settings_of
 from tests.verify.running_pods import World
 
 GRAFANA = ["lab03.grafana-access", "lab03.grafana-source"]
@@ -152,7 +152,7 @@ def test_the_chart_makes_what_is_looked_at_and_nothing_of_it_where_that_is_off(n
 
     def rendered(values: dict[str, Any]) -> set[str]:
         recording = record(name, config=overlaid(name, {"monitoring": {"values": values}}))
-        found = renderer.recorded(name, recording.resources, None)
+        found = renderer.recorded(name, recording.resources, None, TARGET)
         return {f"{one.manifest['kind']} {one.manifest['metadata']['name']}" for one in found.objects if one.release}
 
     looked_at = set[str]().union(*OBJECTS.values())

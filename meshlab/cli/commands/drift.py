@@ -8,14 +8,15 @@ from functools import partial
 from typing import TextIO
 
 from base.errors import MeshlabError
+from base.say import Say
 from base.wording import counted
 
 from ...comparison.finding import DriftFinding, What
 from ...drift import report
 from ...drift.inspection import Inspection
 from ...drift.look import DriftResult
-from ...lab import Say, no_cluster, running_embedded
 from ...session import add_options, open_session
+from ...target import no_cluster, running_embedded
 
 DRIFT, UNTOLD = 2, 1
 
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise MeshlabError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)
-    inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
+    inspection = Inspection(session.driver, session.stack, session.target.kubeconfig, say)
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
     every = [*seen.findings, *(one.finding for one in seen.ignored)]
