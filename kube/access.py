@@ -1,4 +1,4 @@
-"""What checks need of a cluster. The real one is in kube.py; tests have one made of objects."""
+"""What who asks a cluster needs beside it: its words, its errors, and what came of a command in a container."""
 
 from dataclasses import dataclass
 

@@ -122,8 +122,7 @@ class _Run:
         try:
             self._cells[check] = step()
         except MeshlabError as error:
-            first, *_ = str(error).splitlines()
-            self._cells[check] = Cell(Result.FAILED, "see below", tuple(str(error).splitlines()) or (first,))
+            self._cells[check] = Cell(Result.FAILED, "see below", tuple(str(error).splitlines()))
 
     def _up(self) -> Cell:
         started = time.monotonic()
