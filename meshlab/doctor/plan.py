@@ -23,15 +23,8 @@ from ..stack import Stack
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
 GLOBS = (
-    *(
-        "components/*.py",
-        "settings/*.py",
-        "settings/*.yaml",
-        "rollout/*.py",
-        "manifests/**/*.yaml",
-        "dashboards/*.json",
-        "requirements.txt",
-    ),
+    *(f"{package}/**/*.py" for package in ("base", "components", "kube", "settings")),
+    *("settings/*.yaml", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
     *("meshlab/consistency/*.py", "policy/allowed/*.yaml"),
 )
 """The files that a plan follows from beside those: the program's, and those of what is said of the plan."""

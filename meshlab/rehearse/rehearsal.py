@@ -123,8 +123,7 @@ class _Run:
         try:
             self._cells[check] = step()
         except MeshlabError as error:
-            first, *_ = str(error).splitlines()
-            self._cells[check] = Cell(RehearsalResult.FAILED, "see below", tuple(str(error).splitlines()) or (first,))
+            self._cells[check] = Cell(RehearsalResult.FAILED, "see below", tuple(str(error).splitlines()))
 
     def _up(self) -> Cell:
         started = time.monotonic()

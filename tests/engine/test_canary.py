@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from base.wording import counted
 from kube.cluster import Cluster
 from meshlab.engine.outcome import Outcome
 from meshlab.mesh import report
@@ -72,7 +73,7 @@ def step(lab: Lab, rolls: set[str], default: str, **over: Any) -> Outcome:
 
     assert rolled == rolls
     assert record.most_at_once <= LIMIT
-    assert planned[0].startswith(f"{len(rolls)} workloads of " if rolls else "no workload")
+    assert planned[0].startswith(f"{counted(len(rolls), 'workload')} of " if rolls else "no workload")
     seen = meshed.status(lab.cluster)
     assert (seen.behind, seen.orphans) == ((), ())
     meshed.every_namespace_has_its_injector(lab.cluster, WATCHED)

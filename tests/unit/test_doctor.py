@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from meshlab.doctor.crds import crds
 from meshlab.doctor.examination import Question, examine, stop_at_problems
 from meshlab.doctor.known import Known, known_of
 from meshlab.doctor.permissions import permissions
-from meshlab.doctor.plan import Demands, PlannedCrd, PlannedKind, reduced
+from meshlab.doctor.plan import GLOBS, Demands, PlannedCrd, PlannedKind, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
@@ -39,7 +41,7 @@ from meshlab.preflight import identity
 from meshlab.preflight.cluster import Reached, cluster, kubernetes
 from meshlab.preflight.finding import Finding, Level, table, worst
 from meshlab.preflight.identity import refuse_another
-from meshlab.recording.recorder import ProgramError
+from meshlab.recording.recorder import ROOT, ProgramError
 from meshlab.render.objects import KubernetesObject
 from meshlab.session import Session
 from meshlab.stack import Stack
@@ -262,6 +264,20 @@ def test_no_right_to_escalate_is_a_warning_beside_all_other_rights() -> None:
 )
 def test_resources_are_called_as_the_api_calls_them(kind: str, resource: str) -> None:
     assert plural(kind) == resource
+
+
+def test_a_kept_plan_follows_from_every_module_that_the_program_imports() -> None:
+    imports = (
+        "import sys; from meshlab.recording.recorder import record; record('dev')\n"
+        "print(*(file for module in sys.modules.values() if (file := getattr(module, '__file__', None))))"
+    )
+    done = subprocess.run([sys.executable, "-c", imports], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {Path(file) for file in done.stdout.split()}
+    modules = {file.relative_to(ROOT) for file in files if file.is_relative_to(ROOT)}
+    of_the_program = {module for module in modules if module.parts[0] not in (".venv", "meshlab")}
+    assert {module.parts[0] for module in of_the_program} == {"base", "components", "kube", "settings"}
+    followed = {file.relative_to(ROOT) for glob in GLOBS for file in ROOT.glob(glob)}
+    assert of_the_program - followed == set()
 
 
 def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> None:
