@@ -73,7 +73,7 @@ def _release(releases: Sequence[Release], one: KubernetesObject) -> Release:
 def _with_helms_marks(manifest: dict[str, Any], release: Release) -> dict[str, Any]:
     """A manifest with what helm adds to all that it installs, and takes for nobody's where it is missing."""
     metadata = dict(manifest["metadata"])
-    metadata["labels"] = {**mapping(metadata.get("labels")), MANAGED_BY: "HelmRenderer"}
+    metadata["labels"] = {**mapping(metadata.get("labels")), MANAGED_BY: "Helm"}
     marks = {HELM_NAME: release.name, HELM_NAMESPACE: release.namespace}
     metadata["annotations"] = {**mapping(metadata.get("annotations")), **marks}
     return {**manifest, "metadata": metadata}
