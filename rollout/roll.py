@@ -74,8 +74,8 @@ def roll(cluster: Cluster, plan: RollPlan, sleep: Callable[[float], None] = time
             elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
                 raise MeshlabError(
                     f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of {len(began)} "
-                    "workloads were left as they were (fix it, or move the tag back; the next `pulumi up` goes on "
-                    "from here)"
+                    "workloads were left as they were",
+                    "fix it, or move the tag back; the next `pulumi up` goes on from here",
                 )
         while todo and len(deadlines) < plan.at_once:
             workload = todo.popleft()

@@ -227,8 +227,8 @@ def _refuse_another_minor(existing: ClusterRecord, kubernetes: str | None) -> No
         return
     runs = f"runs Kubernetes {existing.kubernetes}" if existing.kubernetes else "is of an older meshlab"
     raise MeshlabError(
-        f"embedded cluster {existing.name} {runs}, expected {kubernetes}: end that one first, with all that is on it "
-        f"(meshlab cluster down --name {existing.name})"
+        f"embedded cluster {existing.name} {runs}, expected {kubernetes}: end that one first, with all that is on it",
+        f"meshlab cluster down --name {existing.name}",
     )
 
 

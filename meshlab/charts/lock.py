@@ -95,7 +95,7 @@ def require(locked: Mapping[Chart, bool]) -> None:
     missing = shown(chart for chart, known in locked.items() if not known)
     if missing:
         raise MeshlabError(
-            f"{LOCK.name}: expected a digest of every chart, got none of {missing} (meshlab charts lock)"
+            f"{LOCK.name}: expected a digest of every chart, got none of {missing}", "meshlab charts lock"
         )
 
 

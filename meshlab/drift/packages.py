@@ -21,8 +21,8 @@ def refuse_other_charts(deployment: Mapping[str, Any], resources: Mapping[str, R
     if found:
         more = f"; and {len(found) - 1} more" if found[1:] else ""
         raise LabError(
-            f"{found[0]}{more}; nothing was changed (name the charts that are installed: --charts FOLDER; "
-            f"or install these first: meshlab up {on})"
+            f"{found[0]}{more}; nothing was changed",
+            f"name the charts that are installed: --charts FOLDER; or install these first: meshlab up {on}",
         )
 
 

@@ -75,7 +75,8 @@ class Remediator:
             if record is not None and record.status.startswith("pending"):
                 raise LabError(
                     f"release {one.namespace}/{one.name} was left {record.status}, which helm refuses to touch; "
-                    f"nothing was changed (meshlab recover {self._driver.options}, then again)"
+                    f"nothing was changed",
+                    f"meshlab recover {self._driver.options}, then again",
                 )
 
     def _by_the_driver(self, findings: Iterable[DriftFinding], say: Say) -> None:

@@ -211,5 +211,5 @@ def _credentials() -> dict[str, Any]:
         return {}
     except (OSError, ValueError, TypeError) as error:
         raise BackendError(
-            f"{file}: expected what `pulumi login` keeps, got: {error} (log in again, or set {URL})"
+            f"{file}: expected what `pulumi login` keeps, got: {error}", f"log in again, or set {URL}"
         ) from None

@@ -203,8 +203,8 @@ class EngineDriver:
         protected = [one["urn"].rsplit("::", 1)[-1] for one in self._stored() if one.get("protect")]
         if protected:
             raise LabError(
-                f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed "
-                "(to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again)"
+                f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed",
+                "to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again",
             )
 
     def _stored(self) -> list[dict[str, Any]]:

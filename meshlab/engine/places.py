@@ -42,8 +42,9 @@ def place(
     if _has_something(_state(ours, stack)):
         raise MeshlabError(
             f"stack {stack}: its state on the {target.label} is in {ours / 'pulumi'}, and not in {backend.told()}; "
-            "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
-            f"with it: {URL}={(ours / 'pulumi').as_uri()})"
+            "nothing was changed",
+            "move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
+            f"with it: {URL}={(ours / 'pulumi').as_uri()}",
         )
     return _place_of(backend, state), backend
 
@@ -93,9 +94,10 @@ def refuse_elsewhere(
     if not is_of(resources, Cluster(target.kubeconfig).list(NAMESPACES)):
         raise MeshlabError(
             f"stack {stack}: its state in {backend.told()} is of another cluster than the {target.label}, which has "
-            "none of its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a "
+            "none of its namespaces; nothing was changed",
+            "name that one with CLUSTER=<context>; for this one, use a "
             "stack or a backend of its own; if that one is gone, forget it: "
-            f"pulumi stack rm {reference_of(stack)} --force)"
+            f"pulumi stack rm {reference_of(stack)} --force",
         )
 
 

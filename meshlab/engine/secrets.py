@@ -50,15 +50,15 @@ def passphrase_environment(stack: str, stack_file: Mapping[str, Any], state: Pat
         return {}
     if PASSPHRASE in os.environ:
         raise LabError(
-            f"{PASSPHRASE}: expected a passphrase for the secrets of {stack}, got an empty one "
-            f"(set it; or unset it, for a passphrase of its own in .state/)"
+            f"{PASSPHRASE}: expected a passphrase for the secrets of {stack}, got an empty one",
+            "set it; or unset it, for a passphrase of its own in .state/",
         )
     if os.environ.get(PASSPHRASE_FILE):
         return {}
     if not backend.own:
         raise LabError(
-            f"{PASSPHRASE}: expected the passphrase of {stack}, whose state is in {backend.told()}, got none "
-            f"(set it, or name a key in Pulumi.{stack}.yaml: docs/secrets.md)"
+            f"{PASSPHRASE}: expected the passphrase of {stack}, whose state is in {backend.told()}, got none",
+            f"set it, or name a key in Pulumi.{stack}.yaml: docs/secrets.md",
         )
     return {PASSPHRASE_FILE: str(passphrase_file(state))}
 

@@ -77,8 +77,8 @@ class SavedPlan:
             expected = getattr(self.origin, name)
             if expected != got:
                 raise MeshlabError(
-                    f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; "
-                    "nothing was changed (preview and review again)"
+                    f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; nothing was changed",
+                    "preview and review again",
                 )
 
     def check_operations(self, differing: Sequence[str]) -> None:
@@ -87,7 +87,8 @@ class SavedPlan:
             more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             raise MeshlabError(
                 f"plan: expected the operations that were reviewed, got {'; '.join(differing[:SHOWN])}{more}; "
-                "nothing was changed (preview and review again)"
+                "nothing was changed",
+                "preview and review again",
             )
 
 
@@ -104,7 +105,7 @@ def check_writable(path: Path) -> None:
 
 
 def _unwritable(path: Path, got: str | None) -> MeshlabError:
-    return MeshlabError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
+    return MeshlabError(f"--save-plan {path}: expected a file that can be written, got: {got}", "choose another")
 
 
 def origin(stack: Stack) -> Origin:
@@ -112,8 +113,8 @@ def origin(stack: Stack) -> Origin:
     tree = commit_of(ROOT)
     if tree.commit is None or tree.dirty:
         raise MeshlabError(
-            f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'} "
-            "(commit them: a plan is of a commit)"
+            f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'}",
+            "commit them: a plan is of a commit",
         )
     # Where a folder of charts lies says nothing; what is in it does.
     section = cast(Mapping[str, Any], stack.config.get("meshlab:charts") or {})

@@ -20,4 +20,4 @@ def refuse_another(settings: Settings, target: Target, say: Say) -> None:
         raise LabError(f"{target.label}: {error}") from None
     for finding in cluster(settings, target.label, reached):
         if finding.level is Level.PROBLEM:
-            raise LabError(f"{finding.text}; nothing was changed ({finding.fix})")
+            raise LabError(f"{finding.text}; nothing was changed", f"{finding.fix}")

@@ -62,7 +62,8 @@ class EditedStackFile:
             pass
         raise StackFileError(
             f"{self.path.name}: {written(move.key)}: expected a value that can be changed by itself, got one that "
-            f"other places share, by an anchor or by what is merged (write {move.after} there by hand)"
+            f"other places share, by an anchor or by what is merged",
+            f"write {move.after} there by hand",
         )
 
 

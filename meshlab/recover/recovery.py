@@ -57,10 +57,11 @@ def _refuse_to_disturb(locks: list[Lock], gone: bool) -> None:
     holders = {lock: lock.holder() for lock in locks}
     for lock, holder in holders.items():
         if holder is Holder.LIVING:
-            raise LabError(f"a run is going on: {lock.told()}; nothing was changed (wait for it, or end that process)")
+            raise LabError(f"a run is going on: {lock.told()}; nothing was changed", "wait for it, or end that process")
     for lock, holder in holders.items():
         if holder is Holder.ELSEWHERE and not gone:
             raise LabError(
                 f"{lock.told()} on another machine or in another container, which cannot be looked at from here; "
-                "nothing was changed (run this there, or, once that one is gone: meshlab recover --holder-is-gone)"
+                "nothing was changed",
+                "run this there, or, once that one is gone: meshlab recover --holder-is-gone",
             )

@@ -33,7 +33,8 @@ def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
         if ones:
             raise MeshlabError(
                 f"CRD {name}: its chart does not keep it, and with it would go {described(ones)}, which this "
-                "stack does not own (move or delete them first, or let them go: meshlab destroy --purge-crds)"
+                "stack does not own",
+                "move or delete them first, or let them go: meshlab destroy --purge-crds",
             )
 
 

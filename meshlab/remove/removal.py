@@ -92,7 +92,8 @@ class Removal:
         if there:
             raise MeshlabError(
                 f"namespace {', '.join(there)}: is there, and no state here knows of stack {self._stack}; nothing is "
-                "removed (remove it from where it was brought up, or with the state that knows it)"
+                "removed",
+                "remove it from where it was brought up, or with the state that knows it",
             )
 
     def _crds(self) -> list[Manifest]:
@@ -140,8 +141,8 @@ def refuse_protected(stack: str, resources: Iterable[Recorded]) -> None:
     protected = [resource for resource in resources if resource.options.get("protect")]
     if protected:
         raise MeshlabError(
-            f"stack {stack}: {', '.join(map(_name, protected))} are protected from removal "
-            "(set meshlab:cluster.protectNamespaces to false, run up, then again)"
+            f"stack {stack}: {', '.join(map(_name, protected))} are protected from removal",
+            "set meshlab:cluster.protectNamespaces to false, run up, then again",
         )
 
 

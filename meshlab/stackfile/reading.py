@@ -54,7 +54,7 @@ def decoded(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise StackFileError(
-            f"{path.name}: expected UTF-8, got other bytes at {error.start} (save it as UTF-8)"
+            f"{path.name}: expected UTF-8, got other bytes at {error.start}", "save it as UTF-8"
         ) from None
 
 

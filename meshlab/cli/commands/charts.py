@@ -93,7 +93,7 @@ def _pairs(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     folder = ChartSource(args.charts or Stack.load(args.stack).source).folder
     if folder is None:
-        raise MeshlabError("expected a folder of charts to verify, got none (say which with: --charts FOLDER)")
+        raise MeshlabError("expected a folder of charts to verify, got none", "say which with: --charts FOLDER")
     charts = _wanted(args)
     locked = check_folder(folder, charts)
     _tell(locked)

@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     every = [*seen.findings, *(one.finding for one in seen.ignored)]
     if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
         raise MeshlabError(
-            f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
-            f"meshlab up --stack {args.stack}{session.options})"
+            f"nothing of stack {args.stack} is on the {session.target.label}",
+            f"bring it up: meshlab up --stack {args.stack}{session.options}",
         )
     if args.fix and seen.findings:
         shown = report.lines(seen, args.stack, hooks, time.monotonic() - started, show_ignored=args.show_ignored)

@@ -60,8 +60,9 @@ def _list_chain(stack: str, events: Path | None) -> int:
     log = events or max(logs, key=lambda one: one.stat().st_mtime if one.is_file() else 0.0)
     if events is None and not log.is_file():
         raise MeshlabError(
-            f"{stack}: no log of an `up` here (bring it up with: make up STACK={stack}; "
-            "or name a log of the engine's with: --events FILE, see docs/rendering.md)"
+            f"{stack}: no log of an `up` here",
+            f"bring it up with: make up STACK={stack}; "
+            "or name a log of the engine's with: --events FILE, see docs/rendering.md",
         )
     up = read(log)
     chain = chain_of(up, needs)
