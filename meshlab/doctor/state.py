@@ -14,6 +14,7 @@ from ..engine.state_backend import StackBackend
 from ..preflight.finding import Finding, Level
 from ..stack import Stack
 from ..stackfile.stack_names import reference_of
+from ..state_folder import STATE_VARIABLE
 from ..target import LabError
 from .known import Known
 
@@ -54,6 +55,10 @@ def _layout(stack: str, backend: Backend) -> Iterator[Finding]:
 
 def _room(folder: Path) -> Iterator[Finding]:
     above = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    if not above.is_dir():
+        text = f"the state's folder {folder}: expected a folder, got a file at {above}"
+        yield Finding("state", Level.PROBLEM, text, f"set {STATE_VARIABLE} to a folder that can be written")
+        return
     if not os.access(above, os.W_OK):
         yield Finding("state", Level.PROBLEM, f"{above} may not be written", "give yourself the right to")
         return

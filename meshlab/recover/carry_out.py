@@ -7,7 +7,7 @@ from base.say import Say
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
 from .helm import HelmRepair
-from .steps import Adopt, Drop, EndOrphan, Forget, Mend, RollBack, Step, Uninstall, Unlock
+from .steps import Adopt, Drop, EndOrphan, Forget, RemoveHalfWritten, RollBack, Step, Uninstall, Unlock
 
 
 def carry_out(steps: Sequence[Step], helm: HelmRepair, backend: StackBackend, state: State | None, say: Say) -> None:
@@ -19,7 +19,7 @@ def carry_out(steps: Sequence[Step], helm: HelmRepair, backend: StackBackend, st
         match step:
             case EndOrphan(orphan):
                 orphan.end()
-            case Mend(file):
+            case RemoveHalfWritten(file):
                 file.unlink(missing_ok=True)
             case Uninstall(key):
                 helm.uninstall(key)

@@ -13,7 +13,7 @@ from .helm import HelmRelease, HelmRepair
 from .live import look_up
 from .orphans import orphans_of
 from .plan import RecoveryFacts, foreign, steps_for
-from .steps import EndOrphan, Mend, Step, Unlock
+from .steps import EndOrphan, RemoveHalfWritten, Step, Unlock
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def look(backend: StackBackend, helm: HelmRepair, cluster: Cluster, gone: bool) 
     locks = backend.locks()
     _refuse_to_disturb(locks, gone)
     orphans = [EndOrphan(orphan) for orphan in orphans_of(backend.url)]
-    broken = [Mend(file) for file in backend.half_written()]
+    broken = [RemoveHalfWritten(file) for file in backend.half_written()]
     if orphans or broken:
         # What an orphan has still in hand changes under our eyes, and an unreadable state shows nothing.
         return Recovery((*orphans, *broken), None, complete=False)

@@ -22,7 +22,7 @@ class EndOrphan:
 
 
 @dataclass(frozen=True)
-class Mend:
+class RemoveHalfWritten:
     """Take away a side file of the state that was only half written; the backend does without it."""
 
     file: Path
@@ -107,4 +107,4 @@ class Unlock:
         return f"remove {self.lock.told()}, which is dead"
 
 
-Step = EndOrphan | Mend | Uninstall | RollBack | Adopt | Forget | Drop | Unlock
+Step = EndOrphan | RemoveHalfWritten | Uninstall | RollBack | Adopt | Forget | Drop | Unlock

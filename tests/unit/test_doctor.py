@@ -435,6 +435,15 @@ def test_a_state_elsewhere_without_a_passphrase_is_a_problem(own: Path, monkeypa
     assert (finding.subject, finding.level) == ("passphrase", Level.PROBLEM)
 
 
+def test_a_file_where_the_state_is_to_lie_is_a_problem(own: Path) -> None:
+    (own / "taken").write_text("x", encoding="utf-8")
+    inside = own / "taken" / "state"
+    finding = only(state("dev", inside, kept_in(own), Known(exists=False, readable=True)))
+    assert finding.level is Level.PROBLEM
+    assert finding.text == f"the state's folder {inside}: expected a folder, got a file at {own / 'taken'}"
+    assert "MESHLAB_STATE" in finding.fix
+
+
 def test_too_little_room_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshlab.doctor.state.ROOM_MEGABYTES", 10**9)
     finding = only(state("dev", own, kept_in(own), Known(exists=False, readable=True)))
