@@ -11,9 +11,10 @@ from meshlab.recording.recorder import ROOT
 from .charts import STAND_IN
 from .course import PHASES
 from .figures import Line, Spread
+from .first_run import RUNS
 from .larger import DIMENSIONS, Dimension
 from .program import MEASURES
-from .targets import MEGABYTE, Limit, of_comparison, of_program, spreads
+from .targets import MEGABYTE, Limit, of_comparison, of_first_run, of_program, spreads
 from .tools import TOOLS
 
 FILE = ROOT / "docs" / "performance.md"
@@ -40,13 +41,18 @@ def page_of(results: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     comparison, program, growth = (results.get(part) for part in ("comparison", "program", "growth"))
+    first_run = results.get("first-run")
     return environment.get_template(_TEMPLATE).render(
         comparison=comparison,
         program=program,
         growth=growth,
         machines={part: machine_of(found) for part, found in results.items()},
         targets=_targets(
-            [*(of_comparison(comparison) if comparison else []), *(of_program(program) if program else [])]
+            [
+                *(of_comparison(comparison) if comparison else []),
+                *(of_program(program) if program else []),
+                *(of_first_run(first_run) if first_run else []),
+            ]
         ),
         phases=PHASES,
         tools=TOOLS,
@@ -57,6 +63,9 @@ def page_of(results: dict[str, Any]) -> str:
         engine_table=_cpu_table(results.get("where"), "engine", "of that"),
         program_table=_program_table(program) if program else "",
         growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
+        first_run=first_run,
+        first_run_table=_first_run_table(first_run) if first_run else "",
+        builds_table=_builds_table(first_run) if first_run else "",
         minutes=_minutes(comparison) if comparison else None,
         failures=[run for run in comparison["runs"] if "failed" in run] if comparison else [],
     )
@@ -127,6 +136,28 @@ def _program_table(program: dict[str, Any]) -> str:
         )
         rows.append([what, _spread(seconds, 2), f"{cpu.median:.2f}", f"{memory.median / MEGABYTE:.0f}"])
     return _table(["", "seconds", "CPU seconds", "memory, MB"], rows)
+
+
+def _first_run_table(first_run: dict[str, Any]) -> str:
+    rows = [
+        [
+            RUNS[run["run"]],
+            *(f"{run[field]:.0f}" for field in ("setup_seconds", "first_resource_seconds", "seconds")),
+            f"{run['cpu_seconds'] / 60:.1f}",
+        ]
+        for run in first_run["runs"]
+    ]
+    return _table(["", "to meshlab's first line, s", "to the first resource, s", "to the end, s", "CPU minutes"], rows)
+
+
+def _builds_table(first_run: dict[str, Any]) -> str:
+    """What each build cost in the run that built, in its order; empty where none did."""
+    builds = [one for run in first_run["runs"] for one in run["builds"]]
+    if not builds:
+        return ""
+    rows = [[", ".join(one["programs"]), f"{one['seconds']:.0f}", f"{one['cpu_seconds']:.0f}"] for one in builds]
+    total = sum(one["cpu_seconds"] for one in builds)
+    return _table(["built, in this order", "seconds", "CPU seconds"], [*rows, ["**all**", "", f"**{total:.0f}**"]])
 
 
 def _chain_table(where: dict[str, Any] | None) -> str:

@@ -65,7 +65,7 @@ class Tool:
     beside: tuple[str, ...] = ()
     """Files of its module that it reads from its own folder."""
     source: str = ""
-    """Digest of its main package, where that is one of ours; empty otherwise."""
+    """Digest of its main package and what lies below it, where that is ours; empty otherwise."""
     download: Download | None = None
     """Its release file for this platform; None where tools.toml has no digest of one."""
     minor: str = ""
@@ -238,10 +238,10 @@ def _tool(name: str, entry: dict[str, Any], data: dict[str, Any], minor: str = "
 
 
 def _source(package: str) -> str:
-    """Digest of the Go files of a package of ours: another program, though its module's version stays."""
+    """Digest of the Go files of a package of ours and below it: another program, though its module's version stays."""
     if not package.startswith(OWN):
         return ""
-    files = sorted((TOOLS_FOLDER / package.removeprefix(OWN)).glob("*.go"))
+    files = sorted((TOOLS_FOLDER / package.removeprefix(OWN)).rglob("*.go"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:SOURCE_DIGITS]
 
 

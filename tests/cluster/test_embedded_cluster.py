@@ -110,7 +110,8 @@ def test_three_nodes_are_ready_and_free_for_pods(cluster: EmbeddedCluster) -> No
 
 def test_the_server_says_the_pinned_version(cluster: EmbeddedCluster) -> None:
     version = json.loads(cluster.kubectl("get", "--raw", "/version").stdout)
-    assert (version["major"], version["minor"]) == ("1", "34")
+    assert version["gitVersion"] == toolchain.table()["kube-apiserver"].release
+    assert (version["major"], version["minor"]) == ("1", "36")
 
 
 def test_a_deployment_becomes_available_behind_its_service(cluster: EmbeddedCluster) -> None:

@@ -87,14 +87,14 @@ def test_the_list_says_what_it_is_where_it_came_from_and_whether_a_pin_names_it(
     put(cache, "gone-v0.1.0", 500)
     kubectl = tmp_path / "bin" / "kubectl"
     kubectl.parent.mkdir()
-    kubectl.write_text("#!/bin/sh\necho Client Version: v1.34.1\n")
+    kubectl.write_text("#!/bin/sh\necho Client Version: v1.36.1\n")
     kubectl.chmod(0o755)
     assert told(capsys) == [
         "NAME     VERSION  SIZE   FROM      PINNED",
         "gone     v0.1.0   500 B  build     no",
         "helm     v3.1.0   2 MB   build     no",
         f"helm     {HELM.release}  54 MB  download  yes",
-        "kubectl  v1.34.1  0 B    PATH      yes",
+        "kubectl  v1.36.1  0 B    PATH      yes",
         f"56 MB in {cache.parent}; no pin names 2 MB of it, which `meshlab tools --prune` removes",
     ]
 

@@ -94,8 +94,8 @@ def test_a_version_is_read_from_what_programs_say(said: str, version: tuple[int,
 @pytest.mark.parametrize(
     ("name", "fitting", "other"),
     [
-        ("kube-apiserver", ["1.34.0", "1.34.9"], ["1.33.9", "1.35.0"]),
-        ("kubectl", ["1.33.0", "1.34.4", "1.35.2"], ["1.32.4", "1.36.0"]),
+        ("kube-apiserver", ["1.36.0", "1.36.9"], ["1.35.9", "1.37.0"]),
+        ("kubectl", ["1.35.0", "1.36.3", "1.37.2"], ["1.34.4", "1.38.0"]),
         ("etcd", ["3.6.0", "3.6.16"], ["3.4.23", "3.5.21", "3.7.0"]),
         ("kwok", ["0.7.0"], ["0.6.1", "0.8.0"]),
         ("helm", ["3.14.0", "3.20.2"], ["3.13.3", "4.0.0"]),
@@ -151,9 +151,12 @@ def test_another_source_of_ours_is_another_program(tmp_path: Path, monkeypatch: 
         digests.append(toolchain._source(f"{OWN}x"))
     (main.parent / "more.go").write_text("package main")
     digests.append(toolchain._source(f"{OWN}x"))
+    (main.parent / "below").mkdir()
+    (main.parent / "below" / "part.go").write_text("package below")
+    digests.append(toolchain._source(f"{OWN}x"))
     (main.parent / "README").write_text("of no account")
     assert toolchain._source(f"{OWN}x") == digests[-1]
-    assert len(set(digests)) == 3
+    assert len(set(digests)) == 4
     assert {len(one) for one in digests} == {toolchain.SOURCE_DIGITS}
     assert toolchain._source("example.com/not/ours") == ""
 
@@ -168,17 +171,19 @@ def test_all_staging_modules_of_kubernetes_follow_its_version() -> None:
 
 def test_the_version_is_stamped_into_what_would_believe_in_another() -> None:
     table = toolchain.table()
-    assert "k8s.io/component-base/version.gitVersion=v1.34." in table["kube-apiserver"].linker_flags
-    assert "k8s.io/component-base/version.gitMinor=34" in table["kube-apiserver"].linker_flags
+    assert "k8s.io/component-base/version.gitVersion=v1.36." in table["kube-apiserver"].linker_flags
+    assert "k8s.io/component-base/version.gitMinor=36" in table["kube-apiserver"].linker_flags
     assert f"internal/version.version={table['helm'].tag}" in table["helm"].linker_flags
     assert "version.Version=3.9.1" in table["prometheus"].linker_flags
 
 
-def test_the_version_helm_believes_in_is_that_of_its_client_library() -> None:
-    module_file = (toolchain.TOOLS_FOLDER / "helm" / "go.mod").read_text()
-    library = re.search(r"k8s\.io/client-go v0\.(\d+)\.", module_file)
-    assert library
-    assert f"chartutil.k8sVersionMinor={library[1]}" in toolchain.table()["helm"].linker_flags
+def test_helm_believes_in_the_kubernetes_version_of_its_release() -> None:
+    helm = toolchain.table()["helm"]
+    # helm 3.18 was released with the libraries of Kubernetes 1.33, 3.19 with those of 1.34, and so on.
+    version = parse_version(helm.tag)
+    assert version and version[0] == 3
+    minors = re.findall(r"(?:chartutil|rules)\.k8sVersionMinor=(\d+)", helm.linker_flags)
+    assert minors == [str(version[1] + 15)] * 2
 
 
 def test_built_programs_lie_outside_the_tree_by_name_and_version(tmp_path: Path) -> None:
@@ -250,7 +255,7 @@ def test_without_go_and_programs_one_line_says_what_to_install() -> None:
     with pytest.raises(toolchain.ToolsMissingError) as caught:
         toolchain.ensure(["kubectl", "etcd"])
     assert str(caught.value) == (
-        "not on this machine: kubectl 1.33 to below 1.36, etcd 3.6 to below 3.7; "
+        "not on this machine: kubectl 1.35 to below 1.38, etcd 3.6 to below 3.7; "
         "install Go 1.26 or newer, which builds them once, or put them on PATH"
     )
 
@@ -270,7 +275,7 @@ def test_only_what_is_missing_is_built_and_each_folder_once(
 ) -> None:
     monkeypatch.setenv("GOFLAGS", "-mod=vendor")
     monkeypatch.setenv("GOOS", "plan9")
-    kubectl = install(empty_machine, "kubectl", "Client Version: v1.34.1")
+    kubectl = install(empty_machine, "kubectl", "Client Version: v1.36.1")
     lines: list[str] = []
     found = toolchain.ensure(["kubectl", "kube-scheduler", "kube-apiserver", "kwok"], lines.append)
     table = toolchain.table()
