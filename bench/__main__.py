@@ -71,7 +71,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--charts", default=os.environ.get(CHARTS), help=f"folder of packed charts (default: {CHARTS})")
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS), help="default: all")
-    names = [one.name for one in DIMENSIONS]
+    names = [dimension.name for dimension in DIMENSIONS]
     parser.add_argument("--dimensions", nargs="+", choices=names, default=names, help="of growth, in place of all")
     args = parser.parse_args(argv)
     args.parts = args.parts or DEFAULT

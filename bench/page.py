@@ -56,7 +56,9 @@ def page_of(results: dict[str, Any]) -> str:
         cpu_table=_cpu_table(results.get("where"), "cpu", "process"),
         engine_table=_cpu_table(results.get("where"), "engine", "of that"),
         program_table=_program_table(program) if program else "",
-        growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
+        growth_tables=[(dimension.unit, _growth_table(dimension, growth)) for dimension in DIMENSIONS]
+        if growth
+        else [],
         minutes=_minutes(comparison) if comparison else None,
         failures=[run for run in comparison["runs"] if "failed" in run] if comparison else [],
     )
@@ -88,8 +90,13 @@ def _minutes(comparison: dict[str, Any]) -> str:
 
 def _targets(targets: Iterable[Limit]) -> str:
     rows = [
-        [one.what, f"{one.limit:g} {one.unit}", f"{one.found:.2f} {one.unit}", "met" if one.met else "**not met**"]
-        for one in targets
+        [
+            target.what,
+            f"{target.limit:g} {target.unit}",
+            f"{target.found:.2f} {target.unit}",
+            "met" if target.met else "**not met**",
+        ]
+        for target in targets
     ]
     return _table(["target", "at most", "median", ""], rows)
 
@@ -134,7 +141,7 @@ def _chain_table(where: dict[str, Any] | None) -> str:
     if not where or not where["repetitions"]:
         return ""
     links = cast(list[dict[str, Any]], where["chain"])
-    rows = [[one["resource"], f"{one['gap']:.1f}", f"{one['own']:.1f}", f"{one['ended']:.1f}"] for one in links]
+    rows = [[link["resource"], f"{link['gap']:.1f}", f"{link['own']:.1f}", f"{link['ended']:.1f}"] for link in links]
     return _table(["resource", "wait before it, s", "duration, s", "done at, s"], rows)
 
 

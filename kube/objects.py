@@ -102,7 +102,11 @@ def endpoints(cluster: Cluster, namespace: str, service: str) -> list[tuple[str,
 
 def container_names(pod: Manifest) -> list[str]:
     """The containers that run all the time: a sidecar may be an init container that is restarted always."""
-    stay = [one for one in entries(pod["spec"].get("initContainers")) if one.get("restartPolicy") == "Always"]
+    stay = [
+        container
+        for container in entries(pod["spec"].get("initContainers"))
+        if container.get("restartPolicy") == "Always"
+    ]
     return [str(container["name"]) for container in (*pod["spec"]["containers"], *stay)]
 
 

@@ -110,10 +110,10 @@ def stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
 def _namespaces(cluster: Cluster, labels: Mapping[str, str]) -> dict[str, Manifest]:
     """Namespaces by name, with the labels that are to be."""
     found: dict[str, Manifest] = {}
-    for one in cluster.list(NAMESPACES):
-        name = str(one["metadata"]["name"])
+    for namespace in cluster.list(NAMESPACES):
+        name = str(namespace["metadata"]["name"])
         own = {REVISION_LABEL: labels[name]} if name in labels else {}
-        found[name] = _labelled(name, {**mapping(one["metadata"].get("labels")), **own})
+        found[name] = _labelled(name, {**mapping(namespace["metadata"].get("labels")), **own})
     return found
 
 

@@ -46,13 +46,17 @@ def differences(live: Manifest, applied: Manifest, scaled: Collection[Scaled], *
         since = live["metadata"]["deletionTimestamp"]
         result.append(Difference("metadata.deletionTimestamp", since, None, "it is being deleted"))
     if not patch:
-        result += [_hidden(live, one) for one in additions(live, applied) if not is_ignored(live, one.path, scaled)]
+        result += [
+            _hidden(live, addition)
+            for addition in additions(live, applied)
+            if not is_ignored(live, addition.path, scaled)
+        ]
     return result
 
 
 def told(object_: Manifest, live: Manifest, wanted: Manifest, scaled: Collection[Scaled]) -> list[Difference]:
     """What differs between two forms of an object: with who wrote it, without noise and secret values."""
-    found = [one for one in changes(live, wanted) if not is_ignored(object_, one.path, scaled)]
+    found = [change for change in changes(live, wanted) if not is_ignored(object_, change.path, scaled)]
     authors = authors_of(object_)
     return [_hidden(object_, _signed(one, authors)) for one in found]
 

@@ -115,7 +115,7 @@ def folders(state: Path = STATE) -> list[Path]:
 def places(stack: str, state: Path = STATE) -> list[Path]:
     """Every folder of ours that has a state of the stack, the last changed first; `state` where none has."""
     folders = [state, *state.glob("on/*")]
-    found = [one for one in folders if _state(one, stack).is_file()]
+    found = [folder for folder in folders if _state(folder, stack).is_file()]
     return sorted(found, key=lambda one: _state(one, stack).stat().st_mtime, reverse=True) or [state]
 
 
@@ -135,8 +135,8 @@ def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> b
     """Whether resources of a state are on the cluster of these namespaces: true where they know no namespace."""
     known = {
         str(uid)
-        for one in resources
-        if str(one["type"]).startswith(NAMESPACE) and (uid := _metadata(one).get("uid")) is not None
+        for resource in resources
+        if str(resource["type"]).startswith(NAMESPACE) and (uid := _metadata(resource).get("uid")) is not None
     }
     return not known or bool(known & {str(one["metadata"]["uid"]) for one in live})
 

@@ -14,7 +14,8 @@ from ..target import LabError
 def leaving(cluster: Cluster, settings: Settings) -> list[str]:
     """The revisions that run in the cluster and that the stack no longer has, sorted. Raises AccessError."""
     running = {
-        labels_of(one).get(REVISION_LABEL, "") for one in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
+        labels_of(deployment).get(REVISION_LABEL, "")
+        for deployment in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
     }
     return sorted(running - set(settings.istio.revisions) - {""})
 

@@ -43,19 +43,21 @@ class MeshStatus:
     @property
     def orphans(self) -> tuple[ControlPlane, ...]:
         """Revisions that proxies use and no istiod is there for: those get no more configuration."""
-        return tuple(one for one in self.control_planes if not one.wanted and one.proxies)
+        return tuple(
+            control_plane for control_plane in self.control_planes if not control_plane.wanted and control_plane.proxies
+        )
 
 
 def look(cluster: Cluster) -> MeshStatus:
     """The status of the mesh. Raises AccessError."""
     istiods = {
-        labels_of(one).get(REVISION_LABEL, ""): one
-        for one in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
+        labels_of(deployment).get(REVISION_LABEL, ""): deployment
+        for deployment in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
     }
     tags = {
-        labels_of(one)[TAG_LABEL]: labels_of(one).get(REVISION_LABEL, "")
-        for one in cluster.list(INJECTORS)
-        if TAG_LABEL in labels_of(one)
+        labels_of(injector)[TAG_LABEL]: labels_of(injector).get(REVISION_LABEL, "")
+        for injector in cluster.list(INJECTORS)
+        if TAG_LABEL in labels_of(injector)
     }
     proxies: dict[str, Counter[str]] = {revision: Counter() for revision in istiods}
     for pod in cluster.list(PODS):

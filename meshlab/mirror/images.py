@@ -74,7 +74,11 @@ def rendered_with(stack: Stack, target: RenderTarget, mirror: Images | None) -> 
 
 def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, str]]:
     """Every image that is pulled once the objects are there, by where it is named."""
-    there = [one for one in objects if not one.hooks or any(not hook.startswith("test") for hook in one.hooks)]
+    there = [
+        object_
+        for object_ in objects
+        if not object_.hooks or any(not hook.startswith("test") for hook in object_.hooks)
+    ]
     for one in there:
         for field, image in images(one):
             yield (one.identity, field), image
@@ -93,7 +97,7 @@ def full(image: str) -> str:
 def _kiali(kiali: KubernetesObject, objects: Iterable[KubernetesObject]) -> str:
     """Kiali's own image. No object names all of it: its operator takes what is left out from its own version."""
     deployment = cast(Mapping[str, Any], kiali.manifest["spec"].get("deployment") or {})
-    operators = [one for one in objects if one.name == OPERATOR and one.kind == "Deployment"]
+    operators = [object_ for object_ in objects if object_.name == OPERATOR and object_.kind == "Deployment"]
     if not operators:
         raise MeshlabError(f"{kiali.label}: expected a Deployment {OPERATOR} that says which version it is, got none")
     _, operator = next(images(operators[0]))

@@ -86,8 +86,8 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
         for line in _grouped(ones):
             yield f"  {line}"
     leftovers = [one for one in found if one.reason is None]
-    for one in leftovers:
-        yield f"left over: {one.label} ({one.mark}); to remove: {one.command}"
+    for leftover in leftovers:
+        yield f"left over: {leftover.label} ({leftover.mark}); to remove: {leftover.command}"
     for what, why in sorted((silent or {}).items()):
         yield f"could not be asked: {what} ({why}); whether anything of its kinds is left, nobody can tell"
     yield f"{counted(len(found) - len(leftovers), 'object')} kept on purpose, {len(leftovers)} left over"

@@ -38,7 +38,10 @@ def deployment(*entries: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 
 def found(live: dict[str, Any], applied: dict[str, Any], *, patch: bool = False) -> dict[str, tuple[Any, Any]]:
-    return {one.path: (one.live, one.wanted) for one in differences(live, applied, set(), patch=patch)}
+    return {
+        difference.path: (difference.live, difference.wanted)
+        for difference in differences(live, applied, set(), patch=patch)
+    }
 
 
 def test_an_object_that_is_as_declared_has_no_differences() -> None:
@@ -181,7 +184,7 @@ def split(
 
 
 def paths(left: DriftFinding | None) -> list[str]:
-    return [one.path for one in left.differences] if left else []
+    return [difference.path for difference in left.differences] if left else []
 
 
 REPLICAS = {"kinds": ["Deployment"], "fields": ["spec.replicas"]}
@@ -399,7 +402,7 @@ MONITOR = {
 def copies(*others: dict[str, Any]) -> list[str]:
     known = [KubernetesObject("mesh-monitors", "monitor", "", MONITOR)]
     components = {("prometheus", "prom"): "monitoring"}
-    return [f"{one.name}: {one.note}" for one in extras(known, [MONITOR, *others], components, {"prometheus"})]
+    return [f"{extra.name}: {extra.note}" for extra in extras(known, [MONITOR, *others], components, {"prometheus"})]
 
 
 def other(name: str, **changes: Any) -> dict[str, Any]:
@@ -452,7 +455,7 @@ RELEASE = Release(
 
 def of_release(*secrets: dict[str, Any]) -> list[tuple[str, list[str]]]:
     findings = release_findings([RELEASE], records_of(secrets))
-    return [(str(one.what), [each.line for each in one.differences]) for one in findings]
+    return [(str(finding.what), [each.line for each in finding.differences]) for finding in findings]
 
 
 def test_a_release_of_the_same_chart_and_values_is_as_it_should_be() -> None:

@@ -392,7 +392,7 @@ def test_a_download_that_fails_is_said_and_built(
     downloads.files[f"/{CLI}"].statuses = [404]
     built: list[str] = []
     monkeypatch.setattr(
-        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(one.name).name for one in tools)
+        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(tool.name).name for tool in tools)
     )
     assert origins(find_engine(said.append))[CLI] == BUILT[CLI]
     assert built == [CLI]
@@ -450,7 +450,7 @@ def test_the_command_line_ends_with_that_line(
     # Before the charts, which helm would have to be built for.
     monkeypatch.setattr("meshlab.stack.Stack.installable", lambda stack: pytest.fail("asked for charts"))
     assert meshlab_cli.main(["up", "--stack", "dev"]) == 1
-    (line,) = [one for one in capsys.readouterr().err.splitlines() if one]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
     assert "install Pulumi 3.260 or newer, or Go 1.26 or newer" in line
 
 

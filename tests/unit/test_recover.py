@@ -106,7 +106,7 @@ def found(
     since: datetime | None = BEGAN,
     values: Mapping[str, Any] = VALUES,
 ) -> RecoveryFacts:
-    by_key = {one.key: one for one in releases}
+    by_key = {release.key: release for release in releases}
     return RecoveryFacts(known, by_key, since, look, lambda _: values, lambda _: way)
 
 
@@ -264,7 +264,7 @@ def test_entering_what_replaces_another_leaves_the_other_to_be_deleted() -> None
     dependent = {"urn": f"{URN}x::y", "type": "x", "dependencies": [old["urn"]]}
     known = state(("creating", config_map()), resources=[old, dependent])
     known.adopt({**config_map(), "id": "default/web"})
-    assert [one.get("id") for one in known.resources] == ["default/web", "default/old", None]
+    assert [resource.get("id") for resource in known.resources] == ["default/web", "default/old", None]
     assert known.resources[1]["delete"] is True
     assert "delete" not in known.resources[0]
 

@@ -99,7 +99,7 @@ def test_the_report_groups_what_is_kept_and_names_each_leftover_with_its_command
         live("CustomResourceDefinition", "prometheuses.monitoring.coreos.com"),
         live("Secret", "s", "shop"),
     ]
-    report = list(lines([Left(one, "a mark", kept_for(one)) for one in manifests]))
+    report = list(lines([Left(manifest, "a mark", kept_for(manifest)) for manifest in manifests]))
     assert report[0].endswith("to remove: meshlab destroy --purge-crds")
     assert report[1:] == [
         "  monitoring.coreos.com: probes, prometheuses",

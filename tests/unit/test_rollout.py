@@ -34,7 +34,7 @@ def test_a_moved_tag_rolls_exactly_the_workloads_of_namespaces_on_it() -> None:
     here = cluster(*many("a", 2), *many("b", 1), *many("c", 2), *many("elsewhere", 1))
     assert roll(here, plan(), here.tick).count == 3
     assert sorted(here.order) == ["a/app-0", "a/app-1", "b/app-0"]
-    assert [one.revisions[0] for one in here.deployments] == [NEW, NEW, NEW, OLD, OLD, OLD]
+    assert [deployment.revisions[0] for deployment in here.deployments] == [NEW, NEW, NEW, OLD, OLD, OLD]
 
 
 def test_they_roll_by_namespace_and_name() -> None:
@@ -61,7 +61,7 @@ def test_going_back_is_the_same() -> None:
     roll(here, plan(), here.tick)
     here.injects = back = {**MOVED, "stable": OLD}
     assert roll(here, plan(leads_to=back), here.tick).count == 3
-    assert {one.revisions[0] for one in here.deployments} == {OLD}
+    assert {deployment.revisions[0] for deployment in here.deployments} == {OLD}
 
 
 def test_a_namespace_that_is_about_to_get_another_label_counts_by_that_one() -> None:
@@ -87,16 +87,16 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped() -> None:
 
     def killed(seconds: float) -> None:
         here.tick(seconds)
-        if sum(one.revisions[0] == NEW for one in here.deployments) == 3:
+        if sum(deployment.revisions[0] == NEW for deployment in here.deployments) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         roll(here, plan(), killed)
-    begun = [one.name for one in here.deployments if one.rolling]
+    begun = [deployment.name for deployment in here.deployments if deployment.rolling]
     assert len(begun) == 1
     roll(here, plan(), here.tick)
-    assert {one.revisions[0] for one in here.deployments} == {NEW}
-    assert [one.restarts for one in here.deployments if one.name not in begun] == [1] * 5
+    assert {deployment.revisions[0] for deployment in here.deployments} == {NEW}
+    assert [deployment.restarts for deployment in here.deployments if deployment.name not in begun] == [1] * 5
 
 
 def test_what_a_cut_off_run_has_begun_is_awaited_and_not_begun_again() -> None:
@@ -133,7 +133,7 @@ def test_a_workload_that_does_not_come_up_stops_the_rest_and_says_how_much_is_le
         "a/bad: not ready with revision 1-30: image not found; 5 of 6 workloads were left as they were"
     )
     assert "\n" not in text
-    assert all(one.restarts == 0 for one in here.deployments[1:])
+    assert all(deployment.restarts == 0 for deployment in here.deployments[1:])
 
 
 def test_what_was_stuck_before_is_left_to_its_owner_and_holds_nobody_up() -> None:
@@ -149,7 +149,9 @@ def test_a_workload_that_its_owner_removes_meanwhile_is_no_error() -> None:
 
     def owner(seconds: float) -> None:
         if len(here.deployments) == 3:
-            here.deployments = [one for one in here.deployments if one.name not in ("app-0", "app-2")]
+            here.deployments = [
+                deployment for deployment in here.deployments if deployment.name not in ("app-0", "app-2")
+            ]
         here.tick(seconds)
 
     roll(here, plan(at_once=1), owner)

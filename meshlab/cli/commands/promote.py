@@ -129,11 +129,11 @@ def _pair(source: str | None, target: str | None) -> tuple[str, str]:
 
 
 def _setbacks(found: Promotion) -> Iterator[str]:
-    for one in found.setbacks:
+    for setback in found.setbacks:
         yield (
-            f"Pulumi.{found.target}.yaml: {written(one.key)}: expected nothing newer than {found.source}'s "
-            f"{one.wanted}, got {one.current}; promotion never goes back (raise it in {found.source}, or leave its "
-            "section out with --only)"
+            f"Pulumi.{found.target}.yaml: {written(setback.key)}: expected nothing newer than {found.source}'s "
+            f"{setback.wanted}, got {setback.current}; promotion never goes back (raise it in {found.source}, or leave "
+            "its section out with --only)"
         )
 
 

@@ -72,4 +72,6 @@ def _secrets(stack: Stack, folder: Path, backend: Backend) -> set[str] | None:
     passphrases = [os.environ.get(PASSPHRASE, "")]
     for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
         passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []
-    return secrets_of(json.loads(done.stdout)) | {one for one in passphrases if len(one) >= SHORTEST}
+    return secrets_of(json.loads(done.stdout)) | {
+        passphrase for passphrase in passphrases if len(passphrase) >= SHORTEST
+    }
