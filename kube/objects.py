@@ -116,6 +116,6 @@ def is_simulated(node: Manifest) -> bool:
     return told.startswith("kwok-") or annotations_of(node).get("kwok.x-k8s.io/node") == "fake"
 
 
-def nothing_runs(cluster: Cluster) -> bool:
+def is_all_simulated(cluster: Cluster) -> bool:
     """Whether all nodes are simulated, so that no operator does its work."""
     return all(is_simulated(node) for node in cluster.list(NODES))

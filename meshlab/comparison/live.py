@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from kube.api_objects import Manifest, mapping
 from kube.changes import DRIFT_MANAGER
-from kube.fields import Manager, Path, Steps, item_name, managers, named, place, text_of
+from kube.fields import Manager, Path, Steps, are_named, item_name, managers, place, text_of
 from settings.injection import hindrance
 from settings.names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
 
@@ -75,7 +75,7 @@ def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) ->
         yield _signed(found, authors_of(live))
 
 
-def untouched(live: Manifest, manifest: Manifest) -> bool:
+def is_untouched(live: Manifest, manifest: Manifest) -> bool:
     """Whether an object certainly is as `manifest` says: all of it is there, and no stranger has written anything."""
     return not any(map(is_foreign, managers(live))) and not any(declared_differences(manifest, live))
 
@@ -125,7 +125,7 @@ def _difference(at: Steps, live: Any, wanted: Any) -> Difference:
 
 
 def _item_changes(live: list[Any], wanted: list[Any], at: Steps) -> Iterator[Difference]:
-    if named(live) and named(wanted):
+    if are_named(live) and are_named(wanted):
         have, want = ({f"[{item_name(items, n)}]": items[n] for n in range(len(items))} for items in (live, wanted))
         for key in (*have, *(key for key in want if key not in have)):
             yield from changes(have.get(key), want.get(key), (*at, key))

@@ -15,8 +15,8 @@ from settings.names import REVISION_LABEL
 from ..comparison.declared import differences as declared_differences
 from ..comparison.finding import Difference, DriftFinding, Ignored, What
 from ..comparison.ignore_rules import Scaled, autoscaled, is_ignored
-from ..comparison.live import declared, differences, hindrances, untouched
-from ..ownership.copies import extras
+from ..comparison.live import declared, differences, hindrances, is_untouched
+from ..ownership.copies import find_extras
 from ..ownership.records import ReleaseRecord, failures_of, records_of, release_findings
 from ..render.objects import KubernetesObject
 from .expected import Expected
@@ -124,7 +124,7 @@ def _compared(
     ignoring: Ignoring,
 ) -> tuple[DriftFinding | None, list[Ignored]]:
     # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
-    if one.kind == "CustomResourceDefinition" and not failed and untouched(live, one.manifest):
+    if one.kind == "CustomResourceDefinition" and not failed and is_untouched(live, one.manifest):
         return None, []
     finding = _finding(What.EDITED, one, live)
     try:
@@ -168,7 +168,7 @@ def _extras(
     components = {(release.namespace, release.name): release.component for release in expected.releases}
     own = {object_.name for object_ in expected.objects if object_.kind == "Namespace" and not object_.patch}
     for key, kind in served.items():
-        yield from extras(by_kind[key], live[kind], components, own)
+        yield from find_extras(by_kind[key], live[kind], components, own)
 
 
 def _stray_hooks(

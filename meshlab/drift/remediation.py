@@ -17,7 +17,7 @@ from kube.api_objects import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
 from kube.discovery import Kind, Kinds, group_of
-from kube.fields import disowned, escaped, from_the_end, named, unescaped
+from kube.fields import are_named, disowned, escaped, sort_from_the_end, unescaped
 
 from ..comparison.declared import differences
 from ..comparison.finding import DriftFinding, What
@@ -131,7 +131,7 @@ class Remediator:
                 continue
             # From the end: an item that goes moves those after it.
             added = sorted(
-                (each.pointer for each in finding.differences if not each.declared), key=from_the_end, reverse=True
+                (each.pointer for each in finding.differences if not each.declared), key=sort_from_the_end, reverse=True
             )
             operations = [{"op": "remove", "path": pointer} for pointer in added]
             if finding.refused:
@@ -260,7 +260,7 @@ def _value_at(manifest: Manifest, pointer: str) -> Any:
 
 def _same_items(live: list[Any], target: list[Any]) -> bool:
     """Whether two lists have the same items in the same order, by their names where they have some."""
-    if not (named(live) and named(target)):
+    if not (are_named(live) and are_named(target)):
         return len(live) == len(target)
     return [item["name"] for item in live] == [item["name"] for item in target]
 

@@ -9,7 +9,7 @@ from kube.api_objects import Manifest, Resource, mapping
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, INJECTORS, labels_of, name_of
 from kube.sidecars import image_tag, injected_by, proxy_version
-from rollout.mesh_workloads import PODS, Workload, behind, lives
+from rollout.mesh_workloads import PODS, Workload, find_behind, is_alive
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
 
 SERVICES = Resource("v1", "services", "Service")
@@ -61,7 +61,7 @@ def look(cluster: Cluster) -> MeshStatus:
     }
     proxies: dict[str, Counter[str]] = {revision: Counter() for revision in istiods}
     for pod in cluster.list(PODS):
-        if lives(pod) and (revision := injected_by(pod)):
+        if is_alive(pod) and (revision := injected_by(pod)):
             proxies.setdefault(revision, Counter())[proxy_version(pod) or "unknown"] += 1
     default = _default(cluster)
     return MeshStatus(
@@ -77,7 +77,7 @@ def look(cluster: Cluster) -> MeshStatus:
             )
             for revision, count in sorted(proxies.items())
         ),
-        tuple(behind(cluster, {**{revision: revision for revision in istiods}, **tags})),
+        tuple(find_behind(cluster, {**{revision: revision for revision in istiods}, **tags})),
     )
 
 

@@ -53,8 +53,8 @@ def pulled_images(stack: Stack, target: RenderTarget, mirror: Images | None) -> 
     upstream = dict(named_images(plain.objects))
     mirrored = {} if mirror is None else dict(named_images(rendered_with(stack, target, mirror).objects))
     # With a mirror a chart may leave out what it does not need there, such as a pod of helm's own tests.
-    pairs = {place: (full(image), mirrored.get(place, "")) for place, image in upstream.items()}
-    pairs |= {place: (full(image), image) for place, image in mirrored.items() if place not in pairs}
+    pairs = {place: (with_registry(image), mirrored.get(place, "")) for place, image in upstream.items()}
+    pairs |= {place: (with_registry(image), image) for place, image in mirrored.items() if place not in pairs}
     users: dict[tuple[str, str], set[str]] = {}
     for (identity, _), pair in pairs.items():
         if mirror is None or pair[1]:
@@ -86,7 +86,7 @@ def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, s
             yield (one.identity, ".spec.deployment.image_name"), _kiali(one, there)
 
 
-def full(image: str) -> str:
+def with_registry(image: str) -> str:
     """An image with its registry, where it left out that it is Docker Hub's."""
     first, slash, _ = image.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):

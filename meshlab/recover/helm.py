@@ -67,7 +67,7 @@ class HelmRepair:
 
     def way_back(self, key: ReleaseKey) -> tuple[int, ...]:
         """The revisions to roll back to, one after the other; the last one once stood. Empty where none ever did."""
-        return way_back(self._history(key))
+        return rollback_path(self._history(key))
 
     def _history(self, key: ReleaseKey) -> dict[int, str]:
         """Status of each revision that helm remembers."""
@@ -183,7 +183,7 @@ class HelmRepair:
         return process.run(args, timeout=limit, env=self._env, stdin=stdin, check=check)
 
 
-def way_back(history: Mapping[int, str]) -> tuple[int, ...]:
+def rollback_path(history: Mapping[int, str]) -> tuple[int, ...]:
     """The way from the last revision to the last that once stood, by way of each failed one in between.
 
     Helm compares an upgrade with the last revision that stood, so what a failed one added is in no manifest that a

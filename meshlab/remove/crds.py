@@ -19,7 +19,7 @@ GONE_LIMIT_SECONDS = 60.0
 SHOWN = 3
 
 
-def unkept(manifests: Iterable[Manifest]) -> list[str]:
+def names_deleted_by_helm(manifests: Iterable[Manifest]) -> list[str]:
     """Names of the CRDs among a release's manifests that helm deletes with the release."""
     crds = (manifest for manifest in manifests if manifest.get("kind") == CRD)
     return sorted(name_of(crd) for crd in crds if annotations_of(crd).get(KEEP, "").strip() != "keep")

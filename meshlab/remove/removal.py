@@ -19,7 +19,7 @@ from ..ownership.records import records_of
 from ..ownership.strangers import state_namespaces
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
-from .crds import CRDS, described, purge, refuse_loss, strangers, unkept
+from .crds import CRDS, described, names_deleted_by_helm, purge, refuse_loss, strangers
 from .kiali import LIMIT_SECONDS, remove_kialis
 
 Approve = Callable[[str], bool]
@@ -111,7 +111,7 @@ class Removal:
         }
         records = records_of(self._cluster.list(SECRETS, labels={"owner": "helm"}))
         own = [record for key, record in records.items() if key in self._ours.releases and record.name not in stay]
-        return sorted(name for record in own for name in unkept(from_yaml(record.manifest)))
+        return sorted(name for record in own for name in names_deleted_by_helm(from_yaml(record.manifest)))
 
     def _going_with_crds(self) -> str:
         """What goes with the CRDs beside this stack's own, for who has to agree."""

@@ -18,7 +18,7 @@ from meshlab.charts.lock import ChartLock, Locked
 from meshlab.cli.commands import images as images_command
 from meshlab.cli.commands.images import run
 from meshlab.mirror.charts import fetch, published
-from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
+from meshlab.mirror.images import PulledImage, pulled_images, rendered_with, with_registry
 from meshlab.recording.recorder import stack_config
 from meshlab.render.stack import RenderedStack, Renderer
 from meshlab.stack import Stack
@@ -129,7 +129,7 @@ def test_without_a_mirror_the_images_are_those_of_upstream(renderer: Renderer) -
     ],
 )
 def test_an_image_without_a_registry_is_docker_hubs(image: str, whole: str) -> None:
-    assert full(image) == whole
+    assert with_registry(image) == whole
 
 
 def test_an_image_that_passes_the_mirror_by_is_told_and_fails_the_command(

@@ -601,7 +601,7 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
-    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
     found = list(programs.programs())
@@ -613,7 +613,7 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
 
 def test_a_tool_that_can_be_downloaded_is_a_note_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
-    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     monkeypatch.setattr(programs.tooldownload, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
     levels = {
@@ -631,7 +631,7 @@ ENGINE = [
 
 
 def test_the_engine_is_told_with_where_it_is_from_and_what_is_older(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     found = list(programs.programs())
     assert [one.level for one in found if "pulumi" in one.text] == [Level.OK]
     assert found[-1].text.endswith(
@@ -641,14 +641,14 @@ def test_the_engine_is_told_with_where_it_is_from_and_what_is_older(monkeypatch:
 
 
 def test_an_engine_that_is_not_here_yet_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "here", lambda: [None, None, None])
+    monkeypatch.setattr(programs, "find_installed", lambda: [None, None, None])
     (one,) = [program for program in programs.programs() if "pulumi" in program.text]
     assert (one.level, one.text) == (Level.WARNING, "no pulumi here yet")
     assert one.fix == "`up` downloads it, or builds it with Go 1.26 or newer"
 
 
 def test_providers_that_are_not_here_yet_are_a_warning_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "here", lambda: [CLI, None, ENGINE[2]])
+    monkeypatch.setattr(programs, "find_installed", lambda: [CLI, None, ENGINE[2]])
     found = list(programs.programs())
     (one,) = [one for one in found if "providers" in one.text]
     assert (one.level, one.text) == (Level.WARNING, "providers not here yet: kubernetes")

@@ -9,9 +9,9 @@ from base.errors import MeshlabError
 from components.rollout_provider import Rollout, RolloutProvider
 from kube.api_objects import Manifest
 from kube.sidecars import injected_by, proxy_version
-from rollout.mesh_workloads import ROLLOUT, behind, kept, stranded
+from rollout.mesh_workloads import ROLLOUT, find_behind, find_held_back, find_stranded
 from rollout.roll import RollPlan, follow, roll
-from rollout.workload_status import done, failure, restartable
+from rollout.workload_status import can_restart, failure, is_done
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
 
 OLD, NEW = "1-17", "1-30"
@@ -66,8 +66,8 @@ def test_going_back_is_the_same() -> None:
 
 def test_a_namespace_that_is_about_to_get_another_label_counts_by_that_one() -> None:
     here = cluster(*many("c", 2))
-    assert behind(here, MOVED) == []
-    assert [str(one) for one in behind(here, MOVED, {"c": "stable"})] == ["c/app-0", "c/app-1"]
+    assert find_behind(here, MOVED) == []
+    assert [str(one) for one in find_behind(here, MOVED, {"c": "stable"})] == ["c/app-0", "c/app-1"]
 
 
 def test_workloads_without_a_sidecar_roll_into_the_mesh_unless_they_want_none() -> None:
@@ -79,7 +79,7 @@ def test_workloads_without_a_sidecar_roll_into_the_mesh_unless_they_want_none() 
         Rolling("a", "opted-out-as-of-old", [""], annotated),
         Rolling("a", "on-the-nodes-network", [""], {"spec": {"hostNetwork": True}}),
     )
-    assert [one.name for one in behind(here, MOVED)] == ["joins"]
+    assert [one.name for one in find_behind(here, MOVED)] == ["joins"]
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped() -> None:
@@ -227,7 +227,7 @@ def test_what_the_injectors_own_settings_keep_out_is_left_alone() -> None:
     def left(config: dict[str, Any]) -> list[str]:
         metadata = {"name": f"istio-sidecar-injector-{NEW}", "labels": {"istio.io/rev": NEW}}
         here.config_maps = [{"metadata": metadata, "data": {"config": json.dumps(config)}}]
-        return [one.name for one in behind(here, MOVED)]
+        return [one.name for one in find_behind(here, MOVED)]
 
     assert left({"policy": "enabled", **never}) == ["asks", "plain"]
     assert left({"policy": "disabled", **never}) == ["asks"]
@@ -246,7 +246,7 @@ def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
         Rolling("plain", "outside", [OLD]),
     )
     here.more_labels = {"legacy": {"istio-injection": "enabled"}}
-    found = behind(here, {**MOVED, "default": NEW})
+    found = find_behind(here, {**MOVED, "default": NEW})
     assert [(str(one), one.label) for one in found] == [
         ("legacy/app", "default"),
         ("plain/asks", "default"),
@@ -257,8 +257,8 @@ def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
 def test_a_hindrance_is_none_where_the_default_revision_is_the_same() -> None:
     here = cluster(Rolling("a", "app", [""]))
     here.more_labels = {"a": {"istio-injection": "enabled"}}
-    assert kept(here, {**MOVED, "default": NEW}, {"a": "stable"}) == []
-    (other,) = kept(here, {**MOVED, "default": OLD}, {"a": "stable"})
+    assert find_held_back(here, {**MOVED, "default": NEW}, {"a": "stable"}) == []
+    (other,) = find_held_back(here, {**MOVED, "default": OLD}, {"a": "stable"})
     assert (other.hindrance.instead, other.workloads) == (OLD, ("a/app",))
 
 
@@ -285,7 +285,7 @@ def test_a_revision_does_not_go_while_proxies_use_it() -> None:
 def test_proxies_of_control_planes_that_are_not_ours_do_not_matter() -> None:
     here = cluster(outside="none")
     here.bare = [pod("outside", "app", "somebody-elses")]
-    assert stranded(here, [OLD]) == {}
+    assert find_stranded(here, [OLD]) == {}
 
 
 def test_pods_that_have_ended_or_are_going_count_for_nothing() -> None:
@@ -294,7 +294,7 @@ def test_pods_that_have_ended_or_are_going_count_for_nothing() -> None:
     ended["status"]["phase"] = "Succeeded"
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     here.bare = [ended, going]
-    assert stranded(here, [OLD]) == {}
+    assert find_stranded(here, [OLD]) == {}
 
 
 def test_the_resource_has_the_type_that_others_know_it_by() -> None:
@@ -329,7 +329,7 @@ def test_a_workload_is_done_when_all_its_pods_are_new_available_and_alone(
     kind: str, changed: dict[str, int], expected: bool
 ) -> None:
     workload: Manifest = {"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": {**STATUS, **changed}}
-    assert done(kind, workload) is expected
+    assert is_done(kind, workload) is expected
 
 
 def test_only_a_passed_deadline_ends_the_waiting() -> None:
@@ -345,7 +345,7 @@ def test_only_a_passed_deadline_ends_the_waiting() -> None:
     [({}, True), ({"paused": True}, False), ({"updateStrategy": {"type": "OnDelete"}}, False)],
 )
 def test_what_only_rolls_when_its_pods_are_deleted_is_left_to_its_owner(spec: dict[str, Any], expected: bool) -> None:
-    assert restartable({"spec": spec}) is expected
+    assert can_restart({"spec": spec}) is expected
 
 
 def test_a_pod_says_whose_sidecar_it_has_and_of_which_version() -> None:

@@ -11,7 +11,7 @@ from kube.api_objects import AccessError
 
 from ...doctor.examination import Question, examine
 from ...engine.backends import Backend
-from ...engine.places import place
+from ...engine.places import find_place
 from ...preflight.finding import Finding, Level, table, worst
 from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
@@ -84,7 +84,7 @@ def _embedded() -> Target | None:
 def _place(target: Target | None, stack: Stack) -> tuple[Path, Backend | None]:
     """Where the stack's state lies; a cluster that does not answer is a finding of its own."""
     try:
-        return place(target, stack.name, project=stack.project) if target is not None else (STATE, None)
+        return find_place(target, stack.name, project=stack.project) if target is not None else (STATE, None)
     except AccessError:
         return STATE, None
 
