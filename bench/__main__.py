@@ -75,7 +75,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS), help="default: all")
     runs = list(first_run.RUNS)
     parser.add_argument("--runs", nargs="+", choices=runs, default=runs, help="of first-run, in place of all")
-    names = [one.name for one in DIMENSIONS]
+    names = [dimension.name for dimension in DIMENSIONS]
     parser.add_argument("--dimensions", nargs="+", choices=names, default=names, help="of growth, in place of all")
     args = parser.parse_args(argv)
     args.parts = args.parts or DEFAULT

@@ -62,7 +62,9 @@ def page_of(results: dict[str, Any]) -> str:
         cpu_table=_cpu_table(results.get("where"), "cpu", "process"),
         engine_table=_cpu_table(results.get("where"), "engine", "of that"),
         program_table=_program_table(program) if program else "",
-        growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
+        growth_tables=[(dimension.unit, _growth_table(dimension, growth)) for dimension in DIMENSIONS]
+        if growth
+        else [],
         first_run=first_run,
         first_run_table=_first_run_table(first_run) if first_run else "",
         builds_table=_builds_table(first_run) if first_run else "",
@@ -97,8 +99,13 @@ def _minutes(comparison: dict[str, Any]) -> str:
 
 def _targets(targets: Iterable[Limit]) -> str:
     rows = [
-        [one.what, f"{one.limit:g} {one.unit}", f"{one.found:.2f} {one.unit}", "met" if one.met else "**not met**"]
-        for one in targets
+        [
+            target.what,
+            f"{target.limit:g} {target.unit}",
+            f"{target.found:.2f} {target.unit}",
+            "met" if target.met else "**not met**",
+        ]
+        for target in targets
     ]
     return _table(["target", "at most", "median", ""], rows)
 
@@ -152,11 +159,13 @@ def _first_run_table(first_run: dict[str, Any]) -> str:
 
 def _builds_table(first_run: dict[str, Any]) -> str:
     """What each build cost in the run that built, in its order; empty where none did."""
-    builds = [one for run in first_run["runs"] for one in run["builds"]]
+    builds = [build for run in first_run["runs"] for build in run["builds"]]
     if not builds:
         return ""
-    rows = [[", ".join(one["programs"]), f"{one['seconds']:.0f}", f"{one['cpu_seconds']:.0f}"] for one in builds]
-    total = sum(one["cpu_seconds"] for one in builds)
+    rows = [
+        [", ".join(build["programs"]), f"{build['seconds']:.0f}", f"{build['cpu_seconds']:.0f}"] for build in builds
+    ]
+    total = sum(build["cpu_seconds"] for build in builds)
     return _table(["built, in this order", "seconds", "CPU seconds"], [*rows, ["**all**", "", f"**{total:.0f}**"]])
 
 
@@ -165,7 +174,7 @@ def _chain_table(where: dict[str, Any] | None) -> str:
     if not where or not where["repetitions"]:
         return ""
     links = cast(list[dict[str, Any]], where["chain"])
-    rows = [[one["resource"], f"{one['gap']:.1f}", f"{one['own']:.1f}", f"{one['ended']:.1f}"] for one in links]
+    rows = [[link["resource"], f"{link['gap']:.1f}", f"{link['own']:.1f}", f"{link['ended']:.1f}"] for link in links]
     return _table(["resource", "wait before it, s", "duration, s", "done at, s"], rows)
 
 

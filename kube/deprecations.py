@@ -23,7 +23,7 @@ class Deprecations(Connection):
         path = resource.path(metadata.get("namespace") or "", metadata["name"])
         query = [("fieldManager", DRIFT_MANAGER), ("force", "true"), DRY_RUN]
         headers = self._text_and_warnings("PATCH", path, query, body=json.dumps(manifest), content_type=APPLY)[1]
-        return [warning_text(one) for one in headers]
+        return [warning_text(header) for header in headers]
 
     def deprecated_requests(self) -> dict[str, str]:
         """The deprecated APIs that this API server has been asked for since it started, by `jobs.batch/v1beta1`.

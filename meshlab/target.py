@@ -78,7 +78,7 @@ def minor_for(settings: Settings) -> str:
     """
     if settings.cluster.kubernetes in minors.minors():
         return settings.cluster.kubernetes
-    istios = [one.version for one in settings.istio.revisions.values()]
+    istios = [revision.version for revision in settings.istio.revisions.values()]
     return newest_for(istios, minors.minors()) or minors.pinned()
 
 

@@ -17,8 +17,8 @@ from kube.api_objects import Manifest, MissingError
 from settings.names import REVISION_LABEL
 
 from .mark import restart, was_restarted
-from .mesh_workloads import HeldBack, Workload, behind, kept, still_behind, stranded
-from .workload_status import done, failure
+from .mesh_workloads import HeldBack, Workload, find_behind, find_held_back, find_stranded, is_still_behind
+from .workload_status import failure, is_done
 
 if TYPE_CHECKING:
     from kube.cluster import Cluster
@@ -59,14 +59,14 @@ def roll(cluster: Cluster, plan: RollPlan, sleep: Callable[[float], None] = time
     did not bring where it belongs, of this run or an earlier one, is not rolled again, and neither is one of which that
     is known before. Raises MeshlabError, and AccessError.
     """
-    todo = deque(behind(cluster, plan.leads_to, plan.labels))
+    todo = deque(find_behind(cluster, plan.leads_to, plan.labels))
     began, left = list(todo), list[str]()
     deadlines, restarted = dict[Workload, float](), set[Workload]()
     while todo or deadlines:
         for workload, deadline in list(deadlines.items()):
             now = _read(cluster, workload)
-            if now is None or done(workload.resource.kind, now):
-                if now is None or workload in restarted or not still_behind(cluster, workload):
+            if now is None or is_done(workload.resource.kind, now):
+                if now is None or workload in restarted or not is_still_behind(cluster, workload):
                     del deadlines[workload]
                 else:
                     _restart(cluster, workload, now)
@@ -85,13 +85,15 @@ def roll(cluster: Cluster, plan: RollPlan, sleep: Callable[[float], None] = time
             if reason := failure(now):
                 left.append(f"{workload}: {reason}")
                 continue
-            if done(workload.resource.kind, now):
+            if is_done(workload.resource.kind, now):
                 _restart(cluster, workload, now)
                 restarted.add(workload)
             deadlines[workload] = time.monotonic() + plan.timeout_seconds
         if deadlines:
             sleep(POLL_SECONDS)
-    _hold_to_plan(restarted, behind(cluster, plan.leads_to, plan.labels), kept(cluster, plan.leads_to, plan.labels))
+    _hold_to_plan(
+        restarted, find_behind(cluster, plan.leads_to, plan.labels), find_held_back(cluster, plan.leads_to, plan.labels)
+    )
     return Rolled(len(began) - len(left), tuple(left))
 
 
@@ -103,7 +105,7 @@ def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) 
     plan = RollPlan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]), now["namespaces"])
     rolled = roll(cluster, plan)
     leaving = set(before.get("installed", ())) - set(now["installed"])
-    for revision, pods in sorted(stranded(cluster, leaving).items()):
+    for revision, pods in sorted(find_stranded(cluster, leaving).items()):
         raise MeshlabError(still_used(revision, pods))
     return rolled
 

@@ -77,7 +77,10 @@ class Supervisor:
 
     def _follow(self) -> None:
         config_maps = self._api.list(f"{CORE}/configmaps", accept=METADATA_ONLY)
-        named = {revision_of(one["metadata"]["name"]): one["metadata"]["resourceVersion"] for one in config_maps}
+        named = {
+            revision_of(config_map["metadata"]["name"]): config_map["metadata"]["resourceVersion"]
+            for config_map in config_maps
+        }
         wanted = {revision: version for revision, version in named.items() if revision}
         for revision, istiod in list(self._istiods.items()):
             if istiod.ended() or revision not in wanted:

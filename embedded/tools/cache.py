@@ -71,9 +71,9 @@ def kept() -> list[CachedTool]:
 def others() -> dict[str, int]:
     """Folders in the cache that are no tool's, such as the tests' browser, and their bytes. `prune` leaves them."""
     return {
-        one.name: _size(one)
-        for one in _entries()
-        if one.is_dir() and not one.name.startswith(".") and not FOLDER.fullmatch(one.name)
+        entry.name: _size(entry)
+        for entry in _entries()
+        if entry.is_dir() and not entry.name.startswith(".") and not FOLDER.fullmatch(entry.name)
     }
 
 
@@ -122,7 +122,7 @@ def _keys(name: str) -> list[str]:
     tool = toolchain.table().get(name)
     if tool is not None:
         return [tool.folder, toollock.fetching(name)]
-    return [one.name.removeprefix(toollock.LOCK) for one in _entries() if one.name.startswith(toollock.LOCK)]
+    return [entry.name.removeprefix(toollock.LOCK) for entry in _entries() if entry.name.startswith(toollock.LOCK)]
 
 
 def _folders() -> Iterator[tuple[Path, re.Match[str]]]:

@@ -165,7 +165,7 @@ def _install_provider(tool: str, cli: Path) -> str:
 
 def _clis() -> list[Fetched]:
     folders = sorted(one for one in (pulumi_home() / "versions").glob("*") if one.is_dir())
-    return [Fetched(CLI, one.name.removeprefix(NEW), one, _is_whole(one)) for one in folders]
+    return [Fetched(CLI, folder.name.removeprefix(NEW), folder, _is_whole(folder)) for folder in folders]
 
 
 def _is_whole(folder: Path) -> bool:

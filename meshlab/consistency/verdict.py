@@ -110,7 +110,11 @@ class Verdict:
 
 def verdict(objects: Iterable[KubernetesObject], config: Config, trial: Trial) -> Verdict:
     """The verdict over the objects of a stack with this configuration; `trial` finds out what another one would do."""
-    found = [one for one in inconsistencies(objects) if not allowed(RULE, object_of(one.subject.manifest), one.text)]
+    found = [
+        inconsistency
+        for inconsistency in inconsistencies(objects)
+        if not allowed(RULE, object_of(inconsistency.subject.manifest), inconsistency.text)
+    ]
     if not found:
         return Verdict()
     said = texts(config)

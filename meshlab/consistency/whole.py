@@ -45,9 +45,9 @@ class Whole:
     def __init__(self, objects: Iterable[KubernetesObject]) -> None:
         self.objects = list(objects)
         self.by_kind: dict[str, dict[tuple[str, str], KubernetesObject]] = {}
-        for one in self.objects:
-            self.by_kind.setdefault(one.kind, {})[one.namespace, one.name] = one
-        self.secrets_made = [(one, name) for one in self.objects for name in secrets_made(one)]
+        for object_ in self.objects:
+            self.by_kind.setdefault(object_.kind, {})[object_.namespace, object_.name] = object_
+        self.secrets_made = [(object_, name) for object_ in self.objects for name in secrets_made(object_)]
         self._secrets = {(maker.namespace, name) for maker, name in self.secrets_made}
 
     def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
@@ -74,7 +74,7 @@ class Whole:
     @cached_property
     def pods(self) -> list[PodGroup]:
         """Pods of workloads, and of what operators run."""
-        return [pods for one in self.objects for pods in (*_templated(one), *operated(one))]
+        return [pods for object_ in self.objects for pods in (*_templated(object_), *operated(object_))]
 
     @cached_property
     def services(self) -> list[RenderedService]:
@@ -104,7 +104,7 @@ class Whole:
         if not service.selector:
             return []
         wanted = service.selector.items()
-        return [one for one in self.pods if one.namespace == service.namespace and wanted <= one.labels.items()]
+        return [pod for pod in self.pods if pod.namespace == service.namespace and wanted <= pod.labels.items()]
 
     def knows_pods_of(self, namespace: str) -> bool:
         """Whether a selector that finds nothing in a namespace is wrong, and not for pods that others bring."""

@@ -129,7 +129,7 @@ def _binding(change: Change) -> Iterator[str]:
 
 
 def _subjects(binding: Mapping[str, Any]) -> list[str]:
-    return [_subject(one) for one in cast(list[Mapping[str, Any]], binding.get("subjects") or [])]
+    return [_subject(subject) for subject in cast(list[Mapping[str, Any]], binding.get("subjects") or [])]
 
 
 def _subject(subject: Mapping[str, Any]) -> str:

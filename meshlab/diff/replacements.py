@@ -137,11 +137,11 @@ def _taken_over(change: Change) -> tuple[str, str]:
 
 def _mutable(others: Iterable[Other]) -> set[str]:
     """Kinds whose contents every Kubernetes provider of a stack changes in place."""
-    providers = [one for one in others if one.type == KUBERNETES_PROVIDER]
+    providers = [other for other in others if other.type == KUBERNETES_PROVIDER]
     return {
         kind
         for kind, field in _MUTABLE.items()
-        if providers and all(str(one.inputs.get(field)).lower() == "true" for one in providers)
+        if providers and all(str(provider.inputs.get(field)).lower() == "true" for provider in providers)
     }
 
 

@@ -19,7 +19,7 @@ Owner = tuple[str, str]
 
 def crds(cluster: Cluster, plan: Demands, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
     """Whose the CRDs are, and whether one is newer than what the plan has: a warning where the stack allows that."""
-    wanted = {one.name for one in plan.crds}
+    wanted = {crd.name for crd in plan.crds}
     # One request for all: one for each takes seconds.
     there = {name_of(crd): crd["metadata"] for crd in (cluster.metadata(CRDS) if wanted else ())}
     live = {name: metadata for name, metadata in there.items() if name in wanted}

@@ -165,8 +165,8 @@ def plan_of(stack: Stack, kubernetes: str) -> Demands:
     """The plan of a stack for a Kubernetes version. Raises what recording and rendering raise."""
     target, resources = RenderTarget(kubernetes), stack.recording.resources
     rendered = stack.rendered(target, once=True)
-    releases = {one.resource: (one.namespace, one.name) for one in rendered.releases}
-    plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
+    releases = {release.resource: (release.namespace, release.name) for release in rendered.releases}
+    plan = reduced(rendered.objects, releases, rolls=any(resource.type == ROLLOUT for resource in resources))
     whole = judged(stack, target, once=True)
     broken = tuple((one.found, one.remedy) for one in whole.broken)
     return replace(plan, broken=broken, given=tuple(whole.notes), owned=StackNamespaces.of(resources))
@@ -181,11 +181,11 @@ def reduced(
     """
     listed = list(objects)
     plurals = {
-        (str(one.manifest["spec"]["group"]), str(one.manifest["spec"]["names"]["kind"])): str(
-            one.manifest["spec"]["names"]["plural"]
+        (str(crd.manifest["spec"]["group"]), str(crd.manifest["spec"]["names"]["kind"])): str(
+            crd.manifest["spec"]["names"]["plural"]
         )
-        for one in crds(listed)
-        if "names" in one.manifest["spec"]
+        for crd in crds(listed)
+        if "names" in crd.manifest["spec"]
     }
     kinds = {
         PlannedKind(one.group, plurals.get((one.group, one.kind)) or plural(one.kind), one.namespace, one.patch)
@@ -196,10 +196,10 @@ def reduced(
     if rolls:
         kinds |= {PlannedKind(resource.api.partition("/")[0], resource.plural, "", patched=True) for resource in KINDS}
     brought = [
-        PlannedCrd(one.name, name, namespace, _operator(one))
-        for one in crds(listed)
-        if one.resource in releases
-        for namespace, name in [releases[one.resource]]
+        PlannedCrd(crd.name, name, namespace, _operator(crd))
+        for crd in crds(listed)
+        if crd.resource in releases
+        for namespace, name in [releases[crd.resource]]
     ]
     found = {image for one in listed for _, image in images(one)}
     workloads = [one for one in listed if one.kind in WORKLOADS and not one.patch and not one.hooks]
@@ -209,8 +209,10 @@ def reduced(
         tuple(brought),
         tuple(sorted(found)),
         tuple(sorted(releases.values())),
-        pods=tuple(sorted(_pods(one) for one in workloads)),
-        host_ports=tuple((one.namespace, one.name, port) for one in workloads for port in _host_ports(one)),
+        pods=tuple(sorted(_pods(workload) for workload in workloads)),
+        host_ports=tuple(
+            (workload.namespace, workload.name, port) for workload in workloads for port in _host_ports(workload)
+        ),
         patches=tuple(one.manifest for one in listed if one.patch and one.kind not in ("Secret", CRD)),
         objects=tuple(PlannedObject(one.label, one.manifest) for one in tried),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from embedded.tools import download as tooldownload
 from embedded.tools import toolchain
 
-from ..engine.programs import PROVIDERS, here
+from ..engine.programs import PROVIDERS, find_installed
 from ..preflight.finding import Finding, Level
 
 TOOLS = ("helm", "kubectl")
@@ -29,7 +29,7 @@ def programs() -> Iterator[Finding]:
             yield Finding("tools", Level.NOTE, f"{name} is not here yet: downloaded or built when first needed")
         else:
             yield Finding("tools", Level.PROBLEM, f"no {tool.wanted()}", f"install it, or {toolchain.GO_HINT}")
-    cli, *providers = here()
+    cli, *providers = find_installed()
     if cli is None:
         yield Finding(
             "tools", Level.WARNING, "no pulumi here yet", f"`up` downloads it, or builds it with {toolchain.GO_HINT}"

@@ -47,7 +47,7 @@ class Ignoring:
         live = without_terms(finding.live, applied)
         authors = authors_of(live)
         wanted: Manifest = applied
-        beside = [one for one in finding.differences if not one.declared or not one.steps]
+        beside = [difference for difference in finding.differences if not difference.declared or not difference.steps]
         ignored: list[Ignored] = []
         for number, rule in rules:
             covers = _covering(rule, authors)
@@ -72,8 +72,10 @@ class Ignoring:
 
     def remarks(self, objects: Iterable[KubernetesObject], others: Iterable[Place]) -> Iterator[str]:
         """What has to be said of the rules themselves. `others` are what they may be about beside objects."""
-        manifests: dict[Place, Any] = {(one.kind, one.namespace, one.name): one.manifest for one in objects}
-        labels = {(one.kind, one.namespace, one.name): one.label for one in objects}
+        manifests: dict[Place, Any] = {
+            (object_.kind, object_.namespace, object_.name): object_.manifest for object_ in objects
+        }
+        labels = {(object_.kind, object_.namespace, object_.name): object_.label for object_ in objects}
         places = [*manifests, *others]
         for number, rule in self._rules:
             fitting = [place for place in places if rule.fits(*place)]

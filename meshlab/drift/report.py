@@ -14,8 +14,8 @@ SHOWN_FIELDS = 12
 
 def lines(seen: DriftResult, stack: str, hooks: int, seconds: float, *, show_ignored: bool = False) -> Iterator[str]:
     """The report for a person. What the stack's rules ignore is counted, and listed with `show_ignored`."""
-    for one in seen.findings:
-        yield from _told(str(one.what), one)
+    for finding in seen.findings:
+        yield from _told(str(finding.what), finding)
     yield from _ignored(seen.ignored, listed=show_ignored)
     yield from seen.remarks
     for what, why in sorted(seen.silent.items()):
@@ -49,7 +49,7 @@ def summed(findings: Sequence[DriftFinding]) -> str:
     """`no drift`, or how many objects are edited, deleted and extra."""
     if not findings:
         return "no drift"
-    kinds = [str(one.what) for one in findings]
+    kinds = [str(finding.what) for finding in findings]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
 
 
@@ -61,7 +61,7 @@ def document(seen: DriftResult, stack: str, seconds: float, fixed: Sequence[Drif
         "seconds": round(seconds, 1),
         "silent": dict(seen.silent),
         "uncompared": list(seen.uncompared),
-        "drift": [one.json() for one in seen.findings],
+        "drift": [finding.json() for finding in seen.findings],
         "fixed": [one.json() for one in fixed],
         "ignored": [one.json() for one in seen.ignored],
         "remarks": list(seen.remarks),

@@ -12,7 +12,7 @@ from base.goyaml.text import from_yaml
 from kube.api_objects import Manifest, RefusedError, Resource
 from kube.cluster import Cluster
 from kube.discovery import Kinds
-from kube.fields import Steps, escaped, from_the_end, named, text_of
+from kube.fields import Steps, are_named, escaped, sort_from_the_end, text_of
 from kube.objects import name_of
 
 from ..comparison.declared import differences
@@ -73,7 +73,9 @@ def _coming_back(
     pointers: Iterable[str],
 ) -> set[str]:
     """The fields that the API server sets by itself where they are taken away: those say nothing."""
-    operations = [{"op": "remove", "path": pointer} for pointer in sorted(pointers, key=from_the_end, reverse=True)]
+    operations = [
+        {"op": "remove", "path": pointer} for pointer in sorted(pointers, key=sort_from_the_end, reverse=True)
+    ]
     try:
         without = cluster.json_patch(resource, live, operations, dry_run=True)
     except RefusedError:
@@ -95,7 +97,7 @@ def _left(failed: Any, wanted: Any, live: Any, by: str, at: Steps = (), pointer:
             yield from _item(brought[key], said.get(key), there[key], by, (*at, key), below)
     elif isinstance(failed, list) and isinstance(wanted, list) and isinstance(live, list):
         brought, said, there = cast(list[Any], failed), cast(list[Any], wanted), cast(list[Any], live)
-        if not (named(brought) and named(said) and named(there)):
+        if not (are_named(brought) and are_named(said) and are_named(there)):
             return  # a list that is compared as a whole, by the dry run
         before, ours = ({item["name"]: item for item in items} for items in (brought, said))
         for index, item in enumerate(there):

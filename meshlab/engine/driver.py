@@ -170,13 +170,17 @@ class EngineDriver:
 
     def passwords(self) -> dict[str, str]:
         """What the stack's state has of generated passwords, in clear, by the logical names of their resources."""
-        found = {one["urn"].rsplit("::", 1)[-1]: one for one in self._resources() if one["type"] == PASSWORD}
+        found = {
+            resource["urn"].rsplit("::", 1)[-1]: resource
+            for resource in self._resources()
+            if resource["type"] == PASSWORD
+        }
         return {name: json.loads(one["outputs"]["result"]["plaintext"]) for name, one in found.items()}
 
     def _judge(self) -> None:
         """Hold the program to the policies. A broken rule that only `up` met would stop it half-way."""
-        subjects = [subject_of(one.type, one.inputs, one.urn) for one in self.recording.resources]
-        broken = violations([one for one in subjects if one is not None], self._policy)
+        subjects = [subject_of(resource.type, resource.inputs, resource.urn) for resource in self.recording.resources]
+        broken = violations([subject for subject in subjects if subject is not None], self._policy)
         lines = [f"{one.rule}: {one.subject.label}: {one.message}" for one in broken]
         if lines and self._policy.enforcement == "mandatory":
             raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
@@ -188,7 +192,7 @@ class EngineDriver:
         from .reasons import reasons  # needed after a failure alone
 
         names = {urn.rpartition("::")[2] for urn in urns}
-        return reasons(self._kubeconfig, [one for one in self.recording.resources if one.name in names])
+        return reasons(self._kubeconfig, [resource for resource in self.recording.resources if resource.name in names])
 
     def _was_up(self) -> bool:
         """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
@@ -218,7 +222,7 @@ class EngineDriver:
         return cast(list[dict[str, Any]], deployment.get("resources") or [])
 
     def _urns(self, names: Collection[str]) -> list[str]:
-        return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
+        return [resource["urn"] for resource in self._resources() if resource["urn"].rsplit("::", 1)[-1] in names]
 
     def _write_project(self, engine: Engine, without: Collection[str]) -> None:
         """A project folder that leads back to the program, so that the committed stack file is never written to.

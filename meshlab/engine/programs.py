@@ -112,7 +112,7 @@ def find_engine(say: Say, also: Iterable[str] = ()) -> Engine:
     `also` names other tools that are needed, so that the longest build of all comes first. Raises EngineMissingError
     where the engine cannot be had, and MeshlabError where a build fails or a download is not what was pinned.
     """
-    parts = dict(zip((CLI, *PROVIDERS), here(), strict=True))
+    parts = dict(zip((CLI, *PROVIDERS), find_installed(), strict=True))
     _get([_tool(name) for name, part in parts.items() if part is None], also, say)
     cli, *providers = (part or _got(name) for name, part in parts.items())
     return Engine(cli, tuple(providers))
@@ -133,7 +133,7 @@ def cli_here() -> str:
     return str(found.folder / CLI) if found is not None else ""
 
 
-def here() -> list[Part | None]:
+def find_installed() -> list[Part | None]:
     """The CLI and the providers as far as they are on this machine, in this order; nothing is fetched or built."""
     return [_found_cli(), *(_found_provider(name) for name in PROVIDERS)]
 

@@ -80,7 +80,7 @@ class State:
 
     def releases(self) -> dict[ReleaseKey, str]:
         """URN by helm release, for every release that the state has as created."""
-        found = [one for one in self.resources if one["type"] == RELEASE and not one.get("delete")]
+        found = [resource for resource in self.resources if resource["type"] == RELEASE and not resource.get("delete")]
         return {ReleaseKey.of(one.get("inputs") or {}): str(one["urn"]) for one in found}
 
     def forget(self, operation: PendingOperation) -> None:
@@ -104,7 +104,7 @@ class State:
 
     def drop(self, urn: str) -> None:
         """Take a resource out that does not exist any more, and every mention of it by others."""
-        kept = [one for one in self.resources if one["urn"] != urn]
+        kept = [resource for resource in self.resources if resource["urn"] != urn]
         for one in kept:
             if urn in (one.get("dependencies") or []):
                 one["dependencies"] = [other for other in one["dependencies"] if other != urn]

@@ -19,7 +19,7 @@ PROGRAM_MANAGERS = ("pulumi-kubernetes*",)
 NOT_THE_CONTENT = ("apiVersion", "kind", "metadata", "status")
 
 
-def extras(
+def find_extras(
     known: Collection[KubernetesObject],
     objects: Sequence[Manifest],
     components: Mapping[tuple[str, str], str],

@@ -10,7 +10,7 @@ from kube.discovery import Silent
 from kube.objects import name_of
 
 from .owned import CRD, Ours
-from .retained import Reason, kept_for
+from .retained import Reason, reason_to_stay
 
 # What the cluster makes and renews by itself, and what is a view of other objects.
 PASSING = frozenset({"Event", "Lease", "ComponentStatus", "Node", "CSINode", "APIService", "Endpoints"})
@@ -53,7 +53,7 @@ def left_of(cluster: Cluster, ours: Ours) -> tuple[list[Left], Silent]:
             mark = ours.mark(live)
             if mark and not live["metadata"].get("ownerReferences"):
                 adopted = ours.adopts(live)
-                found.append(Left(live, mark, kept_for(live, adopted=adopted)))
+                found.append(Left(live, mark, reason_to_stay(live, adopted=adopted)))
     return sorted(found, key=lambda one: one.label), silent
 
 
@@ -86,8 +86,8 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
         for line in _grouped(ones):
             yield f"  {line}"
     leftovers = [one for one in found if one.reason is None]
-    for one in leftovers:
-        yield f"left over: {one.label} ({one.mark}); to remove: {one.command}"
+    for leftover in leftovers:
+        yield f"left over: {leftover.label} ({leftover.mark}); to remove: {leftover.command}"
     for what, why in sorted((silent or {}).items()):
         yield f"could not be asked: {what} ({why}); whether anything of its kinds is left, nobody can tell"
     yield f"{counted(len(found) - len(leftovers), 'object')} kept on purpose, {len(leftovers)} left over"

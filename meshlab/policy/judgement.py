@@ -33,6 +33,6 @@ def judged(stack: Stack, target: RenderTarget) -> tuple[RenderedStack, list[Viol
 def whole_stack(stack: Stack, target: RenderTarget) -> tuple[RenderedStack, list[Subject]]:
     """A rendered stack, and all that rules look at: what the program declares, then what its charts bring."""
     rendered = stack.rendered(target)
-    declared = (subject_of(one.type, one.inputs, one.urn) for one in stack.recording.resources)
-    brought = (object_of(one.manifest) for one in rendered.objects if one.release)
+    declared = (subject_of(resource.type, resource.inputs, resource.urn) for resource in stack.recording.resources)
+    brought = (object_of(object_.manifest) for object_ in rendered.objects if object_.release)
     return rendered, [*(one for one in declared if one is not None), *brought]

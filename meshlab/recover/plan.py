@@ -38,7 +38,7 @@ def steps_for(found: RecoveryFacts) -> list[Step]:
     steps: list[Step] = []
     for operation in found.state.operations:
         steps += _settle(operation, found)
-    begun = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
+    begun = {ReleaseKey.of(operation.inputs) for operation in found.state.operations if operation.type == RELEASE}
     owned = {key: urn for key, urn in found.state.releases().items() if key not in begun}
     for key, urn in owned.items():
         steps += _finish(found.releases.get(key), found, urn)
@@ -47,7 +47,7 @@ def steps_for(found: RecoveryFacts) -> list[Step]:
 
 def foreign(found: RecoveryFacts) -> list[HelmRelease]:
     """Unfinished releases of others, which are left alone."""
-    ours = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
+    ours = {ReleaseKey.of(operation.inputs) for operation in found.state.operations if operation.type == RELEASE}
     ours |= found.state.releases().keys()
     unfinished = (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE)
     return [one for key, one in found.releases.items() if one.status in unfinished and key not in ours]

@@ -139,7 +139,7 @@ def flattened(documents: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 def crds(objects: Iterable[KubernetesObject]) -> list[KubernetesObject]:
     """The CustomResourceDefinitions among objects."""
-    return [one for one in objects if one.kind == "CustomResourceDefinition"]
+    return [object_ for object_ in objects if object_.kind == "CustomResourceDefinition"]
 
 
 def api_versions(objects: Iterable[KubernetesObject]) -> list[str]:

@@ -57,14 +57,14 @@ class RenderedStack:
         """Each helm release: its component, name, namespace, chart and version."""
         entries = [
             {
-                "component": one.component,
-                "resource": one.resource,
-                "name": one.name,
-                "namespace": one.namespace,
-                "chart": one.chart,
-                "version": one.version,
+                "component": release.component,
+                "resource": release.resource,
+                "name": release.name,
+                "namespace": release.namespace,
+                "chart": release.chart,
+                "version": release.version,
             }
-            for one in self.releases
+            for release in self.releases
         ]
         return sorted(entries, key=lambda entry: (entry["component"], entry["resource"]))
 

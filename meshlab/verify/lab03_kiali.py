@@ -5,7 +5,7 @@ from functools import partial
 from components import envoy_demo
 from components.kiali_spec import finds_control_planes
 from kube.api_objects import entries, mapping
-from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of, nothing_runs
+from kube.objects import DEPLOYMENTS, KIALIS, is_all_simulated, listed, name_of
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, RevisionNames
 
@@ -58,7 +58,7 @@ def checks(settings: Settings) -> list[Check]:
 def kiali(context: Context, *, signed_in: bool = True) -> Kiali:
     """The stack's Kiali, signed in where it wants that. NotApplicable where only a person could sign in."""
     installed = any(name_of(one) == "kiali" for one in listed(context.cluster, DEPLOYMENTS, ISTIO_NAMESPACE))
-    if not installed and nothing_runs(context.cluster):
+    if not installed and is_all_simulated(context.cluster):
         raise NotApplicable(NO_OPERATOR)
     server = mapping(context.settings.kiali.spec.get("server"))
     target = Kiali(service(context, ISTIO_NAMESPACE, "kiali", PORT, "Kiali"), str(server.get("web_root", "/kiali")))
@@ -89,7 +89,7 @@ def _operator(context: Context) -> Seen:
 def _installed(context: Context) -> Seen:
     status = mapping(fetched(context.cluster, KIALIS, "kiali", ISTIO_NAMESPACE).get("status"))
     conditions = entries(status.get("conditions"))
-    if not conditions and nothing_runs(context.cluster):
+    if not conditions and is_all_simulated(context.cluster):
         raise NotApplicable(NO_OPERATOR)
     states = {entry["type"]: entry["status"] for entry in conditions}
     if states.get("Successful") != "True":

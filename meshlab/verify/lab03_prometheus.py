@@ -132,7 +132,9 @@ def _pod_of(target: dict[str, Any]) -> tuple[str, str]:
 def _rules(context: Context) -> Seen:
     source = prometheus(context)
     wanted = {
-        group["name"]: len(group["rules"]) for one in declared_rules(context.program) for group in one["spec"]["groups"]
+        group["name"]: len(group["rules"])
+        for declared_rule in declared_rules(context.program)
+        for group in declared_rule["spec"]["groups"]
     }
 
     def look() -> Seen:

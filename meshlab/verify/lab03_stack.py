@@ -10,10 +10,10 @@ from kube.objects import (
     DEPLOYMENTS,
     SERVICES,
     STATEFUL_SETS,
+    is_all_simulated,
     labels_of,
     listed,
     name_of,
-    nothing_runs,
 )
 from settings.models import Settings
 from settings.stack_parts import Part, is_on
@@ -36,7 +36,7 @@ def checks(settings: Settings) -> list[Check]:
     }
     made: dict[Part, str] = {part: f"{part}-{names.fullname}-{part}" for part in _MADE_BY_OPERATOR}
     ports = _ports(settings)
-    own, wanted = _own_dashboards(settings), anonymous(settings)
+    own, wanted = _own_dashboards(settings), is_anonymous(settings)
     return [
         *(
             Check(f"lab03.{part}", f"{part} runs", f"Deployment {name}, all pods ready", partial(_workload, part, name))
@@ -91,7 +91,7 @@ def _own_dashboards(settings: Settings) -> bool:
     return bool(mapping(settings.monitoring.values.get("grafana")).get("defaultDashboardsEnabled"))
 
 
-def anonymous(settings: Settings) -> bool:
+def is_anonymous(settings: Settings) -> bool:
     """Whether people get into Grafana who have not signed in, going by the values in the end."""
     return grafana_is_open(final_values(settings.monitoring, stack_names(settings), settings.cluster))
 
@@ -121,7 +121,7 @@ def _by_operator(part: Part, name: str, context: Context) -> Seen:
     require_part(context, part)
     namespace = context.settings.monitoring.namespace
     if not any(name_of(one) == name for one in listed(context.cluster, STATEFUL_SETS, namespace)):
-        if nothing_runs(context.cluster):
+        if is_all_simulated(context.cluster):
             raise NotApplicable("no operator really runs here that would make it")
         raise Failed(f"StatefulSet {name} is not there: see the operator's log")
     return Seen(f"{available(fetched(context.cluster, STATEFUL_SETS, name, namespace))} ready")
@@ -143,7 +143,7 @@ def _addresses(context: Context) -> Seen:
 
 def _grafana_config(context: Context) -> Seen:
     require_part(context, "grafana")
-    names, wanted = stack_names(context.settings), anonymous(context.settings)
+    names, wanted = stack_names(context.settings), is_anonymous(context.settings)
     data = mapping(fetched(context.cluster, CONFIG_MAPS, names.grafana, names.namespace).get("data"))
     _, _, section = str(data.get("grafana.ini", "")).partition("[auth.anonymous]")
     lines = (line.partition("=") for line in section.partition("\n[")[0].splitlines())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from components.stack_values import stack_names as names_of
 from kube.api_objects import Executed, Manifest
-from kube.objects import PODS, SERVICES, endpoints, name_of, nothing_runs, ready_pods
+from kube.objects import PODS, SERVICES, endpoints, is_all_simulated, name_of, ready_pods
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
@@ -35,7 +35,7 @@ def service(context: Context, namespace: str, name: str, port: int, called: str)
     for pod, ports in endpoints(context.cluster, namespace, name):
         if named[0] in ports:
             return pod_port(context, fetched(context.cluster, PODS, pod, namespace), ports[named[0]], called)
-    if nothing_runs(context.cluster):
+    if is_all_simulated(context.cluster):
         raise NotApplicable(f"no pod really runs here that Service {name} could lead to")
     raise Failed(f"Service {name} (namespace {namespace}) leads to no ready pod")
 

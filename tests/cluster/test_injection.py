@@ -117,7 +117,7 @@ def containers(pod: dict[str, Any]) -> list[str]:
 
 
 def image(pod: dict[str, Any]) -> str:
-    return next(one["image"] for one in pod["spec"]["containers"] if one["name"] == "istio-proxy")
+    return next(container["image"] for container in pod["spec"]["containers"] if container["name"] == "istio-proxy")
 
 
 def revision_of(pod: dict[str, Any]) -> str:

@@ -78,7 +78,7 @@ def data_of(lab: Lab, name: str) -> dict[str, str]:
 def resources(program: OtherProgram) -> dict[str, dict[str, Any]]:
     """The state's resources by type; the test's programs have one of each."""
     deployment = dict(program.stack.export_stack().deployment or {})
-    return {one["type"]: one for one in deployment["resources"]}
+    return {resource["type"]: resource for resource in deployment["resources"]}
 
 
 def test_each_object_of_a_manifest_is_a_resource_of_its_kind(lab: Lab) -> None:
@@ -176,7 +176,7 @@ def test_fields_that_kubectl_applied_are_taken_over_without_a_conflict(lab: Lab)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["metadata"]["annotations"]["a"] == "two"
     assert "automountServiceAccountToken" not in after, "what was taken over and is not in the program goes"
-    owners = {one["manager"]: one for one in after["metadata"]["managedFields"]}
+    owners = {managed_field["manager"]: managed_field for managed_field in after["metadata"]["managedFields"]}
     (ours,) = (name for name in owners if name.startswith("pulumi-kubernetes"))
     assert owners[ours]["operation"] == "Apply"
     assert "f:a" in owners[ours]["fieldsV1"]["f:metadata"]["f:annotations"]

@@ -167,7 +167,7 @@ def test_a_release_that_another_resource_stands_for_is_told_unless_an_alias_says
 
 def test_another_cluster_is_another_lab() -> None:
     others = [Other("cluster", CLUSTER.type, {"context": context}) for context in ("staging", "prod")]
-    before, after = (rendered(others=[one]) for one in others)
+    before, after = (rendered(others=[other]) for other in others)
     assert list(replacements(compared(before, after))) == [
         (
             "Provider cluster",
@@ -182,7 +182,7 @@ def test_a_setting_of_the_provider_that_names_no_cluster_replaces_nothing() -> N
 
 def test_a_password_that_is_generated_anew_is_told() -> None:
     others = [Other("part-key", "random:index/randomPassword:RandomPassword", {"length": length}) for length in (1, 2)]
-    before, after = (rendered(others=[one]) for one in others)
+    before, after = (rendered(others=[other]) for other in others)
     assert list(replacements(compared(before, after))) == [
         ("RandomPassword part-key", "length: another value is generated, for all that use it")
     ]

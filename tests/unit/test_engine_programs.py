@@ -17,7 +17,16 @@ from embedded.tools.downloads import here as here_is
 from embedded.tools.pulumi_download import pulumi_home as home
 from meshlab.cli import main as meshlab_cli
 from meshlab.engine import programs as engine_programs
-from meshlab.engine.programs import CLI, PROVIDERS, Engine, EngineMissingError, Part, find_cli, find_engine, here
+from meshlab.engine.programs import (
+    CLI,
+    PROVIDERS,
+    Engine,
+    EngineMissingError,
+    Part,
+    find_cli,
+    find_engine,
+    find_installed,
+)
 from tests.support import pretended_pulumi
 from tests.support.release_server import ReleaseServer, Served, serving
 
@@ -131,7 +140,7 @@ BY_PULUMI = {
 def test_a_fitting_cli_on_path_is_taken_first(on_path: Path, version: str, said: list[str]) -> None:
     pretended(CLI)
     pretended_pulumi.cli(on_path, f"v{version}")
-    assert here()[0] == Part(CLI, version, "on PATH", on_path)
+    assert find_installed()[0] == Part(CLI, version, "on PATH", on_path)
     assert find_cli(said.append) == str(on_path / CLI)
     assert said == []
 
@@ -139,32 +148,32 @@ def test_a_fitting_cli_on_path_is_taken_first(on_path: Path, version: str, said:
 @pytest.mark.parametrize("version", ["v3.259.9", "v2.25.2", "v4.0.0", "dev"])
 def test_a_cli_of_another_version_is_not_taken(on_path: Path, version: str) -> None:
     pretended_pulumi.cli(on_path, version)
-    assert here()[0] is None
+    assert find_installed()[0] is None
     pretended(CLI)
-    cli, *_ = here()
+    cli, *_ = find_installed()
     assert cli is not None
     assert cli.origin == "built here"
 
 
 def test_a_cli_that_fails_is_not_taken(on_path: Path) -> None:
     pretended_pulumi.program(on_path, CLI, "#!/bin/sh\necho v3.276.0\nexit 1\n")
-    assert here()[0] is None
+    assert find_installed()[0] is None
 
 
 def test_of_the_cache_a_pinned_cli_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
     pretended(CLI)
-    assert [part and part.origin for part in here()] == ["built here", None, None]
+    assert [part and part.origin for part in find_installed()] == ["built here", None, None]
     file = fetched_cli()
-    assert here()[0] == Part(CLI, RELEASE, "downloaded by Pulumi", file.parent)
+    assert find_installed()[0] == Part(CLI, RELEASE, "downloaded by Pulumi", file.parent)
     path = downloaded(CLI)
-    assert here()[0] == Part(CLI, RELEASE, "downloaded", path.parent)
+    assert find_installed()[0] == Part(CLI, RELEASE, "downloaded", path.parent)
 
 
 def test_an_installed_cli_that_is_not_whole_or_of_another_version_is_none() -> None:
     (home() / "versions" / RELEASE / "bin").mkdir(parents=True)
     for name in ("3.275.0", f".new-{RELEASE}"):
         pretended_pulumi.cli(home() / "versions" / name / "bin")
-    assert here()[0] is None
+    assert find_installed()[0] is None
 
 
 # A provider
@@ -173,13 +182,13 @@ def test_an_installed_cli_that_is_not_whole_or_of_another_version_is_none() -> N
 def test_a_provider_on_path_is_asked_for_its_version(on_path: Path) -> None:
     pretended_pulumi.provider(on_path, "random", "4.30.1")
     pretended("pulumi-resource-random")
-    assert here()[2] == Part("random", "4.30.1", "on PATH", on_path, RANDOM)
+    assert find_installed()[2] == Part("random", "4.30.1", "on PATH", on_path, RANDOM)
 
 
 @pytest.mark.parametrize("version", ["4.20.0", "5.0.0", ""])
 def test_a_provider_on_path_of_another_version_is_not_taken(on_path: Path, version: str) -> None:
     pretended_pulumi.provider(on_path, "random", version)
-    assert here()[2] is None
+    assert find_installed()[2] is None
 
 
 @pytest.mark.parametrize(
@@ -192,17 +201,17 @@ def test_a_provider_on_path_that_does_not_answer_is_not_taken(
     monkeypatch.setattr(engine_programs, "ASK_LIMIT_SECONDS", 3.0)
     monkeypatch.setenv("PATH", f"{on_path}:/usr/bin:/bin")
     pretended_pulumi.program(on_path, "pulumi-resource-random", text)
-    assert here()[2] is None
+    assert find_installed()[2] is None
 
 
 def test_of_the_cache_a_pinned_provider_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
     pretended("pulumi-resource-kubernetes")
     fetched_provider("kubernetes", "4.24.0")
-    assert [part and part.origin for part in here()[1:]] == ["built here", None]
+    assert [part and part.origin for part in find_installed()[1:]] == ["built here", None]
     folder = fetched_provider("kubernetes", KUBERNETES)
-    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded by Pulumi", folder, KUBERNETES)
+    assert find_installed()[1] == Part("kubernetes", KUBERNETES, "downloaded by Pulumi", folder, KUBERNETES)
     path = downloaded("pulumi-resource-kubernetes")
-    assert here()[1] == Part("kubernetes", "4.25.0", "downloaded", path.parent, KUBERNETES)
+    assert find_installed()[1] == Part("kubernetes", "4.25.0", "downloaded", path.parent, KUBERNETES)
 
 
 def test_what_a_broken_download_left_is_no_provider() -> None:
@@ -210,7 +219,7 @@ def test_what_a_broken_download_left_is_no_provider() -> None:
     folder.with_name(f"{folder.name}.partial").touch()
     (home() / "plugins" / f"resource-random-v{RANDOM}").mkdir()
     (home() / "plugins" / f"resource-random-v{RANDOM}.lock").touch()
-    assert here()[1:] == [None, None]
+    assert find_installed()[1:] == [None, None]
 
 
 # All of it
@@ -392,7 +401,7 @@ def test_a_download_that_fails_is_said_and_built(
     downloads.files[f"/{CLI}"].statuses = [404]
     built: list[str] = []
     monkeypatch.setattr(
-        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(one.name).name for one in tools)
+        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(tool.name).name for tool in tools)
     )
     assert origins(find_engine(said.append))[CLI] == BUILT[CLI]
     assert built == [CLI]
@@ -450,7 +459,7 @@ def test_the_command_line_ends_with_that_line(
     # Before the charts, which helm would have to be built for.
     monkeypatch.setattr("meshlab.stack.Stack.installable", lambda stack: pytest.fail("asked for charts"))
     assert meshlab_cli.main(["up", "--stack", "dev"]) == 1
-    (line,) = [one for one in capsys.readouterr().err.splitlines() if one]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
     assert "install Pulumi 3.260 or newer, or Go 1.26 or newer" in line
 
 
@@ -476,10 +485,10 @@ def test_a_random_provider_from_elsewhere_is_no_stand_in(on_path: Path) -> None:
 def test_a_provider_of_the_users_own_downloads_is_taken_where_it_is_of_the_sdks_major_version(tmp_path: Path) -> None:
     theirs = tmp_path / "pulumi" / "plugins"
     (theirs / "resource-kubernetes-v5.0.0").mkdir(parents=True)
-    assert here()[1] is None
+    assert find_installed()[1] is None
     folder = theirs / f"resource-kubernetes-v{KUBERNETES}"
     folder.mkdir()
-    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
+    assert find_installed()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
 
 
 @pytest.mark.parametrize(
@@ -498,7 +507,7 @@ def test_the_engine_is_shown_each_provider(on_path: Path) -> None:
 
 def test_the_cli_is_not_asked_for_its_version_again(on_path: Path) -> None:
     pretended_pulumi.cli(on_path, otherwise="exit 1")
-    cli, *_ = here()
+    cli, *_ = find_installed()
     assert cli is not None
     pretended_pulumi.program(on_path, CLI, "#!/bin/sh\nexit 1\n")
     command = Engine(cli, ()).command

@@ -77,16 +77,19 @@ def test_every_part_of_an_archive_is_named_by_its_digest() -> None:
     content, digest = written([[Entry("etc/passwd", 0o644, data=b"root")], [Entry("demo", data=b"program")]])
     image = Archive(content)
     assert json.loads(image.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
-    assert {one["digest"] for one in image.index["manifests"]} == {digest}
+    assert {manifest["digest"] for manifest in image.index["manifests"]} == {digest}
     # The layers are not compressed, so that both digests of each are the same.
-    assert image.config["rootfs"]["diff_ids"] == [one["digest"] for one in image.manifest["layers"]]
+    assert image.config["rootfs"]["diff_ids"] == [layer["digest"] for layer in image.manifest["layers"]]
     assert [list(layer) for layer in image.layers()] == [["etc", "etc/passwd"], ["demo"]]
 
 
 def test_an_archive_has_each_name_with_its_tag() -> None:
     image = Archive(written([[Entry("demo", data=b"")]])[0])
-    annotations = [one["annotations"] for one in image.index["manifests"]]
-    assert [(one[archive.NAME], one[archive.TAG]) for one in annotations] == [(NAMES[0], "1"), (NAMES[1], "2")]
+    annotations = [manifest["annotations"] for manifest in image.index["manifests"]]
+    assert [(annotation[archive.NAME], annotation[archive.TAG]) for annotation in annotations] == [
+        (NAMES[0], "1"),
+        (NAMES[1], "2"),
+    ]
 
 
 def test_the_configuration_says_user_program_and_folder() -> None:
@@ -181,7 +184,7 @@ def test_names_of_one_recipe_share_an_archive(cache: Path, tmp_path: Path) -> No
     assert image.names == ("registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.6")
     assert image.archive == tmp_path / "out" / "pause.tar"
     read = Archive((tmp_path / "out" / "pause.tar").read_bytes())
-    assert {one["digest"] for one in read.index["manifests"]} == {image.digest}
+    assert {manifest["digest"] for manifest in read.index["manifests"]} == {image.digest}
     assert len(said) == 1
     assert "built here" in said[0]
     assert len(list(cache.glob("pause-*.tar"))) == 1

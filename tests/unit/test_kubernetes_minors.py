@@ -101,8 +101,11 @@ def test_the_newest_minor_is_the_one_that_all_istios_support() -> None:
 @pytest.mark.parametrize("stack", ["dev", "next", "staging", "prod"])
 def test_a_stack_gets_a_kubernetes_that_its_istios_support_where_there_is_one(stack: str) -> None:
     settings = Stack.load(stack).settings
-    istios = [one.version for one in settings.istio.revisions.values()]
-    got, fitting = minor_for(settings), [one for one in kubernetes.minors() if all(supports(i, one) for i in istios)]
+    istios = [revision.version for revision in settings.istio.revisions.values()]
+    got, fitting = (
+        minor_for(settings),
+        [minor for minor in kubernetes.minors() if all(supports(i, minor) for i in istios)],
+    )
     assert got == (fitting[-1] if fitting else kubernetes.pinned())
     assert bool(fitting) == (stack != "dev"), "the handbook's Istio is out of support"
 

@@ -89,7 +89,7 @@ def cached() -> list[str]:
     """Every file in the cache but locks and the builds' notes."""
     folder = toolchain.cache_folder()
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(str(one) for one in files if not one.name.startswith((".lock-", "build-", "speed")))
+    return sorted(str(file) for file in files if not file.name.startswith((".lock-", "build-", "speed")))
 
 
 Pins = Callable[..., dict[str, Tool]]

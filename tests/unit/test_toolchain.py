@@ -157,7 +157,7 @@ def test_another_source_of_ours_is_another_program(tmp_path: Path, monkeypatch: 
     (main.parent / "README").write_text("of no account")
     assert toolchain._source(f"{OWN}x") == digests[-1]
     assert len(set(digests)) == 4
-    assert {len(one) for one in digests} == {toolchain.SOURCE_DIGITS}
+    assert {len(digest) for digest in digests} == {toolchain.SOURCE_DIGITS}
     assert toolchain._source("example.com/not/ours") == ""
 
 

@@ -13,7 +13,7 @@ from embedded.tools import toolchain
 from kube.cluster import Cluster
 
 from ...engine.backends import Backend, backend_for
-from ...engine.places import place, refuse_elsewhere
+from ...engine.places import find_place, refuse_elsewhere
 from ...engine.programs import find_cli
 from ...engine.state_backend import StackBackend
 from ...preflight.identity import refuse_another
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
     refuse_another(stack.settings, target, say)
     agree = (lambda: True) if args.yes else _ask
-    folder, backend = place(target, stack.name, project=stack.project)
+    folder, backend = find_place(target, stack.name, project=stack.project)
     options = RecoverOptions(stack.name, target, folder, args.holder_is_gone, backend)
     return 0 if recover(options, agree, say) else 1
 
