@@ -13,19 +13,19 @@ from typing import Any
 
 from base.say import Say
 from embedded.cluster import CLUSTER_TOOLS
-from embedded.tools import downloads, toolchain
-from embedded.tools.toolchain import Tool
+from embedded.tools import downloads, pins, toolchain
+from embedded.tools.pins import Tool
 
 NAMES = (*CLUSTER_TOOLS, "helm", "pulumi", "pulumi-resource-kubernetes", "pulumi-resource-random")
 """What `make up` needs."""
 
 
 @contextmanager
-def serving(folder: Path, pins: Path, say: Say) -> Generator[str]:
-    """Put the programs into `folder`, their digests into the tools.toml `pins`, and serve them; gives the address."""
+def serving(folder: Path, table: Path, say: Say) -> Generator[str]:
+    """Put the programs into `folder`, their digests into the tools.toml `table`, and serve them; gives the address."""
     programs = toolchain.ensure(NAMES, say)
-    digests = {name: put(folder, toolchain.table()[name], program) for name, program in programs.items()}
-    pins.write_text(repinned(pins.read_text(encoding="utf-8"), digests), encoding="utf-8")
+    digests = {name: put(folder, pins.table()[name], program) for name, program in programs.items()}
+    table.write_text(repinned(table.read_text(encoding="utf-8"), digests), encoding="utf-8")
     handler = partial(_Quiet, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -46,7 +46,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def put(folder: Path, tool: Tool, program: Path) -> str:
     """Put a program where its release file lies on a mirror, packed as that is; returns the file's digest."""
     # Any digest gives the download of this platform; the real one is in no table, since the file was made here.
-    data = toolchain.toml()
+    data = pins.toml()
     table = {**data, "sha256": {tool.name: {tool.release: {downloads.here(): ""}}}}
     found = downloads.read(tool.name, tool.release, data["tool"][tool.name], table)
     if found is None:
@@ -78,7 +78,7 @@ def packed(member: str, content: bytes) -> bytes:
 
 def repinned(text: str, digests: dict[str, str]) -> str:
     """tools.toml with these digests for this platform in place of all that it has."""
-    table: dict[str, Any] = toolchain.table()
+    table: dict[str, Any] = pins.table()
     before = text.partition("\n[sha256.")[0]
     added = (
         f'\n[sha256.{name}."{table[name].release}"]\n{downloads.here()} = "{digest}"\n'

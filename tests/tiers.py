@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from base.errors import MeshlabError
-from embedded.tools import toolchain
+from embedded.tools import pins
 from meshlab.engine.programs import CLI, find_engine
 
 HERE = Path(__file__).parent
@@ -82,7 +82,7 @@ def _prepare() -> None:
     the test's own time limit, and one lane would wait for the other's.
     """
     started = time.monotonic()
-    tools = [name for name in toolchain.table() if name not in OF_THE_BENCH and not name.startswith(CLI)]
+    tools = [name for name in pins.table() if name not in OF_THE_BENCH and not name.startswith(CLI)]
     try:
         find_engine(partial(print, flush=True), tools)
     except MeshlabError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from base.errors import MeshlabError
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 
 from ..field import Field
 from .helm import ensure_helm
@@ -35,7 +35,7 @@ class Helmfile(MeasuredTool):
             toolchain.ensure(_PROGRAMS)
         except MeshlabError as error:
             raise ToolAbsentError(str(error)) from None
-        return {**versions, **{name: toolchain.table()[name].release.removeprefix("v") for name in _PROGRAMS}}
+        return {**versions, **{name: pins.table()[name].release.removeprefix("v") for name in _PROGRAMS}}
 
     def __init__(self, field: Field) -> None:
         self._field = field
@@ -93,6 +93,6 @@ class Helmfile(MeasuredTool):
 
 def _install_plugin(folder: Path, program: Path) -> None:
     folder.mkdir(parents=True)
-    version = toolchain.table()["helm-diff"].release.removeprefix("v")
+    version = pins.table()["helm-diff"].release.removeprefix("v")
     about = {"name": "diff", "version": version, "usage": "diff", "description": "diff", "command": str(program)}
     (folder / "plugin.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")

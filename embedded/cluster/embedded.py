@@ -17,6 +17,7 @@ from typing import Any
 from base import process
 from base.errors import MeshlabError
 from base.goyaml.text import document
+from base.say import Say
 
 from ..tools import kubernetes as minors
 from ..tools import toolchain
@@ -72,7 +73,7 @@ class EmbeddedCluster:
         network: Network | None = None,
         injection: bool = False,
         kubernetes: str | None = None,
-        progress: toolchain.Progress = print,
+        progress: Say = print,
     ) -> EmbeddedCluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
 
@@ -160,7 +161,7 @@ def up(
     *,
     injection: bool = False,
     kubernetes: str | None = None,
-    progress: toolchain.Progress = print,
+    progress: Say = print,
 ) -> EmbeddedCluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
     restarted) and returns it. Raises as `EmbeddedCluster.up`, and MeshlabError where it is there with another minor

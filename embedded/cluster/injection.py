@@ -8,8 +8,9 @@ from pathlib import Path
 
 from base import process
 from base.errors import MeshlabError
+from base.say import Say
 
-from ..tools import toolchain
+from ..tools import pins, toolchain
 from . import egress, record
 from .istiod import PROGRAM
 from .record import ClusterRecord
@@ -18,7 +19,7 @@ START_LIMIT = 60.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(mine: ClusterRecord, progress: toolchain.Progress) -> None:
+def start(mine: ClusterRecord, progress: Say) -> None:
     """Starts what keeps an istiod beside the cluster for each installed revision, where it does not run yet.
 
     The cluster has to be made for it. Where istiod's program cannot be had, says so in one line and starts nothing;
@@ -33,7 +34,7 @@ def start(mine: ClusterRecord, progress: toolchain.Progress) -> None:
         return
     if toolchain.find(PROGRAM) is None:
         if shutil.which("go") is None:
-            missing = toolchain.missing_text([toolchain.table()[PROGRAM]])
+            missing = toolchain.missing_text([pins.table()[PROGRAM]])
             progress(f"cluster: no namespace in the mesh gets pods here, for want of istiod: {missing}")
             return
         progress("cluster: building istiod beside it, once for this machine; pods in the mesh wait for it some minutes")

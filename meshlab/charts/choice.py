@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from base.say import Say
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from settings.charts import Chart, ChartSource
 
 from ..recording.releases import Release
@@ -123,7 +123,7 @@ class Charts:
         ref = source.ref(*chart)
         repository = ref.get("repositoryOpts", {}).get("repo", "")
         where = hashlib.sha256(f"{repository} {ref['chart']}".encode()).hexdigest()[:16]
-        kept = toolchain.cache_folder().parent / "charts" / "pulled" / where
+        kept = pins.cache_folder().parent / "charts" / "pulled" / where
         file = kept / chart.file
         if not file.is_file():
             kept.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, injection, record
 from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
 from embedded.cluster.supervisor import WOKEN
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
 
 OLD, NEW = "1-17", "1-30"
@@ -274,11 +274,11 @@ def test_an_old_releases_crds_and_template_do_not_keep_istiod_from_injecting(tmp
 def test_a_cluster_does_not_wait_for_istiod_to_be_built_and_its_pods_do(
     tmp_path: Path, charts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, go = toolchain.table()[PROGRAM].path, tmp_path / "bin/go"
+    program, go = pins.table()[PROGRAM].path, tmp_path / "bin/go"
     cache = tmp_path / "cache/meshlab/tools"
     cache.mkdir(parents=True)
     for name in [*CLUSTER_TOOLS, "helm"]:
-        folder = toolchain.table()[name].path.parent
+        folder = pins.table()[name].path.parent
         (cache / folder.name).symlink_to(folder)
     go.parent.mkdir()
     go.write_text(
@@ -351,7 +351,7 @@ def test_without_istiods_program_the_cluster_comes_up_and_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr(injection.toolchain, "find", lambda name: None)
     monkeypatch.setattr(injection.shutil, "which", lambda name: None)
-    tools = {name: toolchain.table()[name].path for name in CLUSTER_TOOLS}
+    tools = {name: pins.table()[name].path for name in CLUSTER_TOOLS}
     monkeypatch.setattr(clusters.embedded.toolchain, "ensure", lambda names, progress: tools)
     lines: list[str] = []
     with EmbeddedCluster.up("poor", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as poor:

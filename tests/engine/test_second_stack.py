@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from base.errors import MeshlabError
-from embedded.tools.toolchain import parse_version
+from embedded.tools.pins import parse_version
 from meshlab.drift.inspection import Inspection
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine, find_installed

@@ -615,7 +615,7 @@ def test_a_tool_that_can_be_downloaded_is_a_note_without_go(monkeypatch: pytest.
     monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
     monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
-    monkeypatch.setattr(programs.tooldownload, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
+    monkeypatch.setattr(programs.download, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
     levels = {
         program.text.split()[0]: program.level for program in programs.programs() if program.level is not Level.OK
     }

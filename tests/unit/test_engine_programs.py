@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from embedded.tools import download as tooldownload
-from embedded.tools import pulumi_download as pulumidownload
-from embedded.tools import toolchain
+from embedded.tools import download, pins, pulumi_download, toolchain
 from embedded.tools.downloads import Download
 from embedded.tools.downloads import here as here_is
 from embedded.tools.pulumi_download import pulumi_home as home
@@ -35,7 +33,7 @@ REFUSED = "https://get.pulumi.com: HTTP 403"
 TOOLS = (CLI, "pulumi-resource-kubernetes", "pulumi-resource-random")
 ALL = ", ".join(TOOLS)
 KUBERNETES, RANDOM = (engine_programs.sdk_version(name) for name in PROVIDERS)
-RELEASE = toolchain.table()[CLI].release.removeprefix("v")
+RELEASE = pins.table()[CLI].release.removeprefix("v")
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +45,10 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi"))
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
-    monkeypatch.setattr(pulumidownload, "_told", set[str]())
-    monkeypatch.setattr(tooldownload, "_faults", {})
-    monkeypatch.setattr(tooldownload, "_silent", {})
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumi_download, "_told", set[str]())
+    monkeypatch.setattr(download, "_faults", {})
+    monkeypatch.setattr(download, "_silent", {})
     return folder
 
 
@@ -63,13 +61,13 @@ def said() -> list[str]:
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
     """A machine on which downloads work, from the server that is returned."""
     with serving() as server:
-        table = dict(toolchain.table())
+        table = dict(pins.table())
         for name in TOOLS:
             content = f"#!/bin/sh\necho {table[name].release}\n".encode()
             server.files[f"/{name}"] = Served(content)
             of = Download("pulumi", server.base, name, hashlib.sha256(content).hexdigest())
             table[name] = dataclasses.replace(table[name], download=of)
-        monkeypatch.setattr(toolchain, "table", lambda: table)
+        monkeypatch.setattr(pins, "table", lambda: table)
         monkeypatch.delenv("MESHLAB_DOWNLOADS")
         yield server
 
@@ -77,8 +75,8 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
 @pytest.fixture
 def by_pulumi(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A machine on which Pulumi's own download works, and no digest is pinned; the list has what was fetched."""
-    table = {name: dataclasses.replace(tool, download=None) for name, tool in toolchain.table().items()}
-    monkeypatch.setattr(toolchain, "table", lambda: table)
+    table = {name: dataclasses.replace(tool, download=None) for name, tool in pins.table().items()}
+    monkeypatch.setattr(pins, "table", lambda: table)
     monkeypatch.delenv("MESHLAB_DOWNLOADS")
     return pretended_pulumi.downloads(monkeypatch)
 
@@ -99,7 +97,7 @@ def builds(monkeypatch: pytest.MonkeyPatch, on_path: Path) -> list[list[str]]:
 
 def pretended(tool: str) -> Path:
     """A tool as it lies in the cache once it is built."""
-    path = toolchain.table()[tool].path
+    path = pins.table()[tool].path
     return pretended_pulumi.program(path.parent, path.name, "#!/bin/sh\n")
 
 
@@ -117,7 +115,7 @@ def fetched_provider(name: str, version: str) -> Path:
 def downloaded(tool: str) -> Path:
     """A tool as it lies in the cache once it is downloaded by its digest."""
     path = pretended(tool)
-    (path.parent / toolchain.ORIGIN).touch()
+    (path.parent / pins.ORIGIN).touch()
     return path
 
 
@@ -308,10 +306,10 @@ def test_the_cli_alone_is_downloaded_by_pulumi_too(by_pulumi: list[str], said: l
 def test_where_pulumis_site_does_not_answer_that_is_said_once_and_all_is_built(
     by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: REFUSED)
     assert origins(find_engine(said.append)) == BUILT
     for tool in TOOLS:
-        toolchain.table()[tool].path.unlink()
+        pins.table()[tool].path.unlink()
     assert origins(find_engine(said.append)) == BUILT
     assert (by_pulumi, builds) == ([], [list(TOOLS)] * 2)
     assert said == [f"engine: nothing can be downloaded by Pulumi ({REFUSED}), so these have to be built: {ALL}"]
@@ -320,8 +318,8 @@ def test_where_pulumis_site_does_not_answer_that_is_said_once_and_all_is_built(
 def test_a_host_that_is_silent_already_is_not_asked_again_and_not_told_again(
     by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tooldownload, "_silent", {pulumidownload.SITE: "no answer"})
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(download, "_silent", {pulumi_download.SITE: "no answer"})
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: pytest.fail("asked"))
     assert origins(find_engine(said.append)) == BUILT
     assert (by_pulumi, said) == ([], [])
 
@@ -335,7 +333,7 @@ def test_nothing_is_asked_of_pulumi_in_a_closed_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MESHLAB_DOWNLOADS", setting)
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: pytest.fail("asked"))
     assert origins(find_engine(said.append)) == BUILT
     assert (by_pulumi, said, builds) == ([], [], [list(TOOLS)])
 
@@ -383,8 +381,8 @@ def test_where_downloads_answer_nothing_is_built(downloads: ReleaseServer, said:
     assert sorted(path for path, _ in downloads.asked) == sorted(f"/{name}" for name in TOOLS)
     assert origins(engine) == {name: told.replace("built here", "downloaded") for name, told in BUILT.items()}
     assert engine.plugins == {
-        "kubernetes": toolchain.table()["pulumi-resource-kubernetes"].path.parent,
-        "random": toolchain.table()["pulumi-resource-random"].path.parent,
+        "kubernetes": pins.table()["pulumi-resource-kubernetes"].path.parent,
+        "random": pins.table()["pulumi-resource-random"].path.parent,
         "pulumi-python": engine_programs.LAUNCHER,
     }
     assert "a stand-in" not in engine.told()
@@ -405,7 +403,7 @@ def test_a_download_that_fails_is_said_and_built(
     )
     assert origins(find_engine(said.append))[CLI] == BUILT[CLI]
     assert built == [CLI]
-    assert any(f"the download of pulumi {toolchain.table()[CLI].release} failed" in line for line in said)
+    assert any(f"the download of pulumi {pins.table()[CLI].release} failed" in line for line in said)
 
 
 def test_without_go_a_download_that_fails_is_an_engine_that_is_missing(
@@ -433,7 +431,7 @@ def test_without_go_a_download_that_fails_is_an_engine_that_is_missing(
 def test_without_go_the_line_says_why_neither_download_is_to_be_had(
     by_pulumi: list[str], setting: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: REFUSED)
     monkeypatch.setenv("MESHLAB_DOWNLOADS", setting)
     digest = f"tools.toml has no digest of pulumi v{RELEASE} for {here_is()}"
     with pytest.raises(EngineMissingError) as caught:
@@ -472,7 +470,7 @@ def test_a_provider_older_than_its_sdk_is_said_with_why_it_will_do() -> None:
     engine = find_engine(print)
     assert engine.older
     assert engine.told() == (
-        f"engine: pulumi {toolchain.table()[CLI].release.removeprefix('v')} (built here), "
+        f"engine: pulumi {pins.table()[CLI].release.removeprefix('v')} (built here), "
         f"kubernetes 4.25.0 (built here; its SDK is {KUBERNETES}, and the program asks for nothing newer), "
         "random 4.21.4 (built here, a stand-in for generated passwords alone)"
     )

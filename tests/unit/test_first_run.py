@@ -15,7 +15,7 @@ import pytest
 
 from bench import first_run, mirror, targets
 from bench.first_run import MIRROR, REGISTRY, RUNS, WARM, Marks
-from embedded.tools import downloads, toolchain
+from embedded.tools import downloads, pins, toolchain
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_first_resource_and_the_end_of_the_setup_are_marked_once() -> None:
 def test_the_mirror_has_a_programs_release_file_as_its_project_packs_it(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(b"#!/bin/sh\n")
-    table = toolchain.table()
+    table = pins.table()
     digest = mirror.put(tmp_path / "served", table["helm"], program)
     (file,) = (tmp_path / "served" / "helm").iterdir()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
@@ -109,7 +109,7 @@ def test_a_program_that_reads_files_beside_it_is_started_in_its_place(tmp_path: 
     program = tmp_path / "provider"
     program.write_text('#!/bin/sh\necho "$0 $1"\n')
     program.chmod(0o755)
-    tool = toolchain.table()["pulumi-resource-kubernetes"]
+    tool = pins.table()["pulumi-resource-kubernetes"]
     assert tool.beside
     mirror.put(tmp_path / "served", tool, program)
     (file,) = (file for file in (tmp_path / "served").rglob("*") if file.is_file())
@@ -122,9 +122,9 @@ def test_a_program_that_reads_files_beside_it_is_started_in_its_place(tmp_path: 
 
 
 def test_a_clone_is_held_to_the_digests_of_the_files_that_were_made_here() -> None:
-    text = (toolchain.TOOLS_FOLDER / "tools.toml").read_text()
+    text = (pins.TOOLS_FOLDER / "tools.toml").read_text()
     pinned = tomllib.loads(mirror.repinned(text, {"helm": "a" * 64, "etcd": "b" * 64}))
-    release = {name: toolchain.table()[name].release for name in ("helm", "etcd")}
+    release = {name: pins.table()[name].release for name in ("helm", "etcd")}
     assert pinned["sha256"] == {
         "helm": {release["helm"]: {downloads.here(): "a" * 64}},
         "etcd": {release["etcd"]: {downloads.here(): "b" * 64}},
@@ -135,7 +135,7 @@ def test_a_clone_is_held_to_the_digests_of_the_files_that_were_made_here() -> No
 def test_every_program_of_make_up_can_be_served(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(b"x")
-    digests = {name: mirror.put(tmp_path / "served", toolchain.table()[name], program) for name in mirror.NAMES}
+    digests = {name: mirror.put(tmp_path / "served", pins.table()[name], program) for name in mirror.NAMES}
     assert set(digests) == set(mirror.NAMES)
     files = [file for file in (tmp_path / "served").rglob("*") if file.is_file()]
     assert len(files) == len(mirror.NAMES)
@@ -150,11 +150,11 @@ def test_the_mirror_serves_what_was_put_there(tmp_path: Path, monkeypatch: pytes
         return dict.fromkeys(names, program)
 
     monkeypatch.setattr(toolchain, "ensure", ensure)
-    pins = tmp_path / "tools.toml"
-    pins.write_text((toolchain.TOOLS_FOLDER / "tools.toml").read_text())
-    with mirror.serving(tmp_path / "served", pins, lambda line: None) as address:
+    table = tmp_path / "tools.toml"
+    table.write_text((pins.TOOLS_FOLDER / "tools.toml").read_text())
+    with mirror.serving(tmp_path / "served", table, lambda line: None) as address:
         found = downloads.read(
-            "kwok", toolchain.table()["kwok"].release, toolchain.toml()["tool"]["kwok"], tomllib.loads(pins.read_text())
+            "kwok", pins.table()["kwok"].release, pins.toml()["tool"]["kwok"], tomllib.loads(table.read_text())
         )
         assert found is not None
         with urlopen(f"{address}/{found.source}/{found.path}") as answer:

@@ -18,7 +18,7 @@ from base.errors import MeshlabError
 from embedded.cluster.layout import free_ports
 from embedded.images import archive, build, host, interpreter, names, recipes
 from embedded.images.model import Entry, Image, Recipe
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from tests.support.waiting import eventually
 
 RECIPE = Recipe("demo", ("demo",), (), "demo", user="10:10", entrypoint=("/demo",), folder="/data")
@@ -37,7 +37,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def ensure(wanted: list[str], _progress: object) -> None:
         for name in wanted:
-            path = toolchain.table()[name].path
+            path = pins.table()[name].path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(name.encode())
             os.utime(path, (1, 1))
@@ -154,7 +154,7 @@ def test_every_recipe_is_complete() -> None:
         assert recipes.content(recipe)
         assert all(part.isdigit() for part in recipe.user.split(":")), recipe.name
         assert recipe.entrypoint or recipe.command
-        assert set(recipes.tools(recipe)) <= set(toolchain.table())
+        assert set(recipes.tools(recipe)) <= set(pins.table())
 
 
 def test_no_two_recipes_stand_in_for_one_image() -> None:
@@ -200,7 +200,7 @@ def test_an_image_is_built_once_and_again_when_a_file_changes(
         assert build_pause(tmp_path) == first
 
     def another(_wanted: list[str], _progress: object) -> None:
-        toolchain.table()["pause"].path.write_bytes(b"another")
+        pins.table()["pause"].path.write_bytes(b"another")
 
     monkeypatch.setattr(toolchain, "ensure", another)
     assert build_pause(tmp_path).digest != first.digest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from embedded.tools.toolchain import TOOLS_FOLDER
+from embedded.tools.pins import TOOLS_FOLDER
 
 FILE = TOOLS_FOLDER / "shared.toml"
 REQUIRED = re.compile(r"^(?:require\s+|\t)(\S+) (v\S+)", re.MULTILINE)

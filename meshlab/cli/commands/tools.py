@@ -4,7 +4,7 @@ import argparse
 import json
 
 from embedded.tools import cache as toolcache
-from embedded.tools import toolchain
+from embedded.tools import pins
 from embedded.tools.cache import CachedTool
 
 from ..console import say
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     for row in rows:
         say("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
     unused = [one for one in kept if not one.pinned]
-    say(f"{size(sum(one.size for one in kept))} in {toolchain.cache_folder().parent}{_what_to_do(unused)}")
+    say(f"{size(sum(one.size for one in kept))} in {pins.cache_folder().parent}{_what_to_do(unused)}")
     for name, number in toolcache.others().items():
         say(f"beside them {name} ({size(number)}), which is no tool")
     return 0
@@ -54,7 +54,7 @@ def _prune() -> None:
         else:
             freed += one.size
             say(f"removed {one.what} ({size(one.size)})")
-    say(f"{size(freed)} freed in {toolchain.cache_folder().parent}")
+    say(f"{size(freed)} freed in {pins.cache_folder().parent}")
 
 
 def _as_json(one: CachedTool) -> dict[str, object]:
