@@ -30,7 +30,7 @@ class Policy:
         """Whether a pod with these labels gets a sidecar without asking for one."""
         if any(_selects(one, labels) for one in self.never):
             return False
-        return self.enabled or any(_selects(alway, labels) for alway in self.always)
+        return self.enabled or any(_selects(selector, labels) for selector in self.always)
 
 
 USUAL = Policy()

@@ -12,7 +12,5 @@ from ..preflight.finding import Finding, Level
 def injection(settings: Settings, cluster: Cluster) -> Iterator[Finding]:
     """One finding for each such namespace: a problem where `up` rolls workloads, and would say that it cannot."""
     level = Level.WARNING if settings.mesh.roll_at_once is None else Level.PROBLEM
-    for find_held_back_namespace in find_held_back_namespaces(cluster, settings):
-        yield Finding(
-            "injection", level, str(find_held_back_namespace.hindrance), find_held_back_namespace.hindrance.fix
-        )
+    for namespace in find_held_back_namespaces(cluster, settings):
+        yield Finding("injection", level, str(namespace.hindrance), namespace.hindrance.fix)

@@ -122,13 +122,13 @@ def list_places(stack: str, state: Path = STATE) -> list[Path]:
 def list_homes(stack: str, state: Path = STATE) -> list[tuple[Path, Backend]]:
     """Where to look for a stack whose cluster is not asked for: the caller's backend, then each state of ours."""
     theirs = callers()
-    ours = [(list_place, backend_for(list_place, embedded=True)) for list_place in list_places(stack, state)]
+    ours = [(folder, backend_for(folder, embedded=True)) for folder in list_places(stack, state)]
     return [(_place_of(theirs, state), theirs), *ours] if theirs is not None else ours
 
 
 def find_home(stack: str, state: Path = STATE, *, embedded: bool) -> tuple[Path, Backend]:
     """The first of them, without the caller's where the stack is known to be on the embedded cluster."""
-    return next(list_home for list_home in list_homes(stack, state) if list_home[1].own or not embedded)
+    return next(home for home in list_homes(stack, state) if home[1].own or not embedded)
 
 
 def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> bool:
