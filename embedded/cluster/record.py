@@ -21,6 +21,8 @@ from uuid import uuid4
 
 from base.process import ProcessId
 
+from ..node import cgroups
+
 MARK = "MESHLAB_CLUSTER"
 
 
@@ -98,6 +100,7 @@ class Record:
     def remove(self) -> None:
         """Ends the cluster's processes and removes its folder. Safe to repeat, and on a half-made cluster."""
         self.end_processes()
+        cgroups.remove(self.identifier)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _carries_mark(self, pid: int) -> bool:
