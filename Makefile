@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
+# NODE=real gives the embedded cluster a node on which pods run, IMAGES names a folder of image archives for it.
+NODES = $(if $(NODE),--node '$(NODE)') $(if $(IMAGES),--images '$(IMAGES)')
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
 .PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser dashboards reference golden counts bench bench-growth
@@ -29,11 +31,11 @@ lock: $(VENV)/.locked ## Write the lock files from the pins in pyproject.toml
 	$(LOCK) --constraint=requirements-dev.txt --output-file=requirements.txt
 	$(LOCK) --constraint=requirements-dev.txt --extra=policy --output-file=policy/requirements.txt
 
-up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>)
-	@$(RUN) up $(OPTIONS) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)')
+up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>, NODE=real)
+	@$(RUN) up $(OPTIONS) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(NODES)
 
 preview: setup ## Show what `make up` would change
-	@$(RUN) preview $(OPTIONS)
+	@$(RUN) preview $(OPTIONS) $(NODES)
 
 rehearse: setup ## Try the stack on other minors of Kubernetes (KUBERNETES=1.35,1.36, STACK=dev, CHARTS=<folder>)
 	@$(RUN) rehearse --stack $(STACK) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(if $(CHARTS),--charts '$(CHARTS)')
