@@ -19,7 +19,7 @@ DASHBOARD_LIMIT_BYTES = 900_000
 Manifest = dict[str, Any]
 
 
-class _Loader(yaml.CSafeLoader):
+class _ManifestLoader(yaml.CSafeLoader):
     """SafeLoader that also reads a bare `=`, which stands in an enum of the operator's CRDs."""
 
 
@@ -27,7 +27,7 @@ def _value(loader: yaml.CSafeLoader, node: yaml.Node) -> str:
     return loader.construct_scalar(cast(yaml.ScalarNode, node))
 
 
-_Loader.add_constructor("tag:yaml.org,2002:value", _value)
+_ManifestLoader.add_constructor("tag:yaml.org,2002:value", _value)
 
 
 def load_manifests(*parts: str) -> list[Manifest]:
@@ -46,7 +46,7 @@ def load_manifests(*parts: str) -> list[Manifest]:
 def load_documents(path: Path) -> list[Any]:
     """Return the documents of a YAML file, without empty ones; raises MeshlabError where it is missing or no YAML."""
     try:
-        documents: list[Any] = list(yaml.load_all(_read(path), Loader=_Loader))
+        documents: list[Any] = list(yaml.load_all(_read(path), Loader=_ManifestLoader))
     except yaml.YAMLError as error:
         raise MeshlabError(f"{path}: expected YAML, got: {str(error).replace(chr(10), ' ')}") from None
     return [document for document in documents if document is not None]

@@ -147,7 +147,8 @@ def stop(child: subprocess.Popen[bytes], stop_signal: signal.Signals = signal.SI
 class ProcessId:
     """One process and no other: the kernel gives a number out again, but not with the same start time.
 
-    `started` is in clock ticks since boot, as the kernel has it.
+    `started` is in clock ticks since boot, as the kernel has it. psutil gives wall-clock time, which moves when the
+    clock is set: an identity in a file would no longer match its living process.
     """
 
     pid: int

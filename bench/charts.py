@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from base.say import Say
 from meshlab.charts.source import STAND_INS_FOLDER, pack_stand_ins
-from meshlab.lab import Say, overlaid, settings_of, wanted_charts
+from meshlab.stack import Stack
 
 from . import course
 
@@ -27,7 +28,6 @@ def versions() -> list[str]:
 def _wanted() -> Mapping[str, set[str]]:
     wanted: dict[str, set[str]] = {}
     for phase in course.PHASES:
-        settings = settings_of(course.STACK, overlaid(course.STACK, course.overlay(phase)))
-        for chart, versions in wanted_charts(settings).items():
-            wanted.setdefault(chart, set()).update(versions)
+        for chart in Stack.load(course.STACK, overlay=course.overlay(phase)).wanted:
+            wanted.setdefault(chart.name, set()).add(chart.version)
     return wanted

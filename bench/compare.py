@@ -8,15 +8,15 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from base.errors import MeshlabError
+from base.say import Say
 from embedded.tools import toolchain
-from meshlab.lab import Say
 
 from .charts import versions as packages
 from .contents import count
 from .course import PHASES
 from .field import fresh_field
 from .measure import MeasuredError, Usage, measured
-from .tools import TOOLS, Tool, ToolAbsentError
+from .tools import TOOLS, MeasuredTool, ToolAbsentError
 from .tools.tool import Script
 
 REASON_LIMIT = 170
@@ -24,7 +24,7 @@ REASON_LIMIT = 170
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Measurements:
     """What came out, as it is kept."""
 
     repetitions: int
@@ -40,11 +40,11 @@ class Comparison:
     """What a tool has brought at the end of its first `up`: number of objects by kind, by tool."""
 
 
-def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) -> Comparison:
+def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) -> Measurements:
     """Measure the named tools. Raises MeshlabError where there can be no cluster; a phase that fails is a result."""
     versions = {"kube-apiserver": toolchain.table()["kube-apiserver"].release.removeprefix("v")}
-    found = Comparison(repetitions, versions, packages(), {}, [], {})
-    present: list[type[Tool]] = []
+    found = Measurements(repetitions, versions, packages(), {}, [], {})
+    present: list[type[MeasuredTool]] = []
     for tool in (TOOLS[name] for name in TOOLS if name in names):
         try:
             found.versions.update(tool.ensure())
@@ -58,7 +58,7 @@ def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) ->
     return found
 
 
-def _run(tool: type[Tool], repetition: int, charts: Path, found: Comparison, say: Say) -> None:
+def _run(tool: type[MeasuredTool], repetition: int, charts: Path, found: Measurements, say: Say) -> None:
     """All phases of one tool on one cluster. After a failed phase, the next is tried only where the tool recovers."""
     phase = "up"
 

@@ -1,6 +1,6 @@
 """What a tool has brought to a cluster, by kind: so that figures for different work are not taken for the same work."""
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 
 KINDS = (
     "customresourcedefinitions",
@@ -15,11 +15,11 @@ KINDS = (
 """Those that differ between the tools."""
 
 
-def count(cluster: Cluster) -> dict[str, int]:
+def count(cluster: EmbeddedCluster) -> dict[str, int]:
     """Number of objects in the whole cluster by kind; none of a kind that the cluster does not know."""
     return {kind.partition(".")[0]: _count(cluster, kind) for kind in KINDS}
 
 
-def _count(cluster: Cluster, kind: str) -> int:
+def _count(cluster: EmbeddedCluster, kind: str) -> int:
     listed = cluster.kubectl("get", kind, "-A", "-o", "name", check=False)
     return len(listed.stdout.split()) if listed.code == 0 else 0

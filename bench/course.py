@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from meshlab.recording.recorder import stack_config
+from meshlab.stack import Stack
 
 STACK = "dev"
 NEWER = "next"
@@ -31,7 +31,7 @@ def overlay(phase: str) -> dict[str, Any]:
 
 
 def _newer(over: dict[str, Any]) -> dict[str, Any]:
-    here, there = stack_config(STACK), stack_config(NEWER)
+    here, there = Stack.load(STACK).config, Stack.load(NEWER).config
     revisions = {
         name: {"version": revision["version"]}
         for config in (here, there)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.lab import LabError, Target
+from meshlab.stack import Stack
+from meshlab.target import LabError, Target
 
 
 def main(method: str, task_file: str) -> int:
@@ -18,7 +19,11 @@ def main(method: str, task_file: str) -> int:
     target = Target(Path(task["kubeconfig"]), embedded=True, label="bench")
     try:
         driver = EngineDriver(
-            find_engine(print), target, task["stack"], task["config"], print, state=Path(task["state"])
+            find_engine(print),
+            target,
+            Stack.load(task["stack"]).variant(task["config"]),
+            print,
+            state=Path(task["state"]),
         )
         outcome = {"up": driver.up, "preview": driver.preview, "down": driver.down}[method]()
     except LabError as error:

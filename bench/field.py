@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from embedded.cluster import Cluster
-from meshlab.lab import Say, Target, overlaid
+from base.say import Say
+from embedded.cluster import EmbeddedCluster
+from meshlab.stack import Stack
+from meshlab.target import Target
 
 from . import course
 
@@ -17,7 +18,7 @@ from . import course
 class Field:
     """One tool's cluster and folder."""
 
-    cluster: Cluster
+    cluster: EmbeddedCluster
     folder: Path
     charts: Path
     say: Say
@@ -27,9 +28,9 @@ class Field:
         """The cluster as the program's drivers know it."""
         return Target(self.cluster.kubeconfig, embedded=True, label="bench")
 
-    def config(self, phase: str) -> dict[str, Any]:
-        """The stack's config as it is in a phase."""
-        return overlaid(course.STACK, {**course.overlay(phase), "charts": {"source": str(self.charts)}})
+    def stack(self, phase: str) -> Stack:
+        """The stack as it is in a phase."""
+        return Stack.load(course.STACK, charts=str(self.charts), overlay=course.overlay(phase))
 
 
 @contextmanager
@@ -37,5 +38,5 @@ def fresh_field(charts: Path, say: Say) -> Generator[Field]:
     """A cluster with nothing on it, gone after. Raises MeshlabError."""
     with TemporaryDirectory(prefix="meshlab-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with Cluster.up("bench", state_dir=folder, injection=True, progress=say) as cluster:
+        with EmbeddedCluster.up("bench", state_dir=folder, injection=True, progress=say) as cluster:
             yield Field(cluster, folder, charts, say)

@@ -6,10 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from base.say import Say
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.lab import Say, overlaid
 from meshlab.recording.recorder import ROOT
+from meshlab.stack import Stack
 
 from .course import STACK, overlay
 from .field import Field, fresh_field
@@ -80,10 +81,11 @@ def _recorded(dimension: Dimension, value: int, project: Path, repetitions: int)
 
 
 def _previewed(field: Field, dimension: Dimension, value: int, project: Path, repetitions: int) -> dict[str, Any]:
-    over = {**overlay("up"), **dimension.overlay(value), "charts": {"source": str(field.charts)}}
+    over = {**overlay("up"), **dimension.overlay(value)}
+    stack = Stack.load(STACK, charts=str(field.charts), overlay=over)
     engine = find_engine(field.say)
     _lead_to(project, field.folder)
-    driver = EngineDriver(engine, field.target, STACK, overlaid(STACK, over), field.say, state=field.folder)
+    driver = EngineDriver(engine, field.target, stack, field.say, state=field.folder)
     workspace = driver.stack.workspace
 
     def run(phase: str, env: Mapping[str, str]) -> Usage:

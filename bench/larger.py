@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from base.assets import DASHBOARDS, MANIFESTS
-from meshlab.recording.recorder import ROOT, stack_config
+from meshlab.recording.recorder import ROOT
+from meshlab.stack import Stack
 
 from .course import NEWER, STACK
 
@@ -36,7 +37,7 @@ class Dimension:
 
 
 def _namespaces(number: int) -> dict[str, Any]:
-    mesh = stack_config(STACK)["meshlab:mesh"]["namespaces"]
+    mesh = Stack.load(STACK).config["meshlab:mesh"]["namespaces"]
     (revision,) = set(mesh.values())
     return {"mesh": {"namespaces": {**mesh, **dict.fromkeys(added_namespaces(number), revision)}}}
 
@@ -45,7 +46,7 @@ def _revisions(number: int) -> dict[str, Any]:
     known = {
         name: revision["version"]
         for stack in (STACK, NEWER)
-        for name, revision in stack_config(stack)["meshlab:istio"]["revisions"].items()
+        for name, revision in Stack.load(stack).config["meshlab:istio"]["revisions"].items()
     }
     # The versions in turn: one control plane of each, then a second one of each.
     names = [f"{name}{suffix}" for suffix in ("", "-b", "-c") for name in known][:number]

@@ -13,7 +13,7 @@ from .course import PHASES
 from .figures import Line, Spread
 from .larger import DIMENSIONS, Dimension
 from .program import MEASURES
-from .targets import MEGABYTE, Target, of_comparison, of_program, spreads
+from .targets import MEGABYTE, Limit, of_comparison, of_program, spreads
 from .tools import TOOLS
 
 FILE = ROOT / "docs" / "performance.md"
@@ -86,7 +86,7 @@ def _minutes(comparison: dict[str, Any]) -> str:
     return f"{seconds / 60:.0f}"
 
 
-def _targets(targets: Iterable[Target]) -> str:
+def _targets(targets: Iterable[Limit]) -> str:
     rows = [
         [one.what, f"{one.limit:g} {one.unit}", f"{one.found:.2f} {one.unit}", "met" if one.met else "**not met**"]
         for one in targets

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from base import process
-from meshlab.lab import Say
+from base.say import Say
 from meshlab.recording.recorder import ROOT
 
 from .course import STACK

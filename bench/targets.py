@@ -16,7 +16,7 @@ MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
-class Target:
+class Limit:
     """A limit, and the median that was measured."""
 
     what: str
@@ -44,12 +44,12 @@ def spreads(comparison: dict[str, Any], field: str = "seconds") -> dict[tuple[st
     return {key: Spread.of(found) for key, found in values.items()}
 
 
-def of_comparison(comparison: dict[str, Any]) -> list[Target]:
+def of_comparison(comparison: dict[str, Any]) -> list[Limit]:
     """Targets that are about one tool beside another; those of a tool that was left out are left out too."""
     return list(_against_others(medians(comparison)))
 
 
-def _against_others(seconds: dict[tuple[str, str], float]) -> Iterator[Target]:
+def _against_others(seconds: dict[tuple[str, str], float]) -> Iterator[Limit]:
     for ours in (Lab.name, Pulumi.name):
         for phase, other, limit in (
             ("up", HelmInARow.name, 0.75),
@@ -59,22 +59,22 @@ def _against_others(seconds: dict[tuple[str, str], float]) -> Iterator[Target]:
             mine, theirs = seconds.get((ours, phase)), seconds.get((other, phase))
             if mine is not None and theirs is not None:
                 what = f"{phase}: {TOOLS[ours].label} beside {TOOLS[other].label}"
-                yield Target(what, limit, mine / theirs, "x")
+                yield Limit(what, limit, mine / theirs, "x")
         destroyed = seconds.get((ours, "destroy"))
         if destroyed is not None:
             what = f"destroy: {TOOLS[ours].label} beside the first wiring's {FIRST_DESTROY_SECONDS} s"
-            yield Target(what, 0.7, destroyed / FIRST_DESTROY_SECONDS, "x")
+            yield Limit(what, 0.7, destroyed / FIRST_DESTROY_SECONDS, "x")
 
 
-def of_program(program: dict[str, Any]) -> list[Target]:
+def of_program(program: dict[str, Any]) -> list[Limit]:
     """Targets of the program and of the command line by themselves."""
 
     def median(measure: str, field: str) -> float:
         return Spread.of([run[field] for run in program["runs"] if run["measure"] == measure]).median
 
     return [
-        Target("import and registration of the whole program", 0.7, median("program", "seconds"), "s"),
-        Target("memory of that", 90.0, median("program", "memory_bytes") / MEGABYTE, "MB"),
-        Target("`meshlab --help`", 0.25, median("help", "seconds"), "s"),
-        Target("`meshlab render` of dev", 3.0, median("render", "seconds"), "s"),
+        Limit("import and registration of the whole program", 0.7, median("program", "seconds"), "s"),
+        Limit("memory of that", 90.0, median("program", "memory_bytes") / MEGABYTE, "MB"),
+        Limit("`meshlab --help`", 0.25, median("help", "seconds"), "s"),
+        Limit("`meshlab render` of dev", 3.0, median("render", "seconds"), "s"),
     ]

@@ -11,14 +11,12 @@ from typing import Any
 import psutil
 
 from base import process
+from base.say import Say
 from embedded.tools import toolchain
 from meshlab.engine.events import log_file, read
 from meshlab.engine.programs import find_engine
 from meshlab.graph.critical_path import chain_of
-from meshlab.lab import Say, settings_of, wanted_charts
 from meshlab.recording.dependencies import needs_of
-from meshlab.recording.recorder import record
-from settings.charts import package_name
 from settings.names import STACK_CHART
 
 from . import course
@@ -45,11 +43,9 @@ def measure(charts: Path, say: Say) -> dict[str, Any]:
     """The chain that decided an `up`, CPU seconds of it and of a no-op preview by process and within the engine, and
     helm's own part of the chain."""
     with fresh_field(charts, lambda line: None) as field:
-        config, driver = field.config("up"), driver_on(find_engine(field.say), field, "up")
+        driver = driver_on(find_engine(field.say), field, "up")
         up_cpu = cpu_by_process(driver.up)
-        chain = chain_of(
-            read(log_file(course.STACK, field.folder)), needs_of(record(course.STACK, config=config).resources)
-        )
+        chain = chain_of(read(log_file(course.STACK, field.folder)), needs_of(field.stack("up").recording.resources))
         say(f"up: {chain.seconds:.1f} s, of which the chain itself {chain.own:.1f} s")
         cpu = cpu_by_process(driver.preview)
         say(f"no-op: {cpu}")
@@ -115,7 +111,7 @@ def _helm_alone(field: Field) -> dict[str, float]:
     helm, kubectl = (str(toolchain.ensure([name])[name]) for name in ("helm", "kubectl"))
     env = {"KUBECONFIG": str(field.cluster.kubeconfig)}
     (stack,) = (one for one in releases(field, "up") if STACK_CHART in one.chart)
-    (version,) = wanted_charts(settings_of(course.STACK, field.config("up")))[CRD_CHART]
+    (crds,) = (chart for chart in field.stack("up").wanted if chart.name == CRD_CHART)
 
     def timed(*words: str) -> float:
         started = time.monotonic()
@@ -124,7 +120,7 @@ def _helm_alone(field: Field) -> dict[str, float]:
 
     process.run([kubectl, "create", "namespace", stack.namespace], timeout=60, env=env)
     where = ("--namespace", stack.namespace, "--wait")
-    found = {CRD_CHART: timed("install", "crds", str(field.charts / package_name(CRD_CHART, version)), *where)}
+    found = {CRD_CHART: timed("install", "crds", str(field.charts / crds.file), *where)}
     install = ("install", stack.name, stack.chart, "--values", str(stack.values), "--skip-crds", *where)
     found[STACK_CHART] = timed(*install)
     timed("uninstall", stack.name, *where)

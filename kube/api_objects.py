@@ -1,4 +1,4 @@
-"""How an API server names kinds of objects, and how it fails: for whoever asks one, by whatever client."""
+"""What an API server and its clients exchange: kinds and objects, the result of a command, and errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +34,15 @@ class RefusedError(AccessError):
         """`status` is HTTP's."""
         super().__init__(f"{request}: HTTP {status}: {reason}")
         self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A command that ended in a container."""
+
+    code: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)

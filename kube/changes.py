@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .access import Manifest, MissingError, RefusedError, Resource
+from .api_objects import Manifest, MissingError, RefusedError, Resource
 from .connection import Connection, Query
 
 DRIFT_MANAGER = "meshlab-drift"

@@ -1,6 +1,6 @@
 """The one client of a cluster. docs/adr/0009-kubernetes-client.md has why it is not a library's."""
 
-from .access import Resource
+from .api_objects import Resource
 from .changes import Changes
 from .deprecations import Deprecations
 from .discovery import Discovery

@@ -75,17 +75,8 @@ class Connection:
     def _answer(self, method: str, path: str, query: Query = (), **rest: Any) -> dict[str, Any]:
         return cast(dict[str, Any], json.loads(self._request(method, path, query, **rest)))
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Query = (),
-        *,
-        body: object = None,
-        content_type: str = JSON,
-        accept: str = JSON,
-    ) -> str:
-        return self._text_and_warnings(method, path, query, body=body, content_type=content_type, accept=accept)[0]
+    def _request(self, method: str, path: str, query: Query = (), **rest: Any) -> str:
+        return self._text_and_warnings(method, path, query, **rest)[0]
 
     def _text_and_warnings(
         self,

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from .access import Manifest, Resource
+from .api_objects import Manifest, Resource
 from .changes import APPLY, DRIFT_MANAGER, DRY_RUN
 from .connection import Connection
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, cast
 
-from .access import AccessError, Manifest, MissingError, RefusedError, Resource, entries, mapping
-from .api_objects import root_of
+from .api_objects import AccessError, Manifest, MissingError, RefusedError, Resource, entries, mapping, root_of
 from .connection import Connection
 
 WORKERS = 12

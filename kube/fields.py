@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .access import Manifest, entries
+from .api_objects import Manifest, entries
 
 Steps = tuple[str, ...]
 """A path from an object down to a field: its keys, and for an item of a list `[<name>]` or `[<number>]`."""

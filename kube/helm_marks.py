@@ -1,6 +1,6 @@
 """By what an object says that helm made it."""
 
-from .access import Manifest
+from .api_objects import Manifest
 from .objects import annotations_of
 
 HELM_NAME, HELM_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"

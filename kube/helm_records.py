@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .access import Manifest
+from .api_objects import Manifest
 
 RECORD_TYPE = "helm.sh/release.v1"
 OWNED = "owner=helm"

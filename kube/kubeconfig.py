@@ -92,11 +92,11 @@ class _Merged:
         return f"the contexts are: {', '.join(names)}; kubectl config get-contexts lists them with their clusters"
 
 
-class _Loader(yaml.SafeLoader):
+class _KubectlLoader(yaml.SafeLoader):
     """YAML as kubectl has it: what looks like a time is a text."""
 
 
-_Loader.yaml_implicit_resolvers = {
+_KubectlLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -127,7 +127,7 @@ def _merged(files: Sequence[Path], *, needed: bool) -> _Merged:
 
 def _document(file: Path) -> Fields:
     try:
-        loaded: Any = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+        loaded: Any = yaml.load(file.read_text(encoding="utf-8"), _KubectlLoader)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, yaml.YAMLError) as error:

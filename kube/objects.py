@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .access import Manifest, MissingError, Resource, entries, mapping
+from .api_objects import Manifest, MissingError, Resource, entries, mapping
 
 if TYPE_CHECKING:
     # Who only asks for a name needs no client.

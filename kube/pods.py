@@ -12,7 +12,7 @@ import kubernetes.stream.ws_client as _ws_client
 import websocket
 from kubernetes.client.exceptions import ApiException
 
-from .access import AccessError, Executed, entries, mapping
+from .api_objects import AccessError, Executed, entries, mapping
 from .connection import Connection, one_line
 from .sign_in import client
 

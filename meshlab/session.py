@@ -4,34 +4,20 @@ import argparse
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from base.say import Say
 from embedded.cluster import exists as cluster_exists
 from embedded.cluster import wanted_tools
 from embedded.node import check as check_machine
 
-from .engine.backends import backend_for
 from .engine.driver import EngineDriver
 from .engine.places import claim, place, refuse_elsewhere
 from .engine.programs import find_engine
-from .lab import (
-    EMBEDDED,
-    NO_OPERATOR,
-    STATE,
-    Config,
-    LabError,
-    Say,
-    Target,
-    asked_charts,
-    chosen_charts,
-    embedded_target,
-    minor_for,
-    named_target,
-    overlaid,
-    settings_of,
-)
 from .preflight.identity import refuse_another
+from .stack import Stack
 from .stackfile.stack_names import add_stack_option
+from .state_folder import STATE
+from .target import EMBEDDED, NO_OPERATOR, LabError, Target, embedded_target, minor_for, named_target
 
 NODES = ("simulated", "real")
 
@@ -42,18 +28,17 @@ class Session:
 
     target: Target
     driver: EngineDriver
-    announcements: tuple[str, ...]
-    config: Config
-    """The stack's config as it is in force here: with the charts that were chosen, and what the cluster cannot do."""
+    stack: Stack
+    """As it is in force here: with the charts that were chosen, and without what the cluster cannot do."""
+    announcements: tuple[str, ...] = ()
     place: Path = STATE
     """The folder of what is kept of this stack on this cluster."""
-    charts: str | None = None
-    """The folder of charts that was asked for."""
 
     @property
     def options(self) -> str:
         """` --cluster CONTEXT --charts FOLDER` for a command to type that means this cluster and these charts."""
-        return self.target.option + (f" --charts {shlex.quote(self.charts)}" if self.charts is not None else "")
+        asked = self.stack.renderer.charts.asked
+        return self.target.option + (f" --charts {shlex.quote(asked)}" if asked is not None else "")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -107,8 +92,8 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     real_node, images = chosen_node(args)
     if real_node:
         check_machine()
-    # What is wrong there is said before anything is built.
-    settings = settings_of(args.stack, overlaid(args.stack, asked_charts(args.charts)))
+    stack = Stack.load(args.stack, charts=args.charts, say=say)
+    settings = stack.settings  # What is wrong there is said before anything is built.
     if args.cluster is not None and args.kubernetes is not None:
         raise LabError(f"--kubernetes: the cluster of context {args.cluster} has its own; leave one of the two out")
     minor = args.kubernetes
@@ -117,20 +102,21 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     tools = wanted_tools(STATE, EMBEDDED, minor) if args.cluster is None else ("kubectl",)
     # Before the charts: stand-ins are packed by helm, whose build is not the longest.
     engine = find_engine(say, also=["helm", *tools])
-    charts, announcements = chosen_charts(args.stack, args.charts, say)
+    stack.check_lock()
+    stack, announcements = stack.installable()
     for line in (engine.told(), *announcements):
         say(line)
     if args.cluster is None:
         target = embedded_target(say, kubernetes=minor, real_node=real_node, images=images)
     else:
         target = named_target(args.cluster)
-    overlay: dict[str, Any] = {**charts, **(NO_OPERATOR if target.embedded else {})}
-    config = overlaid(args.stack, overlay)
-    refuse_another(settings_of(args.stack, config), target, say)
-    folder = place(target, args.stack)
+    if target.embedded:
+        stack = stack.overlaid(NO_OPERATOR)
+    refuse_another(stack.settings, target, say)
+    folder, backend = place(target, stack.name, project=stack.project)
     if not target.embedded:
-        say(f"state: {backend_for(folder, embedded=False).told()}")
-    driver = EngineDriver(engine, target, args.stack, config, say, folder)
-    claim(driver.backend, target, args.stack, folder)
-    refuse_elsewhere(lambda: driver.stack.export_stack().deployment, driver.backend, target, args.stack)
-    return Session(target, driver, tuple(announcements), config, folder, args.charts)
+        say(f"state: {backend.told()}")
+    driver = EngineDriver(engine, target, stack, say, folder, backend)
+    claim(driver.backend, target, stack.name, folder)
+    refuse_elsewhere(lambda: driver.stack.export_stack().deployment, driver.backend, target, stack.name)
+    return Session(target, driver, stack, announcements, folder)

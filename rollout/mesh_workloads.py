@@ -56,7 +56,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Kept:
+class HeldBack:
     """Workloads of a namespace that a label of it keeps from the revision that the stack has for them."""
 
     hindrance: Hindrance
@@ -77,7 +77,7 @@ def behind(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, s
     return sorted(found, key=lambda one: (not one.begun, one.namespace, one.name, one.resource.kind))
 
 
-def kept(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str]) -> list[Kept]:
+def kept(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str]) -> list[HeldBack]:
     """What keeps namespaces of the stack from their revision, by namespace. Raises AccessError."""
     namespaces = _namespaces(cluster, labels)
     hindrances = list(_hindrances(namespaces, leads_to, labels))
@@ -87,7 +87,7 @@ def kept(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str
     free = {one.namespace: _labelled(one.namespace, {REVISION_LABEL: one.asked}) for one in hindrances}
     waiting = list(_behind(cluster, free, leads_to))
     return [
-        Kept(one, tuple(sorted(str(each) for each in waiting if each.namespace == one.namespace)))
+        HeldBack(one, tuple(sorted(str(each) for each in waiting if each.namespace == one.namespace)))
         for one in sorted(hindrances, key=lambda one: one.namespace)
     ]
 

@@ -17,7 +17,7 @@ from kube.api_objects import Manifest, MissingError
 from settings.names import REVISION_LABEL
 
 from .mark import restart, was_restarted
-from .mesh_workloads import Kept, Workload, behind, kept, still_behind, stranded
+from .mesh_workloads import HeldBack, Workload, behind, kept, still_behind, stranded
 from .workload_status import done, failure
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Plan:
+class RollPlan:
     """What is to be where."""
 
     leads_to: Mapping[str, str]
@@ -51,7 +51,7 @@ class Rolled:
     """Workloads that were stuck before, with the reason: nobody is helped by rolling them, nor by waiting for them."""
 
 
-def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sleep) -> Rolled:
+def roll(cluster: Cluster, plan: RollPlan, sleep: Callable[[float], None] = time.sleep) -> Rolled:
     """Roll what is behind, no more than `plan.at_once` workloads at a time.
 
     What rolls already is awaited, and only rolled again if that did not move it; what was stuck before is left to its
@@ -74,8 +74,8 @@ def roll(cluster: Cluster, plan: Plan, sleep: Callable[[float], None] = time.sle
             elif reason := failure(now) or _late(deadline, plan.timeout_seconds):
                 raise MeshlabError(
                     f"{workload}: not ready with revision {workload.wanted}: {reason}; {len(todo)} of {len(began)} "
-                    "workloads were left as they were (fix it, or move the tag back; the next `pulumi up` goes on "
-                    "from here)"
+                    "workloads were left as they were",
+                    "fix it, or move the tag back; the next `pulumi up` goes on from here",
                 )
         while todo and len(deadlines) < plan.at_once:
             workload = todo.popleft()
@@ -100,7 +100,7 @@ def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) 
 
     Raises MeshlabError where workloads do not come up, or have proxies of a revision that is about to go.
     """
-    plan = Plan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]), now["namespaces"])
+    plan = RollPlan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]), now["namespaces"])
     rolled = roll(cluster, plan)
     leaving = set(before.get("installed", ())) - set(now["installed"])
     for revision, pods in sorted(stranded(cluster, leaving).items()):
@@ -141,7 +141,7 @@ def _late(deadline: float, limit: float) -> str:
     return f"still rolling after {limit:g} s" if time.monotonic() > deadline else ""
 
 
-def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_away: Sequence[Kept]) -> None:
+def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_away: Sequence[HeldBack]) -> None:
     """Raise MeshlabError for each workload that a roll has not brought, or would not bring, where it belongs."""
     tried = {(one.resource.kind, str(one)) for one in rolled}
     wrong = [one for one in still if (one.resource.kind, str(one)) in tried]

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 from base.files import sha256
 
@@ -17,6 +17,33 @@ UPSTREAM: Mapping[str, str] = MappingProxyType(
         "kiali-operator": "https://kiali.org/helm-charts",
     }
 )
+
+
+PACKED = ".tgz"
+"""How the file of a packed chart ends."""
+
+
+class Chart(NamedTuple):
+    """One version of a chart."""
+
+    name: str
+    version: str
+
+    @property
+    def file(self) -> str:
+        """The file name that `helm package` gives it."""
+        return f"{self.name}-{self.version}{PACKED}"
+
+    @classmethod
+    def of_reference(cls, reference: str, version: str) -> "Chart":
+        """The chart that a Release names with `ChartSource.ref`: by its name, an address, or the path of its file."""
+        return cls(PurePosixPath(reference).name.removesuffix(PACKED).removesuffix(f"-{version}"), version)
+
+    @classmethod
+    def packed_in(cls, folder: Path, name: str) -> "list[Chart]":
+        """Every version of a chart that a folder has a file of."""
+        files = folder.glob(cls(name, "*").file)
+        return [cls(name, file.name.removesuffix(PACKED).removeprefix(f"{name}-")) for file in files]
 
 
 class RepositoryOpts(TypedDict):
@@ -55,15 +82,10 @@ class ChartSource:
     def ref(self, chart: str, version: str) -> ChartRef:
         """Say how a Release refers to `chart` at exactly `version`."""
         if self.folder is not None:
-            file = self.folder.resolve() / package_name(chart, version)
+            file = self.folder.resolve() / Chart(chart, version).file
             # The provider compares a chart's path and version. Of a published version that is enough; a file can be
             # packed anew, and no preview would tell.
             return {"chart": str(file), "version": version, "description": f"{file.name} sha256:{sha256(file)}"}
         if self.source is not None and self.source.startswith("oci://"):
             return {"chart": f"{self.source.rstrip('/')}/{chart}", "version": version}
         return {"chart": chart, "version": version, "repositoryOpts": {"repo": self.source or UPSTREAM[chart]}}
-
-
-def package_name(chart: str, version: str) -> str:
-    """The file name that `helm package` gives a chart."""
-    return f"{chart}-{version}.tgz"

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import yaml
 
-from .charts import ChartSource, package_name
+from .charts import Chart, ChartSource
 from .names import STACK_CHART
 from .versions import minor, parse_version
 
@@ -103,16 +103,14 @@ def _plain(app_version: str) -> str:
 
 
 def _packed_crds(folder: Path) -> dict[str, str | None]:
-    files = folder.glob(package_name(CRDS_CHART, "*"))
-    versions = [file.name.removesuffix(".tgz").removeprefix(f"{CRDS_CHART}-") for file in files]
-    return {version: _packed(folder, CRDS_CHART, version) for version in versions}
+    return {chart.version: _packed(folder, *chart) for chart in Chart.packed_in(folder, CRDS_CHART)}
 
 
 def _packed(folder: Path, chart: str, version: str) -> str | None:
     """The appVersion of a packed chart; None where there is no such chart, or none that says it."""
     try:
         # Not as a stream: tarfile reads no gzip header with an extra field in one, and helm writes that.
-        with tarfile.open(folder / package_name(chart, version), "r:gz") as package:
+        with tarfile.open(folder / Chart(chart, version).file, "r:gz") as package:
             for member in package:
                 content = package.extractfile(member) if member.name == f"{chart}/Chart.yaml" else None
                 if content is not None:

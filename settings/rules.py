@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from .charts import ChartSource, package_name
+from .charts import Chart, ChartSource
 from .helm_values import mapping_at
 from .injection import NEVER_MESHED
 from .models import (
@@ -162,7 +162,7 @@ def _source(sections: Sections) -> ChartSource:
 
 def _packages(sections: Sections) -> Iterator[str]:
     for chart, version in needed_charts(sections):
-        yield package_name(chart, version)
+        yield Chart(chart, version).file
 
 
 def needed_charts(sections: Sections) -> set[tuple[str, str]]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from base.errors import MeshlabError
 from embedded.tools import toolchain
 from meshlab.engine.programs import CLI, find_engine
@@ -38,6 +40,9 @@ TIERS = (
 # Each file on one worker. Tests of clusters wait as long as they compute; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 
+ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""The exit codes of a pytest that got through all its tests."""
+
 OF_THE_BENCH = ("helmfile", "helm-diff")
 """Tools that no test starts."""
 
@@ -52,6 +57,8 @@ class Result:
     failed: int = 0
     skipped: Counter[str] = field(default_factory=Counter[str])
     """Tests by the reason that they were skipped for."""
+    broken: str = ""
+    """Why pytest itself ended early, so that tests of the tier did not run."""
 
 
 def main(names: list[str]) -> int:
@@ -100,9 +107,9 @@ def _run(tier: str) -> Result:
             result.skipped[skipped.get("message", "")] += 1
         else:
             result.passed += 1
-    # A tier that did not get as far as its tests has failed; pytest's 5 means that there were none.
-    if code not in (0, 5) and not result.failed:
-        result.failed = 1
+    if code not in ENDED or (code == pytest.ExitCode.TESTS_FAILED and not result.failed):
+        result.failed += 1
+        result.broken = f"pytest ended with exit code {code}: not every test ran (its own output says why)"
     return result
 
 
@@ -114,6 +121,8 @@ def table(results: Iterable[Result]) -> Iterator[str]:
         yield f"{result.tier:12} {result.passed:7} {result.failed:7} {skipped:8} {result.seconds:8.1f}"
         for reason, count in result.skipped.items():
             yield f"{'':12} {count} skipped: {reason}"
+        if result.broken:
+            yield f"{'':12} {result.broken}"
 
 
 def _tell(results: list[Result]) -> None:

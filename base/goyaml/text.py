@@ -21,7 +21,7 @@ class TextError(MeshlabError):
     """A text is no YAML; the message is one line."""
 
 
-class _Loader(_FastLoader):
+class _HelmLoader(_FastLoader):
     """PyYAML's, with the rules and the keys of sigs.k8s.io/yaml, which kubectl, helm and the API server read with."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
@@ -58,8 +58,8 @@ def _untagged(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
 
 
 for _tag in (NULL, BOOL, INT, FLOAT, TIME, BINARY, MERGE):
-    _Loader.add_constructor(_tag, _scalar)
-cast(Any, _Loader).add_constructor(None, _untagged)
+    _HelmLoader.add_constructor(_tag, _scalar)
+cast(Any, _HelmLoader).add_constructor(None, _untagged)
 
 
 class _Dumper(_FastDumper):
@@ -100,6 +100,6 @@ def document(text: str) -> Any:
 def from_yaml(text: str) -> list[Any]:
     """Every document of a YAML text that is not empty. Raises TextError."""
     try:
-        return [document for document in yaml.load_all(text, Loader=_Loader) if document]
+        return [document for document in yaml.load_all(text, Loader=_HelmLoader) if document]
     except yaml.YAMLError as error:
         raise TextError(str(error).replace("\n", " ")) from None

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from .empty import Empty
 from .helm import HelmInARow, HelmSideBySide
 from .helmfile import Helmfile
-from .program import Lab, Plan, Pulumi
-from .tool import Tool, ToolAbsentError
+from .program import Lab, PlannedUpdate, Pulumi
+from .tool import MeasuredTool, ToolAbsentError
 
-TOOLS: Mapping[str, type[Tool]] = {
-    tool.name: tool for tool in (Lab, Pulumi, Plan, HelmInARow, HelmSideBySide, Helmfile, Empty)
+TOOLS: Mapping[str, type[MeasuredTool]] = {
+    tool.name: tool for tool in (Lab, Pulumi, PlannedUpdate, HelmInARow, HelmSideBySide, Helmfile, Empty)
 }
 """In the order in which they are shown, by the name that results are kept under."""
 
-__all__ = ["TOOLS", "Tool", "ToolAbsentError"]
+__all__ = ["TOOLS", "MeasuredTool", "ToolAbsentError"]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import Engine, EngineMissingError, find_engine
 
-from .. import course
 from ..field import Field
-from .tool import Tool, ToolAbsentError
+from .tool import MeasuredTool, ToolAbsentError
 
 COMMON = ("--non-interactive", "--color", "never")
 _PHASES: dict[str, Sequence[str]] = {
@@ -33,7 +32,7 @@ def ensure_engine() -> dict[str, str]:
     }
 
 
-class EngineTool(Tool):
+class EngineTool(MeasuredTool):
     """A tool that is there where the engine is."""
 
     @classmethod
@@ -43,7 +42,7 @@ class EngineTool(Tool):
 
 def driver_on(engine: Engine, field: Field, phase: str) -> EngineDriver:
     """The lab's driver on a field: it writes the project's folder with the phase's settings, and makes the stack."""
-    return EngineDriver(engine, field.target, course.STACK, field.config(phase), field.say, state=field.folder)
+    return EngineDriver(engine, field.target, field.stack(phase), field.say, state=field.folder)
 
 
 def line_for(phase: str, command: str, stack: str) -> str:

@@ -11,11 +11,11 @@ from embedded.tools import toolchain
 from settings.names import STACK_CHART
 
 from ..field import Field
-from .releases import Release, namespaces, releases
-from .tool import Script, Tool, ToolAbsentError
+from .releases import ReleaseFile, namespaces, releases
+from .tool import MeasuredTool, Script, ToolAbsentError
 
 WAIT = ("--wait", "--timeout", "15m")
-Command = Callable[[Release], str]
+Command = Callable[[ReleaseFile], str]
 
 
 def ensure_helm() -> dict[str, str]:
@@ -28,7 +28,7 @@ def ensure_helm() -> dict[str, str]:
     return {"helm": said.removeprefix("v").partition("+")[0]}
 
 
-class Helm(Tool):
+class HelmTool(MeasuredTool):
     """What both ways share: all but the order."""
 
     @classmethod
@@ -61,24 +61,24 @@ class Helm(Tool):
         return Script(lines, env=self._env)
 
     @abstractmethod
-    def order(self, wanted: list[Release], command: Command) -> list[str]:
+    def order(self, wanted: list[ReleaseFile], command: Command) -> list[str]:
         """The command of each release in this tool's order, as shell."""
 
-    def _install(self, one: Release) -> str:
+    def _install(self, one: ReleaseFile) -> str:
         crds = ["--skip-crds"] if one.crds_as_templates else []
         where = ["--namespace", one.namespace, "--values", str(one.values)]
         return shlex.join([self._helm, "upgrade", "--install", one.name, one.chart, *where, *crds, *WAIT])
 
-    def _uninstall(self, one: Release) -> str:
+    def _uninstall(self, one: ReleaseFile) -> str:
         return shlex.join([self._helm, "uninstall", one.name, "--namespace", one.namespace, *WAIT])
 
-    def _namespaces(self, verb: str, wanted: list[Release]) -> str:
+    def _namespaces(self, verb: str, wanted: list[ReleaseFile]) -> str:
         if verb == "delete":
             return shlex.join([self._kubectl, "delete", "namespace", *namespaces(wanted)])
         return " && ".join(shlex.join([self._kubectl, verb, "namespace", name]) for name in namespaces(wanted))
 
 
-class HelmInARow(Helm):
+class HelmInARow(HelmTool):
     """As a handbook has it."""
 
     name, label = "helm-in-a-row", "helm in a row"
@@ -88,21 +88,21 @@ class HelmInARow(Helm):
         "release only."
     )
 
-    def order(self, wanted: list[Release], command: Command) -> list[str]:
+    def order(self, wanted: list[ReleaseFile], command: Command) -> list[str]:
         return [command(one) for one in wanted]
 
 
-class HelmSideBySide(Helm):
+class HelmSideBySide(HelmTool):
     """As somebody writes it who knows what needs what."""
 
     name, label = "helm-side-by-side", "helm side by side"
     note = "The same, with all releases at once. Only istiod waits for base, and base for istiod on removal."
 
-    def order(self, wanted: list[Release], command: Command) -> list[str]:
+    def order(self, wanted: list[ReleaseFile], command: Command) -> list[str]:
         return side_by_side(wanted, command)
 
 
-def side_by_side(wanted: list[Release], command: Command) -> list[str]:
+def side_by_side(wanted: list[ReleaseFile], command: Command) -> list[str]:
     """Shell that does everything at once that can be: one line, which fails where any of it does.
 
     What a release needs is done before it where it stands before it in `wanted`, as on installation, else after it.
@@ -115,7 +115,7 @@ def side_by_side(wanted: list[Release], command: Command) -> list[str]:
     return [_together([f"({chain})" for chain in chains])]
 
 
-def _stages(wanted: list[Release], root: Release) -> list[list[Release]]:
+def _stages(wanted: list[ReleaseFile], root: ReleaseFile) -> list[list[ReleaseFile]]:
     """A release that needs nothing, and those that need it, in the order of `wanted`."""
     waiting = [one for one in wanted if root.name in one.needs]
     if not waiting:

@@ -11,14 +11,14 @@ from embedded.tools import toolchain
 
 from ..field import Field
 from .helm import ensure_helm
-from .releases import Release, namespaces, releases
-from .tool import Script, Tool, ToolAbsentError
+from .releases import ReleaseFile, namespaces, releases
+from .tool import MeasuredTool, Script, ToolAbsentError
 
 _PROGRAMS = ("helmfile", "helm-diff")
 _VERBS = {"up": "sync", "no-op": "diff", "change": "apply", "upgrade": "apply", "destroy": "destroy"}
 
 
-class Helmfile(Tool):
+class Helmfile(MeasuredTool):
     """helmfile with helm-diff, which tells it what has changed."""
 
     name, label = "helmfile", "helmfile"
@@ -66,7 +66,7 @@ class Helmfile(Tool):
         wait = ["--deleteWait"] if phase == "destroy" else []
         return shlex.join([self._helmfile, *options, _VERBS[phase], *wait])
 
-    def _write(self, phase: str, number: int, part: list[Release]) -> Path:
+    def _write(self, phase: str, number: int, part: list[ReleaseFile]) -> Path:
         names = {one.name for one in part}
         state: dict[str, Any] = {
             "helmDefaults": {

@@ -61,7 +61,7 @@ class Pulumi(EngineTool):
         return Script(lines, env={**workspace.env_vars, "PULUMI_EXPERIMENTAL": "true"}, cwd=Path(workspace.work_dir))
 
 
-class Plan(Pulumi):
+class PlannedUpdate(Pulumi):
     """A preview that keeps what it proposes, and an update that may do nothing else."""
 
     name, label = "plan", "with a plan"
@@ -87,6 +87,6 @@ class Plan(Pulumi):
 def _drive(field: Field, phase: str) -> str:
     task = field.folder / f"{phase}.json"
     what = {"kubeconfig": str(field.target.kubeconfig), "stack": course.STACK, "state": str(field.folder)}
-    task.write_text(json.dumps({**what, "config": field.config(phase)}), encoding="utf-8")
+    task.write_text(json.dumps({**what, "config": field.stack(phase).config}), encoding="utf-8")
     method = {"no-op": "preview", "destroy": "down"}.get(phase, "up")
     return shlex.join([sys.executable, "-m", "bench.drive", method, str(task)])

@@ -7,11 +7,9 @@ from typing import Any
 
 import yaml
 
-from meshlab.recording.recorder import record
 from meshlab.recording.releases import releases_of
 from settings.names import STACK_CHART
 
-from .. import course
 from ..field import Field
 
 CRD_CHART = "prometheus-operator-crds"
@@ -19,7 +17,7 @@ CRD_CHART = "prometheus-operator-crds"
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleaseFile:
     """One release, and the file of its values."""
 
     name: str
@@ -34,23 +32,22 @@ class Release:
     """Names of releases that must be there before."""
 
 
-def releases(field: Field, phase: str) -> list[Release]:
+def releases(field: Field, phase: str) -> list[ReleaseFile]:
     """The releases in the order of installation, with the values of a phase written into the field's folder."""
-    config = field.config(phase)
-    listed = releases_of(record(course.STACK, config=config, generated="x" * 24).resources)
+    listed = releases_of(field.stack(phase).recorded("x" * 24).resources)
     base = next(one.name for one in listed if one.chart == "base")
-    found: list[Release] = []
+    found: list[ReleaseFile] = []
     for one in listed:
         if one.chart == CRD_CHART:
             continue
         file = field.folder / f"{phase}-{one.name}.yaml"
         file.write_text(yaml.safe_dump(_by_hand(one.chart, one.values)), encoding="utf-8")
         needs = (base,) if one.chart == "istiod" else ()
-        found.append(Release(one.name, one.namespace, one.reference, one.version, file, one.chart == "base", needs))
+        found.append(ReleaseFile(one.name, one.namespace, one.reference, one.version, file, one.chart == "base", needs))
     return found
 
 
-def namespaces(wanted: list[Release]) -> list[str]:
+def namespaces(wanted: list[ReleaseFile]) -> list[str]:
     """The namespaces that have to be there, in order."""
     return list(dict.fromkeys(one.namespace for one in wanted))
 

@@ -22,7 +22,7 @@ class Script:
     cwd: Path | None = None
 
 
-class Tool(ABC):
+class MeasuredTool(ABC):
     """One tool on one field. What its constructor does is not measured."""
 
     name: ClassVar[str]

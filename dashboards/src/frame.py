@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Link:
+class DashboardLink:
     """A button at the top of a dashboard. The current variables and time go along to another dashboard."""
 
     title: str
@@ -40,12 +40,12 @@ class Link:
     tooltip: str
 
 
-MESH = Link("Mesh", "/d/meshlab-mesh", "All services at once")
-SERVICE = Link("Service", "/d/meshlab-service", "One service: who calls it, who answers")
-WORKLOAD = Link("Workload", "/d/meshlab-workload", "One workload: what comes in, what goes out")
-CONTROL_PLANE = Link("Control plane", "/d/meshlab-control-plane", "istiod: is configuration delivered?")
-PERFORMANCE = Link("Performance", "/d/meshlab-performance", "What the mesh costs")
-ENVOY = Link("Envoy demo", "/d/meshlab-envoy-demo", "The standalone Envoy of Lab 01")
+MESH = DashboardLink("Mesh", "/d/meshlab-mesh", "All services at once")
+SERVICE = DashboardLink("Service", "/d/meshlab-service", "One service: who calls it, who answers")
+WORKLOAD = DashboardLink("Workload", "/d/meshlab-workload", "One workload: what comes in, what goes out")
+CONTROL_PLANE = DashboardLink("Control plane", "/d/meshlab-control-plane", "istiod: is configuration delivered?")
+PERFORMANCE = DashboardLink("Performance", "/d/meshlab-performance", "What the mesh costs")
+ENVOY = DashboardLink("Envoy demo", "/d/meshlab-envoy-demo", "The standalone Envoy of Lab 01")
 
 EVERYWHERE = (MESH, SERVICE, WORKLOAD, CONTROL_PLANE, PERFORMANCE, ENVOY)
 
@@ -56,7 +56,7 @@ def dashboard(
     description: str,
     variables: Sequence[VariableBuilder],
     rows: Sequence[Row],
-    links: Sequence[Link] = (),
+    links: Sequence[DashboardLink] = (),
     events: str = "",
 ) -> models.Dashboard:
     """Put a dashboard together: numbered panels, the shared links (its own left out) plus `links`, the annotations.
@@ -225,7 +225,7 @@ class _Events(Builder[models.AnnotationQuery]):
         return self._model
 
 
-def _button(link: Link) -> builders.DashboardLink:
+def _button(link: DashboardLink) -> builders.DashboardLink:
     inside = link.url.startswith("/d/")
     return (
         builders.DashboardLink(link.title)

@@ -3,14 +3,14 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from . import frame, style
-from .queries import ISTIOD, SIDECARS, Rates, Recorded, changed_objects, or_zero, seen_by_each, share
+from .queries import ISTIOD, SIDECARS, Rates, RecordedRates, changed_objects, or_zero, seen_by_each, share
 from .style import Column, Key, Query
 from .traffic import RESPONSES, Traffic
 
 UID = "meshlab-mesh"
 
-SERVICES = Recorded("service")
-WORKLOADS = Recorded("workload")
+SERVICES = RecordedRates("service")
+WORKLOADS = RecordedRates("workload")
 
 # Servers report every request that reached them; what never did is in the row on clients.
 SERVERS = 'reporter="destination", destination_service_namespace=~"$namespace", istio_rev=~"$revision"'
@@ -71,7 +71,7 @@ def build(services: Rates = SERVICES, workloads: Rates = WORKLOADS) -> Dashboard
             frame.Row("TCP, and traffic that leaves the mesh", _rest(seen, Traffic(OUTSIDE, services))),
         ],
         links=[
-            frame.Link(
+            frame.DashboardLink(
                 "Kiali: graph",
                 "$kiali/console/graph/namespaces?namespaces=${namespace:csv}",
                 "The chosen namespaces as a graph",

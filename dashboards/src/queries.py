@@ -103,7 +103,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedRates:
     """Rates that manifests/mesh_monitors/rules/recording.yaml computes once; `level` is how far they are summed."""
 
     level: str

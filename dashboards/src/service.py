@@ -52,7 +52,7 @@ def build() -> Dashboard:
             ),
         ],
         links=[
-            frame.Link(
+            frame.DashboardLink(
                 "Kiali: this service",
                 "$kiali/console/namespaces/$service_namespace/services/$service_name",
                 "The same service in Kiali, with its Istio objects",

@@ -73,7 +73,7 @@ def build() -> models.Dashboard:
             ),
         ],
         links=[
-            frame.Link(
+            frame.DashboardLink(
                 "Kiali: this workload",
                 "$kiali/console/namespaces/$namespace/workloads/$workload",
                 "The same workload in Kiali, with its pods and its Envoy configuration",

@@ -1,18 +1,19 @@
 """The embedded cluster: a real control plane on loopback with simulated nodes; docs/embedded_cluster.md tells more.
 
-    with Cluster.up("demo", state_dir=Path(".state")) as cluster:
+    with EmbeddedCluster.up("demo", state_dir=Path(".state")) as cluster:
         cluster.kubectl("get", "nodes")
 
-A cluster of `Cluster.up` lives as long as the process that asked for it; `up` and `down` are for clusters that stay.
+A cluster of `EmbeddedCluster.up` lives as long as the process that asked for it. `up` and `down` are for clusters that
+stay.
 """
 
-from .embedded import CLUSTER_TOOLS, Cluster, ClusterStatus, down, exists, status, up, wanted_tools
+from .embedded import CLUSTER_TOOLS, ClusterStatus, EmbeddedCluster, down, exists, status, up, wanted_tools
 from .layout import Network
 
 __all__ = [
     "CLUSTER_TOOLS",
-    "Cluster",
     "ClusterStatus",
+    "EmbeddedCluster",
     "Network",
     "down",
     "exists",

@@ -18,7 +18,7 @@ MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
-class Api:
+class ApiConnection:
     """One connection that stays open between requests; not for several threads."""
 
     def __init__(self, kubeconfig: Path) -> None:

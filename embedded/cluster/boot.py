@@ -22,7 +22,7 @@ from ..node import requirements
 from . import egress, layout, real_node, record
 from .layout import Network
 from .real_node import RealNode
-from .record import Record
+from .record import ClusterRecord
 
 # Warm it takes seconds; this is for a machine that does much else at the time.
 START_LIMIT = 120.0
@@ -34,7 +34,7 @@ FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.
 
 
 def start(
-    mine: Record,
+    mine: ClusterRecord,
     count: int,
     network: Network,
     tools: Mapping[str, Path],
@@ -56,7 +56,7 @@ def start(
     raise AssertionError("the last try returns or raises")
 
 
-def resume(mine: Record, tools: Mapping[str, Path]) -> None:
+def resume(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
     """Starts a cluster again that had stopped, with all that was in it."""
     mine.end_processes()
     node = RealNode.of(mine)
@@ -84,7 +84,7 @@ def kubectl(
 
 
 def _bring_up(
-    mine: Record,
+    mine: ClusterRecord,
     count: int,
     network: Network,
     tools: Mapping[str, Path],
@@ -107,12 +107,12 @@ def _bring_up(
     return server
 
 
-def _join(mine: Record, node: RealNode) -> None:
+def _join(mine: ClusterRecord, node: RealNode) -> None:
     server = document(own_kubeconfig(mine).read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
     node.join(int(server.rpartition(":")[2]), _pki(mine))
 
 
-def _kwokctl(mine: Record, tools: Mapping[str, Path], *args: str) -> None:
+def _kwokctl(mine: ClusterRecord, tools: Mapping[str, Path], *args: str) -> None:
     """Runs kwokctl to its end. It starts the parts and waits for the server for minutes, whether or not they still
     run; we look at that ourselves."""
     log = mine.folder / "kwokctl.log"
@@ -138,7 +138,7 @@ def _kwokctl(mine: Record, tools: Mapping[str, Path], *args: str) -> None:
         raise process.ProcessError(f"kwokctl failed with exit code {child.returncode}: {_last_line(log)}")
 
 
-def _check_parts(mine: Record) -> None:
+def _check_parts(mine: ClusterRecord) -> None:
     """Raises ProcessError with a part's last words where one that was started runs no more."""
     for file in (_home(mine) / "pids").glob("*.pid"):
         number = file.read_text(encoding="ascii")
@@ -151,7 +151,7 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
 
-def _await_nodes(mine: Record, count: int, program: Path) -> None:
+def _await_nodes(mine: ClusterRecord, count: int, program: Path) -> None:
     """Waits until pods can be created and scheduled: all nodes ready and without their first taint, and the default
     service account there."""
     limit = time.monotonic() + START_LIMIT
@@ -173,7 +173,7 @@ def _schedulable(node: dict[str, Any]) -> bool:
     return conditions.get("Ready") == "True" and not node["spec"].get("taints")
 
 
-def _write_kubeconfig(mine: Record) -> str:
+def _write_kubeconfig(mine: ClusterRecord) -> str:
     """Makes of kwokctl's kubeconfig one that needs no other file, so that it can be copied, and returns the server."""
     theirs = document(own_kubeconfig(mine).read_text(encoding="utf-8"))
     cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
@@ -193,7 +193,7 @@ def _write_kubeconfig(mine: Record) -> str:
     return str(cluster["server"])
 
 
-def _failed(mine: Record, how: str, error: Exception) -> MeshlabError:
+def _failed(mine: ClusterRecord, how: str, error: Exception) -> MeshlabError:
     """The error for the user. The logs go to where they outlive the cluster's folder."""
     kept = mine.folder.parent.parent / "failed-clusters" / mine.name
     shutil.rmtree(kept, ignore_errors=True)
@@ -206,20 +206,20 @@ def _failed(mine: Record, how: str, error: Exception) -> MeshlabError:
     return MeshlabError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
 
 
-def _workdir(mine: Record) -> Path:
+def _workdir(mine: ClusterRecord) -> Path:
     return mine.folder / "kwok"
 
 
-def _home(mine: Record) -> Path:
+def _home(mine: ClusterRecord) -> Path:
     """The folder that kwokctl makes for the cluster."""
     return _workdir(mine) / "clusters" / mine.name
 
 
-def _pki(mine: Record) -> Path:
+def _pki(mine: ClusterRecord) -> Path:
     """The folder of the certificates that kwokctl makes for the cluster."""
     return _home(mine) / "pki"
 
 
-def own_kubeconfig(mine: Record) -> Path:
+def own_kubeconfig(mine: ClusterRecord) -> Path:
     """Kwokctl's kubeconfig, which names the files of its certificates."""
     return _home(mine) / "kubeconfig.yaml"

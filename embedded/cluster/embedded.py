@@ -26,7 +26,7 @@ from . import injection as injectors
 from .layout import Network
 from .real_node import NETWORK as NODE_NETWORK
 from .real_node import RealNode
-from .record import Record
+from .record import ClusterRecord
 
 CLUSTER_TOOLS = (
     "kubectl",
@@ -55,13 +55,13 @@ class ClusterStatus:
 
 
 @dataclass
-class Cluster:
+class EmbeddedCluster:
     """A running embedded cluster: `server` is its URL on loopback, `kubeconfig` has one context, called as it is."""
 
     name: str
     kubeconfig: Path
     server: str
-    _record: Record
+    _record: ClusterRecord
     _kubectl: Path
     _term_before: Any = field(default=None, repr=False)
 
@@ -78,7 +78,7 @@ class Cluster:
         real_node: bool = False,
         images: Sequence[Path] = (),
         progress: toolchain.Progress = print,
-    ) -> Cluster:
+    ) -> EmbeddedCluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
 
         `kubernetes` is one of `embedded.tools.kubernetes.minors`, by default the pin's.
@@ -152,7 +152,7 @@ class Cluster:
         finally:
             del os.environ[record.MARK]
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> EmbeddedCluster:
         # Python dies of SIGTERM without a word to anybody. Only the main thread can change that (ValueError), and only
         # where the program has not yet is it ours to change.
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -184,14 +184,14 @@ def up(
     real_node: bool = False,
     images: Sequence[Path] = (),
     progress: toolchain.Progress = print,
-) -> Cluster:
+) -> EmbeddedCluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
-    restarted) and returns it, with a real node if it was made with one. Raises as `Cluster.up`, and MeshlabError where
-    it is there with another minor than `kubernetes` (without one, whatever it has is right) or without a real node
-    that is asked for."""
+    restarted) and returns it, with a real node if it was made with one. Raises as `EmbeddedCluster.up`, and
+    MeshlabError where it is there with another minor than `kubernetes` (without one, whatever it has is right) or
+    without a real node that is asked for."""
     existing = record.read(state_dir, name)
     if existing is None or existing.owner:
-        cluster = Cluster.up(
+        cluster = EmbeddedCluster.up(
             name,
             nodes,
             state_dir=state_dir,
@@ -219,7 +219,7 @@ def up(
         node.load(images)
     if injection:
         injectors.start(existing, progress)
-    return Cluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
+    return EmbeddedCluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
 
 
 def exists(state_dir: Path, name: str) -> bool:
@@ -262,17 +262,17 @@ def status(state_dir: Path) -> list[ClusterStatus]:
     ]
 
 
-def _refuse_another_minor(existing: Record, kubernetes: str | None) -> None:
+def _refuse_another_minor(existing: ClusterRecord, kubernetes: str | None) -> None:
     if kubernetes is None or existing.kubernetes.startswith(f"v{minors.checked(kubernetes)}."):
         return
     runs = f"runs Kubernetes {existing.kubernetes}" if existing.kubernetes else "is of an older meshlab"
     raise MeshlabError(
-        f"embedded cluster {existing.name} {runs}, expected {kubernetes}: end that one first, with all that is on it "
-        f"(meshlab cluster down --name {existing.name})"
+        f"embedded cluster {existing.name} {runs}, expected {kubernetes}: end that one first, with all that is on it",
+        f"meshlab cluster down --name {existing.name}",
     )
 
 
-def _running(one: Record) -> bool:
+def _running(one: ClusterRecord) -> bool:
     """Whether all parts run: a cluster that lacks one of them is of no use. What runs beside them does not count."""
     node = RealNode.of(one)
     return {_program(pid) for pid in one.processes()} >= set(layout.COMPONENTS) and (node is None or node.running)
@@ -285,7 +285,7 @@ def _program(pid: int) -> str:
         return ""
 
 
-def _server(one: Record) -> str:
+def _server(one: ClusterRecord) -> str:
     try:
         return str(document(one.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
     except FileNotFoundError:  # it is still starting, or never came so far

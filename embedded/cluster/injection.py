@@ -13,14 +13,14 @@ from ..tools import toolchain
 from . import egress, record
 from .istiod import PROGRAM
 from .real_node import RealNode
-from .record import Record
+from .record import ClusterRecord
 
 START_LIMIT = 60.0
 SUPERVISOR = "embedded.cluster.supervisor"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(mine: Record, progress: toolchain.Progress) -> None:
+def start(mine: ClusterRecord, progress: toolchain.Progress) -> None:
     """Starts what keeps an istiod beside the cluster for each installed revision, where it does not run yet.
 
     The cluster has to be made for it. Where istiod's program cannot be had, says so in one line and starts nothing;

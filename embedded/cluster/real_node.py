@@ -12,7 +12,7 @@ from base.goyaml.text import to_yaml
 from ..node import cgroups, files, images, namespaces, requirements
 from ..node.layout import NODE, Ranges
 from . import layout
-from .record import MARK, Record
+from .record import MARK, ClusterRecord
 
 NETWORK = layout.Network(services="10.96.0.0/16", pods="10.245.0.0/16")
 """The addresses of a cluster with a real node. Pods call them, so they have to be such as the kernel routes."""
@@ -22,12 +22,12 @@ FOLDER = "node"
 class RealNode:
     """The node of one cluster. Its parts carry the cluster's mark and end with it."""
 
-    def __init__(self, mine: Record) -> None:
+    def __init__(self, mine: ClusterRecord) -> None:
         self._mine = mine
         self.folder = mine.folder / FOLDER
 
     @classmethod
-    def of(cls, mine: Record) -> RealNode | None:
+    def of(cls, mine: ClusterRecord) -> RealNode | None:
         """The real node that a cluster was made with; None where it has simulated ones alone."""
         node = cls(mine)
         return node if node.folder.is_dir() else None
@@ -112,7 +112,7 @@ def name_service() -> str:
     return "---\n".join(map(to_yaml, (service, endpoints)))
 
 
-def image_list(mine: Record) -> list[str]:
+def image_list(mine: ClusterRecord) -> list[str]:
     """The names of the images that a cluster's real node has; none without one."""
     listed = mine.folder / FOLDER / images.LIST
     return listed.read_text(encoding="utf-8").split() if listed.is_file() else []

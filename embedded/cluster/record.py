@@ -10,14 +10,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import select
 import shutil
-import signal
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
+
+import psutil
 
 from base.process import ProcessId
 
@@ -47,7 +47,7 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Record:
+class ClusterRecord:
     """One cluster's folder and its cluster.json. `owner` is None for a cluster that stays until it is taken down."""
 
     folder: Path
@@ -74,7 +74,7 @@ class Record:
         unfinished.write_text(json.dumps(data, indent=1), encoding="utf-8")
         unfinished.replace(self.folder / "cluster.json")
 
-    def disowned(self) -> Record:
+    def disowned(self) -> ClusterRecord:
         """The same cluster, to stay until somebody takes it down."""
         record = replace(self, owner=None)
         record.save()
@@ -82,7 +82,7 @@ class Record:
 
     def processes(self) -> list[int]:
         """The process numbers of the cluster's parts."""
-        return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if self._carries_mark(int(entry.name))]
+        return [process.pid for process in self._parts()]
 
     def clear(self) -> None:
         """Ends what has been started and empties the folder, but keeps the name."""
@@ -93,9 +93,11 @@ class Record:
     def end_processes(self) -> None:
         """Kills the cluster's processes and waits for their end. Etcd's file outlives that."""
         # Until none is left: kwokctl may be starting one more.
-        while pids := self.processes():
-            for pid in pids:
-                self._end(pid)
+        while found := self._parts():
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(found, timeout=10.0)
 
     def remove(self) -> None:
         """Ends the cluster's processes and removes its folder. Safe to repeat, and on a half-made cluster."""
@@ -103,26 +105,17 @@ class Record:
         cgroups.remove(self.identifier)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _carries_mark(self, pid: int) -> bool:
+    def _parts(self) -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if self._carries_mark(process)]
+
+    def _carries_mark(self, process: psutil.Process) -> bool:
         try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:  # gone, or somebody else's
+            return process.environ().get(MARK) == self.identifier
+        except psutil.Error:  # gone, or another user's
             return False
-        return f"{MARK}={self.identifier}".encode() in environment.split(b"\0")
-
-    def _end(self, pid: int) -> None:
-        # The handle pins the process, so that between the look and the signal the number cannot become a stranger's.
-        with suppress(ProcessLookupError):
-            handle = os.pidfd_open(pid)
-            try:
-                if self._carries_mark(pid):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    select.select([handle], [], [], 10.0)
-            finally:
-                os.close(handle)
 
 
-def read(state_dir: Path, name: str) -> Record | None:
+def read(state_dir: Path, name: str) -> ClusterRecord | None:
     """The cluster of that name; None where there is none."""
     folder = clusters_folder(state_dir) / name
     try:
@@ -130,16 +123,16 @@ def read(state_dir: Path, name: str) -> Record | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     owner = Owner(**data["owner"]) if data["owner"] else None
-    return Record(folder, data["identifier"], owner, data.get("kubernetes", ""))
+    return ClusterRecord(folder, data["identifier"], owner, data.get("kubernetes", ""))
 
 
-def read_all(state_dir: Path) -> list[Record]:
+def read_all(state_dir: Path) -> list[ClusterRecord]:
     """All clusters of the state folder, by name."""
     folders = sorted(clusters_folder(state_dir).glob("*/"))
     return [record for folder in folders if (record := read(state_dir, folder.name))]
 
 
-def create(state_dir: Path, name: str, kubernetes: str = "") -> Record | None:
+def create(state_dir: Path, name: str, kubernetes: str = "") -> ClusterRecord | None:
     """Takes the name for this process, for a cluster of this version; None where a cluster has it."""
     with _lock(state_dir):
         folder = clusters_folder(state_dir) / name
@@ -147,7 +140,7 @@ def create(state_dir: Path, name: str, kubernetes: str = "") -> Record | None:
             return None
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        record = Record(folder, uuid4().hex, Owner.this_process(), kubernetes)
+        record = ClusterRecord(folder, uuid4().hex, Owner.this_process(), kubernetes)
         record.save()
         return record
 

@@ -19,7 +19,7 @@ from base.errors import MeshlabError
 from ..node import NODE
 from ..tools import toolchain
 from . import boot, egress, record
-from .api import METADATA_ONLY, Api
+from .api import METADATA_ONLY, ApiConnection
 from .istiod import DEFAULT_REVISION, NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injector_name, revision_of, write_template
 from .layout import LOOPBACK
 from .real_node import RealNode
@@ -40,7 +40,7 @@ class Supervisor:
     def __init__(self, kubeconfig: Path, folder: Path, *, real_node: bool) -> None:
         """With a real node, this process is in its network, where pods answer by themselves."""
         self._kubeconfig, self._folder, self._real_node = kubeconfig, folder, real_node
-        self._api = Api(kubeconfig)
+        self._api = ApiConnection(kubeconfig)
         self._program: Path | None = None
         self._not_running = "istiod is still being built"
         self._routes: dict[tuple[str, int], Route] = {}

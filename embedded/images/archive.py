@@ -36,18 +36,16 @@ def write(target: IO[bytes], recipe: Recipe, layers: Sequence[Sequence[Entry]], 
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
         _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         layer_descriptors = [_add_layer(archive, entries) for entries in _once(layers)]
-        config = _json(_config(recipe, [one["digest"] for one in layer_descriptors]))
-        _add_blob(archive, config)
+        config = _config(recipe, [one["digest"] for one in layer_descriptors])
         manifest = _json(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
-                "config": _descriptor(CONFIG, config),
+                "config": _add_blob(archive, CONFIG, _json(config)),
                 "layers": layer_descriptors,
             }
         )
-        _add_blob(archive, manifest)
-        described = _descriptor(MANIFEST, manifest)
+        described = _add_blob(archive, MANIFEST, manifest)
         described["platform"] = {"os": "linux", "architecture": architecture()}
         named = [{**described, "annotations": {NAME: name, TAG: image_names.tag(name)}} for name in sorted(set(names))]
         _add(archive, "index.json", _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": named}))
@@ -131,12 +129,10 @@ def _json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _descriptor(kind: str, content: bytes) -> dict[str, Any]:
-    return {"mediaType": kind, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
-
-
-def _add_blob(archive: tarfile.TarFile, content: bytes) -> None:
-    _add(archive, f"blobs/sha256/{hashlib.sha256(content).hexdigest()}", content)
+def _add_blob(archive: tarfile.TarFile, kind: str, content: bytes) -> dict[str, Any]:
+    digest = hashlib.sha256(content).hexdigest()
+    _add(archive, f"blobs/sha256/{digest}", content)
+    return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(content)}
 
 
 def _add(archive: tarfile.TarFile, path: str, content: bytes) -> None:

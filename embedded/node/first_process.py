@@ -54,7 +54,7 @@ def network(ranges: Ranges) -> None:
 
 
 @dataclass
-class Part:
+class NodeProgram:
     """One program of the node."""
 
     name: str
@@ -79,7 +79,7 @@ class Part:
             self.child, self.not_before = None, time.monotonic() + AGAIN_AFTER
 
 
-def keep(parts: list[Part]) -> None:
+def keep(parts: list[NodeProgram]) -> None:
     """Start each program when it is due and again when it has ended, and take the ends of all orphans."""
     while True:
         for part in parts:
@@ -113,7 +113,7 @@ def main(folder: Path) -> None:
     network(Ranges(**told["ranges"]))
     mounts(folder)
     (INSIDE / READY).touch()
-    keep([Part(one["name"], one["command"], [Path(path) for path in one["after"]]) for one in parts])
+    keep([NodeProgram(one["name"], one["command"], [Path(path) for path in one["after"]]) for one in parts])
 
 
 if __name__ == "__main__":

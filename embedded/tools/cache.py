@@ -19,7 +19,7 @@ FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>v\d.*)")
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedTool:
     """A program in the cache, or one that is used from PATH."""
 
     name: str
@@ -34,7 +34,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Removed:
+class PrunedEntry:
     """What `prune` did with one entry."""
 
     what: str
@@ -44,11 +44,11 @@ class Removed:
     """Whether it was left, because another process builds or downloads it."""
 
 
-def kept() -> list[Kept]:
+def kept() -> list[CachedTool]:
     """All programs in the cache, and after them what is used from PATH in their place, by name."""
     pinned = {tool.path.parent: tool for tool in toolchain.table().values()}
     found = [
-        Kept(
+        CachedTool(
             match["name"],
             pinned[folder].release if folder in pinned else match["version"],
             "download" if (folder / toolchain.ORIGIN).is_file() else "build",
@@ -59,7 +59,7 @@ def kept() -> list[Kept]:
         for folder, match in _folders()
     ]
     found += [
-        Kept(one.tool, f"v{one.version}", "Pulumi", _size(one.folder), one.pinned, one.folder)
+        CachedTool(one.tool, f"v{one.version}", "Pulumi", _size(one.folder), one.pinned, one.folder)
         for one in pulumidownload.fetched()
         if one.whole
     ]
@@ -77,7 +77,7 @@ def others() -> dict[str, int]:
     }
 
 
-def prune() -> list[Removed]:
+def prune() -> list[PrunedEntry]:
     """Take away what no pin of this checkout names, and what killed builds and downloads have left.
 
     What another process is at work on stays, and so does all that is not a tool's. Links are not followed.
@@ -104,7 +104,7 @@ def prune() -> list[Removed]:
     return done
 
 
-def _remove(path: Path, what: str, *keys: str, beside: Sequence[Path] = ()) -> Removed:
+def _remove(path: Path, what: str, *keys: str, beside: Sequence[Path] = ()) -> PrunedEntry:
     size = _size(path)
     with toollock.held_if_free(*keys) as free:
         if free:
@@ -114,7 +114,7 @@ def _remove(path: Path, what: str, *keys: str, beside: Sequence[Path] = ()) -> R
                 path.unlink(missing_ok=True)
             for file in beside:
                 file.unlink(missing_ok=True)
-        return Removed(what, size, busy=not free)
+        return PrunedEntry(what, size, busy=not free)
 
 
 def _keys(name: str) -> list[str]:
@@ -138,11 +138,11 @@ def _entries() -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _on_path(tool: toolchain.Tool) -> Iterator[Kept]:
+def _on_path(tool: toolchain.Tool) -> Iterator[CachedTool]:
     path = toolchain.find(tool.key)
     if path is not None:
         version = ".".join(map(str, toolchain.said_version(tool, path) or ()))
-        yield Kept(tool.name, f"v{version}", "PATH", 0, pinned=True, path=path)
+        yield CachedTool(tool.name, f"v{version}", "PATH", 0, pinned=True, path=path)
 
 
 def _size(path: Path) -> int:

@@ -25,7 +25,7 @@ def checked(minor: str) -> str:
     """A minor as the user wrote it; raises MeshlabError where it cannot be had."""
     if minor not in minors():
         raise MeshlabError(
-            f"Kubernetes {minor!r}: expected one of {', '.join(minors())} (docs/rehearse.md says how to add another)"
+            f"Kubernetes {minor!r}: expected one of {', '.join(minors())}", "docs/rehearse.md says how to add another"
         )
     return minor
 

@@ -10,7 +10,7 @@ import yaml
 
 from base.errors import MeshlabError
 from base.files import sha256
-from settings.charts import package_name
+from settings.charts import Chart
 
 from ..recording.recorder import ROOT
 
@@ -22,9 +22,6 @@ _HEADER = """\
 """
 _KEYS = {"name", "version", "sha256", "source"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-Chart = tuple[str, str]
-"""Name and version."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def check_folder(folder: Path, charts: Iterable[Chart], path: Path = LOCK) -> di
     problems: list[str] = []
     for chart in charts:
         try:
-            locked[chart] = lock.check(chart, folder / package_name(*chart))
+            locked[chart] = lock.check(chart, folder / chart.file)
         except MeshlabError as problem:
             problems.append(str(problem))
     if problems:
@@ -98,7 +95,7 @@ def require(locked: Mapping[Chart, bool]) -> None:
     missing = shown(chart for chart, known in locked.items() if not known)
     if missing:
         raise MeshlabError(
-            f"{LOCK.name}: expected a digest of every chart, got none of {missing} (meshlab charts lock)"
+            f"{LOCK.name}: expected a digest of every chart, got none of {missing}", "meshlab charts lock"
         )
 
 
@@ -109,7 +106,7 @@ def shown(charts: Iterable[Chart]) -> str:
 
 def flat(wanted: Mapping[str, Sequence[str]]) -> list[Chart]:
     """Versions by chart name as a sorted list of charts."""
-    return sorted((name, version) for name, versions in wanted.items() for version in versions)
+    return sorted(Chart(name, version) for name, versions in wanted.items() for version in versions)
 
 
 def _compare(chart: Chart, found: str, locked: Locked, where: str) -> None:
@@ -124,4 +121,4 @@ def _chart(path: Path, entry: Any) -> Chart:
     fields = cast(dict[str, Any], entry) if isinstance(entry, dict) else {}
     if set(fields) != _KEYS or not _SHA256.fullmatch(str(fields["sha256"])):
         raise MeshlabError(f"{path.name}: expected {', '.join(sorted(_KEYS))} (64 hexadecimal digits), got {entry}")
-    return str(fields["name"]), str(fields["version"])
+    return Chart(str(fields["name"]), str(fields["version"]))

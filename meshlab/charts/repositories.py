@@ -10,7 +10,7 @@ from settings.charts import UPSTREAM, ChartSource
 
 
 @dataclass(frozen=True)
-class Answer:
+class RepositoryStatus:
     """Whether one chart repository answers, and where not, why not."""
 
     url: str
@@ -18,14 +18,14 @@ class Answer:
     reason: str = ""
 
 
-def probe(source: ChartSource, timeout: float = 5.0) -> list[Answer]:
+def probe(source: ChartSource, timeout: float = 5.0) -> list[RepositoryStatus]:
     """Asks every repository of `source` at once whether it serves charts; done after `timeout` seconds at the latest.
 
     A folder of charts is no repository: the list is empty. An OCI registry counts as answering when it speaks HTTP at
     all, since what it has shows only to those who are signed in.
     """
-    urls = _index_urls(source)
-    answers: dict[str, Answer] = {}
+    urls = index_urls(source)
+    answers: dict[str, RepositoryStatus] = {}
 
     def ask(url: str) -> None:
         answers[url] = _ask(url, timeout)
@@ -37,10 +37,11 @@ def probe(source: ChartSource, timeout: float = 5.0) -> list[Answer]:
     for thread in threads:
         # Looking a name up has no time limit of its own.
         thread.join(max(0.0, deadline - time.monotonic()))
-    return [answers.get(url, Answer(url, ok=False, reason=f"no answer within {timeout:g} s")) for url in urls]
+    return [answers.get(url, RepositoryStatus(url, ok=False, reason=f"no answer within {timeout:g} s")) for url in urls]
 
 
-def _index_urls(source: ChartSource) -> list[str]:
+def index_urls(source: ChartSource) -> list[str]:
+    """What each repository of `source` is asked for; empty for a folder."""
     if source.folder is not None:
         return []
     if source.source is not None and source.source.startswith("oci://"):
@@ -49,7 +50,7 @@ def _index_urls(source: ChartSource) -> list[str]:
     return sorted({f"{repository.rstrip('/')}/index.yaml" for repository in repositories})
 
 
-def _ask(url: str, timeout: float) -> Answer:
+def _ask(url: str, timeout: float) -> RepositoryStatus:
     registry = url.endswith("/v2/")
     request = urllib.request.Request(url, headers={"User-Agent": "meshlab"})
     try:
@@ -58,10 +59,10 @@ def _ask(url: str, timeout: float) -> Answer:
             head = response.read(4096)
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(url, ok=registry, reason="" if registry else f"HTTP {error.code}")
+            return RepositoryStatus(url, ok=registry, reason="" if registry else f"HTTP {error.code}")
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        return Answer(url, ok=False, reason=str(getattr(reason, "strerror", None) or reason))
+        return RepositoryStatus(url, ok=False, reason=str(getattr(reason, "strerror", None) or reason))
     if registry or b"apiVersion:" in head or b"entries:" in head:
-        return Answer(url, ok=True)
-    return Answer(url, ok=False, reason="what answers is no chart repository")
+        return RepositoryStatus(url, ok=True)
+    return RepositoryStatus(url, ok=False, reason="what answers is no chart repository")

@@ -17,7 +17,7 @@ from base.errors import MeshlabError
 from base.goyaml.text import document, to_yaml
 from base.process import CommandMissingError, ProcessError, run
 from embedded.tools import toolchain
-from settings.charts import package_name
+from settings.charts import Chart
 from settings.operator_crds import TABLE, released
 from settings.versions import parse_version
 
@@ -48,7 +48,7 @@ def pack_stand_ins(sources: Path, wanted: Wanted, progress: Progress) -> Path:
     """
     charts = _charts(wanted)
     folder = toolchain.cache_folder().parent / "charts" / _digest(sources)
-    missing = [(name, version) for name, version in charts if not (folder / package_name(name, version)).exists()]
+    missing = [(name, version) for name, version in charts if not (folder / Chart(name, version).file).exists()]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
         helm = toolchain.ensure(["helm"], progress)["helm"]
@@ -93,11 +93,11 @@ def _pack(folder: Path, sources: Path, helm: Path, name: str, version: str) -> N
         note_file.write_text(note, encoding="utf-8")
         # The package last: where it is, all is.
         note_file.replace(_note(folder, name, version))
-        (Path(work) / package_name(name, version)).replace(folder / package_name(name, version))
+        (Path(work) / Chart(name, version).file).replace(folder / Chart(name, version).file)
 
 
 def _note(folder: Path, name: str, version: str) -> Path:
-    return folder / f"{package_name(name, version)}.txt"
+    return folder / f"{Chart(name, version).file}.txt"
 
 
 def _stage_istio(staged: Path, name: str, version: str) -> tuple[str, str]:

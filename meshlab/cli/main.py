@@ -129,7 +129,7 @@ def _nobody_reads() -> bool:
 
 def _is_of_the_state(error: OSError) -> bool:
     """Whether the folder of the state, or something in it, could not be made or written."""
-    from ..lab import STATE  # not needed for --help
+    from ..state_folder import STATE  # not needed for --help
 
     return isinstance(error.filename, str) and Path(error.filename).absolute().is_relative_to(STATE)
 

@@ -1,11 +1,11 @@
-"""The options of every command that renders, and the renderer that they ask for."""
+"""The options of every command that renders, and what they ask for."""
 
 import argparse
 
-from embedded.tools import toolchain
+from base.say import Say
 
-from ..charts.pulled import Charts, Say
-from ..render.helm import Helm, Target
+from ..charts.choice import Charts
+from ..render.helm import RenderTarget
 from ..render.stack import Renderer, default_kubernetes
 
 
@@ -28,9 +28,11 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_renderer(args: argparse.Namespace, say: Say) -> Renderer:
-    """A renderer for the options of `add_target_options`; `say` gets what takes its time, such as building helm."""
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
-    return Renderer(
-        Charts(args.charts, say), helm, Target(args.kube_version.removeprefix("v"), tuple(sorted(args.api_versions)))
-    )
+def renderer_of(args: argparse.Namespace, say: Say) -> Renderer:
+    """A renderer with the charts of these options; `say` gets what takes its time, such as building helm."""
+    return Renderer(Charts(args.charts, say))
+
+
+def target_of(args: argparse.Namespace) -> RenderTarget:
+    """The cluster of these options."""
+    return RenderTarget(args.kube_version.removeprefix("v"), tuple(sorted(args.api_versions)))

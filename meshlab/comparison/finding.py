@@ -41,7 +41,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Finding:
+class DriftFinding:
     """One object that is not as the stack has it."""
 
     what: What
@@ -100,7 +100,7 @@ class Ignored:
     rule: int
     """The rule's place in drift.ignore, from 0."""
     reason: str
-    finding: Finding
+    finding: DriftFinding
 
     @property
     def where(self) -> str:

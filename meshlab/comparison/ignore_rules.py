@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.fields import Manager
 from settings.names import ROLLED_ANNOTATION
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.fields import Manager, Path, Steps, item_name, managers, named, place, text_of
 from settings.injection import hindrance

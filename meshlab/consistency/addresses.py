@@ -7,8 +7,8 @@ from typing import Any, cast
 from kube.api_objects import mapping
 
 from ..render.objects import KubernetesObject
-from .finding import Finding
-from .whole import Service, Whole
+from .finding import Inconsistency
+from .whole import RenderedService, Whole
 
 _ADDRESS = re.compile(
     r"(?:(?P<scheme>https?)://)?"
@@ -21,7 +21,7 @@ _SILENT = frozenset({"ClusterRole", "CustomResourceDefinition", "EnvoyFilter", "
 _SERVED_BELOW = ("Prometheus", "Alertmanager")
 
 
-def addresses(whole: Whole) -> Iterator[Finding]:
+def addresses(whole: Whole) -> Iterator[Inconsistency]:
     """Every address of a namespace of the stack that leads to no Service, to none of its ports, or beside its path."""
     # Dashboards are long texts: most of them are done with here.
     ends = [f".{namespace}" for namespace in whole.namespaces]
@@ -50,14 +50,14 @@ def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
                 yield from _texts(entry, f"{path}[{number}]")
 
 
-def _followed(whole: Whole, one: KubernetesObject, where: str, match: re.Match[str]) -> Iterator[Finding]:
+def _followed(whole: Whole, one: KubernetesObject, where: str, match: re.Match[str]) -> Iterator[Inconsistency]:
     scheme, name, namespace, svc, port, path = match.group("scheme", "name", "namespace", "svc", "port", "path")
     if namespace not in whole.namespaces or not (scheme or svc):
         return
     service = whole.service(namespace, name)
     address = match.group()
     if service is None:
-        yield Finding(
+        yield Inconsistency(
             "address", one, where, f"a Service {namespace}/{name} for {address}", "none", f"{name}.{namespace}"
         )
         return
@@ -65,14 +65,14 @@ def _followed(whole: Whole, one: KubernetesObject, where: str, match: re.Match[s
     if number is not None and not service.has(number):
         has = ", ".join(str(port.number) for port in service.ports)
         expected = f"the port {number} at Service {namespace}/{name} for {address}"
-        yield Finding("port of an address", one, where, expected, has, f"{name}.{namespace}:{number}")
+        yield Inconsistency("port of an address", one, where, expected, has, f"{name}.{namespace}:{number}")
     elif scheme:
         yield from _below(whole, one, where, service, address, path or "/")
 
 
 def _below(
-    whole: Whole, one: KubernetesObject, where: str, service: Service, address: str, path: str
-) -> Iterator[Finding]:
+    whole: Whole, one: KubernetesObject, where: str, service: RenderedService, address: str, path: str
+) -> Iterator[Inconsistency]:
     """An address of a server that serves below a path only."""
     for pods in whole.pods_of(service):
         if pods.owner.kind not in _SERVED_BELOW:
@@ -80,4 +80,4 @@ def _below(
         prefix = str(mapping(pods.owner.manifest.get("spec")).get("routePrefix") or "/").rstrip("/")
         if prefix and not f"{path}/".startswith(f"{prefix}/"):
             expected = f"an address below {prefix}, where {pods.owner.label} serves"
-            yield Finding("path", one, where, expected, address, address)
+            yield Inconsistency("path", one, where, expected, address, address)

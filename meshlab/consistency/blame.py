@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from .finding import Finding
+from .finding import Inconsistency
 
 Path = tuple[str, ...]
 """Keys from the section down: `monitoring`, `values`, `fullnameOverride`."""
 Config = Mapping[str, Any]
-Trial = Callable[[Config], Iterable[Finding] | None]
+Trial = Callable[[Config], Iterable[Inconsistency] | None]
 """What is found with another configuration; None where a stack of it cannot be rendered."""
 
 PREFIX = "meshlab:"
@@ -21,7 +21,7 @@ TRIALS = 60
 class Blame:
     """Looks for the values to blame for what was found in one stack."""
 
-    def __init__(self, config: Config, found: Iterable[Finding], trial: Trial) -> None:
+    def __init__(self, config: Config, found: Iterable[Inconsistency], trial: Trial) -> None:
         self._config, self._trial = config, trial
         self._found = list(found)
         self._before = Counter(one.about for one in self._found)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from ..render.objects import KubernetesObject
 from .addresses import addresses
-from .finding import Finding
+from .finding import Inconsistency
 from .kiali import kiali
 from .ranges import ranges
 from .reach import reach
@@ -16,13 +16,13 @@ from .whole import Whole
 _CHECKS = (references, services, reach, kiali, addresses, ranges)
 
 
-def inconsistencies(objects: Iterable[KubernetesObject]) -> list[Finding]:
+def inconsistencies(objects: Iterable[KubernetesObject]) -> list[Inconsistency]:
     """Every place where the objects of a stack do not fit together, the same for the same objects."""
     whole = Whole(objects)
     return [*_twice(whole), *(finding for check in _CHECKS for finding in check(whole))]
 
 
-def _twice(whole: Whole) -> Iterator[Finding]:
+def _twice(whole: Whole) -> Iterator[Inconsistency]:
     """Objects that two bring: each would put its own content in place of the other's."""
     often = Counter(_identity(one) for one in whole.objects)
     told: set[tuple[str, str, str, str]] = set()
@@ -31,13 +31,13 @@ def _twice(whole: Whole) -> Iterator[Finding]:
         if often[identity] > 1 and identity not in told:
             told.add(identity)
             brought = [by.release or "the program" for by in whole.objects if _identity(by) == identity]
-            yield Finding("twice", one, "metadata.name", "one that brings it", " and ".join(brought), one.name)
+            yield Inconsistency("twice", one, "metadata.name", "one that brings it", " and ".join(brought), one.name)
     for maker, name in whole.secrets_made:
         made = whole.find("Secret", maker.namespace, name)
         # A Job takes what is there.
         if made is not None and maker.kind != "Job":
             got = f"{made.release or 'the program'} and {maker.label}"
-            yield Finding("twice", made, "metadata.name", "one that makes it", got, name)
+            yield Inconsistency("twice", made, "metadata.name", "one that makes it", got, name)
 
 
 def _identity(one: KubernetesObject) -> tuple[str, str, str, str]:

@@ -6,7 +6,7 @@ from ..render.objects import KubernetesObject
 
 
 @dataclass(frozen=True)
-class Finding:
+class Inconsistency:
     """What one object says, and what the others do not have of it."""
 
     about: str

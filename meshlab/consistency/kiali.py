@@ -8,7 +8,7 @@ from kube.api_objects import mapping
 from settings.names import ISTIO_NAMESPACE
 
 from ..render.objects import KubernetesObject
-from .finding import Finding
+from .finding import Inconsistency
 from .whole import Whole
 
 _NAMED = {
@@ -19,7 +19,7 @@ _NAMED = {
 _REFERENCE = "secret"
 
 
-def kiali(whole: Whole) -> Iterator[Finding]:
+def kiali(whole: Whole) -> Iterator[Inconsistency]:
     """Every name in a Kiali object that leads nowhere."""
     for one in whole.of("Kiali"):
         spec = mapping(one.manifest.get("spec"))
@@ -29,11 +29,11 @@ def kiali(whole: Whole) -> Iterator[Finding]:
             name = istio.get(field)
             if name and not whole.has(kind, namespace, name):
                 where = f"spec.external_services.istio.{field}"
-                yield Finding(kind, one, where, f"a {kind} {namespace}/{name}", "none", name)
+                yield Inconsistency(kind, one, where, f"a {kind} {namespace}/{name}", "none", name)
         yield from _secrets(whole, one, spec, "spec")
 
 
-def _secrets(whole: Whole, one: KubernetesObject, node: Mapping[str, Any], path: str) -> Iterator[Finding]:
+def _secrets(whole: Whole, one: KubernetesObject, node: Mapping[str, Any], path: str) -> Iterator[Inconsistency]:
     """Values of the form `secret:<name>:<key>`, which Kiali reads from a Secret beside it."""
     for key, value in node.items():
         if isinstance(value, dict):
@@ -41,4 +41,4 @@ def _secrets(whole: Whole, one: KubernetesObject, node: Mapping[str, Any], path:
         elif isinstance(value, str) and value.startswith(f"{_REFERENCE}:") and value.count(":") == 2:
             _, name, _ = value.split(":")
             if not whole.has("Secret", one.namespace, name):
-                yield Finding("Secret", one, f"{path}.{key}", f"a Secret {one.namespace}/{name}", "none", value)
+                yield Inconsistency("Secret", one, f"{path}.{key}", f"a Secret {one.namespace}/{name}", "none", value)

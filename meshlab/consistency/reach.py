@@ -6,15 +6,15 @@ from typing import Any
 from kube.api_objects import entries
 
 from ..render.objects import KubernetesObject
-from .finding import Finding
-from .runtime import Pods
+from .finding import Inconsistency
+from .runtime import PodGroup
 from .selectors import selects
-from .whole import Port, Service, Whole, namespace_labels, places_of, pod_template
+from .whole import Port, RenderedService, Whole, namespace_labels, places_of, pod_template
 
 _HTTPS = 443
 
 
-def reach(whole: Whole) -> Iterator[Finding]:
+def reach(whole: Whole) -> Iterator[Inconsistency]:
     """Every webhook that the API server could not call, and every Service that Prometheus could not scrape."""
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         for one in whole.of(kind):
@@ -39,8 +39,13 @@ def reach(whole: Whole) -> Iterator[Finding]:
 
 
 def _open(
-    whole: Whole, one: KubernetesObject, where: str, service: Service, port: str | int | None, caller: Pods | None
-) -> Iterator[Finding]:
+    whole: Whole,
+    one: KubernetesObject,
+    where: str,
+    service: RenderedService,
+    port: str | int | None,
+    caller: PodGroup | None,
+) -> Iterator[Inconsistency]:
     called = next((entry for entry in service.ports if port in (entry.name, entry.number)), None)
     if called is None:
         return
@@ -48,10 +53,10 @@ def _open(
         if not lets_in(whole, pods, called, caller):
             who = caller.owner.label if caller else "the API server"
             expected = f"a NetworkPolicy that lets {who} in at port {called.target} of {pods.owner.label}"
-            yield Finding("way in", one, where, expected, "only policies that do not")
+            yield Inconsistency("way in", one, where, expected, "only policies that do not")
 
 
-def lets_in(whole: Whole, pods: Pods, port: Port, caller: Pods | None) -> bool:
+def lets_in(whole: Whole, pods: PodGroup, port: Port, caller: PodGroup | None) -> bool:
     """Whether the stack's policies leave a way to a port of `pods`; without `caller`, from outside of all pods."""
     template = pod_template(pods.owner)
     if template is not None and template["spec"].get("hostNetwork"):
@@ -70,7 +75,7 @@ def lets_in(whole: Whole, pods: Pods, port: Port, caller: Pods | None) -> bool:
 
 
 def _admits(
-    whole: Whole, pods: Pods, rule: Mapping[str, Any], port: set[str | int | None], caller: Pods | None
+    whole: Whole, pods: PodGroup, rule: Mapping[str, Any], port: set[str | int | None], caller: PodGroup | None
 ) -> bool:
     ports, peers = rule.get("ports"), rule.get("from")
     if ports and not any("port" not in one or one["port"] in port or "endPort" in one for one in ports):
@@ -78,7 +83,7 @@ def _admits(
     return not peers or any(_is_peer(whole, pods, peer, caller) for peer in peers)
 
 
-def _is_peer(whole: Whole, pods: Pods, peer: Mapping[str, Any], caller: Pods | None) -> bool:
+def _is_peer(whole: Whole, pods: PodGroup, peer: Mapping[str, Any], caller: PodGroup | None) -> bool:
     if "ipBlock" in peer:
         # Which addresses a cluster uses is not for a stack to say.
         return True

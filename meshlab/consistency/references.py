@@ -6,7 +6,7 @@ from typing import Any, cast
 from kube.api_objects import entries, mapping
 
 from ..render.objects import KubernetesObject
-from .finding import Finding
+from .finding import Inconsistency
 from .whole import Whole
 
 WITHOUT_REFERENCES = frozenset(
@@ -41,12 +41,12 @@ _MAPPINGS = {
 _CLUSTER_WIDE = ("ClusterRole", "PriorityClass", "IngressClass")
 
 
-def references(whole: Whole) -> Iterator[Finding]:
+def references(whole: Whole) -> Iterator[Inconsistency]:
     """Every reference of an object to another one that is not there, or lacks the key that it is asked for."""
     for one in whole.objects:
         if one.namespace and not whole.has("Namespace", "", one.namespace) and not one.patch:
             expected = f"a Namespace {one.namespace}"
-            yield Finding("Namespace", one, "metadata.namespace", expected, "none", one.namespace)
+            yield Inconsistency("Namespace", one, "metadata.namespace", expected, "none", one.namespace)
         if one.kind in WITHOUT_REFERENCES:
             continue
         yield from _Walk(whole, one).findings(one.manifest, "")
@@ -61,7 +61,7 @@ class _Walk:
         self._whole, self._one = whole, one
         self._selectors = one.group == _MONITORING
 
-    def findings(self, node: Any, path: str) -> Iterator[Finding]:
+    def findings(self, node: Any, path: str) -> Iterator[Inconsistency]:
         if isinstance(node, list):
             for number, entry in enumerate(cast(list[Any], node)):
                 if isinstance(entry, dict | list):
@@ -90,13 +90,13 @@ class _Walk:
         """Whether the field says what is going to be made, and not what has to be there."""
         return key == "secretName" and self._one.group == "cert-manager.io"
 
-    def _listed(self, kind: str, entries: list[Any], path: str) -> Iterator[Finding]:
+    def _listed(self, kind: str, entries: list[Any], path: str) -> Iterator[Inconsistency]:
         for number, entry in enumerate(entries):
             name = entry.get("name") if isinstance(entry, dict) else entry  # type: ignore[reportUnknownVariableType, reportUnknownMemberType]
             if isinstance(name, str):
                 yield from self._named(kind, name, f"{path}[{number}]", {})
 
-    def _named(self, kind: str, name: str, path: str, about: Mapping[str, Any]) -> Iterator[Finding]:
+    def _named(self, kind: str, name: str, path: str, about: Mapping[str, Any]) -> Iterator[Inconsistency]:
         if about.get("optional"):
             return
         namespace = "" if kind in _CLUSTER_WIDE else self._one.namespace
@@ -104,7 +104,7 @@ class _Walk:
         found = self._whole.find(kind, namespace, name)
         if found is None:
             if not self._whole.has(kind, namespace, name):
-                yield Finding(kind, self._one, where, _an(kind, namespace, name), "none", name)
+                yield Inconsistency(kind, self._one, where, _an(kind, namespace, name), "none", name)
             return
         wanted = [about.get("key"), *(item.get("key") for item in entries(about.get("items")))]
         for key in (key for key in wanted if key is not None and kind in ("Secret", "ConfigMap")):
@@ -112,33 +112,35 @@ class _Walk:
             held += mapping(found.manifest.get("binaryData"))
             if key not in held and not found.patch:
                 expected = f"the key {key} in {found.label}"
-                yield Finding(f"key of a {kind}", self._one, where, expected, ", ".join(held) or "an empty one", key)
+                yield Inconsistency(
+                    f"key of a {kind}", self._one, where, expected, ", ".join(held) or "an empty one", key
+                )
 
 
-def _bound(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _bound(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     """A binding's role, and its ServiceAccounts."""
     if one.kind not in ("RoleBinding", "ClusterRoleBinding"):
         return
     role = one.manifest["roleRef"]
     namespace = "" if role["kind"] == "ClusterRole" else one.namespace
     if not whole.has(role["kind"], namespace, role["name"]):
-        yield Finding("role", one, "roleRef", _an(role["kind"], namespace, role["name"]), "none", role["name"])
+        yield Inconsistency("role", one, "roleRef", _an(role["kind"], namespace, role["name"]), "none", role["name"])
     for number, subject in enumerate(entries(one.manifest.get("subjects"))):
         if subject["kind"] == "ServiceAccount":
             namespace = subject.get("namespace") or one.namespace
             if not whole.has("ServiceAccount", namespace, subject["name"]):
                 expected = _an("ServiceAccount", namespace, subject["name"])
-                yield Finding("ServiceAccount", one, f"subjects[{number}]", expected, "none", subject["name"])
+                yield Inconsistency("ServiceAccount", one, f"subjects[{number}]", expected, "none", subject["name"])
 
 
-def _scaled(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _scaled(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     """What a HorizontalPodAutoscaler scales."""
     if one.kind != "HorizontalPodAutoscaler":
         return
     target = one.manifest["spec"]["scaleTargetRef"]
     if not whole.has(target["kind"], one.namespace, target["name"]):
         expected = _an(target["kind"], one.namespace, target["name"])
-        yield Finding("scaled workload", one, "spec.scaleTargetRef", expected, "none", target["name"])
+        yield Inconsistency("scaled workload", one, "spec.scaleTargetRef", expected, "none", target["name"])
 
 
 def _an(kind: str, namespace: str, name: str) -> str:

@@ -75,7 +75,7 @@ UNSELECTED = (
 
 
 @dataclass(frozen=True)
-class Pods:
+class PodGroup:
     """Pods that are alike: those of a workload, or of an operator's object."""
 
     owner: KubernetesObject
@@ -86,7 +86,7 @@ class Pods:
     replicas: int | None = None
 
 
-def operated(one: KubernetesObject) -> Iterator[Pods]:
+def operated(one: KubernetesObject) -> Iterator[PodGroup]:
     """The pods that an operator makes for its object."""
     spec = mapping(one.manifest.get("spec"))
     extra = mapping(mapping(spec.get("podMetadata")).get("labels"))
@@ -99,19 +99,19 @@ def operated(one: KubernetesObject) -> Iterator[Pods]:
                 "prometheus": one.name,
             }
             ports = {str(spec.get("portName") or "web"): 9090, **reloader, "grpc": 10901, "http": 10902}
-            yield Pods(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
+            yield PodGroup(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
         case "monitoring.coreos.com", "Alertmanager":
             labels = {**_operated("alertmanager", one.name), "alertmanager": one.name}
             ports = {str(spec.get("portName") or "web"): 9093, "mesh-tcp": 9094, "mesh-udp": 9094, **reloader}
-            yield Pods(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
+            yield PodGroup(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
         case "monitoring.coreos.com", "ThanosRuler":
             labels = {**_operated("thanos-ruler", one.name), "thanos-ruler": one.name}
             ports = {str(spec.get("portName") or "web"): 10902, "grpc": 10901, **reloader}
-            yield Pods(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
+            yield PodGroup(one, one.namespace, {**labels, **extra}, ports, spec.get("replicas"))
         case "kiali.io", "Kiali":
             place = mapping(spec.get("deployment")).get("namespace") or one.namespace
             labels = {"app": "kiali", "app.kubernetes.io/name": "kiali", "app.kubernetes.io/instance": one.name}
-            yield Pods(one, place, labels, {"api-port": 20001, "http-metrics": 9090})
+            yield PodGroup(one, place, labels, {"api-port": 20001, "http-metrics": 9090})
         case _:
             pass
 

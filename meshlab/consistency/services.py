@@ -6,10 +6,10 @@ from typing import Any
 from kube.api_objects import entries, mapping
 
 from ..render.objects import KubernetesObject
-from .finding import Finding
+from .finding import Inconsistency
 from .runtime import INJECTED_PORTS, UNSELECTED
 from .selectors import Labels, Selector, says_nothing, selects, shown
-from .whole import Service, Whole, namespace_labels, places_of
+from .whole import RenderedService, Whole, namespace_labels, places_of
 
 _SELECTED = {
     "ServiceMonitor": "serviceMonitor",
@@ -23,7 +23,7 @@ _HTTPS = 443
 _SHOWN = 3
 
 
-def services(whole: Whole) -> Iterator[Finding]:
+def services(whole: Whole) -> Iterator[Inconsistency]:
     """Every Service, port and selector that leads nowhere."""
     for one in whole.objects:
         match one.kind:
@@ -58,25 +58,25 @@ def services(whole: Whole) -> Iterator[Finding]:
 
 def _called(
     whole: Whole, one: KubernetesObject, where: str, called: Mapping[str, Any], port: str | int | None
-) -> Iterator[Finding]:
+) -> Iterator[Inconsistency]:
     """The Service that a field of `name` and perhaps `namespace` names, and its port."""
     namespace = called.get("namespace") or one.namespace
     service = whole.service(namespace, called["name"])
     if service is None:
         name = called["name"]
         # Only of its own namespaces the stack knows what is there.
-        yield Finding("Service", one, where, f"a Service {namespace}/{name}", "none", name)
+        yield Inconsistency("Service", one, where, f"a Service {namespace}/{name}", "none", name)
     elif port is not None and not service.has(port):
         yield _no_port(one, where, service, port)
 
 
-def _no_port(one: KubernetesObject, where: str, service: Service, port: str | int) -> Finding:
+def _no_port(one: KubernetesObject, where: str, service: RenderedService, port: str | int) -> Inconsistency:
     has = ", ".join(f"{port.name or 'unnamed'} {port.number}" for port in service.ports)
     expected = f"the port {port} at Service {service.namespace}/{service.name}"
-    return Finding("port of a Service", one, where, expected, has, str(port))
+    return Inconsistency("port of a Service", one, where, expected, has, str(port))
 
 
-def _webhooks(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _webhooks(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     for webhook in entries(one.manifest.get("webhooks")):
         called = webhook["clientConfig"].get("service")
         if called:
@@ -84,7 +84,7 @@ def _webhooks(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
             yield from _called(whole, one, where, called, called.get("port", _HTTPS))
 
 
-def _ingress(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _ingress(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     spec = one.manifest["spec"]
     backends = [("spec.defaultBackend", spec.get("defaultBackend"))]
     for number, rule in enumerate(entries(spec.get("rules"))):
@@ -97,14 +97,14 @@ def _ingress(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
             yield from _called(whole, one, where, {"name": called["name"]}, port.get("name") or port.get("number"))
 
 
-def _routed(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _routed(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     for number, rule in enumerate(entries(one.manifest["spec"].get("rules"))):
         for backend in entries(rule.get("backendRefs")):
             if backend.get("kind", "Service") == "Service":
                 yield from _called(whole, one, f"spec.rules[{number}].backendRefs", backend, backend.get("port"))
 
 
-def _leads_somewhere(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _leads_somewhere(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     """A Service's pods, and their ports where it calls them by name."""
     service = whole.service(one.namespace, one.name)
     if service is None or not service.selector or not whole.knows_pods_of(one.namespace):
@@ -112,28 +112,28 @@ def _leads_somewhere(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
     pods = whole.pods_of(service)
     if not pods:
         wanted = shown({"matchLabels": service.selector})
-        yield Finding("pods of a Service", one, "spec.selector", f"pods with {wanted} in {one.namespace}", "none")
+        yield Inconsistency("pods of a Service", one, "spec.selector", f"pods with {wanted} in {one.namespace}", "none")
         return
     named = {name for one in pods for name in one.ports}
     for port in service.ports:
         if isinstance(port.target, str) and port.target not in named and port.target not in INJECTED_PORTS:
             expected = f"a port named {port.target} of {pods[0].owner.label}"
             got = ", ".join(sorted(named)) or "none"
-            yield Finding("port of a pod", one, f"spec.ports[{port.name}].targetPort", expected, got, port.target)
+            yield Inconsistency("port of a pod", one, f"spec.ports[{port.name}].targetPort", expected, got, port.target)
 
 
 def _finds_pods(
     whole: Whole, one: KubernetesObject, where: str, selector: Selector | None, *namespaces: str
-) -> Iterator[Finding]:
+) -> Iterator[Inconsistency]:
     """Pods in one of the namespaces, where the selector wants some and all that is there is the stack's."""
     if not selector or says_nothing(selector) or not all(place in whole.namespaces for place in namespaces):
         return
     if not any(pods.namespace in namespaces and selects(selector, pods.labels) for pods in whole.pods):
         expected = f"pods with {shown(selector)} in {' or '.join(namespaces)}"
-        yield Finding("selected pods", one, where, expected, "none")
+        yield Inconsistency("selected pods", one, where, expected, "none")
 
 
-def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     spec, places = one.manifest["spec"], places_of(one)
     found = [
         service
@@ -146,7 +146,7 @@ def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
         if _knows(whole, one, places):
             place = "the cluster" if places is None else " or ".join(places)
             expected = f"a Service with {shown(spec['selector'])} in {place}"
-            yield Finding("monitored Service", one, "spec.selector", expected, "none", one.name)
+            yield Inconsistency("monitored Service", one, "spec.selector", expected, "none", one.name)
         return
     for number, endpoint in enumerate(entries(spec.get("endpoints"))):
         port = endpoint.get("port")
@@ -154,21 +154,21 @@ def _service_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
             yield _no_port(one, f"spec.endpoints[{number}].port", found[0], port)
 
 
-def _pod_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _pod_monitor(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     spec, places = one.manifest["spec"], places_of(one)
     if places is None or not _knows(whole, one, places):
         return
     found = [pods for pods in whole.pods if pods.namespace in places and selects(spec["selector"], pods.labels)]
     if not found:
         expected = f"pods with {shown(spec['selector'])} in {' or '.join(places)}"
-        yield Finding("selected pods", one, "spec.selector", expected, "none", one.name)
+        yield Inconsistency("selected pods", one, "spec.selector", expected, "none", one.name)
         return
     for number, endpoint in enumerate(entries(spec.get("podMetricsEndpoints"))):
         port = endpoint.get("port")
         if port and port not in INJECTED_PORTS and not any(port in pods.ports for pods in found):
             expected = f"a port named {port} of {found[0].owner.label}"
             got = ", ".join(sorted(found[0].ports)) or "none"
-            yield Finding("port of a pod", one, f"spec.podMetricsEndpoints[{number}].port", expected, got, port)
+            yield Inconsistency("port of a pod", one, f"spec.podMetricsEndpoints[{number}].port", expected, got, port)
 
 
 def _knows(whole: Whole, one: KubernetesObject, places: list[str] | None) -> bool:
@@ -178,7 +178,7 @@ def _knows(whole: Whole, one: KubernetesObject, places: list[str] | None) -> boo
     return all(place in whole.namespaces for place in places)
 
 
-def _alertmanagers(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
+def _alertmanagers(whole: Whole, one: KubernetesObject) -> Iterator[Inconsistency]:
     for number, called in enumerate(entries(mapping(one.manifest["spec"].get("alerting")).get("alertmanagers"))):
         where = f"spec.alerting.alertmanagers[{number}]"
         yield from _called(whole, one, where, called, called.get("port"))
@@ -190,10 +190,10 @@ def _alertmanagers(whole: Whole, one: KubernetesObject) -> Iterator[Finding]:
             ):
                 got = called.get("pathPrefix") or "/"
                 expected = f"{served}, the routePrefix of {pods.owner.label}"
-                yield Finding("path", one, f"{where}.pathPrefix", expected, got, got)
+                yield Inconsistency("path", one, f"{where}.pathPrefix", expected, got, got)
 
 
-def _selected(whole: Whole) -> Iterator[Finding]:
+def _selected(whole: Whole) -> Iterator[Inconsistency]:
     """Monitors and rules that no Prometheus of the stack takes up."""
     takers = list(whole.of("Prometheus"))
     for kind, field in _SELECTED.items() if takers else ():
@@ -209,7 +209,7 @@ def _selected(whole: Whole) -> Iterator[Finding]:
             more = f" and {len(missed) - _SHOWN} more" if len(missed) > _SHOWN else ""
             expected = f"a selector that takes each {kind} of the stack"
             got = f"{_told(selector)}, which leaves out {names}{more}"
-            yield Finding(f"selected {kind}", takers[0], f"spec.{field}Selector", expected, got)
+            yield Inconsistency(f"selected {kind}", takers[0], f"spec.{field}Selector", expected, got)
 
 
 def _takes(whole: Whole, taker: KubernetesObject, field: str, one: KubernetesObject) -> bool:

@@ -9,7 +9,7 @@ from policy.pack.subjects import object_of
 from ..render.objects import KubernetesObject
 from .blame import PREFIX, Blame, Config, Path, Trial, texts
 from .check import inconsistencies
-from .finding import Finding
+from .finding import Inconsistency
 
 RULE = "consistent-whole"
 """The name of the check among the rules of policy/, and of its list of exceptions there."""
@@ -50,7 +50,7 @@ _INSTEAD: Mapping[str, str] = {
 class Broken:
     """Findings of one kind, which one value has brought, or none."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Inconsistency, ...]
     blamed: Path
 
     @property
@@ -95,7 +95,7 @@ class Verdict:
     """What there is to say of one stack."""
 
     broken: tuple[Broken, ...] = ()
-    given: tuple[Finding, ...] = ()
+    given: tuple[Inconsistency, ...] = ()
     """What is not in the stack, but named by its values: it has to be there already."""
 
     @property
@@ -122,16 +122,16 @@ def verdict(objects: Iterable[KubernetesObject], config: Config, trial: Trial) -
     return Verdict(tuple(_grouped(wrong, paths)), tuple(given))
 
 
-def _wrong(found: Iterable[Finding] | None, said: set[str]) -> list[Finding] | None:
+def _wrong(found: Iterable[Inconsistency] | None, said: set[str]) -> list[Inconsistency] | None:
     return None if found is None else [one for one in found if not _is_given(one, said)]
 
 
-def _is_given(one: Finding, said: set[str]) -> bool:
+def _is_given(one: Inconsistency, said: set[str]) -> bool:
     if one.about not in _MAY_COME_FROM_ELSEWHERE or not one.names:
         return False
     return one.names in said or (one.about == "address" and any(one.names in text for text in said))
 
 
-def _grouped(wrong: Sequence[Finding], paths: Mapping[str, Path]) -> Iterable[Broken]:
+def _grouped(wrong: Sequence[Inconsistency], paths: Mapping[str, Path]) -> Iterable[Broken]:
     for about in dict.fromkeys(one.about for one in wrong):
         yield Broken(tuple(one for one in wrong if one.about == about), paths.get(about, ()))

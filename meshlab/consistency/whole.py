@@ -8,7 +8,7 @@ from typing import Any
 from kube.api_objects import entries, mapping
 
 from ..render.objects import KubernetesObject
-from .runtime import CLUSTERS_OWN, MADE, Pods, operated, secrets_made
+from .runtime import CLUSTERS_OWN, MADE, PodGroup, operated, secrets_made
 from .selectors import Labels
 
 TEMPLATED = ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Job")
@@ -24,7 +24,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Service:
+class RenderedService:
     """A Service of the stack, or one that is known to be made."""
 
     namespace: str
@@ -72,22 +72,24 @@ class Whole:
         return frozenset(one.name for one in self.of("Namespace") if not one.patch)
 
     @cached_property
-    def pods(self) -> list[Pods]:
+    def pods(self) -> list[PodGroup]:
         """Pods of workloads, and of what operators run."""
         return [pods for one in self.objects for pods in (*_templated(one), *operated(one))]
 
     @cached_property
-    def services(self) -> list[Service]:
+    def services(self) -> list[RenderedService]:
         """Services of the stack, and those that are known to be made."""
         rendered = [_service(one) for one in self.of("Service")]
         made = [
-            Service(one.namespace, one.name, one.labels, tuple(Port(*port, port[0]) for port in one.ports.items()), {})
+            RenderedService(
+                one.namespace, one.name, one.labels, tuple(Port(*port, port[0]) for port in one.ports.items()), {}
+            )
             for one in MADE
             if one.kind == "Service"
         ]
         return [*rendered, *made]
 
-    def service(self, namespace: str, name: str) -> Service | None:
+    def service(self, namespace: str, name: str) -> RenderedService | None:
         """A Service by its name."""
         one = self.find("Service", namespace, name)
         if one is not None:
@@ -95,9 +97,9 @@ class Whole:
         made = next((one for one in MADE if one.has("Service", namespace, name)), None)
         if made is None:
             return None
-        return Service(namespace, name, made.labels, (), {})
+        return RenderedService(namespace, name, made.labels, (), {})
 
-    def pods_of(self, service: Service) -> list[Pods]:
+    def pods_of(self, service: RenderedService) -> list[PodGroup]:
         """The pods that a Service leads to."""
         if not service.selector:
             return []
@@ -140,7 +142,7 @@ def containers(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
             yield f"spec.{group}[{container.get('name')}]", container
 
 
-def _templated(one: KubernetesObject) -> Iterator[Pods]:
+def _templated(one: KubernetesObject) -> Iterator[PodGroup]:
     template = pod_template(one)
     if template is None:
         return
@@ -149,15 +151,15 @@ def _templated(one: KubernetesObject) -> Iterator[Pods]:
         for port in entries(container.get("ports")):
             ports[str(port.get("name") or port["containerPort"])] = int(port["containerPort"])
     labels = mapping(mapping(template.get("metadata")).get("labels"))
-    yield Pods(one, one.namespace, labels, ports, one.manifest["spec"].get("replicas"))
+    yield PodGroup(one, one.namespace, labels, ports, one.manifest["spec"].get("replicas"))
 
 
-def _service(one: KubernetesObject) -> Service:
+def _service(one: KubernetesObject) -> RenderedService:
     spec = mapping(one.manifest.get("spec"))
     ports = tuple(
         Port(str(port.get("name") or ""), int(port["port"]), port.get("targetPort", port["port"]))
         for port in entries(spec.get("ports"))
     )
-    return Service(
+    return RenderedService(
         one.namespace, one.name, one.manifest["metadata"].get("labels") or {}, ports, spec.get("selector") or {}
     )

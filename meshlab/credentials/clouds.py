@@ -15,9 +15,9 @@ from typing import Any
 
 from base import process
 from base.errors import MeshlabError
+from base.files import write_private
 
 from ..github.identity import identity_token, request
-from ..lab import write_private
 
 LIMIT_SECONDS = 120.0
 GCLOUD_FRESH = timedelta(minutes=4)

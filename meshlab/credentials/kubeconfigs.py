@@ -4,10 +4,10 @@ import json
 import sys
 from pathlib import Path
 
+from base.files import write_private
 from kube import kubeconfig
 from kube.kubeconfig import Fields, Kubeconfig
 
-from ..lab import write_private
 from ..recording.recorder import ROOT
 from .clouds import CLOUDS, Cloud
 from .requirements import CONTEXT

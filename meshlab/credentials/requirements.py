@@ -48,8 +48,8 @@ def check(variables: Mapping[str, str], secrets: Mapping[str, str]) -> None:
     missing = list(_missing(variables, secrets))
     if missing:
         raise MeshlabError(
-            f"this job's GitHub environment: expected {', '.join(missing)}, got none of them "
-            "(set them under Settings > Environments: docs/promotion.md#deploy)"
+            f"this job's GitHub environment: expected {', '.join(missing)}, got none of them",
+            "set them under Settings > Environments: docs/promotion.md#deploy",
         )
     for name, value in variables.items():
         if name in _known() and value != "".join(value.split()):

@@ -42,8 +42,8 @@ def check_artifact(folder: Path) -> None:
                 check(stack)
         elif not _is_page(entry):
             raise MeshlabError(
-                f"{folder}: expected an empty folder or one that diff made, got also {entry.name} "
-                "(choose another --out)"
+                f"{folder}: expected an empty folder or one that diff made, got also {entry.name}",
+                "choose another --out",
             )
 
 

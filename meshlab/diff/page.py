@@ -38,7 +38,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PageEntry:
     """One object."""
 
     change: Change
@@ -49,16 +49,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Part:
+class ComponentPart:
     """A component and its objects."""
 
     name: str
     counts: Counter[str]
-    entries: tuple[Entry, ...]
+    entries: tuple[PageEntry, ...]
 
 
 @dataclass(frozen=True)
-class Stack:
+class ChangedStack:
     """One stack that changes."""
 
     comparison: Comparison
@@ -67,7 +67,7 @@ class Stack:
     """What changes beside objects."""
     releases: Text | None
     warnings: tuple[tuple[str, list[Line]], ...]
-    parts: tuple[Part, ...]
+    parts: tuple[ComponentPart, ...]
 
 
 def page(comparisons: Sequence[Comparison], remarks: Sequence[str] = ()) -> str:
@@ -102,14 +102,14 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, Code)
 
 
-def _stack(one: Comparison) -> Stack:
+def _stack(one: Comparison) -> ChangedStack:
     changes = one.shown.changes
     texts = file_diffs(one, changes)
     parts = [
-        Part(name, counts(mine), tuple(_entry(one, change, texts.get(change.file)) for change in mine))
+        ComponentPart(name, counts(mine), tuple(_entry(one, change, texts.get(change.file)) for change in mine))
         for name, mine in _by_component(changes)
     ]
-    return Stack(
+    return ChangedStack(
         one,
         counts(changes),
         (*one.release_changes, *one.other_changes, *one.left_out),
@@ -126,10 +126,10 @@ def _by_component(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]
         yield name, list(mine)
 
 
-def _entry(one: Comparison, change: Change, diff: str | None) -> Entry:
+def _entry(one: Comparison, change: Change, diff: str | None) -> PageEntry:
     sides = (("base", change.before), ("head", change.after))
     links = tuple((side, quote(f"{side}/{one.stack}/{change.file}")) for side, there in sides if there is not None)
-    return Entry(change, _text(diff), tuple(notes(change)), links)
+    return PageEntry(change, _text(diff), tuple(notes(change)), links)
 
 
 def _text(diff: str | None) -> Text | None:

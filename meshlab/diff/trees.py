@@ -9,6 +9,7 @@ from base.errors import MeshlabError
 from ..comparison.leaving_out import unused
 from ..comparison.stacks import Comparison
 from ..recording.recorder import ROOT
+from ..render.helm import RenderTarget
 from ..render.stack import RenderedStack, Renderer
 from ..render.trees import RecordedStack, base_revision, checked_out, recorded, stacks_of
 from .filter_file import read_filter
@@ -17,7 +18,11 @@ HERE = "this tree"
 
 
 def compare(
-    renderer: Renderer, base: str | None = None, stacks: Sequence[str] | None = None, root: Path = ROOT
+    renderer: Renderer,
+    target: RenderTarget,
+    base: str | None = None,
+    stacks: Sequence[str] | None = None,
+    root: Path = ROOT,
 ) -> list[Comparison]:
     """The stacks of the working tree in `root` against those of a revision of its repository.
 
@@ -47,8 +52,8 @@ def compare(
             Comparison(
                 stack,
                 revision.label,
-                _rendered(renderer, stack, before.get(stack)),
-                _rendered(renderer, stack, after.get(stack)),
+                _rendered(renderer, target, stack, before.get(stack)),
+                _rendered(renderer, target, stack, after.get(stack)),
                 leave_out,
             )
             for stack in wanted
@@ -66,5 +71,5 @@ def remarks(comparisons: Sequence[Comparison], *, every: bool) -> list[str]:
     return found
 
 
-def _rendered(renderer: Renderer, stack: str, one: RecordedStack | None) -> RenderedStack | None:
-    return None if one is None else renderer.recorded(stack, one.resources, one.source)
+def _rendered(renderer: Renderer, target: RenderTarget, stack: str, one: RecordedStack | None) -> RenderedStack | None:
+    return None if one is None else renderer.recorded(stack, one.resources, one.source, target)

@@ -12,14 +12,14 @@ from http import HTTPStatus
 from typing import Any
 
 from base.wording import counted
-from kube.access import MissingError, RefusedError, mapping
+from kube.api_objects import MissingError, RefusedError, mapping
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
 from kube.objects import NAMESPACES, PODS, name_of
 
 from ..comparison.live import comparable
 from ..preflight.finding import Finding, Level
-from .plan import Plan, PlannedObject
+from .plan import Demands, PlannedObject
 
 SUBJECT = "admission"
 SHOWN = 5
@@ -49,7 +49,7 @@ class Attempt:
     """Whether it is a pod of the planned workload, and not the planned object."""
 
 
-def admission(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def admission(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     """One finding for each reason to refuse, with the objects that it holds for. Raises AccessError."""
     kinds = cluster.kinds()
     there = {name_of(one) for one in cluster.list(NAMESPACES)}

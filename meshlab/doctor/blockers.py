@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
-from kube.access import Manifest, MissingError, Resource, entries, mapping
+from kube.api_objects import Manifest, MissingError, Resource, entries, mapping
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, NODES, PODS, name_of
 
@@ -12,22 +12,22 @@ from ..comparison.declared import parse_quantity
 from ..comparison.ignore_rules import OWNERS
 from ..engine.reasons import WORKLOADS, held
 from ..preflight.finding import Finding, Level
-from .plan import Plan, node_ports
+from .plan import Demands, node_ports
 
 QUOTAS = Resource("v1", "resourcequotas", "ResourceQuota")
 PODS_OF_QUOTAS = ("pods", "count/pods")
 
 
-def blockers(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def blockers(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     """Namespaces on their way out, quotas without room, node ports in use, fields that somebody else manages."""
-    checks: list[Callable[[Cluster, Plan], Iterator[Finding]]] = [_namespaces, _quotas, _ports, _conflicts]
+    checks: list[Callable[[Cluster, Demands], Iterator[Finding]]] = [_namespaces, _quotas, _ports, _conflicts]
     found = [finding for check in checks for finding in check(cluster, plan)]
     yield from found
     if not found:
         yield Finding("in the way", Level.OK, "no namespace on its way out, quota, node port or field manager")
 
 
-def _namespaces(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def _namespaces(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     for one in cluster.list(NAMESPACES):
         if name_of(one) in plan.namespaces and "deletionTimestamp" in one["metadata"]:
             why = "\n".join(held(one)) or "Kubernetes has not said yet what holds it"
@@ -35,7 +35,7 @@ def _namespaces(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
             yield Finding("namespaces", Level.PROBLEM, text, "fix what holds it: it goes by itself then")
 
 
-def _quotas(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def _quotas(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     quotas = [one for one in cluster.list(QUOTAS) if one["metadata"]["namespace"] in plan.namespaces]
     if not quotas:
         return
@@ -61,7 +61,7 @@ def _quotas(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
                 yield Finding("quota", Level.WARNING, text, "have it raised, or make room in the namespace")
 
 
-def _ports(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def _ports(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     if not plan.host_ports:
         return
     users: dict[int, set[str]] = {}
@@ -79,7 +79,7 @@ def _ports(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
             yield Finding("node ports", Level.PROBLEM, text, fix)
 
 
-def _conflicts(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def _conflicts(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     kinds = cluster.kinds()
     for manifest in plan.patches:
         kind = kinds.of(str(manifest["apiVersion"]), str(manifest["kind"]))

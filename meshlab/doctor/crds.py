@@ -8,7 +8,7 @@ from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
 from kube.objects import CRDS, name_of
 
 from ..preflight.finding import Finding, Level
-from .plan import OPERATOR_VERSION, Plan, PlannedCrd
+from .plan import OPERATOR_VERSION, Demands, PlannedCrd
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 SHOWN = 3
@@ -17,7 +17,7 @@ Owner = tuple[str, str]
 """Namespace and name of a release; both empty where helm knows of none."""
 
 
-def crds(cluster: Cluster, plan: Plan, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
+def crds(cluster: Cluster, plan: Demands, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
     """Whose the CRDs are, and whether one is newer than what the plan has: a warning where the stack allows that."""
     wanted = {one.name for one in plan.crds}
     # One request for all: one for each takes seconds.

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from base.errors import MeshlabError
+from base.say import Say
 from base.wording import counted
 from kube.api_objects import AccessError
 from kube.cluster import Cluster
@@ -14,15 +15,16 @@ from kube.objects import NAMESPACES
 from settings.models import Settings
 
 from ..charts.lock import ChartLock
-from ..engine.backends import BackendError, backend_for
+from ..engine.backends import Backend, BackendError, backend_for
 from ..engine.programs import cli_here
 from ..engine.state import ReleaseKey
 from ..engine.state_backend import StackBackend
-from ..lab import PROJECT, LabError, Say, Target, asked_charts, overlaid, settings_of
 from ..preflight.cluster import Reached, cluster, kubernetes, reach
 from ..preflight.finding import Finding, Level, table
-from ..recording.recorder import stack_config
 from ..render.stack import default_kubernetes
+from ..stack import Stack
+from ..stackfile.reading import PROJECT
+from ..target import LabError, Target
 from .admission import admission
 from .blockers import blockers
 from .crds import crds
@@ -32,7 +34,7 @@ from .known import Known, known_of
 from .namespaces import namespaces
 from .objects import objects
 from .permissions import permissions
-from .plan import Plan, planned
+from .plan import Demands, planned
 from .programs import programs
 from .releases import releases
 from .repositories import repositories
@@ -45,18 +47,18 @@ from .state import state
 class Question:
     """What to examine."""
 
-    stack: str
+    stack: Stack
     target: Target | None
     """The cluster; None where there is none yet, and `up` is going to make one."""
     folder: Path
     """Where our own files lie."""
-    charts: str | None = None
-    """The folder of charts that the user named."""
     ask_registries: bool = False
     quick: bool = False
     """Only what is seen within a second, and the objects where a change may have touched them: for `up` on an embedded
     cluster, where the rest is as we made it."""
 
+    backend: Backend | None = None
+    """The backend of the state in `folder`, where it is known."""
     named: bool = False
     """Whether a cluster was named, also where it could not be found."""
 
@@ -73,8 +75,7 @@ class Question:
 
 def examine(question: Question, say: Say) -> list[Finding]:
     """Every finding. Raises ProgramError where the stack's settings are wrong: there is nothing to examine then."""
-    settings = settings_of(question.stack, overlaid(question.stack, asked_charts(question.charts)))
-    examination = _Examination(question, settings, say)
+    examination = _Examination(question, question.stack.settings, say)
     with ThreadPoolExecutor(8) as pool:
         running = [pool.submit(_told, subject, check) for subject, check in examination.checks()]
         return [finding for future in running for finding in future.result()]
@@ -87,7 +88,7 @@ def stop_at_problems(question: Question, say: Say) -> None:
         say(line)
     problems = [one for one in findings if one.level is Level.PROBLEM]
     if problems:
-        asked = f"meshlab doctor --stack {question.stack}{question.on}"
+        asked = f"meshlab doctor --stack {question.stack.name}{question.on}"
         raise LabError("\n".join([*table(problems), f"nothing was changed ({asked} looks at everything)"]))
 
 
@@ -99,16 +100,18 @@ class _Examination:
         kubeconfig = question.target.kubeconfig if question.target else Path()
         self._cli = "" if question.quick else cli_here()
         self._state_fault = ""
-        backend = backend_for(question.folder, embedded=question.embedded)
-        self._backend = StackBackend(self._cli, question.stack, question.folder, kubeconfig, backend)
+        backend = question.backend or backend_for(
+            question.folder, embedded=question.embedded, project=question.stack.project
+        )
+        self._backend = StackBackend(self._cli, question.stack.name, question.folder, kubeconfig, backend)
 
     def checks(self) -> list[tuple[str, Callable[[], Iterable[Finding]]]]:
         """Subjects and their checks, in the order of the table. Those of the cluster share a look at it."""
         quick = self._question.quick
         found: list[tuple[str, Callable[[], Iterable[Finding]]]] = []
         if not quick:
-            found += [("tools", programs), ("charts", lambda: repositories(self._settings.charts.chart_source))]
-            found.append(("addresses", lambda: in_stack(stack_config(self._question.stack), ChartLock.load())))
+            found += [("tools", programs), ("charts", lambda: repositories(self._question.stack.charts))]
+            found.append(("addresses", lambda: in_stack(self._question.stack.config, ChartLock.load())))
         elif self._question.target is not None:
             found.append(("objects", self._objects))
         return [*found, ("state", self._state), ("cluster", self._cluster)]
@@ -117,12 +120,12 @@ class _Examination:
         """For an embedded cluster, whose version is known without asking it."""
         question = self._question
         kubernetes = (question.target.kubernetes if question.target else "") or default_kubernetes()
-        yield from objects(planned(question.stack, kubernetes, question.charts, question.folder / "doctor", self._say))
+        yield from objects(planned(question.stack, kubernetes, question.folder / "doctor"))
 
     @cached_property
     def _known(self) -> Known:
         try:
-            return known_of(self._question.stack, self._backend, ask=bool(self._cli))
+            return known_of(self._question.stack.name, self._backend, ask=bool(self._cli))
         except BackendError as error:
             self._state_fault = str(error)
             return Known(exists=False, readable=False)
@@ -132,7 +135,7 @@ class _Examination:
         if self._state_fault:
             yield Finding("state", Level.PROBLEM, self._state_fault, "see docs/backends.md")
             return
-        yield from state(question.stack, question.folder, self._backend, known, question.on)
+        yield from state(question.stack.name, question.folder, self._backend, known, question.on)
 
     def _cluster(self) -> Iterator[Finding]:
         target = self._question.target
@@ -151,24 +154,24 @@ class _Examination:
         yield from revisions(self._settings, live)
         yield from injection(self._settings, live)
         if self._question.quick:
-            yield from releases(live, self._question.stack, set(), self._known, self._question.on)
+            yield from releases(live, self._question.stack.name, set(), self._known, self._question.on)
         else:
             yield from self._planned(live, reached)
 
-    def _namespaces(self, live: Cluster, plan: Plan) -> Iterator[Finding]:
+    def _namespaces(self, live: Cluster, plan: Demands) -> Iterator[Finding]:
         known = self._known
         if known.readable:
-            me = f"{PROJECT}/{self._question.stack}"
+            me = f"{PROJECT}/{self._question.stack.name}"
             yield from namespaces(live.list(NAMESPACES), plan.owned, known.namespaces, me)
 
     def _planned(self, live: Cluster, reached: Reached) -> Iterator[Finding]:
         question = self._question
-        plan = planned(question.stack, reached.kubernetes, question.charts, question.folder / "doctor", self._say)
+        plan = planned(question.stack, reached.kubernetes, question.folder / "doctor")
         wanted = {ReleaseKey(namespace, name) for namespace, name in plan.releases}
         with ThreadPoolExecutor(4) as pool:
             checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
                 ("rights", lambda: permissions(live, plan)),
-                ("releases", lambda: releases(live, question.stack, wanted, self._known, question.on)),
+                ("releases", lambda: releases(live, question.stack.name, wanted, self._known, question.on)),
                 ("objects", lambda: objects(plan)),
                 ("namespaces", lambda: self._namespaces(live, plan)),
                 ("admission", lambda: admission(live, plan)),

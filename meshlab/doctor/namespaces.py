@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.objects import annotations_of, name_of
 from settings.names import OWNER_ANNOTATION
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ..preflight.finding import Finding, Level
-from .plan import Plan
+from .plan import Demands
 
 
-def objects(plan: Plan) -> Iterator[Finding]:
+def objects(plan: Demands) -> Iterator[Finding]:
     """One problem for each kind of thing that keeps them from it, one note for what has to be there already."""
     for text, fix in plan.broken:
         yield Finding("objects", Level.PROBLEM, text, fix)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from kube.access import AccessError, Resource
+from kube.api_objects import AccessError, Resource
 from kube.cluster import Cluster
 from kube.discovery import WORKERS
 
 from ..preflight.finding import Finding, Level
-from .plan import Kind, Plan
+from .plan import Demands, PlannedKind
 
 VERBS = ("get", "create", "patch", "delete")
 PATCH_VERBS = ("get", "patch")
@@ -20,7 +20,7 @@ WHETHER = Resource("authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfS
 Attributes = Mapping[str, str]
 
 
-def permissions(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def permissions(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     """One question for everything first: whoever may do all needs no more of them."""
     if _allowed(cluster, [{"group": "*", "resource": "*", "verb": "*"}])[0]:
         yield Finding("rights", Level.OK, f"everything ({len(plan.kinds)} kinds and places in the plan)")
@@ -55,7 +55,7 @@ def user(cluster: Cluster) -> str:
     return str(review["status"]["userInfo"]["username"])
 
 
-def _needs(kind: Kind) -> Iterator[dict[str, str]]:
+def _needs(kind: PlannedKind) -> Iterator[dict[str, str]]:
     for verb in PATCH_VERBS if kind.patched else VERBS:
         attributes = {"group": kind.group, "resource": kind.resource, "verb": verb, "namespace": kind.namespace}
         yield {key: value for key, value in attributes.items() if value}

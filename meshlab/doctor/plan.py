@@ -7,28 +7,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from embedded.tools import toolchain
-from kube.access import entries
+from base.files import write_private
+from kube.api_objects import entries
 from kube.objects import plural
 from rollout.mesh_workloads import KINDS, ROLLOUT
 from settings.charts import ChartSource
 
-from ..charts.pulled import Charts
 from ..comparison.images import images
 from ..consistency.stack import judged
-from ..lab import Config, Say, write_private
 from ..ownership.strangers import NONE, StackNamespaces
-from ..recording.chartless import chartless
-from ..recording.recorder import ROOT, record, stack_config
-from ..recording.releases import releases_of
-from ..render.helm import Helm, Target
-from ..render.masking import GENERATED
+from ..recording.recorder import ROOT
+from ..render.helm import RenderTarget
 from ..render.objects import KubernetesObject, crds
-from ..render.stack import Renderer
+from ..stack import Stack
 
 PROGRAM = (ROOT / "__main__.py", ROOT / "Pulumi.yaml")
 GLOBS = (
-    *("components/*.py", "components/*.yaml", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
+    *(f"{package}/**/*.py" for package in ("base", "components", "kube", "settings")),
+    *("settings/*.yaml", "manifests/**/*.yaml", "dashboards/*.json", "requirements.txt"),
     *("meshlab/consistency/*.py", "policy/allowed/*.yaml"),
 )
 """The files that a plan follows from beside those: the program's, and those of what is said of the plan."""
@@ -43,7 +39,7 @@ VERSIONS_KEPT = 8
 
 
 @dataclass(frozen=True, order=True)
-class Kind:
+class PlannedKind:
     """A kind of object in one namespace."""
 
     group: str
@@ -67,7 +63,7 @@ class PlannedCrd:
 
 
 @dataclass(frozen=True, order=True)
-class Pods:
+class PlannedPods:
     """A workload whose pods the plan brings."""
 
     kind: str
@@ -97,10 +93,10 @@ class PlannedObject:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Demands:
     """What the stack's objects ask of a cluster."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[PlannedKind, ...]
     crds: tuple[PlannedCrd, ...]
     images: tuple[str, ...]
     releases: tuple[tuple[str, str], ...]
@@ -109,7 +105,7 @@ class Plan:
     """Where the objects do not fit together: what is wrong, and what to do."""
     given: tuple[str, ...] = ()
     """What the stack does not bring, but its values name: it has to be there already."""
-    pods: tuple[Pods, ...] = ()
+    pods: tuple[PlannedPods, ...] = ()
     host_ports: tuple[tuple[str, str, int], ...] = ()
     """Namespace and name of each workload that takes a port of its nodes, and the port."""
     patches: tuple[Mapping[str, Any], ...] = ()
@@ -125,17 +121,17 @@ class Plan:
         return frozenset(kind.namespace for kind in self.kinds if kind.namespace)
 
     @classmethod
-    def from_json(cls, text: str) -> "Plan":
+    def from_json(cls, text: str) -> "Demands":
         """The plan that `to_json` wrote."""
         data = cast(dict[str, list[Any]], json.loads(text))
         return cls(
-            tuple(Kind(**entry) for entry in data["kinds"]),
+            tuple(PlannedKind(**entry) for entry in data["kinds"]),
             tuple(PlannedCrd(**entry) for entry in data["crds"]),
             tuple(data["images"]),
             tuple((entry[0], entry[1]) for entry in data["releases"]),
             tuple((entry[0], entry[1]) for entry in data["broken"]),
             tuple(data["given"]),
-            tuple(Pods(**entry) for entry in data["pods"]),
+            tuple(PlannedPods(**entry) for entry in data["pods"]),
             tuple((entry[0], entry[1], entry[2]) for entry in data["host_ports"]),
             tuple(data["patches"]),
             tuple(PlannedObject(**entry) for entry in data["objects"]),
@@ -150,41 +146,35 @@ class Plan:
         return json.dumps({**fields, "made": made, "adopted": adopted})
 
 
-def planned(stack: str, kubernetes: str, charts: str | None, folder: Path, say: Say) -> Plan:
-    """The plan of a stack for a Kubernetes version; `charts` is the folder that the user named, if any.
+def planned(stack: Stack, kubernetes: str, folder: Path) -> Demands:
+    """The plan of a stack for a Kubernetes version, kept in `folder`.
 
     Raises what recording and rendering raise: each one line for the user.
     """
-    over, source = chartless(stack_config(stack), charts)
-    file = folder / f"{stack}-{_digest(stack, kubernetes, charts or source)}.json"
+    file = folder / f"{stack.name}-{_digest(stack, kubernetes)}.json"
     if file.is_file():
-        return Plan.from_json(file.read_text(encoding="utf-8"))
-    plan = plan_of(stack, over or {}, kubernetes, Charts(charts, say), source, say)
+        return Demands.from_json(file.read_text(encoding="utf-8"))
+    plan = plan_of(stack, kubernetes)
     write_private(file, plan.to_json())
     for old in sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-VERSIONS_KEPT]:
         old.unlink()
     return plan
 
 
-def plan_of(stack: str, over: Config, kubernetes: str, charts: Charts, source: str | None, say: Say) -> Plan:
-    """The plan of a stack whose sections in `over` stand for those of its file; `source` is where it wants charts from.
-
-    Raises what recording and rendering raise.
-    """
-    resources = record(stack, config=over, generated=GENERATED, masked=True).resources
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
-    renderer = Renderer(charts, helm, Target(kubernetes)).once()
-    rendered = renderer.recorded(stack, resources, source)
-    releases = {one.resource: (one.namespace, one.name) for one in releases_of(resources)}
+def plan_of(stack: Stack, kubernetes: str) -> Demands:
+    """The plan of a stack for a Kubernetes version. Raises what recording and rendering raise."""
+    target, resources = RenderTarget(kubernetes), stack.recording.resources
+    rendered = stack.rendered(target, once=True)
+    releases = {one.resource: (one.namespace, one.name) for one in rendered.releases}
     plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
-    whole = judged(rendered, {**stack_config(stack), **over}, renderer)
+    whole = judged(stack, target, once=True)
     broken = tuple((one.found, one.remedy) for one in whole.broken)
     return replace(plan, broken=broken, given=tuple(whole.notes), owned=StackNamespaces.of(resources))
 
 
 def reduced(
     objects: Iterable[KubernetesObject], releases: Mapping[str, tuple[str, str]], *, rolls: bool = False
-) -> Plan:
+) -> Demands:
     """What rendered objects ask of a cluster; `releases` has namespace and name by resource.
 
     `rolls`: the workloads of others are restarted too.
@@ -198,13 +188,13 @@ def reduced(
         if "names" in one.manifest["spec"]
     }
     kinds = {
-        Kind(one.group, plurals.get((one.group, one.kind)) or plural(one.kind), one.namespace, one.patch)
+        PlannedKind(one.group, plurals.get((one.group, one.kind)) or plural(one.kind), one.namespace, one.patch)
         for one in listed
     }
     # helm keeps its record of each release there.
-    kinds |= {Kind("", "secrets", namespace) for namespace, _ in releases.values()}
+    kinds |= {PlannedKind("", "secrets", namespace) for namespace, _ in releases.values()}
     if rolls:
-        kinds |= {Kind(resource.api.partition("/")[0], resource.plural, "", patched=True) for resource in KINDS}
+        kinds |= {PlannedKind(resource.api.partition("/")[0], resource.plural, "", patched=True) for resource in KINDS}
     brought = [
         PlannedCrd(one.name, name, namespace, _operator(one))
         for one in crds(listed)
@@ -214,7 +204,7 @@ def reduced(
     found = {image for one in listed for _, image in images(one)}
     workloads = [one for one in listed if one.kind in WORKLOADS and not one.patch and not one.hooks]
     tried = (one for one in listed if one.kind != CRD and (not one.hooks or UP_HOOKS.intersection(one.hooks)))
-    return Plan(
+    return Demands(
         tuple(sorted(kinds)),
         tuple(brought),
         tuple(sorted(found)),
@@ -233,9 +223,9 @@ def node_ports(pod: Mapping[str, Any]) -> list[int]:
     return [int(port) for port in taken if port]
 
 
-def _pods(one: KubernetesObject) -> Pods:
+def _pods(one: KubernetesObject) -> PlannedPods:
     replicas = one.manifest["spec"].get("replicas")
-    return Pods(one.kind, one.namespace, one.name, 1 if replicas is None else int(replicas))
+    return PlannedPods(one.kind, one.namespace, one.name, 1 if replicas is None else int(replicas))
 
 
 def _host_ports(one: KubernetesObject) -> list[int]:
@@ -247,12 +237,13 @@ def _operator(crd: KubernetesObject) -> str:
     return str(annotations.get(OPERATOR_VERSION, ""))
 
 
-def _digest(stack: str, kubernetes: str, source: str | None) -> str:
+def _digest(stack: Stack, kubernetes: str) -> str:
     """What a plan follows from: the program with its data, the stack's settings, the cluster's version, the charts."""
-    digest = hashlib.sha256(json.dumps([FORM, kubernetes, source]).encode())
-    for file in sorted([*PROGRAM, ROOT / f"Pulumi.{stack}.yaml", *(one for glob in GLOBS for one in ROOT.glob(glob))]):
+    settled = [FORM, kubernetes, stack.config]
+    digest = hashlib.sha256(json.dumps(settled, sort_keys=True, default=str).encode())
+    for file in sorted([*PROGRAM, *(one for glob in GLOBS for one in ROOT.glob(glob))]):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
-    folder = ChartSource(source).folder
+    folder = ChartSource(stack.source).folder
     if folder is not None and folder.is_dir():
         digest.update(repr(sorted(map(_stamp, folder.glob("*.tgz")))).encode())
     return digest.hexdigest()[:20]

@@ -1,30 +1,27 @@
 """Whether the charts can be had."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from base.wording import counted
-from settings.charts import ChartSource
 
-from ..charts.repositories import probe
+from ..charts.choice import ChartChoice, ChartOrigin
+from ..charts.repositories import RepositoryStatus, index_urls, probe
 from ..preflight.finding import Finding, Level
 
-ANSWER_LIMIT_SECONDS = 3.0
 
-
-def repositories(source: ChartSource) -> Iterator[Finding]:
+def repositories(choice: ChartChoice) -> Iterator[Finding]:
     """A folder has been looked at with the settings; a mirror must answer; upstream has a stand-in."""
-    if source.folder is not None:
-        yield Finding("charts", Level.OK, f"folder {source.folder}")
-        return
-    answers = probe(source, ANSWER_LIMIT_SECONDS)
-    silent = [one for one in answers if not one.ok]
-    if not silent:
-        yield Finding("charts", Level.OK, f"answers from {counted(len(answers), 'repository')}")
-        return
-    told = "\n".join(f"{one.url}: {one.reason}" for one in silent)
-    if source.source is None:
-        text = f"not every repository answers, so `up` would use stand-ins\n{told}"
+    if choice.origin is ChartOrigin.FOLDER:
+        yield Finding("charts", Level.OK, f"folder {choice.source.folder}")
+    elif choice.origin is ChartOrigin.STAND_INS:
+        text = f"not every repository answers, so `up` would use stand-ins\n{_told(choice.silent)}"
         yield Finding("charts", Level.WARNING, text, "see to the network, or name a folder of charts: --charts FOLDER")
-    else:
-        text = f"the stack's mirror does not answer\n{told}"
+    elif choice.origin is ChartOrigin.MIRROR and (silent := [one for one in probe(choice.source) if not one.ok]):
+        text = f"the stack's mirror does not answer\n{_told(silent)}"
         yield Finding("charts", Level.PROBLEM, text, "see to it, or change charts.source")
+    else:
+        yield Finding("charts", Level.OK, f"answers from {counted(len(index_urls(choice.source)), 'repository')}")
+
+
+def _told(silent: Iterable[RepositoryStatus]) -> str:
+    return "\n".join(f"{one.url}: {one.reason}" for one in silent)

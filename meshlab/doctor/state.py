@@ -11,10 +11,11 @@ from ..engine.backends import UPGRADE, URL, Backend, legacy_files
 from ..engine.locks import Holder, Lock
 from ..engine.secrets import PASSPHRASE, PASSPHRASE_FILE, has_passphrase, key_service, passphrase_environment
 from ..engine.state_backend import StackBackend
-from ..lab import LabError
 from ..preflight.finding import Finding, Level
-from ..recording.recorder import stack_file
+from ..stack import Stack
 from ..stackfile.stack_names import reference_of
+from ..state_folder import STATE_VARIABLE
+from ..target import LabError
 from .known import Known
 
 ROOM_MEGABYTES = 50
@@ -54,6 +55,10 @@ def _layout(stack: str, backend: Backend) -> Iterator[Finding]:
 
 def _room(folder: Path) -> Iterator[Finding]:
     above = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    if not above.is_dir():
+        text = f"the state's folder {folder}: expected a folder, got a file at {above}"
+        yield Finding("state", Level.PROBLEM, text, f"set {STATE_VARIABLE} to a folder that can be written")
+        return
     if not os.access(above, os.W_OK):
         yield Finding("state", Level.PROBLEM, f"{above} may not be written", "give yourself the right to")
         return
@@ -65,7 +70,7 @@ def _room(folder: Path) -> Iterator[Finding]:
 
 
 def _secrets(stack: str, folder: Path, backend: Backend, known: Known) -> Iterator[Finding]:
-    content, own = stack_file(stack).content, folder / "passphrase"
+    content, own = Stack.load(stack).file.content, folder / "passphrase"
     locked = known.locked_by == "passphrase"
     if key_service(content) is not None or not (locked or has_passphrase(content, backend)):
         return

@@ -4,22 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embedded.tools import toolchain
-from kube.access import mapping
+from kube.api_objects import mapping
 from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
 from settings.object_rules import DriftRule
 
-from ..charts.pulled import Charts
 from ..comparison.live import comparable
-from ..lab import Config, Say, settings_of
-from ..recording.recorder import Generated, Recorded, record
+from ..recording.recorder import Generated, Recorded
 from ..recording.releases import Release
-from ..render.helm import Helm, Target
+from ..render.helm import RenderTarget
 from ..render.masking import GENERATED
 from ..render.objects import KubernetesObject
-from ..render.stack import RenderedStack, Renderer
+from ..render.stack import RenderedStack
+from ..stack import Stack
 
-CHARTS = "meshlab:charts"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
@@ -40,16 +37,14 @@ class Expected:
     """The stack's own rules of what is no drift."""
 
 
-def expected(stack: str, config: Config, target: Target, generated: Generated, say: Say) -> Expected:
-    """Record and render the stack with `config`, for the cluster that `target` describes.
+def expected(stack: Stack, target: RenderTarget, generated: Generated) -> Expected:
+    """Record and render the stack for the cluster that `target` describes.
 
     `generated` are the passwords that the stack generated, None where they are not known: then what hangs on them is
     not compared. Raises what recording and rendering raise.
     """
-    recording = record(stack, config=config, generated=generated or GENERATED)
-    helm = Helm(toolchain.ensure(["helm"], say)["helm"])
-    renderer = Renderer(Charts(None, say), helm, target, show=_in_clear)
-    rendered = renderer.recorded(stack, recording.resources, mapping(config.get(CHARTS)).get("source"))
+    recording = stack.recorded(generated or GENERATED)
+    rendered = stack.renderer.in_clear.recorded(stack.name, recording.resources, stack.source, target)
     standing = [one for one in rendered.objects if not one.hooks]
     resources = {resource.name: resource for resource in recording.resources}
     return Expected(
@@ -58,12 +53,8 @@ def expected(stack: str, config: Config, target: Target, generated: Generated, s
         tuple(one for one in rendered.objects if one.hooks),
         rendered.charts.notes,
         resources,
-        tuple(settings_of(stack, config).drift.ignore),
+        tuple(stack.settings.drift.ignore),
     )
-
-
-def _in_clear(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-    return dict(manifest), b""
 
 
 def _as_applied(one: KubernetesObject, rendered: RenderedStack, generated: Generated) -> KubernetesObject:

@@ -16,7 +16,7 @@ MORE_SECONDS = 60.0
 """What it takes beside its own waiting."""
 
 
-class Helm:
+class ReleaseReader:
     """helm on one cluster, never on the user's current one."""
 
     def __init__(self, program: Path, kubeconfig: Path) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any
 
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.fields import Manager, Steps, name_of_item, place, text_of
 from settings.object_rules import DriftRule, one_fits
 
-from ..comparison.finding import Finding, Ignored, What
+from ..comparison.finding import DriftFinding, Ignored, What
 from ..comparison.ignore_rules import Scaled, is_ignored
 from ..comparison.kept import covered, kept, without
 from ..comparison.live import authors_of, told
@@ -26,7 +26,7 @@ class Ignoring:
     def __init__(self, rules: Sequence[DriftRule]) -> None:
         self._rules = tuple(enumerate(rules))
 
-    def whole(self, finding: Finding) -> Ignored | None:
+    def whole(self, finding: DriftFinding) -> Ignored | None:
         """The finding, where a rule is about objects as a whole: one that is gone, or going, only where it says so."""
         gone = finding.what is What.DELETED or (finding.what is What.EDITED and _is_going(finding.live))
         for number, rule in self._about(finding):
@@ -35,8 +35,8 @@ class Ignoring:
         return None
 
     def split(
-        self, finding: Finding, applied: Manifest, scaled: Collection[Scaled]
-    ) -> tuple[Finding | None, list[Ignored]]:
+        self, finding: DriftFinding, applied: Manifest, scaled: Collection[Scaled]
+    ) -> tuple[DriftFinding | None, list[Ignored]]:
         """What is left of an edited object's finding, and what is ignored of it.
 
         `applied` is what a dry run of applying the stack's manifest gives.
@@ -92,7 +92,7 @@ class Ignoring:
                 if named:
                     yield f"drift.ignore[{number}] covers what the stack itself sets: {_listed(named)}"
 
-    def _about(self, finding: Finding) -> Iterator[tuple[int, DriftRule]]:
+    def _about(self, finding: DriftFinding) -> Iterator[tuple[int, DriftRule]]:
         place = finding.kind, finding.namespace, finding.name
         return ((number, rule) for number, rule in self._rules if rule.fits(*place))
 

@@ -6,18 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from components.revision_tags import TAG_LABEL
-from kube.access import Manifest, RefusedError, mapping
+from kube.api_objects import Manifest, RefusedError, mapping
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
 from kube.objects import name_of
 from settings.names import REVISION_LABEL
 
 from ..comparison.declared import differences as declared_differences
-from ..comparison.finding import Difference, Finding, Ignored, What
+from ..comparison.finding import Difference, DriftFinding, Ignored, What
 from ..comparison.ignore_rules import Scaled, autoscaled, is_ignored
 from ..comparison.live import declared, differences, hindrances, untouched
 from ..ownership.copies import extras
-from ..ownership.records import Record, failures_of, records_of, release_findings
+from ..ownership.records import ReleaseRecord, failures_of, records_of, release_findings
 from ..render.objects import KubernetesObject
 from .expected import Expected
 from .ignoring import Ignoring
@@ -30,13 +30,13 @@ INJECTOR = "MutatingWebhookConfiguration"
 
 
 @dataclass(frozen=True)
-class Seen:
+class DriftResult:
     """What came of a look."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
     compared: int
     """Objects that were compared, those that are missing included."""
-    records: Mapping[tuple[str, str], Record]
+    records: Mapping[tuple[str, str], ReleaseRecord]
     """Helm's records by namespace and name of the release."""
     silent: Mapping[str, str] = field(default_factory=dict[str, str])
     """Which groups and kinds could not be asked, and why."""
@@ -48,7 +48,7 @@ class Seen:
     """What has to be said of those rules."""
 
 
-def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> Seen:
+def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
     """Compare the cluster with the stack. Raises AccessError where the cluster cannot be asked."""
     by_kind: dict[tuple[str, str], list[KubernetesObject]] = defaultdict(list)
     for one in expected.objects:
@@ -93,7 +93,7 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> Seen:
             ignored += spared
     findings += _extras(expected, by_kind, served | beyond, live)
     findings += _stray_hooks(expected, strays, served | beyond, live)
-    left: list[Finding] = []
+    left: list[DriftFinding] = []
     for one in findings:
         whole = ignoring.whole(one)
         if whole is None:
@@ -102,7 +102,7 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> Seen:
             ignored.append(whole)
     places = [("Release", one.namespace, one.name) for one in expected.releases]
     places += [(one.finding.kind, one.finding.namespace, one.finding.name) for one in ignored]
-    return Seen(
+    return DriftResult(
         tuple(sorted(left, key=_order)),
         len(expected.objects) - len(uncompared),
         records,
@@ -120,9 +120,9 @@ def _compared(
     live: Manifest,
     scaled: Collection[Scaled],
     leads_to: Mapping[str, str],
-    failed: Sequence[tuple[Record, Manifest]],
+    failed: Sequence[tuple[ReleaseRecord, Manifest]],
     ignoring: Ignoring,
-) -> tuple[Finding | None, list[Ignored]]:
+) -> tuple[DriftFinding | None, list[Ignored]]:
     # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
     if one.kind == "CustomResourceDefinition" and not failed and untouched(live, one.manifest):
         return None, []
@@ -160,7 +160,7 @@ def _extras(
     by_kind: Mapping[tuple[str, str], list[KubernetesObject]],
     served: Mapping[tuple[str, str], Kind],
     live: Mapping[Kind, list[Manifest]],
-) -> Iterable[Finding]:
+) -> Iterable[DriftFinding]:
     components = {(release.namespace, release.name): release.component for release in expected.releases}
     own = {one.name for one in expected.objects if one.kind == "Namespace" and not one.patch}
     for key, kind in served.items():
@@ -172,7 +172,7 @@ def _stray_hooks(
     strays: Strays,
     served: Mapping[tuple[str, str], Kind],
     live: Mapping[Kind, list[Manifest]],
-) -> Iterable[Finding]:
+) -> Iterable[DriftFinding]:
     """Hooks that failed upgrades have left; those that the stack has too, the next upgrade deletes."""
     own = {_identity(one) for one in expected.hooks}
     resources = {(one.namespace, one.name): one for one in expected.releases}
@@ -183,7 +183,7 @@ def _stray_hooks(
         if found is not None and identity not in own:
             release = resources[record.namespace, record.name]
             note = f"a hook of revision {record.revision} of the release, which failed"
-            yield Finding(What.EXTRA, *identity, release.component, release.name, note=note, live=found)
+            yield DriftFinding(What.EXTRA, *identity, release.component, release.name, note=note, live=found)
 
 
 def _identity(one: KubernetesObject) -> Identity:
@@ -199,10 +199,12 @@ def _place(manifest: Manifest) -> tuple[str, str]:
     return str(manifest["metadata"].get("namespace") or ""), name_of(manifest)
 
 
-def _finding(what: What, one: KubernetesObject, live: Manifest | None = None) -> Finding:
+def _finding(what: What, one: KubernetesObject, live: Manifest | None = None) -> DriftFinding:
     api = str(one.manifest["apiVersion"])
-    return Finding(what, api, one.kind, one.namespace, one.name, one.component, one.release, one.resource, live=live)
+    return DriftFinding(
+        what, api, one.kind, one.namespace, one.name, one.component, one.release, one.resource, live=live
+    )
 
 
-def _order(finding: Finding) -> tuple[str, ...]:
+def _order(finding: DriftFinding) -> tuple[str, ...]:
     return finding.component, finding.owner, finding.what, finding.kind, finding.namespace, finding.name

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from ..lab import LabError
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
+from ..target import LabError
 
 PACKAGE = "description"
 """The input that names the file of a chart and its digest; a chart of a repository has none."""
@@ -21,8 +21,8 @@ def refuse_other_charts(deployment: Mapping[str, Any], resources: Mapping[str, R
     if found:
         more = f"; and {len(found) - 1} more" if found[1:] else ""
         raise LabError(
-            f"{found[0]}{more}; nothing was changed (name the charts that are installed: --charts FOLDER; "
-            f"or install these first: meshlab up {on})"
+            f"{found[0]}{more}; nothing was changed",
+            f"name the charts that are installed: --charts FOLDER; or install these first: meshlab up {on}",
         )
 
 

@@ -11,42 +11,45 @@ import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from base.say import Say
 from base.wording import counted
-from kube.access import Manifest, RefusedError, mapping
+from kube.api_objects import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
 from kube.discovery import Kind, Kinds, group_of
 from kube.fields import disowned, escaped, from_the_end, named, unescaped
 
 from ..comparison.declared import differences
-from ..comparison.finding import Finding, What
+from ..comparison.finding import DriftFinding, What
 from ..comparison.ignore_rules import is_foreign
 from ..comparison.platforms import without_terms
 from ..engine.driver import EngineDriver
-from ..lab import LabError, Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD
 from ..render.objects import KubernetesObject
+from ..target import LabError
 from .expected import Expected
-from .helm import Helm
-from .look import Seen, look
+from .helm import ReleaseReader
+from .look import DriftResult, look
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"
 TRIES = 5
 """How often fields are taken from who edited them while controllers write to the object, too."""
 
-Approve = Callable[[Sequence[Finding]], bool]
+Approve = Callable[[Sequence[DriftFinding]], bool]
 
 
 class Remediator:
     """Puts one stack on one cluster back."""
 
-    def __init__(self, cluster: Cluster, kinds: Kinds, expected: Expected, driver: EngineDriver, helm: Helm) -> None:
+    def __init__(
+        self, cluster: Cluster, kinds: Kinds, expected: Expected, driver: EngineDriver, helm: ReleaseReader
+    ) -> None:
         self._cluster, self._kinds, self._expected = cluster, kinds, expected
         self._driver, self._helm = driver, helm
 
-    def remediate(self, seen: Seen, say: Say, approve: Approve) -> Seen:
+    def remediate(self, seen: DriftResult, say: Say, approve: Approve) -> DriftResult:
         """Put back what can be, and look again. `approve` is asked before extra objects are deleted.
 
         Raises LabError, ProcessError or AccessError where a tool cannot do its part; a LabError before anything is
@@ -65,17 +68,18 @@ class Remediator:
             return left
         return look(self._cluster, self._kinds, self._expected)
 
-    def _refuse_pending(self, seen: Seen) -> None:
+    def _refuse_pending(self, seen: DriftResult) -> None:
         """A failed release is upgraded like any other once what it left is gone; one in between is recover's."""
         for one in self._expected.releases:
             record = seen.records.get((one.namespace, one.name))
             if record is not None and record.status.startswith("pending"):
                 raise LabError(
                     f"release {one.namespace}/{one.name} was left {record.status}, which helm refuses to touch; "
-                    f"nothing was changed (meshlab recover {self._driver.options}, then again)"
+                    f"nothing was changed",
+                    f"meshlab recover {self._driver.options}, then again",
                 )
 
-    def _by_the_driver(self, findings: Iterable[Finding], say: Say) -> None:
+    def _by_the_driver(self, findings: Iterable[DriftFinding], say: Say) -> None:
         """What Pulumi itself has: the program's own objects, and releases that are gone."""
         wanted = sorted(
             one.resource
@@ -90,7 +94,7 @@ class Remediator:
         say(f"pulumi puts back {', '.join(wanted)}")
         self._driver.restore(wanted)
 
-    def _by_helm(self, seen: Seen, say: Say) -> None:
+    def _by_helm(self, seen: DriftResult, say: Say) -> None:
         spared = {one.finding.release: one for one in seen.ignored if one.finding.release}
         for one in (one for one in seen.findings if _is_release(one, What.EDITED)):
             if one.name in spared:
@@ -112,7 +116,7 @@ class Remediator:
                 say(f"helm rolls {release.name} back to its own revision {revision}")
                 self._helm.roll_back(release.name, release.namespace, revision)
 
-    def _take_away(self, findings: Iterable[Finding], say: Say) -> None:
+    def _take_away(self, findings: Iterable[DriftFinding], say: Say) -> None:
         """Remove what others have added, and their hold on what they have changed."""
         for one in findings:
             kind, wanted = self._kinds.of(one.api, one.kind), self._wanted(one)
@@ -135,7 +139,7 @@ class Remediator:
             if one.refused or not one.release:
                 self._let_go(one, kind, live)
 
-    def _put_back(self, one: Finding, kind: Kind, say: Say) -> None:
+    def _put_back(self, one: DriftFinding, kind: Kind, say: Say) -> None:
         """Put back the fields of one object that differ, and leave those that are ignored."""
         operations = [
             # What a platform has added is there, too.
@@ -146,7 +150,7 @@ class Remediator:
         # Each operation tests what it replaces: a status that moves on meanwhile is nothing to stop at.
         self._let_go(one, kind, self._cluster.json_patch(kind.resource, one.live, operations, same="uid"))
 
-    def _let_go(self, one: Finding, kind: Kind, live: Manifest) -> None:
+    def _let_go(self, one: DriftFinding, kind: Kind, live: Manifest) -> None:
         """Take the fields that the stack says something of from who edited them, and from us."""
         for tries in reversed(range(TRIES)):
             # Who edited a field holds it, and the API server would refuse it to the engine.
@@ -165,7 +169,7 @@ class Remediator:
                 return
             live = self._cluster.get(kind.resource, one.name, one.namespace)
 
-    def _apply(self, findings: Iterable[Finding], say: Say) -> bool:
+    def _apply(self, findings: Iterable[DriftFinding], say: Say) -> bool:
         """Apply what helm left of a release as it was; false where there is no such thing."""
         done = False
         for one in findings:
@@ -177,11 +181,11 @@ class Remediator:
                 done = True
         return done
 
-    def _wanted(self, one: Finding) -> KubernetesObject | None:
+    def _wanted(self, one: DriftFinding) -> KubernetesObject | None:
         identity = one.api, one.kind, one.namespace, one.name
         return next((each for each in self._expected.objects if _identity(each) == identity), None)
 
-    def _delete(self, one: Finding, say: Say) -> None:
+    def _delete(self, one: DriftFinding, say: Say) -> None:
         kind = self._kinds.of(one.api, one.kind)
         used = custom_objects(self._cluster, [one.live])[one.name] if one.kind == CRD else []
         if used:
@@ -191,17 +195,17 @@ class Remediator:
             self._cluster.delete(kind.resource, one.live)
 
 
-def _is_release(one: Finding, what: What) -> bool:
+def _is_release(one: DriftFinding, what: What) -> bool:
     """Whether it is a release as a whole that is gone, or has other values."""
     return one.kind == RELEASE and one.what is what
 
 
-def _is_declared(one: Finding) -> bool:
+def _is_declared(one: DriftFinding) -> bool:
     """Whether something is missing or changed of what the stack says, beside what was added to it."""
     return one.what is What.DELETED or any(each.declared for each in one.differences)
 
 
-def _helm_restores(one: Finding) -> bool:
+def _helm_restores(one: DriftFinding) -> bool:
     """Whether helm compares an object with the cluster: of kinds that it has a type for, or where there is none."""
     group = group_of(one.api)
     built_in = ("." not in group or group.endswith(".k8s.io")) and one.kind != "CustomResourceDefinition"

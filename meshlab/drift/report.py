@@ -6,13 +6,13 @@ from itertools import groupby
 
 from base.wording import counted
 
-from ..comparison.finding import Finding, Ignored
-from .look import Seen
+from ..comparison.finding import DriftFinding, Ignored
+from .look import DriftResult
 
 SHOWN_FIELDS = 12
 
 
-def lines(seen: Seen, stack: str, hooks: int, seconds: float, *, show_ignored: bool = False) -> Iterator[str]:
+def lines(seen: DriftResult, stack: str, hooks: int, seconds: float, *, show_ignored: bool = False) -> Iterator[str]:
     """The report for a person. What the stack's rules ignore is counted, and listed with `show_ignored`."""
     for one in seen.findings:
         yield from _told(str(one.what), one)
@@ -26,7 +26,7 @@ def lines(seen: Seen, stack: str, hooks: int, seconds: float, *, show_ignored: b
     yield f"{stack}: {summed(seen.findings)} among {among} ({seconds:.1f} s)"
 
 
-def _told(what: str, one: Finding) -> Iterator[str]:
+def _told(what: str, one: DriftFinding) -> Iterator[str]:
     yield f"{what:8} {one.label} ({one.owner})" + (f": {one.note}" if one.note else "")
     for difference in one.differences[:SHOWN_FIELDS]:
         yield f"           {difference.line}"
@@ -45,7 +45,7 @@ def _ignored(ignored: Sequence[Ignored], *, listed: bool) -> Iterator[str]:
             yield from (f"  {line}" for line in _told(str(one.finding.what), one.finding))
 
 
-def summed(findings: Sequence[Finding]) -> str:
+def summed(findings: Sequence[DriftFinding]) -> str:
     """`no drift`, or how many objects are edited, deleted and extra."""
     if not findings:
         return "no drift"
@@ -53,7 +53,7 @@ def summed(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
 
 
-def document(seen: Seen, stack: str, seconds: float, fixed: Sequence[Finding]) -> str:
+def document(seen: DriftResult, stack: str, seconds: float, fixed: Sequence[DriftFinding]) -> str:
     """The report as JSON. `fixed` is what was found before and is as it should be now."""
     content = {
         "stack": stack,

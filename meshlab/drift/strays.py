@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from base.goyaml.text import from_yaml
-from kube.access import Manifest, RefusedError, Resource
+from kube.api_objects import Manifest, RefusedError, Resource
 from kube.cluster import Cluster
 from kube.discovery import Kinds
 from kube.fields import Steps, escaped, from_the_end, named, text_of
@@ -17,7 +17,7 @@ from kube.objects import name_of
 
 from ..comparison.declared import differences
 from ..comparison.finding import Difference
-from ..ownership.records import Record
+from ..ownership.records import ReleaseRecord
 
 Identity = tuple[str, str, str, str]
 """apiVersion, kind, namespace and name."""
@@ -27,14 +27,14 @@ Identity = tuple[str, str, str, str]
 class Strays:
     """What revisions that failed were to bring."""
 
-    objects: Mapping[Identity, Sequence[tuple[Record, Manifest]]] = field(default_factory=dict)  # type: ignore[assignment]
-    hooks: Mapping[Identity, Record] = field(default_factory=dict)  # type: ignore[assignment]
+    objects: Mapping[Identity, Sequence[tuple[ReleaseRecord, Manifest]]] = field(default_factory=dict)  # type: ignore[assignment]
+    hooks: Mapping[Identity, ReleaseRecord] = field(default_factory=dict)  # type: ignore[assignment]
 
     @classmethod
-    def of(cls, failures: Iterable[Record], kinds: Kinds) -> "Strays":
+    def of(cls, failures: Iterable[ReleaseRecord], kinds: Kinds) -> "Strays":
         """Those of some failed revisions, on a cluster of these kinds."""
-        objects: dict[Identity, list[tuple[Record, Manifest]]] = {}
-        hooks: dict[Identity, Record] = {}
+        objects: dict[Identity, list[tuple[ReleaseRecord, Manifest]]] = {}
+        hooks: dict[Identity, ReleaseRecord] = {}
         for record in failures:
             for manifest in from_yaml(record.manifest):
                 objects.setdefault(_identity(manifest, record, kinds), []).append((record, manifest))
@@ -52,7 +52,7 @@ def fields(
     resource: Resource,
     live: Manifest,
     wanted: Manifest,
-    brought: Sequence[tuple[Record, Manifest]],
+    brought: Sequence[tuple[ReleaseRecord, Manifest]],
 ) -> list[Difference]:
     """The fields of an object that a failed revision has set and that the stack says nothing of."""
     found: dict[str, Difference] = {}
@@ -81,7 +81,7 @@ def _coming_back(
     return {one.path for manifest in failed for one in _left(manifest, wanted, without, "")}
 
 
-def _by(record: Record) -> str:
+def _by(record: ReleaseRecord) -> str:
     return f"left by revision {record.revision} of release {record.name}, which failed"
 
 
@@ -111,7 +111,7 @@ def _item(failed: Any, wanted: Any, live: Any, by: str, at: Steps, pointer: str)
         yield Difference(text_of(at), live, None, by, declared=False, pointer=pointer, steps=at)
 
 
-def _identity(manifest: Manifest, record: Record, kinds: Kinds) -> Identity:
+def _identity(manifest: Manifest, record: ReleaseRecord, kinds: Kinds) -> Identity:
     api, kind = str(manifest["apiVersion"]), str(manifest["kind"])
     served = kinds.of(api, kind)
     namespace = str(manifest["metadata"].get("namespace") or record.namespace) if served and served.namespaced else ""

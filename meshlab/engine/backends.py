@@ -131,26 +131,32 @@ class Backend:
         return next(iter([*filter(None, errors), *lines[-1:]]), "no reason was given")
 
 
-def backend_for(place: Path, *, embedded: bool) -> Backend:
-    """The backend of stacks on a cluster, whose own folder is `place`. Raises BackendError."""
+def backend_for(place: Path, *, embedded: bool, project: Mapping[str, Any] | None = None) -> Backend:
+    """The backend of stacks on a cluster, whose own folder is `place`; `project` is as in `callers`.
+
+    Raises BackendError.
+    """
     ours = (place / "pulumi").absolute()
     if embedded:
         return Backend(ours.as_uri(), Source.EMBEDDED)
-    theirs = callers()
+    theirs = callers(project=project)
     # Whoever names ours means it with the passphrase that is beside it.
     if theirs is None or theirs.folder == ours:
         return Backend(ours.as_uri(), Source.FALLBACK)
     return theirs
 
 
-def callers(project: Path = ROOT) -> Backend | None:
-    """The backend that plain `pulumi` would take; None for a caller who never logged in. Raises BackendError."""
+def callers(folder: Path = ROOT, project: Mapping[str, Any] | None = None) -> Backend | None:
+    """The backend that plain `pulumi` would take; None for a caller who never logged in. Raises BackendError.
+
+    `project` is what the folder's Pulumi.yaml says, for a caller who has read it.
+    """
     environment = os.environ
     if url := environment.get(URL):
         return Backend(_absolute(url, Path.cwd()), Source.ENVIRONMENT)
-    named = read_project(project / "Pulumi.yaml").get("backend")
+    named = (read_project(folder / "Pulumi.yaml") if project is None else project).get("backend")
     if isinstance(named, Mapping) and (url := str(cast(Mapping[str, Any], named).get("url") or "")):
-        return Backend(_absolute(url, project), Source.PROJECT)
+        return Backend(_absolute(url, folder), Source.PROJECT)
     credentials = _credentials()
     if url := str(credentials.get("current") or ""):
         return Backend(_absolute(url, Path.cwd()), Source.LOGIN)
@@ -205,5 +211,5 @@ def _credentials() -> dict[str, Any]:
         return {}
     except (OSError, ValueError, TypeError) as error:
         raise BackendError(
-            f"{file}: expected what `pulumi login` keeps, got: {error} (log in again, or set {URL})"
+            f"{file}: expected what `pulumi login` keeps, got: {error}", f"log in again, or set {URL}"
         ) from None

@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,19 +12,23 @@ from pulumi.automation._stack import StackInitMode  # the constructors that need
 
 from base import process
 from base.environment import reaching
+from base.files import write_private
+from base.say import Say
 from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, settings_of
 from policy.pack.subjects import subject_of
 
-from ..lab import STATE, LabError, Outcome, Say, Target, write_private
-from ..recording.recorder import PASSWORD, ROOT, ProgramError, Recording, record, stack_file
-from ..render.masking import GENERATED
-from ..stackfile.reading import read_beside_config, read_project, written
+from ..recording.recorder import PASSWORD, ROOT, ProgramError, Recording
+from ..stack import Stack
+from ..stackfile.reading import read_beside_config, written
 from ..stackfile.stack_names import reference_of
-from .backends import backend_for, deployment_in
+from ..state_folder import STATE
+from ..target import LabError, Target
+from .backends import Backend, backend_for, deployment_in
 from .events import EventLog, log_file
 from .inline import InlineStack
-from .operations import Operation
+from .operations import EngineStep
+from .outcome import Outcome
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
 from .watch import Watch
@@ -38,7 +41,7 @@ STATE_LIMIT_SECONDS = 60.0
 class Reviewed(Outcome):
     """What a preview found."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[EngineStep, ...]
 
 
 class EngineDriver:
@@ -48,22 +51,23 @@ class EngineDriver:
         self,
         engine: Engine,
         target: Target,
-        stack: str,
-        config: Mapping[str, Any],
+        stack: Stack,
         say: Say,
         state: Path = STATE,
+        backend: Backend | None = None,
     ) -> None:
-        self._say, self._name, self._config = say, stack, config
+        """`backend` is the one that `place` returned with the folder `state`; without it, it is looked for here."""
+        self._say, self._declared = say, stack
         self._kubeconfig = target.kubeconfig
-        self.options = f"--stack {reference_of(stack)}{target.option}"
+        self.options = f"--stack {reference_of(stack.name)}{target.option}"
         """What a command to type needs to mean this stack on this cluster."""
-        self._folder = state / "stacks" / stack
-        self._log = log_file(stack, state)
-        self.backend = backend_for(state, embedded=target.embedded)
-        source = stack_file(stack).content
-        passphrase = passphrase_environment(stack, source, state, self.backend)
+        self._folder = state / "stacks" / stack.name
+        self._log = log_file(stack.name, state)
+        self.backend = backend or backend_for(state, embedded=target.embedded, project=stack.project)
+        source = stack.file.content
+        passphrase = passphrase_environment(stack.name, source, state, self.backend)
         # With a passphrase of ours, the salt that is committed for the team's does not go.
-        self._write_project(stack, config, engine, without=(SALT,) if PASSPHRASE_FILE in passphrase else ())
+        self._write_project(engine, without=(SALT,) if PASSPHRASE_FILE in passphrase else ())
         env = {
             **self.backend.environment(),
             **passphrase,
@@ -74,7 +78,7 @@ class EngineDriver:
         if engine.older:
             # All that it does to these commands: the engine does not compare a provider's version with its SDK's.
             env["PULUMI_DEV"] = "true"
-        self._file = self.backend.state_file(stack)
+        self._file = self.backend.state_file(stack.name)
         self._workspace = _Workspace(
             work_dir=str(self._folder),
             pulumi_command=engine.command,
@@ -82,10 +86,10 @@ class EngineDriver:
             secrets_provider=named_provider(source),
         )
         self._workspace.exists = self._file is not None and self._file.is_file()
-        self.stack: InlineStack = self._opened(reference_of(stack))
+        self.stack: InlineStack = self._opened(reference_of(stack.name))
         self.stack.environment = reaching(target.kubeconfig)
         self.stack.unread = self._unread
-        self._policy = settings_of(config.get(f"{PROJECT}:{SECTION}"))
+        self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:
         try:
@@ -98,14 +102,14 @@ class EngineDriver:
         why = self.backend.fault(str(error))
         return LabError(f"{self.backend.told()}: the state of {self.stack.name} cannot be read: {why}")
 
-    @cached_property
+    @property
     def recording(self) -> Recording:
         """What the program registers with these settings; in place of what is secret, a mark.
 
         Raises LabError where it refuses them.
         """
         try:
-            return record(self._name, config=self._config, generated=GENERATED, masked=True)
+            return self._declared.recording
         except ProgramError as error:
             raise LabError(f"{error}\nnothing was changed") from None
 
@@ -199,8 +203,8 @@ class EngineDriver:
         protected = [one["urn"].rsplit("::", 1)[-1] for one in self._stored() if one.get("protect")]
         if protected:
             raise LabError(
-                f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed "
-                "(to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again)"
+                f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed",
+                "to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again",
             )
 
     def _stored(self) -> list[dict[str, Any]]:
@@ -216,7 +220,7 @@ class EngineDriver:
     def _urns(self, names: Collection[str]) -> list[str]:
         return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
 
-    def _write_project(self, stack: str, config: Mapping[str, Any], engine: Engine, without: Collection[str]) -> None:
+    def _write_project(self, engine: Engine, without: Collection[str]) -> None:
         """A project folder that leads back to the program, so that the committed stack file is never written to.
 
         `without` names what is not taken over of that one.
@@ -225,7 +229,8 @@ class EngineDriver:
         program = self._folder / "program"
         if not program.is_symlink():
             program.symlink_to(ROOT)
-        project = read_project(ROOT / "Pulumi.yaml")
+        stack = self._declared
+        project = dict(stack.project)
         project["main"] = "program"
         project["runtime"] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")}}
         # Of what it finds on PATH, the engine tells at every run that it did.
@@ -233,11 +238,11 @@ class EngineDriver:
             "providers": [{"name": name, "path": str(folder)} for name, folder in sorted(engine.plugins.items())]
         }
         (self._folder / "Pulumi.yaml").write_text(written(project), encoding="utf-8")
-        own = self._folder / f"Pulumi.{stack}.yaml"
+        own = self._folder / f"Pulumi.{stack.name}.yaml"
         # The salt of the secrets is the engine's: it writes it into the stack file and needs it again.
         before = read_beside_config(own) if own.is_file() else {}
-        source = {key: value for key, value in stack_file(stack).content.items() if key not in without}
-        write_private(own, written({**before, **source, "config": dict(config)}))
+        source = {key: value for key, value in stack.file.content.items() if key not in without}
+        write_private(own, written({**before, **source, "config": dict(stack.config)}))
 
 
 def _file(option: str, path: Path | None) -> dict[str, Any]:

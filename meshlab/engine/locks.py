@@ -1,7 +1,6 @@
 """The locks of a stack on a file backend, and whether whoever took one still lives."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Iterable
@@ -11,9 +10,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from base.process import ProcessId
+import psutil
 
-from ..lab import PROJECT
+from ..stackfile.reading import PROJECT
 
 HALF_WRITTEN_SECONDS = 2.0
 """A lock is one small write; one that cannot be read after this long was left by a writer that died in it."""
@@ -52,12 +51,12 @@ class Lock:
             return Holder.DEAD
         if self.host != platform.node():
             return Holder.ELSEWHERE
-        process = ProcessId.of(self.pid)
-        if process is None:
+        started = started_at(self.pid)
+        if started is None:
             return Holder.DEAD
         if self.since is None:
             return Holder.LIVING
-        began_later = started_at(process) > self.since.timestamp() + CLOCK_SLACK_SECONDS
+        began_later = started > self.since.timestamp() + CLOCK_SLACK_SECONDS
         return Holder.DEAD if began_later else Holder.LIVING
 
     def remove(self) -> None:
@@ -80,11 +79,13 @@ def began(locks: Iterable[Lock]) -> datetime | None:
     return min((lock.since for lock in locks if lock.since), default=None)
 
 
-def started_at(process: ProcessId) -> float:
-    """When a process started, in seconds since the epoch."""
-    lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
-    boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
-    return boot + process.started / os.sysconf("SC_CLK_TCK")
+def started_at(pid: int) -> float | None:
+    """When the process with this number started, in seconds since the epoch; None if it does not run any more."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def attributes_of(file: Path) -> Path:

@@ -10,7 +10,7 @@ NOTHING = frozenset({"same", "read", "refresh"})
 
 
 @dataclass(frozen=True, order=True)
-class Operation:
+class EngineStep:
     """One step of the engine that changes something."""
 
     urn: str
@@ -29,15 +29,15 @@ class Operation:
         return f"{self.action} {self.name}" + (f" ({', '.join(self.paths)})" if self.paths else "")
 
 
-def operation(metadata: StepEventMetadata) -> Operation | None:
+def operation(metadata: StepEventMetadata) -> EngineStep | None:
     """The operation of an event; None for one that changes nothing."""
     action = str(metadata.op.value)
     if action in NOTHING:
         return None
-    return Operation(metadata.urn, action, tuple(sorted(metadata.detailed_diff or metadata.diffs or ())))
+    return EngineStep(metadata.urn, action, tuple(sorted(metadata.detailed_diff or metadata.diffs or ())))
 
 
-def differences(reviewed: Sequence[Operation], now: Sequence[Operation]) -> Iterator[str]:
+def differences(reviewed: Sequence[EngineStep], now: Sequence[EngineStep]) -> Iterator[str]:
     """What differs between two previews, by what each of them would do."""
     before, after = set(reviewed), set(now)
     yield from (f"no longer: {one.told()}" for one in sorted(before - after))

@@ -11,35 +11,42 @@ from pathlib import Path
 from typing import Any, cast
 
 from base.errors import MeshlabError
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, uid_of
 
-from ..lab import STATE, Target
 from ..stackfile.stack_names import reference_of
+from ..state_folder import STATE
+from ..target import Target
 from .backends import URL, Backend, backend_for, callers, deployment_in, state_file
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 """What the type of a namespace begins with, and of a patch of one that was there."""
 
 
-def place(target: Target, stack: str, state: Path = STATE) -> Path:
-    """The folder of all that is kept of a stack on a cluster. Raises AccessError where that does not say who it is.
+def place(
+    target: Target, stack: str, state: Path = STATE, *, project: Mapping[str, Any] | None = None
+) -> tuple[Path, Backend]:
+    """The folder of all that is kept of a stack on a cluster, and the backend of its state.
+
+    `project` is what Pulumi.yaml says, for a caller who has read it. Raises AccessError where the cluster does not say
+    who it is.
 
     `state` itself is the embedded cluster's, and of whoever had the stack there before states were told apart. Raises
     MeshlabError where the caller has a backend and a state of ours has the stack on this cluster: nothing starts empty.
     """
     ours = _own_place(target, stack, state)
-    backend = backend_for(ours, embedded=target.embedded)
+    backend = backend_for(ours, embedded=target.embedded, project=project)
     if backend.own:
-        return ours
+        return ours, backend
     if _has_something(_state(ours, stack)):
         raise MeshlabError(
             f"stack {stack}: its state on the {target.label} is in {ours / 'pulumi'}, and not in {backend.told()}; "
-            "nothing was changed (move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
-            f"with it: {URL}={(ours / 'pulumi').as_uri()})"
+            "nothing was changed",
+            "move it there: pulumi stack export, then import, as docs/backends.md has it; or stay "
+            f"with it: {URL}={(ours / 'pulumi').as_uri()}",
         )
-    return _place_of(backend, state)
+    return _place_of(backend, state), backend
 
 
 def _has_something(state: Path) -> bool:
@@ -87,9 +94,10 @@ def refuse_elsewhere(
     if not is_of(resources, Cluster(target.kubeconfig).list(NAMESPACES)):
         raise MeshlabError(
             f"stack {stack}: its state in {backend.told()} is of another cluster than the {target.label}, which has "
-            "none of its namespaces; nothing was changed (name that one with CLUSTER=<context>; for this one, use a "
+            "none of its namespaces; nothing was changed",
+            "name that one with CLUSTER=<context>; for this one, use a "
             "stack or a backend of its own; if that one is gone, forget it: "
-            f"pulumi stack rm {reference_of(stack)} --force)"
+            f"pulumi stack rm {reference_of(stack)} --force",
         )
 
 

@@ -179,8 +179,8 @@ def _refuse(missing: Sequence[str]) -> None:
         oldest = ".".join(map(str, toolchain.table()[CLI].at_least))
         why = _why_not(missing[0]) or "Pulumi's own download failed"
         raise EngineMissingError(
-            f"no {', '.join(missing)}: not on PATH, not to be downloaded ({why}), "
-            f"and no Go to build with (install Pulumi {oldest} or newer, or {toolchain.GO_HINT})"
+            f"no {', '.join(missing)}: not on PATH, not to be downloaded ({why}), and no Go to build with",
+            f"install Pulumi {oldest} or newer, or {toolchain.GO_HINT}",
         )
 
 
@@ -287,7 +287,7 @@ def _got(name: str) -> Part:
     part = _cached(name)
     if part is None:
         raise EngineMissingError(
-            f"{_tool(name)}: expected in {toolchain.cache_folder().parent}, but it is not there "
-            "(if one that is on PATH does not work, take it from PATH)"
+            f"{_tool(name)}: expected in {toolchain.cache_folder().parent}, but it is not there",
+            "if one that is on PATH does not work, take it from PATH",
         )
     return part

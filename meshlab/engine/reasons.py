@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kube.access import AccessError, Manifest, MissingError, Resource, entries, mapping
+from kube.api_objects import AccessError, Manifest, MissingError, Resource, entries, mapping
 from kube.cluster import Cluster
 from kube.helm_marks import HOOK, helm_owner
 from kube.objects import NAMESPACES, PODS, annotations_of, is_ready, labels_of, name_of

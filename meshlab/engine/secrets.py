@@ -4,11 +4,15 @@ docs/secrets.md
 """
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..lab import LabError, passphrase_file
+from base.files import write_private
+
+from ..state_folder import STATE
+from ..target import LabError
 from .backends import Backend
 
 PASSPHRASE, PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"
@@ -46,14 +50,22 @@ def passphrase_environment(stack: str, stack_file: Mapping[str, Any], state: Pat
         return {}
     if PASSPHRASE in os.environ:
         raise LabError(
-            f"{PASSPHRASE}: expected a passphrase for the secrets of {stack}, got an empty one "
-            f"(set it; or unset it, for a passphrase of its own in .state/)"
+            f"{PASSPHRASE}: expected a passphrase for the secrets of {stack}, got an empty one",
+            "set it; or unset it, for a passphrase of its own in .state/",
         )
     if os.environ.get(PASSPHRASE_FILE):
         return {}
     if not backend.own:
         raise LabError(
-            f"{PASSPHRASE}: expected the passphrase of {stack}, whose state is in {backend.told()}, got none "
-            f"(set it, or name a key in Pulumi.{stack}.yaml: docs/secrets.md)"
+            f"{PASSPHRASE}: expected the passphrase of {stack}, whose state is in {backend.told()}, got none",
+            f"set it, or name a key in Pulumi.{stack}.yaml: docs/secrets.md",
         )
     return {PASSPHRASE_FILE: str(passphrase_file(state))}
+
+
+def passphrase_file(state: Path = STATE) -> Path:
+    """The passphrase that locks the secrets of a state of our own; made once, and only its owner can read it."""
+    path = state / "passphrase"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32))
+    return path

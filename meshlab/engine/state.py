@@ -9,7 +9,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 @dataclass(frozen=True)
-class Operation:
+class PendingOperation:
     """Something that the engine had begun and of which it did not see the end."""
 
     kind: str
@@ -68,10 +68,10 @@ class State:
         self._deployment = cast(dict[str, Any], self.document.get("deployment") or {})
 
     @property
-    def operations(self) -> list[Operation]:
+    def operations(self) -> list[PendingOperation]:
         """What had been begun and not been seen to end."""
         entries = cast(list[Mapping[str, Any]], self._deployment.get("pending_operations") or [])
-        return [Operation(str(entry["type"]), entry["resource"]) for entry in entries]
+        return [PendingOperation(str(entry["type"]), entry["resource"]) for entry in entries]
 
     @property
     def resources(self) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ class State:
         found = [one for one in self.resources if one["type"] == RELEASE and not one.get("delete")]
         return {ReleaseKey.of(one.get("inputs") or {}): str(one["urn"]) for one in found}
 
-    def forget(self, operation: Operation) -> None:
+    def forget(self, operation: PendingOperation) -> None:
         """Take a pending operation off the list."""
         entries = cast(list[Mapping[str, Any]], self._deployment["pending_operations"])
         same = (operation.kind, operation.urn)

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from base import process
 from base.environment import reaching
+from base.files import write_private
 
-from ..lab import write_private
-from ..recording.recorder import stack_file
+from ..stack import Stack
 from ..stackfile.reading import PROJECT, written
 from ..stackfile.stack_names import reference_of
 from .backends import NOT_THERE, Backend, BackendError
@@ -85,7 +85,7 @@ class StackBackend:
         self._run("import", self._environment(), stdin=json.dumps(document))
 
     def _environment(self) -> dict[str, str]:
-        content = stack_file(self._stack).content
+        content = Stack.load(self._stack).file.content
         return {
             **self.backend.environment(),
             **passphrase_environment(self._stack, content, self._state, self.backend),
@@ -107,7 +107,7 @@ class StackBackend:
         if not project.is_file():
             self._folder.mkdir(parents=True, exist_ok=True)
             project.write_text(f"name: {PROJECT}\nruntime: python\n", encoding="utf-8")
-            secrets = {key: value for key, value in stack_file(self._stack).content.items() if key != "config"}
+            secrets = {key: value for key, value in Stack.load(self._stack).file.content.items() if key != "config"}
             write_private(self._folder / f"Pulumi.{self._stack}.yaml", written(secrets))
         return self._folder
 

@@ -10,9 +10,12 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from ..lab import LabError, Say, Step
+from base.say import Say
+
+from ..target import LabError
 from .events import EventLog
-from .operations import NOTHING, Operation, operation
+from .operations import NOTHING, EngineStep, operation
+from .outcome import Step
 
 Explain = Callable[[Collection[str]], list[str]]
 
@@ -56,7 +59,7 @@ class Watch:
         self._failed: dict[str, None] = {}
         self._started: dict[str, float] = {}
         self._steps: dict[str, Step] = {}
-        self._operations: dict[Operation, None] = {}
+        self._operations: dict[EngineStep, None] = {}
         self._errors: list[str] = []
         self._outputs: Mapping[str, Any] = {}
         self._lock = threading.Lock()
@@ -85,7 +88,7 @@ class Watch:
         with self._lock:
             return tuple(self._steps.values())
 
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[EngineStep, ...]:
         """What the operation does, or a preview would do, sorted."""
         with self._lock:
             return tuple(sorted(self._operations))

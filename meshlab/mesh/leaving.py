@@ -8,7 +8,7 @@ from rollout.roll import shown, still_used
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
 
-from ..lab import LabError
+from ..target import LabError
 
 
 def leaving(cluster: Cluster, settings: Settings) -> list[str]:

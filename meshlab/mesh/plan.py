@@ -2,7 +2,7 @@
 
 from base.wording import counted
 from kube.cluster import Cluster
-from rollout.mesh_workloads import Kept, behind, kept
+from rollout.mesh_workloads import HeldBack, behind, kept
 from rollout.roll import shown
 from settings.models import Settings
 
@@ -24,10 +24,10 @@ def roll_plan(cluster: Cluster, settings: Settings) -> list[str]:
     return [*warnings, first, *report.planned(moving)]
 
 
-def kept_away(cluster: Cluster, settings: Settings) -> list[Kept]:
+def kept_away(cluster: Cluster, settings: Settings) -> list[HeldBack]:
     """Namespaces of the stack that a label keeps from their revision. Raises AccessError."""
     return kept(cluster, settings.istio.leads_to, settings.mesh.namespaces)
 
 
-def _told(one: Kept) -> str:
+def _told(one: HeldBack) -> str:
     return f"; not where they belong, and not rolled: {shown(one.workloads)}" if one.workloads else ""

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from base.wording import counted
 from rollout.mesh_workloads import Workload
 
-from .status import ControlPlane, Status
+from .status import ControlPlane, MeshStatus
 
 SHOWN = 20
 HEAD = ("REVISION", "ISTIO", "ISTIODS", "TAGS", "DEFAULT", "PROXIES")
 
 
-def lines(status: Status) -> list[str]:
+def lines(status: MeshStatus) -> list[str]:
     """The control planes as a table, and who still must roll."""
     rows = [HEAD, *map(_row, status.control_planes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
@@ -43,7 +43,7 @@ def planned(workloads: Sequence[Workload]) -> Iterator[str]:
         yield f"  and {len(workloads) - SHOWN} more"
 
 
-def document(status: Status) -> str:
+def document(status: MeshStatus) -> str:
     """The status as JSON."""
     return json.dumps(
         {

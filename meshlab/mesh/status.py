@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.revision_tags import TAG_LABEL
-from kube.access import Manifest, Resource, mapping
+from kube.api_objects import Manifest, Resource, mapping
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, INJECTORS, labels_of, name_of
 from kube.sidecars import image_tag, injected_by, proxy_version
@@ -34,7 +34,7 @@ class ControlPlane:
 
 
 @dataclass(frozen=True)
-class Status:
+class MeshStatus:
     """All control planes by revision, and the workloads that are not where their namespace leads to."""
 
     control_planes: tuple[ControlPlane, ...]
@@ -46,7 +46,7 @@ class Status:
         return tuple(one for one in self.control_planes if not one.wanted and one.proxies)
 
 
-def look(cluster: Cluster) -> Status:
+def look(cluster: Cluster) -> MeshStatus:
     """The status of the mesh. Raises AccessError."""
     istiods = {
         labels_of(one).get(REVISION_LABEL, ""): one
@@ -62,7 +62,7 @@ def look(cluster: Cluster) -> Status:
         if lives(pod) and (revision := injected_by(pod)):
             proxies.setdefault(revision, Counter())[proxy_version(pod) or "unknown"] += 1
     default = _default(cluster)
-    return Status(
+    return MeshStatus(
         tuple(
             ControlPlane(
                 revision,

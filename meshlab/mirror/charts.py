@@ -5,27 +5,18 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from base import process
 from base.errors import MeshlabError
 from base.files import sha256
-from settings.charts import ChartSource, package_name
+from settings.charts import Chart, ChartSource
 
-from ..charts.lock import Chart, ChartLock, Locked, flat, require
-from ..lab import settings_of, wanted_charts
-from ..recording.chartless import chartless
-from ..recording.recorder import ROOT, stack_config
-
-PULL_LIMIT_SECONDS = 300.0
+from ..charts.lock import ChartLock, Locked, require
+from ..charts.pull import address, in_folder, pull
+from ..stack import Stack
 
 
-def charts_of(stacks: Iterable[str], project_dir: Path = ROOT) -> list[Chart]:
+def charts_of(stacks: Iterable[Stack]) -> list[Chart]:
     """The charts that stacks install, wherever they take them from. Raises ProgramError."""
-    wanted: set[Chart] = set()
-    for stack in stacks:
-        config = stack_config(stack, project_dir)
-        over, _ = chartless(config)
-        wanted |= set(flat(wanted_charts(settings_of(stack, {**config, **(over or {})}))))
-    return sorted(wanted)
+    return sorted({chart for stack in stacks for chart in stack.without_source().wanted})
 
 
 def fetch(
@@ -33,7 +24,7 @@ def fetch(
 ) -> dict[Chart, bool]:
     """Put charts into the folder `out`, all or none; returns which of them are locked.
 
-    Raises MeshlabError for one that cannot be had, is not what the lock says, or with `required` is not locked.
+    Raises MeshlabError for one that is not what the lock says, or with `required` is not locked, and MeshlabError.
     """
     with tempfile.TemporaryDirectory(prefix="meshlab-charts-") as work:
         files = {chart: _pulled(chart, source, helm, Path(work)) for chart in charts}
@@ -57,30 +48,9 @@ def published(charts: Iterable[Chart], source: ChartSource, helm: Path) -> dict[
         )
     with tempfile.TemporaryDirectory(prefix="meshlab-charts-") as work:
         return {
-            chart: Locked(sha256(_pulled(chart, source, helm, Path(work))), _address(chart, source)) for chart in charts
+            chart: Locked(sha256(_pulled(chart, source, helm, Path(work))), address(chart, source)) for chart in charts
         }
 
 
 def _pulled(chart: Chart, source: ChartSource, helm: Path, folder: Path) -> Path:
-    name, version = chart
-    if source.folder is not None:
-        file = source.folder / package_name(name, version)
-        if not file.is_file():
-            raise MeshlabError(f"{source.folder}: expected {file.name} there, got no such file")
-        return file
-    ref = source.ref(name, version)
-    repository = ref.get("repositoryOpts", {}).get("repo")
-    command = [helm, "pull", ref["chart"], "--version", version, "--destination", folder]
-    try:
-        process.run([*command, *(["--repo", repository] if repository else [])], timeout=PULL_LIMIT_SECONDS)
-    except process.ProcessError as error:
-        raise MeshlabError(
-            f"the chart {name} {version} cannot be had from {_address(chart, source)}: {error}"
-        ) from None
-    return folder / package_name(name, version)
-
-
-def _address(chart: Chart, source: ChartSource) -> str:
-    """Where a chart comes from, as a person would look it up."""
-    ref = source.ref(*chart)
-    return ref.get("repositoryOpts", {}).get("repo") or ref["chart"]
+    return in_folder(chart, source.folder) if source.folder is not None else pull(chart, source, folder, helm)

@@ -6,18 +6,16 @@ mirror and without, and the same field of the same object is the same image.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from base.errors import MeshlabError
 from settings.images import Images
 
 from ..comparison.images import images
-from ..recording.chartless import chartless
-from ..recording.recorder import ROOT, record, stack_config
-from ..render.masking import GENERATED
+from ..render.helm import RenderTarget
 from ..render.objects import KubernetesObject
-from ..render.stack import RenderedStack, Renderer
+from ..render.stack import RenderedStack
+from ..stack import Stack
 
 CLUSTER, REGISTRY, REGISTRIES = "meshlab:cluster", "imageRegistry", "imageRegistries"
 KIALI, OPERATOR = "quay.io/kiali/kiali", "kiali-operator"
@@ -39,23 +37,21 @@ class PulledImage:
     """Labels of the objects that name it, sorted."""
 
 
-def mirror_of(stack: str, project_dir: Path = ROOT) -> Images | None:
-    """The mirrors that a stack's file names, if any."""
-    cluster = _cluster(stack, project_dir)
+def mirror_of(stack: Stack) -> Images | None:
+    """The mirrors that a stack names, if any."""
+    cluster = _cluster(stack)
     registry, registries = cluster.get(REGISTRY), cast(Mapping[str, str], cluster.get(REGISTRIES) or {})
     return Images(cast(str | None, registry), registries=registries) if registry or registries else None
 
 
-def pulled_images(
-    stack: str, renderer: Renderer, mirror: Images | None, project_dir: Path = ROOT
-) -> tuple[RenderedStack, list[PulledImage]]:
+def pulled_images(stack: Stack, target: RenderTarget, mirror: Images | None) -> tuple[RenderedStack, list[PulledImage]]:
     """The stack as it is upstream, and its images, sorted; with `mirror`, where that has them.
 
-    Raises MeshlabError, ProgramError, and what `Renderer.recorded` raises.
+    Raises MeshlabError, ProgramError, and what `Stack.rendered` raises.
     """
-    plain = rendered_with(stack, renderer, None, project_dir)
+    plain = rendered_with(stack, target, None)
     upstream = dict(named_images(plain.objects))
-    mirrored = {} if mirror is None else dict(named_images(rendered_with(stack, renderer, mirror, project_dir).objects))
+    mirrored = {} if mirror is None else dict(named_images(rendered_with(stack, target, mirror).objects))
     # With a mirror a chart may leave out what it does not need there, such as a pod of helm's own tests.
     pairs = {place: (full(image), mirrored.get(place, "")) for place, image in upstream.items()}
     pairs |= {place: (full(image), image) for place, image in mirrored.items() if place not in pairs}
@@ -66,17 +62,14 @@ def pulled_images(
     return plain, [PulledImage(*pair, tuple(sorted(users[pair]))) for pair in sorted(users)]
 
 
-def rendered_with(stack: str, renderer: Renderer, mirror: Images | None, project_dir: Path = ROOT) -> RenderedStack:
+def rendered_with(stack: Stack, target: RenderTarget, mirror: Images | None) -> RenderedStack:
     """A stack rendered with images from `mirror`, or from upstream."""
-    over, source = chartless(stack_config(stack, project_dir), renderer.asked)
-    cluster = {key: value for key, value in _cluster(stack, project_dir).items() if key not in (REGISTRY, REGISTRIES)}
+    cluster = {key: value for key, value in _cluster(stack).items() if key not in (REGISTRY, REGISTRIES)}
     if mirror is not None and mirror.registry is not None:
         cluster[REGISTRY] = mirror.registry
     if mirror is not None and mirror.registries:
         cluster[REGISTRIES] = dict(mirror.registries)
-    config = {**(over or {}), CLUSTER: cluster}
-    recording = record(stack, project_dir=project_dir, config=config, generated=GENERATED, masked=True)
-    return renderer.recorded(stack, recording.resources, source)
+    return stack.variant({**stack.config, CLUSTER: cluster}).rendered(target)
 
 
 def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, str]]:
@@ -108,8 +101,8 @@ def _kiali(kiali: KubernetesObject, objects: Iterable[KubernetesObject]) -> str:
     return f"{deployment.get('image_name') or KIALI}:{version}"
 
 
-def _cluster(stack: str, project_dir: Path) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], stack_config(stack, project_dir).get(CLUSTER) or {})
+def _cluster(stack: Stack) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], stack.config.get(CLUSTER) or {})
 
 
 def _label(identity: tuple[str, str, str, str]) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.fields import managers
 from kube.helm_marks import HOOK, helm_owner
 from kube.helm_records import RECORD_TYPE
 from kube.objects import annotations_of, labels_of, name_of
 
 from ..comparison.declared import differences
-from ..comparison.finding import Finding, What
+from ..comparison.finding import DriftFinding, What
 from ..render.objects import KubernetesObject
 
 PROGRAM_MANAGERS = ("pulumi-kubernetes*",)
@@ -24,7 +24,7 @@ def extras(
     objects: Sequence[Manifest],
     components: Mapping[tuple[str, str], str],
     namespaces: Collection[str],
-) -> Iterator[Finding]:
+) -> Iterator[DriftFinding]:
     """The extra ones among the `objects` of one kind, of which the stack has those in `known`.
 
     `components` has the component of each release by its namespace and name; `namespaces` are the stack's own.
@@ -72,9 +72,9 @@ def _written_by_the_program(live: Manifest) -> bool:
     return any(any(fnmatchcase(manager.name, pattern) for pattern in PROGRAM_MANAGERS) for manager in managers(live))
 
 
-def _finding(live: Manifest, component: str, release: str, note: str) -> Finding:
+def _finding(live: Manifest, component: str, release: str, note: str) -> DriftFinding:
     metadata = mapping(live["metadata"])
-    return Finding(
+    return DriftFinding(
         What.EXTRA,
         str(live["apiVersion"]),
         str(live["kind"]),

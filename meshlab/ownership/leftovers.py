@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from base.wording import counted
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.discovery import Silent
 from kube.objects import name_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kube.access import Manifest, entries, mapping
+from kube.api_objects import Manifest, entries, mapping
 from kube.helm_marks import helm_owner
 from kube.helm_records import RECORD_TYPE
 from kube.objects import labels_of, name_of

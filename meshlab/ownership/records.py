@@ -4,18 +4,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from kube.access import Manifest, entries, mapping
+from kube.api_objects import Manifest, entries, mapping
 from kube.helm_records import RECORD_TYPE, unpacked
 from kube.objects import labels_of
 
-from ..comparison.finding import Difference, Finding, What
+from ..comparison.finding import Difference, DriftFinding, What
 from ..recording.releases import RELEASE, Release
 
 UNFINISHED = ("failed", "pending-install", "pending-upgrade", "pending-rollback")
 
 
 @dataclass(frozen=True)
-class Record:
+class ReleaseRecord:
     """One revision of a release."""
 
     namespace: str
@@ -31,7 +31,7 @@ class Record:
     """Its hooks as YAML."""
 
 
-def records_of(secrets: Iterable[Manifest]) -> dict[tuple[str, str], Record]:
+def records_of(secrets: Iterable[Manifest]) -> dict[tuple[str, str], ReleaseRecord]:
     """The releases of a cluster by namespace and name, from its Secrets; only the newest of each is unpacked."""
     newest: dict[tuple[str, str], tuple[int, Manifest]] = {}
     for secret in secrets:
@@ -42,7 +42,7 @@ def records_of(secrets: Iterable[Manifest]) -> dict[tuple[str, str], Record]:
     return {key: _record(key, revision, secret) for key, (revision, secret) in newest.items()}
 
 
-def failures_of(secrets: Iterable[Manifest], releases: Collection[tuple[str, str]]) -> list[Record]:
+def failures_of(secrets: Iterable[Manifest], releases: Collection[tuple[str, str]]) -> list[ReleaseRecord]:
     """The revisions of some releases that were not brought to their end, of all that helm remembers, oldest first."""
     found: list[tuple[int, tuple[str, str], Manifest]] = []
     for secret in secrets:
@@ -53,7 +53,9 @@ def failures_of(secrets: Iterable[Manifest], releases: Collection[tuple[str, str
     return [_record(key, revision, secret) for revision, key, secret in sorted(found, key=lambda one: one[:2])]
 
 
-def release_findings(releases: Sequence[Release], records: Mapping[tuple[str, str], Record]) -> Iterator[Finding]:
+def release_findings(
+    releases: Sequence[Release], records: Mapping[tuple[str, str], ReleaseRecord]
+) -> Iterator[DriftFinding]:
     """The releases that helm does not know, or knows with another chart, other values or an unfinished run."""
     for release in releases:
         record = records.get((release.namespace, release.name))
@@ -80,10 +82,10 @@ def _value_differences(seen: Mapping[str, Any], wanted: Mapping[str, Any], at: s
     return found
 
 
-def _record(key: tuple[str, str], revision: int, secret: Manifest) -> Record:
+def _record(key: tuple[str, str], revision: int, secret: Manifest) -> ReleaseRecord:
     content = unpacked(secret)
     chart = mapping(mapping(content.get("chart")).get("metadata"))
-    return Record(
+    return ReleaseRecord(
         *key,
         revision=revision,
         status=str(mapping(content.get("info")).get("status")),
@@ -95,8 +97,8 @@ def _record(key: tuple[str, str], revision: int, secret: Manifest) -> Record:
     )
 
 
-def _finding(what: What, release: Release, note: str, found: tuple[Difference, ...] = ()) -> Finding:
-    return Finding(
+def _finding(what: What, release: Release, note: str, found: tuple[Difference, ...] = ()) -> DriftFinding:
+    return DriftFinding(
         what,
         RELEASE.removeprefix("kubernetes:").rpartition(":")[0],
         "Release",

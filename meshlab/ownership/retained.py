@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.objects import name_of
 
 from .owned import CRD

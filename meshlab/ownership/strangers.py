@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from base.errors import MeshlabError
 from components.namespaces import ADOPTED
-from kube.access import Resource, mapping
+from kube.api_objects import Resource, mapping
 from kube.cluster import Cluster
 from kube.helm_marks import helm_owner
 from kube.objects import NAMESPACES, annotations_of, name_of
@@ -17,10 +17,10 @@ from settings.names import OWNER_ANNOTATION
 
 from ..engine.driver import EngineDriver
 from ..engine.state import ReleaseKey, State
-from ..lab import PROJECT
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
 from ..session import Session
+from ..stackfile.reading import PROJECT
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
@@ -41,7 +41,8 @@ def refuse_strangers(session: Session, stack: str) -> None:
         if str(crd["spec"]["group"]).endswith(GROUPS) and any(owner) and owner not in releases:
             raise MeshlabError(
                 f"CRD {name_of(crd)}: belongs to the helm release {'/'.join(owner)}, which is not of {me}; nothing is "
-                "taken over (uninstall that release, or give its CRDs to this stack: docs/removing.md)"
+                "taken over",
+                "uninstall that release, or give its CRDs to this stack: docs/removing.md",
             )
 
 
@@ -51,7 +52,7 @@ def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str
     live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
     for trouble in strange_namespaces(wanted, known, live, f"{PROJECT}/{stack}"):
         # A provider before 4.29 would take over what is there, and destroy would take it away.
-        raise MeshlabError(f"{trouble.text} ({trouble.fix})")
+        raise MeshlabError(f"{trouble.text}", f"{trouble.fix}")
 
 
 def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tuple[str, str]]) -> None:
@@ -62,7 +63,8 @@ def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tu
         if ReleaseKey(namespace, name) not in known:
             raise MeshlabError(
                 f"release {namespace}/{name}: is there already and the state of {PROJECT}/{stack} has not heard of it; "
-                f"nothing was changed (see whose it is: helm history {name} --namespace {namespace})"
+                f"nothing was changed",
+                f"see whose it is: helm history {name} --namespace {namespace}",
             )
 
 

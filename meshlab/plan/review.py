@@ -6,21 +6,16 @@ from tempfile import TemporaryDirectory
 
 from ..engine.driver import Reviewed
 from ..engine.operations import differences
-from ..lab import Outcome, settings_of
+from ..engine.outcome import Outcome
 from ..session import Session
-from .saved import Origin, SavedPlan, check_writable, origin
+from .saved import SavedPlan, check_writable, origin
 
 ENGINE_FILE = "engine.json"
 
 
-def origin_of(session: Session, stack: str) -> Origin:
-    """What a preview of this session is made from. Raises MeshlabError."""
-    return origin(stack, session.config, settings_of(stack, session.config))
-
-
-def save(session: Session, stack: str, path: Path) -> Reviewed:
+def save(session: Session, path: Path) -> Reviewed:
     """Preview, and keep it. Raises MeshlabError, LabError; changes nothing."""
-    made_from = origin_of(session, stack)
+    made_from = origin(session.stack)
     check_writable(path)
     with TemporaryDirectory() as folder:
         plan = Path(folder) / ENGINE_FILE
@@ -29,12 +24,12 @@ def save(session: Session, stack: str, path: Path) -> Reviewed:
     return found
 
 
-def apply(session: Session, stack: str, saved: SavedPlan) -> Outcome:
+def apply(session: Session, saved: SavedPlan) -> Outcome:
     """Bring the stack up as it was reviewed. Raises MeshlabError, with nothing changed, where that differs by now.
 
     What changes between this look and the engine's own step, the engine holds to its plan.
     """
-    saved.check_origin(origin_of(session, stack))
+    saved.check_origin(origin(session.stack))
     with TemporaryDirectory() as folder:
         plan, now = Path(folder) / ENGINE_FILE, Path(folder) / "now.json"
         found = session.driver.preview(plan=now)

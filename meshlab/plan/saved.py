@@ -13,15 +13,13 @@ from tempfile import TemporaryFile
 from typing import Any, cast
 
 from base.errors import MeshlabError
-from base.files import sha256
-from settings.charts import package_name
-from settings.models import Settings
+from base.files import sha256, write_private
 
-from ..charts.lock import ChartLock, flat
-from ..engine.operations import Operation
-from ..lab import wanted_charts, write_private
+from ..charts.lock import ChartLock
+from ..engine.operations import EngineStep
 from ..recording.recorder import ROOT
 from ..results.report import commit_of
+from ..stack import Stack
 
 SCHEMA = 1
 SHOWN = 5
@@ -44,7 +42,7 @@ class SavedPlan:
     """A preview as it was reviewed."""
 
     origin: Origin
-    operations: tuple[Operation, ...]
+    operations: tuple[EngineStep, ...]
     engine: Mapping[str, Any]
     """The engine's own plan."""
 
@@ -66,7 +64,7 @@ class SavedPlan:
             if found["schema"] != SCHEMA:
                 raise MeshlabError(f"{expected} in form {SCHEMA}, got form {found['schema']}")
             origin = Origin(**{name: str(found[name]) for name in Origin.__dataclass_fields__})
-            listed = [Operation(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
+            listed = [EngineStep(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
             return cls(origin, tuple(listed), dict(found["engine"]))
         except OSError as error:
             raise MeshlabError(f"{expected}, got {error.strerror}") from None
@@ -79,8 +77,8 @@ class SavedPlan:
             expected = getattr(self.origin, name)
             if expected != got:
                 raise MeshlabError(
-                    f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; "
-                    "nothing was changed (preview and review again)"
+                    f"plan: expected the reviewed {name}, {_short(expected)}, got {_short(got)}; nothing was changed",
+                    "preview and review again",
                 )
 
     def check_operations(self, differing: Sequence[str]) -> None:
@@ -89,7 +87,8 @@ class SavedPlan:
             more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             raise MeshlabError(
                 f"plan: expected the operations that were reviewed, got {'; '.join(differing[:SHOWN])}{more}; "
-                "nothing was changed (preview and review again)"
+                "nothing was changed",
+                "preview and review again",
             )
 
 
@@ -106,33 +105,33 @@ def check_writable(path: Path) -> None:
 
 
 def _unwritable(path: Path, got: str | None) -> MeshlabError:
-    return MeshlabError(f"--save-plan {path}: expected a file that can be written, got: {got} (choose another)")
+    return MeshlabError(f"--save-plan {path}: expected a file that can be written, got: {got}", "choose another")
 
 
-def origin(stack: str, config: Mapping[str, Any], settings: Settings) -> Origin:
-    """What a preview made here and now is made from. Raises MeshlabError where no commit says which program that is."""
+def origin(stack: Stack) -> Origin:
+    """What a preview of a stack is made from. Raises MeshlabError where no commit says which program that is."""
     tree = commit_of(ROOT)
     if tree.commit is None or tree.dirty:
         raise MeshlabError(
-            f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'} "
-            "(commit them: a plan is of a commit)"
+            f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'}",
+            "commit them: a plan is of a commit",
         )
     # Where a folder of charts lies says nothing; what is in it does.
-    section = cast(Mapping[str, Any], config.get("meshlab:charts") or {})
+    section = cast(Mapping[str, Any], stack.config.get("meshlab:charts") or {})
     charts = {key: value for key, value in section.items() if key != "source"}
-    settled = json.dumps({**config, "meshlab:charts": charts}, sort_keys=True, default=str)
-    return Origin(stack, tree.commit, _digest(settled), _digest("\n".join(_charts(settings))))
+    settled = json.dumps({**stack.config, "meshlab:charts": charts}, sort_keys=True, default=str)
+    return Origin(stack.name, tree.commit, _digest(settled), _digest("\n".join(_charts(stack))))
 
 
-def _charts(settings: Settings) -> Iterator[str]:
+def _charts(stack: Stack) -> Iterator[str]:
     """A line for each chart: by its file where it has one here, else by the lock that it is held to."""
-    source, lock = settings.charts.chart_source, ChartLock.load()
-    for chart in flat(wanted_charts(settings)):
+    source, lock = stack.settings.charts.chart_source, ChartLock.load()
+    for chart in stack.wanted:
         if source.folder is not None:
-            digest = sha256(source.folder / package_name(*chart))
+            digest = sha256(source.folder / chart.file)
         else:
             digest = lock.charts[chart].sha256 if chart in lock.charts else "not locked"
-        yield f"{chart[0]} {chart[1]} {digest}"
+        yield f"{chart.name} {chart.version} {digest}"
 
 
 def _digest(text: str) -> str:

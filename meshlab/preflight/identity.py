@@ -1,10 +1,11 @@
 """A stack that names its cluster works on no other one, whatever context somebody has given."""
 
+from base.say import Say
 from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from settings.models import Settings
 
-from ..lab import LabError, Say, Target
+from ..target import LabError, Target
 from .cluster import cluster, reach
 from .finding import Level
 
@@ -19,4 +20,4 @@ def refuse_another(settings: Settings, target: Target, say: Say) -> None:
         raise LabError(f"{target.label}: {error}") from None
     for finding in cluster(settings, target.label, reached):
         if finding.level is Level.PROBLEM:
-            raise LabError(f"{finding.text}; nothing was changed ({finding.fix})")
+            raise LabError(f"{finding.text}; nothing was changed", f"{finding.fix}")

@@ -10,7 +10,7 @@ from typing import Any, cast
 from base.errors import MeshlabError
 
 from ..results.outcome import Status
-from ..results.report import Commit, Verdict
+from ..results.report import Commit, RunVerdict
 from .updates import Update
 
 SHOWN_CHECKS = 3
@@ -61,7 +61,7 @@ def refusals(stack: str, report: Mapping[str, Any] | None, file: Path, evidence:
 
 
 def _of_result(stack: str, report: Mapping[str, Any], labs: frozenset[int], again: str) -> Iterator[str]:
-    if report["result"] != Verdict.PASSED:
+    if report["result"] != RunVerdict.PASSED:
         checks = cast(list[Mapping[str, Any]], report["checks"])
         failed = [str(check["id"]) for check in checks if check["status"] == Status.FAILED]
         more = f" and {len(failed) - SHOWN_CHECKS} more" if len(failed) > SHOWN_CHECKS else ""

@@ -12,7 +12,7 @@ from typing import Any, cast
 from settings.models import IstioSettings
 from settings.versions import parse_version
 
-from ..lab import PROJECT
+from ..stackfile.reading import PROJECT
 from .moves import Move, Setback, Side
 
 SECTION = "istio"
@@ -20,14 +20,14 @@ DEFAULT = "defaultRevision"
 
 
 @dataclass(frozen=True)
-class Found:
+class IstioDifference:
     """What differs, and what a person should know about it."""
 
     found: list[Move | Setback]
     notes: list[str]
 
 
-def compare(source: Side, target: Side) -> Found:
+def compare(source: Side, target: Side) -> IstioDifference:
     """The moves that make the target's control planes those of the source."""
     old, new = source.settings.istio, target.settings.istio
     found = list(_revisions(old, new, _raw_revisions(target)))
@@ -35,7 +35,7 @@ def compare(source: Side, target: Side) -> Found:
     versions = {name: one.version for name, one in new.revisions.items()}
     versions |= {name: old.revisions[name].version for name in added}
     followed = [*_tags(old, new, versions), *_default(old, new, versions)]
-    return Found([*found, *followed], list(_notes(source, target, followed, added)))
+    return IstioDifference([*found, *followed], list(_notes(source, target, followed, added)))
 
 
 def _revisions(old: IstioSettings, new: IstioSettings, raw: Mapping[str, Any]) -> Iterator[Move | Setback]:

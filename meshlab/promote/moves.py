@@ -5,7 +5,7 @@ from typing import Any
 
 from settings.models import Settings
 
-from ..lab import PROJECT, Config
+from ..stackfile.reading import PROJECT, Config
 
 Key = tuple[str, ...]
 """Keys of a stack file from the section down."""

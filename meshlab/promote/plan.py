@@ -7,14 +7,15 @@ from typing import Any, cast
 from settings.models import Settings
 from settings.versions import parse_version
 
-from ..lab import PROJECT, Config, settings_of
+from ..stack import Stack
+from ..stackfile.reading import PROJECT, Config
 from . import istio
 from .moves import Move, Setback, Side
 from .pins import ISTIO, PINS, SECTIONS, Pin
 
 
 @dataclass(frozen=True)
-class Plan:
+class Promotion:
     """What promotion from one stack to another comes to."""
 
     source: str
@@ -25,12 +26,10 @@ class Plan:
     """What a person should know about the moves, one line each."""
 
 
-def plan(
-    source: str, source_config: Config, target: str, target_config: Config, sections: Collection[str] = SECTIONS
-) -> Plan:
+def plan(source: Stack, target: Stack, sections: Collection[str] = SECTIONS) -> Promotion:
     """Compare the pins of two stacks, in the sections asked for. Raises ProgramError where a stack file is wrong."""
-    old = Side(source, source_config, settings_of(source, source_config))
-    new = Side(target, target_config, settings_of(target, target_config))
+    old = Side(source.name, source.config, source.settings)
+    new = Side(target.name, target.config, target.settings)
     found: list[Move | Setback] = []
     notes: list[str] = []
     if ISTIO in sections:
@@ -41,7 +40,9 @@ def plan(
         if pin.key[0] in sections and _runs(pin, old.settings) and _runs(pin, new.settings):
             found += _compared(pin, old, new)
     moves = tuple(one for one in found if isinstance(one, Move))
-    return Plan(source, target, moves, tuple(one for one in found if isinstance(one, Setback)), tuple(notes))
+    return Promotion(
+        source.name, target.name, moves, tuple(one for one in found if isinstance(one, Setback)), tuple(notes)
+    )
 
 
 def _runs(pin: Pin, settings: Settings) -> bool:

@@ -6,10 +6,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
-from ..lab import PROJECT, Config
 from ..recording.recorder import ROOT
 from ..stackfile import editing
-from ..stackfile.reading import CONFIG, StackFileError, parsed
+from ..stackfile.reading import CONFIG, PROJECT, Config, StackFileError, parsed
 from .moves import Move, written
 
 _MARK = "\ufeff"
@@ -17,7 +16,7 @@ VERSION = "version"
 """The one value in which a new control plane differs from its neighbour."""
 
 
-class StackFile:
+class EditedStackFile:
     """The file of a stack, with the moves that were made in it so far."""
 
     def __init__(self, stack: str, root: Path = ROOT) -> None:
@@ -63,7 +62,8 @@ class StackFile:
             pass
         raise StackFileError(
             f"{self.path.name}: {written(move.key)}: expected a value that can be changed by itself, got one that "
-            f"other places share, by an anchor or by what is merged (write {move.after} there by hand)"
+            f"other places share, by an anchor or by what is merged",
+            f"write {move.after} there by hand",
         )
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from base.errors import MeshlabError
 from settings.models import IstioSettings, Settings
 
-from ..lab import STATE, Config, settings_of
 from ..results.report import report_file
+from ..stack import Stack
+from ..state_folder import STATE
 from .evidence import read_report
 from .moves import written
 from .pins import PINS
-from .plan import Plan, plan
+from .plan import Promotion, plan
 
 NOTHING = "-"
 SHOWN_COMMIT = 7
@@ -21,11 +22,11 @@ SHOWN_COMMIT = 7
 Row = tuple[str, ...]
 
 
-def status_lines(configs: Mapping[str, Config], state: Path = STATE) -> list[str]:
+def status_lines(stacks: Sequence[Stack], state: Path = STATE) -> list[str]:
     """The table of the stacks in their order, then a line for each of how far it is behind. Raises ProgramError."""
-    settings = {stack: settings_of(stack, config) for stack, config in configs.items()}
+    settings = {stack.name: stack.settings for stack in stacks}
     rows = [("pin", *settings), *_rows(list(settings.values())), *_verified(list(settings), state)]
-    steps = [plan(old, configs[old], new, configs[new]) for old, new in pairwise(configs)]
+    steps = [plan(old, new) for old, new in pairwise(stacks)]
     return [*_table(rows), "", *(_told(step) for step in steps)]
 
 
@@ -65,7 +66,7 @@ def _last_verify(stack: str, state: Path) -> str:
     return f"{report['result']} at {str(report['commit'])[:SHOWN_COMMIT]}"
 
 
-def _told(step: Plan) -> str:
+def _told(step: Promotion) -> str:
     parts = [
         f"{len(found)} {how} {step.source} ({', '.join(written(one.key) for one in found)})"
         for how, found in (("behind", step.moves), ("ahead of", step.setbacks))

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from base import process
 from base.errors import MeshlabError
+from base.say import Say
 
 from ..engine.backends import NOT_THERE, Backend
 from ..engine.programs import find_cli
-from ..lab import Say
 from ..recording.recorder import ROOT
 from ..stackfile.stack_names import reference_of
 

@@ -124,16 +124,31 @@ def record(
     masked: bool = False,
     strict: bool = True,
 ) -> Recording:
-    """Run the program of `project_dir` as stack `stack` and return what it registered.
+    """Read the stack file, lay the keys of `config` (`meshlab:istio` and so on) over it, and run the program.
 
-    `config` lays keys (`meshlab:istio` and so on) over the stack file's. `generated` stands in for generated passwords
-    and shows secrets in clear, for who is to apply the resources; without it they are UNKNOWN and SECRET, as in a
-    preview. `masked` hides secrets all the same, but not what stands in for a generated password, nor the keys of
-    a secret mapping: what a Secret is going to hold, without any value of it. `strict` is as in `stack_file`.
+    `strict` is as in `stack_file`, the others as in `run_program`, which says what is raised.
+    """
+    project = str(read_project(project_dir / "Pulumi.yaml")["name"])
+    settings = {**stack_config(stack, project_dir, strict=strict), **(config or {})}
+    return run_program(project, stack, settings, project_dir=project_dir, generated=generated, masked=masked)
+
+
+def run_program(
+    project: str,
+    stack: str,
+    config: Mapping[str, Any],
+    *,
+    project_dir: Path = ROOT,
+    generated: Generated = None,
+    masked: bool = False,
+) -> Recording:
+    """Run the program of `project_dir` as stack `stack` with exactly this config; returns what it registered.
+
+    `generated` stands in for generated passwords and shows secrets in clear, for who is to apply the resources; without
+    it they are UNKNOWN and SECRET, as in a preview. `masked` hides secrets all the same, but not what stands in for a
+    generated password, nor the keys of a secret mapping: what a Secret is going to hold, without any value of it.
     Raises ProgramError where the program refuses its settings; any other exception of the program passes through.
     """
-    project = read_project(project_dir / "Pulumi.yaml")["name"]
-    settings = {**stack_config(stack, project_dir, strict=strict), **(config or {})}
     monitor = _RecordingMonitor(generated, masked)
     failure: list[BaseException] = []
 
@@ -153,7 +168,7 @@ def record(
             set_root_resource(
                 cast(Any, None)
             )  # set_mocks makes a stack for tests that have no program; ours makes its own
-            set_all_config({key: config_text(value) for key, value in settings.items()})
+            set_all_config({key: config_text(value) for key, value in config.items()})
             program = run_in_stack(lambda: _run_main(project_dir))
             loop.run_until_complete(asyncio.wait_for(program, LIMIT_SECONDS))
         except BaseException as error:

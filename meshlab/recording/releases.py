@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, cast
 
 from base.errors import MeshlabError
+from settings.charts import Chart
 
 from .recorder import SECRET, UNKNOWN, Recorded
 
@@ -36,6 +36,11 @@ class Release:
     skip_crds: bool
     former: tuple[str, ...] = ()
     """Logical names that its resource had before, by aliases."""
+
+    @property
+    def package(self) -> Chart:
+        """The chart and its version."""
+        return Chart(self.chart, self.version)
 
 
 def releases_of(resources: Iterable[Recorded]) -> list[Release]:
@@ -88,7 +93,7 @@ def _release(resource: Recorded, by_urn: Mapping[str, Recorded]) -> Release:
         resource=resource.name,
         name=str(inputs["name"]),
         namespace=str(inputs["namespace"]),
-        chart=PurePosixPath(reference).name.removesuffix(".tgz").removesuffix(f"-{version}"),
+        chart=Chart.of_reference(reference, version).name,
         version=version,
         reference=reference,
         repository=repository.get("repo", ""),

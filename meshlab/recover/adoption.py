@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from base.pulumi_values import SECRET, SIGNATURE_KEY
-from kube.access import Manifest
+from kube.api_objects import Manifest
 
-from ..engine.state import Operation, ReleaseKey
+from ..engine.state import PendingOperation, ReleaseKey
 from .live import UPDATE_MANAGER
 
 UNSEEN = "found by `meshlab recover`: not seen to become ready"
 """An init error: with one, the next `up` applies the object once more and waits for it as it would have."""
 
 
-def adopted_release(operation: Operation) -> dict[str, Any]:
+def adopted_release(operation: PendingOperation) -> dict[str, Any]:
     """The state of a release that helm has as deployed."""
     inputs = dict(operation.inputs)
     # The provider takes the inputs of before from here, and wants them secret.
@@ -27,7 +27,7 @@ def adopted_release(operation: Operation) -> dict[str, Any]:
     }
 
 
-def adopted_object(operation: Operation, live: Manifest) -> dict[str, Any]:
+def adopted_object(operation: PendingOperation, live: Manifest) -> dict[str, Any]:
     """The state of an object: what the program asked for, and what tells this object from another of its name.
 
     Not the live object itself: it may hold secrets in clear, and the next `up` reads it anyway.

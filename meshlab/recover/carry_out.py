@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+from base.say import Say
+
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
-from ..lab import Say
-from .helm import Helm
-from .steps import Adopt, Drop, EndOrphan, Forget, Mend, RollBack, Step, Uninstall, Unlock
+from .helm import HelmRepair
+from .steps import Adopt, Drop, EndOrphan, Forget, RemoveHalfWritten, RollBack, Step, Uninstall, Unlock
 
 
-def carry_out(steps: Sequence[Step], helm: Helm, backend: StackBackend, state: State | None, say: Say) -> None:
+def carry_out(steps: Sequence[Step], helm: HelmRepair, backend: StackBackend, state: State | None, say: Say) -> None:
     """Do what `steps` say. While the cluster is put right, the dead run's lock keeps every other run out.
 
     Each step can be repeated, so a recovery that was itself interrupted is finished by the next one.
@@ -18,7 +19,7 @@ def carry_out(steps: Sequence[Step], helm: Helm, backend: StackBackend, state: S
         match step:
             case EndOrphan(orphan):
                 orphan.end()
-            case Mend(file):
+            case RemoveHalfWritten(file):
                 file.unlink(missing_ok=True)
             case Uninstall(key):
                 helm.uninstall(key)

@@ -13,7 +13,7 @@ from base import process
 from base.environment import reaching
 from base.errors import MeshlabError
 from base.goyaml.text import from_yaml, to_yaml
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.helm_records import OWNED, packed, record_name, unpacked
 
 from ..engine.state import ReleaseKey
@@ -47,7 +47,7 @@ class HelmRelease:
     updated: datetime
 
 
-class Helm:
+class HelmRepair:
     """helm, and kubectl for what helm would not do, on one cluster."""
 
     def __init__(self, helm: Path, kubectl: Path, kubeconfig: Path) -> None:

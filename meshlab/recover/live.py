@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from kube.access import Manifest, MissingError
+from kube.api_objects import Manifest, MissingError
 from kube.cluster import Cluster
 
-from ..engine.state import Operation
+from ..engine.state import PendingOperation
 
 CREATE_MANAGER = "pulumi-kubernetes"
 """The field manager under which the provider creates objects."""
@@ -17,7 +17,7 @@ CLOCK_SLACK = timedelta(seconds=30)
 """How far this machine's clock and the API server's may be apart."""
 
 
-def look_up(cluster: Cluster, operation: Operation) -> Manifest | None:
+def look_up(cluster: Cluster, operation: PendingOperation) -> Manifest | None:
     """The object that an operation was about; None if it or its kind does not exist. Raises AccessError."""
     kind = cluster.kind(str(operation.inputs["apiVersion"]), str(operation.inputs["kind"]))
     if kind is None:
@@ -30,7 +30,7 @@ def look_up(cluster: Cluster, operation: Operation) -> Manifest | None:
         return None
 
 
-def is_ours(operation: Operation, live: Manifest, since: datetime | None) -> bool:
+def is_ours(operation: PendingOperation, live: Manifest, since: datetime | None) -> bool:
     """Whether the interrupted run made an object: the provider wrote it, and for a new one, not before the run began.
 
     `since` is when that was; None where nobody knows, and then the writer alone decides.

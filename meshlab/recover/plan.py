@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kube.access import Manifest
+from kube.api_objects import Manifest
 
-from ..engine.state import RELEASE, Operation, ReleaseKey, State
+from ..engine.state import RELEASE, PendingOperation, ReleaseKey, State
 from .adoption import adopted_object, adopted_release
 from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease
 from .live import CLOCK_SLACK, is_ours
@@ -17,7 +17,7 @@ OF_THE_CLUSTER = "kubernetes:"
 
 
 @dataclass(frozen=True)
-class Found:
+class RecoveryFacts:
     """What the decision rests on."""
 
     state: State
@@ -25,7 +25,7 @@ class Found:
     """Helm's releases, of everybody."""
     since: datetime | None
     """When the interrupted run began, where a lock tells."""
-    look: Callable[[Operation], Manifest | None]
+    look: Callable[[PendingOperation], Manifest | None]
     """Looks the object of an operation up in the cluster."""
     values: Callable[[ReleaseKey], Mapping[str, Any]]
     """Looks up which values helm has for a release."""
@@ -33,7 +33,7 @@ class Found:
     """Looks up the revisions to roll a release back to, the one that once stood last."""
 
 
-def steps_for(found: Found) -> list[Step]:
+def steps_for(found: RecoveryFacts) -> list[Step]:
     """The steps that settle every pending operation and every unfinished release of the stack."""
     steps: list[Step] = []
     for operation in found.state.operations:
@@ -45,7 +45,7 @@ def steps_for(found: Found) -> list[Step]:
     return steps
 
 
-def foreign(found: Found) -> list[HelmRelease]:
+def foreign(found: RecoveryFacts) -> list[HelmRelease]:
     """Unfinished releases of others, which are left alone."""
     ours = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
     ours |= found.state.releases().keys()
@@ -53,7 +53,7 @@ def foreign(found: Found) -> list[HelmRelease]:
     return [one for key, one in found.releases.items() if one.status in unfinished and key not in ours]
 
 
-def _settle(operation: Operation, found: Found) -> Iterator[Step]:
+def _settle(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]:
     if operation.kind == "creating":
         yield from _settle_create(operation, found)
     elif operation.type == RELEASE and operation.kind == "updating":
@@ -69,7 +69,7 @@ def _settle(operation: Operation, found: Found) -> Iterator[Step]:
         yield Forget(operation, "up compares it anew" if operation.kind == "updating" else "the next run repeats it")
 
 
-def _settle_create(operation: Operation, found: Found) -> Iterator[Step]:
+def _settle_create(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]:
     if operation.answered:
         yield Adopt(operation, operation.resource)
     elif operation.type == RELEASE:
@@ -86,13 +86,13 @@ def _settle_create(operation: Operation, found: Found) -> Iterator[Step]:
         yield Forget(operation, "it is nothing in the cluster, and made anew")
 
 
-def _not_ours(operation: Operation) -> str:
+def _not_ours(operation: PendingOperation) -> str:
     if operation.type.endswith("Patch"):
         return "the object was not patched yet"
     return "what is there under its name is not this stack's, and stays"
 
 
-def _settle_install(operation: Operation, found: Found) -> Iterator[Step]:
+def _settle_install(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]:
     key = ReleaseKey.of(operation.inputs)
     release = found.releases.get(key)
     if release is None:
@@ -106,7 +106,7 @@ def _settle_install(operation: Operation, found: Found) -> Iterator[Step]:
         yield Forget(operation, "up installs it anew")
 
 
-def _installed_by(operation: Operation, release: HelmRelease, found: Found) -> bool:
+def _installed_by(operation: PendingOperation, release: HelmRelease, found: RecoveryFacts) -> bool:
     """Whether a release is the one that an interrupted run began: not older, and the same version and values."""
     if release.revision != 1 or (found.since is not None and release.updated < found.since - CLOCK_SLACK):
         return False
@@ -114,7 +114,7 @@ def _installed_by(operation: Operation, release: HelmRelease, found: Found) -> b
     return release.chart.endswith(f"-{version}") and found.values(release.key) == (operation.inputs.get("values") or {})
 
 
-def _finish(release: HelmRelease | None, found: Found, urn: str | None) -> Iterator[Step]:
+def _finish(release: HelmRelease | None, found: RecoveryFacts, urn: str | None) -> Iterator[Step]:
     """What an unfinished or failed release of this stack needs; nothing else does. `urn` is its resource's, if any."""
     if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, FAILED):
         return

@@ -8,12 +8,12 @@ from kube.cluster import Cluster
 from ..engine.locks import Holder, Lock, began
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
-from ..lab import LabError
-from .helm import Helm, HelmRelease
+from ..target import LabError
+from .helm import HelmRelease, HelmRepair
 from .live import look_up
 from .orphans import orphans_of
-from .plan import Found, foreign, steps_for
-from .steps import EndOrphan, Mend, Step, Unlock
+from .plan import RecoveryFacts, foreign, steps_for
+from .steps import EndOrphan, RemoveHalfWritten, Step, Unlock
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Recovery:
     """False where the rest only shows once these steps are done."""
 
 
-def look(backend: StackBackend, helm: Helm, cluster: Cluster, gone: bool) -> Recovery:
+def look(backend: StackBackend, helm: HelmRepair, cluster: Cluster, gone: bool) -> Recovery:
     """The plan for a stack on the engine. Raises LabError where somebody is at work on it.
 
     `gone` says that whoever took a lock from elsewhere is known to be gone.
@@ -36,12 +36,12 @@ def look(backend: StackBackend, helm: Helm, cluster: Cluster, gone: bool) -> Rec
     locks = backend.locks()
     _refuse_to_disturb(locks, gone)
     orphans = [EndOrphan(orphan) for orphan in orphans_of(backend.url)]
-    broken = [Mend(file) for file in backend.half_written()]
+    broken = [RemoveHalfWritten(file) for file in backend.half_written()]
     if orphans or broken:
         # What an orphan has still in hand changes under our eyes, and an unreadable state shows nothing.
         return Recovery((*orphans, *broken), None, complete=False)
     state = State(backend.export())
-    found = Found(
+    found = RecoveryFacts(
         state=state,
         releases=helm.releases(),
         since=began(locks),
@@ -57,10 +57,11 @@ def _refuse_to_disturb(locks: list[Lock], gone: bool) -> None:
     holders = {lock: lock.holder() for lock in locks}
     for lock, holder in holders.items():
         if holder is Holder.LIVING:
-            raise LabError(f"a run is going on: {lock.told()}; nothing was changed (wait for it, or end that process)")
+            raise LabError(f"a run is going on: {lock.told()}; nothing was changed", "wait for it, or end that process")
     for lock, holder in holders.items():
         if holder is Holder.ELSEWHERE and not gone:
             raise LabError(
                 f"{lock.told()} on another machine or in another container, which cannot be looked at from here; "
-                "nothing was changed (run this there, or, once that one is gone: meshlab recover --holder-is-gone)"
+                "nothing was changed",
+                "run this there, or, once that one is gone: meshlab recover --holder-is-gone",
             )

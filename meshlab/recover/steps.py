@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.locks import Lock
-from ..engine.state import Operation, ReleaseKey
+from ..engine.state import PendingOperation, ReleaseKey
 from .orphans import Orphan
 
 
@@ -22,7 +22,7 @@ class EndOrphan:
 
 
 @dataclass(frozen=True)
-class Mend:
+class RemoveHalfWritten:
     """Take away a side file of the state that was only half written; the backend does without it."""
 
     file: Path
@@ -64,7 +64,7 @@ class RollBack:
 class Adopt:
     """Enter into the state what exists and is this stack's."""
 
-    operation: Operation
+    operation: PendingOperation
     resource: Mapping[str, Any]
 
     def told(self) -> str:
@@ -76,7 +76,7 @@ class Adopt:
 class Forget:
     """Take an operation off the state's list of pending ones."""
 
-    operation: Operation
+    operation: PendingOperation
     reason: str
 
     def told(self) -> str:
@@ -107,4 +107,4 @@ class Unlock:
         return f"remove {self.lock.told()}, which is dead"
 
 
-Step = EndOrphan | Mend | Uninstall | RollBack | Adopt | Forget | Drop | Unlock
+Step = EndOrphan | RemoveHalfWritten | Uninstall | RollBack | Adopt | Forget | Drop | Unlock

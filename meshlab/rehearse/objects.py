@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from kube.discovery import WORKERS, Kind, Kinds
 
 from ..doctor.admission import askable
 from ..doctor.plan import PlannedObject
-from .outcome import Cell, Result
+from .outcome import Cell, RehearsalResult
 
 SHOWN = 5
 """How many objects a line names."""
@@ -23,9 +23,9 @@ def served(kinds: Kinds, objects: Sequence[PlannedObject]) -> Cell:
         if _kind(kinds, one) is None:
             gone.setdefault(f"{one.manifest['apiVersion']} {one.manifest['kind']}", []).append(one.label)
     if not gone:
-        return Cell(Result.OK, f"{len(objects)} objects")
+        return Cell(RehearsalResult.OK, f"{len(objects)} objects")
     return Cell(
-        Result.FAILED,
+        RehearsalResult.FAILED,
         f"{len(gone)} not served",
         tuple(f"{api} is not served here: {_named(labels)}" for api, labels in gone.items()),
     )
@@ -41,9 +41,9 @@ def deprecated(cluster: Cluster, kinds: Kinds, objects: Sequence[PlannedObject])
         for text in texts:
             warned.setdefault(text, []).append(one.label)
     if not warned:
-        return Cell(Result.OK, f"{len(asked)} objects")
+        return Cell(RehearsalResult.OK, f"{len(asked)} objects")
     return Cell(
-        Result.WARNING,
+        RehearsalResult.WARNING,
         f"{len(warned)} warnings",
         tuple(f"{text}: {_named(labels)}" for text, labels in sorted(warned.items())),
     )
@@ -53,9 +53,9 @@ def requested(before: Mapping[str, str], after: Mapping[str, str]) -> Cell:
     """Which deprecated APIs were asked for since `before`, as the API server counts them."""
     new = {name: removed for name, removed in after.items() if name not in before}
     if not new:
-        return Cell(Result.OK)
+        return Cell(RehearsalResult.OK)
     lines = (f"{name}{f', gone in {removed}' if removed else ''}" for name, removed in sorted(new.items()))
-    return Cell(Result.WARNING, f"{len(new)} APIs", tuple(lines))
+    return Cell(RehearsalResult.WARNING, f"{len(new)} APIs", tuple(lines))
 
 
 def _warnings(cluster: Cluster, asked: tuple[Kind, PlannedObject]) -> Sequence[str]:

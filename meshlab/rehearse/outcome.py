@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 
-class Result(StrEnum):
+class RehearsalResult(StrEnum):
     """What came of one check; the values stand in the document."""
 
     OK = "ok"
@@ -19,7 +19,7 @@ class Result(StrEnum):
     """A check before it failed, so that this one says nothing."""
 
 
-class Check(StrEnum):
+class RehearsedCheck(StrEnum):
     """The checks, in the order of the table; the values stand in the document."""
 
     SUPPORT = "supported"
@@ -36,15 +36,15 @@ class Check(StrEnum):
         return LABELS[self]
 
 
-LABELS: Mapping[Check, str] = MappingProxyType(
+LABELS: Mapping[RehearsedCheck, str] = MappingProxyType(
     {
-        Check.SUPPORT: "Istio supports it",
-        Check.UP: "comes up",
-        Check.PREVIEW: "previews clean",
-        Check.SERVED: "its API versions are served",
-        Check.DEPRECATED: "its objects are not deprecated",
-        Check.REQUESTS: "its programs ask no deprecated API",
-        Check.DOWN: "comes down",
+        RehearsedCheck.SUPPORT: "Istio supports it",
+        RehearsedCheck.UP: "comes up",
+        RehearsedCheck.PREVIEW: "previews clean",
+        RehearsedCheck.SERVED: "its API versions are served",
+        RehearsedCheck.DEPRECATED: "its objects are not deprecated",
+        RehearsedCheck.REQUESTS: "its programs ask no deprecated API",
+        RehearsedCheck.DOWN: "comes down",
     }
 )
 
@@ -53,7 +53,7 @@ LABELS: Mapping[Check, str] = MappingProxyType(
 class Cell:
     """What came of a check in one minor."""
 
-    result: Result
+    result: RehearsalResult
     text: str = ""
     """A few words for the table."""
     details: tuple[str, ...] = ()
@@ -62,11 +62,11 @@ class Cell:
     @property
     def shown(self) -> str:
         """What the table has."""
-        word = self.result.name if self.result is Result.FAILED else self.result.value
+        word = self.result.name if self.result is RehearsalResult.FAILED else self.result.value
         return f"{word}: {self.text}" if self.text else word
 
 
-SKIPPED = Cell(Result.SKIPPED)
+SKIPPED = Cell(RehearsalResult.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -76,28 +76,28 @@ class Rehearsal:
     minor: str
     kubernetes: str
     """The version that stood for it, such as `v1.35.4`."""
-    cells: Mapping[Check, Cell]
+    cells: Mapping[RehearsedCheck, Cell]
     seconds: float
 
     @property
     def well(self) -> bool:
         """Whether nothing failed; what is deprecated still works."""
-        return all(cell.result is not Result.FAILED for cell in self.cells.values())
+        return all(cell.result is not RehearsalResult.FAILED for cell in self.cells.values())
 
     @property
     def warned(self) -> bool:
         """Whether something works that will not for ever."""
-        return any(cell.result is Result.WARNING for cell in self.cells.values())
+        return any(cell.result is RehearsalResult.WARNING for cell in self.cells.values())
 
 
 def lines(stack: str, rehearsals: Sequence[Rehearsal]) -> list[str]:
     """The table, what there is to know of each cell that is not well, and the verdict."""
     rows = [["", *(one.kubernetes for one in rehearsals)]]
-    rows += [[check.label, *(one.cells[check].shown for one in rehearsals)] for check in Check]
+    rows += [[check.label, *(one.cells[check].shown for one in rehearsals)] for check in RehearsedCheck]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     told = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for one in rehearsals:
-        for check in Check:
+        for check in RehearsedCheck:
             cell = one.cells[check]
             if cell.details:
                 told += ["", f"{one.kubernetes} {check.label}: {cell.shown}"]
@@ -111,7 +111,7 @@ def document(stack: str, rehearsals: Sequence[Rehearsal]) -> str:
 
 
 def _verdict(stack: str, one: Rehearsal) -> str:
-    failed = [check.label for check in Check if one.cells[check].result is Result.FAILED]
+    failed = [check.label for check in RehearsedCheck if one.cells[check].result is RehearsalResult.FAILED]
     if failed:
         return f"{stack} on Kubernetes {one.kubernetes}: NOT WELL: {', '.join(failed)} ({one.seconds:.0f} s)"
     return (
@@ -132,6 +132,6 @@ def _entry(one: Rehearsal) -> dict[str, Any]:
                 "text": one.cells[check].text,
                 "details": list(one.cells[check].details),
             }
-            for check in Check
+            for check in RehearsedCheck
         ],
     }

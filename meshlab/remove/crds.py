@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from base.errors import MeshlabError
-from kube.access import Manifest, MissingError, Resource
+from base.say import Say
+from kube.api_objects import Manifest, MissingError, Resource
 from kube.cluster import Cluster
 from kube.objects import annotations_of, name_of
 
-from ..lab import Say
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD, Ours
 
@@ -33,7 +33,8 @@ def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
         if ones:
             raise MeshlabError(
                 f"CRD {name}: its chart does not keep it, and with it would go {described(ones)}, which this "
-                "stack does not own (move or delete them first, or let them go: meshlab destroy --purge-crds)"
+                "stack does not own",
+                "move or delete them first, or let them go: meshlab destroy --purge-crds",
             )
 
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Sequence
 
 from base.errors import MeshlabError
-from kube.access import Manifest, MissingError, mapping
+from base.say import Say
+from kube.api_objects import Manifest, MissingError, mapping
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of
 
-from ..lab import Say
 from ..ownership.owned import Ours
 
 LIMIT_SECONDS = 120.0

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from base.errors import MeshlabError
 from base.goyaml.text import from_yaml
-from kube.access import Manifest
+from base.say import Say
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.objects import NAMESPACES, SECRETS, SERVICES, name_of
 
 from ..engine.driver import EngineDriver
-from ..lab import Outcome, Say
+from ..engine.outcome import Outcome
 from ..ownership.leftovers import Left, custom_objects, left_of
 from ..ownership.owned import Ours, is_kubelet_service
 from ..ownership.records import records_of
@@ -91,7 +92,8 @@ class Removal:
         if there:
             raise MeshlabError(
                 f"namespace {', '.join(there)}: is there, and no state here knows of stack {self._stack}; nothing is "
-                "removed (remove it from where it was brought up, or with the state that knows it)"
+                "removed",
+                "remove it from where it was brought up, or with the state that knows it",
             )
 
     def _crds(self) -> list[Manifest]:
@@ -139,8 +141,8 @@ def refuse_protected(stack: str, resources: Iterable[Recorded]) -> None:
     protected = [resource for resource in resources if resource.options.get("protect")]
     if protected:
         raise MeshlabError(
-            f"stack {stack}: {', '.join(map(_name, protected))} are protected from removal "
-            "(set meshlab:cluster.protectNamespaces to false, run up, then again)"
+            f"stack {stack}: {', '.join(map(_name, protected))} are protected from removal",
+            "set meshlab:cluster.protectNamespaces to false, run up, then again",
         )
 
 

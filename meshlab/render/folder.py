@@ -62,13 +62,15 @@ def write_files(folder: Path, files: Mapping[str, Any]) -> None:
 def check(folder: Path) -> None:
     """Raises MeshlabError where there is anything but what render wrote."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise MeshlabError(f"{folder}: expected a folder or nothing there, got a file or a link (choose another --out)")
+        raise MeshlabError(
+            f"{folder}: expected a folder or nothing there, got a file or a link", "choose another --out"
+        )
     if not folder.exists() or not any(folder.iterdir()):
         return
     ours = _listed(folder)
     if ours is None:
         raise MeshlabError(
-            f"{folder}: expected an empty folder or one that render made, got other files (choose another --out)"
+            f"{folder}: expected an empty folder or one that render made, got other files", "choose another --out"
         )
     strangers = sorted(
         str(path.relative_to(folder))
@@ -77,8 +79,8 @@ def check(folder: Path) -> None:
     )
     if strangers:
         raise MeshlabError(
-            f"{folder}: expected only what render wrote, got also {strangers[0]} "
-            "(it would be lost: move it away, or choose another --out)"
+            f"{folder}: expected only what render wrote, got also {strangers[0]}",
+            "it would be lost: move it away, or choose another --out",
         )
 
 

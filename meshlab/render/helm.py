@@ -46,7 +46,7 @@ class Traits:
 
 
 @dataclass(frozen=True)
-class Target:
+class RenderTarget:
     """The cluster that charts are rendered for."""
 
     kubernetes: str
@@ -55,7 +55,7 @@ class Target:
     """What it serves beside Kubernetes' own: `<group>/<version>` and `<group>/<version>/<Kind>`."""
 
 
-class Helm:
+class HelmRenderer:
     """Renders releases, several at a time. What was rendered once in a run is not rendered again."""
 
     def __init__(self, program: Path, *, steady: bool = True) -> None:
@@ -63,12 +63,12 @@ class Helm:
         self._program, self._steady = program, steady
         self._rendered: dict[str, list[dict[str, Any]]] = {}
 
-    def once(self) -> "Helm":
+    def once(self) -> "HelmRenderer":
         """The same, each chart rendered only once."""
-        return Helm(self._program, steady=False)
+        return HelmRenderer(self._program, steady=False)
 
     def render(
-        self, releases: Sequence[Release], files: Mapping[str, Path], target: Target
+        self, releases: Sequence[Release], files: Mapping[str, Path], target: RenderTarget
     ) -> dict[str, list[dict[str, Any]]]:
         """The manifests of each release, by its resource; `files` has their charts. Raises ReleaseError.
 
@@ -93,7 +93,7 @@ class Helm:
             result[release.resource] = self._rendered[digest]
         return result
 
-    def _template(self, release: Release, file: Path, target: Target, zone: str, delay: float) -> str:
+    def _template(self, release: Release, file: Path, target: RenderTarget, zone: str, delay: float) -> str:
         time.sleep(delay)
         done = process.run(
             [
@@ -146,7 +146,7 @@ def traits(file: Path, values: str) -> Traits:
     )
 
 
-def _digest(release: Release, file: Path, target: Target) -> str:
+def _digest(release: Release, file: Path, target: RenderTarget) -> str:
     """What a rendering follows from."""
     what = (str(file), release.name, release.namespace, release.skip_crds, release.values, target.kubernetes)
     return json.dumps([*what, target.api_versions], sort_keys=True)

@@ -5,18 +5,17 @@ The program's own objects come from the recorder; each release is rendered by he
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from embedded.tools import toolchain
 
-from ..charts.pulled import ChartFiles, Charts
-from ..recording.chartless import chartless
+from ..charts.choice import ChartFiles, Charts
 from ..recording.manifests import manifest_of
-from ..recording.recorder import ROOT, Recorded, record, stack_config
+from ..recording.recorder import Recorded
 from ..recording.releases import Release, component_of, former_names, releases_of
-from .helm import Helm, Target, asks_api_versions
-from .masking import GENERATED, masked
+from .helm import HelmRenderer, RenderTarget, asks_api_versions
+from .masking import masked
 from .objects import KubernetesObject, api_versions, files_of, with_namespaces
 from .others import Other, is_object, others_of
 
@@ -32,7 +31,7 @@ class RenderedStack:
     """What a stack stands for, and what it was rendered for and with."""
 
     stack: str
-    target: Target
+    target: RenderTarget
     charts: ChartFiles
     releases: tuple[Release, ...]
     objects: tuple[KubernetesObject, ...]
@@ -73,37 +72,45 @@ class RenderedStack:
 class Renderer:
     """Renders stacks, of one tree or of several, with the same helm and charts from the same place."""
 
-    def __init__(self, charts: Charts, helm: Helm, target: Target, show: Show = masked) -> None:
-        """`target` is the cluster without what the stacks' own CRDs add to it; `show` hides what is not to be seen."""
-        self._charts, self._helm, self._target, self._show = charts, helm, target, show
+    def __init__(self, charts: Charts, helm: HelmRenderer | None = None, show: Show = masked) -> None:
+        """Without `helm`, it is found or built at the first rendering. `show` hides what must not be seen."""
+        self.charts, self._helm, self._show = charts, helm, show
 
+    @cached_property
     def once(self) -> "Renderer":
-        """The same, but for who only asks what objects there are: what varies is not told from the rest."""
-        return Renderer(self._charts, self._helm.once(), self._target, self._show)
+        """The same, for a caller who only asks which objects there are: each chart is rendered only once."""
+        return Renderer(self.charts, self._ready.once(), self._show)
 
     @property
-    def asked(self) -> str | None:
-        """The folder of charts that the user named, if any: it goes before what a stack says."""
-        return self._charts.asked
+    def in_clear(self) -> "Renderer":
+        """The same, with nothing hidden."""
+        return Renderer(self.charts, self._helm, _in_clear)
 
-    def recorded(self, stack: str, resources: Sequence[Recorded], source: str | None) -> RenderedStack:
+    @cached_property
+    def _ready(self) -> HelmRenderer:
+        return self._helm or HelmRenderer(toolchain.ensure(["helm"], self.charts.say)["helm"])
+
+    def recorded(
+        self, stack: str, resources: Sequence[Recorded], source: str | None, target: RenderTarget
+    ) -> RenderedStack:
         """The objects of recorded resources, where the stack wants charts from `source`.
 
-        Raises ReleaseError, MeshlabError, and what packing stand-ins or finding helm raises.
+        `target` is the cluster without what the stack's own CRDs add to it. Raises ReleaseError, MeshlabError, and
+        what packing stand-ins or finding helm raises.
         """
         releases = releases_of(resources)
-        files = self._charts.of(releases, stack, source)
+        files = self.charts.of(releases, stack, source)
         by_urn = {resource.urn: resource for resource in resources}
         own = [_own(resource, by_urn, self._show) for resource in resources if is_object(resource)]
         asking = [release for release in releases if asks_api_versions(release, files.files[release.resource])]
         plain = [release for release in releases if release not in asking]
-        certain = [*own, *self._rendered(plain, files, self._target)]
+        certain = [*own, *self._rendered(plain, files, target)]
         # A chart may ask which kinds the cluster has: Kubernetes' own, and those that this very stack brings.
         found = certain
-        target = self._with_versions(found)
+        given, target = target, _with_versions(target, found)
         for _ in range(ROUNDS if asking else 0):
             found = [*certain, *self._rendered(asking, files, target)]
-            wider = self._with_versions(found)
+            wider = _with_versions(given, found)
             if wider == target:
                 break
             target = wider
@@ -111,29 +118,26 @@ class Renderer:
         objects = tuple(with_namespaces(found, namespaces))
         return RenderedStack(stack, target, files, tuple(releases), objects, others_of(resources))
 
-    def _rendered(self, releases: Sequence[Release], files: ChartFiles, target: Target) -> list[KubernetesObject]:
-        manifests = self._helm.render(releases, files.files, target)
+    def _rendered(self, releases: Sequence[Release], files: ChartFiles, target: RenderTarget) -> list[KubernetesObject]:
+        manifests = self._ready.render(releases, files.files, target)
         return [
             KubernetesObject(release.component, release.resource, release.name, shown, secret=mark)
             for release in releases
             for shown, mark in map(self._show, manifests[release.resource])
         ]
 
-    def _with_versions(self, objects: Iterable[KubernetesObject]) -> Target:
-        versions = {*self._target.api_versions, *api_versions(objects)}
-        return Target(self._target.kubernetes, tuple(sorted(versions)))
 
-
-def render(stack: str, renderer: Renderer, project_dir: Path = ROOT) -> RenderedStack:
-    """Record the program of `project_dir` in this process, and render what it registers. Also raises ProgramError."""
-    over, source = chartless(stack_config(stack, project_dir), renderer.asked)
-    recording = record(stack, project_dir=project_dir, config=over, generated=GENERATED, masked=True)
-    return renderer.recorded(stack, recording.resources, source)
+def _with_versions(target: RenderTarget, objects: Iterable[KubernetesObject]) -> RenderTarget:
+    return RenderTarget(target.kubernetes, tuple(sorted({*target.api_versions, *api_versions(objects)})))
 
 
 def default_kubernetes() -> str:
     """The version of the embedded cluster, as `1.34.4`: what a stack is rendered for unless somebody says otherwise."""
     return toolchain.table()["kube-apiserver"].release.removeprefix("v")
+
+
+def _in_clear(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    return dict(manifest), b""
 
 
 def _own(resource: Recorded, by_urn: Mapping[str, Recorded], show: Show) -> KubernetesObject:

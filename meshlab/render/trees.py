@@ -47,8 +47,8 @@ def base_revision(root: Path, asked: str | None) -> Revision:
         commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{asked}^{{commit}}")
         if commit is None:
             raise MeshlabError(
-                f"{asked}: expected a revision of this repository, got none of that name "
-                "(a shallow clone lacks most of them: fetch it, or clone with the whole history)"
+                f"{asked}: expected a revision of this repository, got none of that name",
+                "a shallow clone lacks most of them: fetch it, or clone with the whole history",
             )
         return Revision(commit, f"{asked} ({commit[:7]})" if not commit.startswith(asked) else commit[:7])
     for main in MAIN:
@@ -56,8 +56,8 @@ def base_revision(root: Path, asked: str | None) -> Revision:
         if commit is not None:
             return Revision(commit, f"{commit[:7]} (merge base with {main})")
     raise MeshlabError(
-        f"{root}: expected a git repository with a commit in common with {' or '.join(MAIN)}, got none "
-        "(name the revision to compare with: meshlab diff BASE)"
+        f"{root}: expected a git repository with a commit in common with {' or '.join(MAIN)}, got none",
+        "name the revision to compare with: meshlab diff BASE",
     )
 
 

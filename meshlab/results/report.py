@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from base import process
+from base.files import write_private
 from base.wording import counted
 
-from ..lab import STATE, write_private
+from ..state_folder import STATE
 from .outcome import Result, Status
 
 SCHEMA = 1
@@ -24,7 +25,7 @@ COUNTED: Mapping[Status, str] = MappingProxyType(
 """The keys of `counts`."""
 
 
-class Verdict(StrEnum):
+class RunVerdict(StrEnum):
     """What a run says as a whole; the values stand in the document."""
 
     PASSED = "passed"
@@ -36,7 +37,7 @@ class Verdict(StrEnum):
     @property
     def exit_code(self) -> int:
         """Of `meshlab verify`; that of a run that shows nothing is that of one that could not be made."""
-        return {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 2}[self]
+        return {RunVerdict.PASSED: 0, RunVerdict.FAILED: 1, RunVerdict.INCONCLUSIVE: 2}[self]
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ class Report:
         return {key: found[status] for status, key in COUNTED.items()}
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RunVerdict:
         """What all checks together say."""
         if self.counts["failed"]:
-            return Verdict.FAILED
-        return Verdict.PASSED if self.counts["passed"] else Verdict.INCONCLUSIVE
+            return RunVerdict.FAILED
+        return RunVerdict.PASSED if self.counts["passed"] else RunVerdict.INCONCLUSIVE
 
     def document(self) -> dict[str, Any]:
         """The report for programs."""
@@ -121,9 +122,9 @@ class Report:
             f"{counts['passed']} passed, {counts['failed']} failed, "
             f"{counts['not_applicable']} not applicable here ({seconds:.1f} s)"
         ]
-        if self.verdict is Verdict.FAILED:
+        if self.verdict is RunVerdict.FAILED:
             lines.append(f"FAILED: {', '.join(result.id for result in self.checks if result.status is Status.FAILED)}")
-        elif self.verdict is Verdict.INCONCLUSIVE:
+        elif self.verdict is RunVerdict.INCONCLUSIVE:
             lines.append("NOTHING SHOWN: no check applies here, so that this is no pass")
         else:
             lines.append("PASSED" + (", as far as can be seen here" if counts["not_applicable"] else ""))

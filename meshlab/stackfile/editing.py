@@ -25,6 +25,9 @@ _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
 class EditError(MeshlabError):
     """A value cannot be changed by itself where it stands."""
 
+    def __init__(self) -> None:
+        super().__init__("expected a value that can be changed by itself, got one that its place does not allow it for")
+
 
 def with_value(text: str, path: Path, value: Any) -> str:
     """The text with a value set; the mappings above it are made where they are missing."""

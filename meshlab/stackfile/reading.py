@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Generator
+from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from .values import PulumiValues, ValueFaultError
 
 PROJECT = "meshlab"
 CONFIG = "config"
+Config = AnyMapping[str, Any]
+"""The `config` of a stack, by whole keys."""
 
 
 class StackFileError(MeshlabError):
@@ -51,7 +54,7 @@ def decoded(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise StackFileError(
-            f"{path.name}: expected UTF-8, got other bytes at {error.start} (save it as UTF-8)"
+            f"{path.name}: expected UTF-8, got other bytes at {error.start}", "save it as UTF-8"
         ) from None
 
 

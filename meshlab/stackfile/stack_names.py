@@ -26,7 +26,7 @@ class StackName(str):
         return found
 
 
-class Options(Protocol):
+class OptionGroup(Protocol):
     """A parser, or a group of one."""
 
     def add_argument(self, *names: str, **how: Any) -> Any:
@@ -38,6 +38,6 @@ def reference_of(stack: str) -> str:
     return stack.reference if isinstance(stack, StackName) else stack
 
 
-def add_stack_option(parser: Options, told: str = STACK_HELP) -> None:
+def add_stack_option(parser: OptionGroup, told: str = STACK_HELP) -> None:
     """Add `--stack`, in each of the forms."""
     parser.add_argument("--stack", metavar="STACK", default="dev", type=StackName.of, help=told)

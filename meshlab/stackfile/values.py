@@ -19,7 +19,7 @@ class ValueFaultError(MeshlabError):
     """A value that Pulumi refuses, or that would be lost."""
 
     def __init__(self, node: Node, expected: str, got: str, remedy: str) -> None:
-        super().__init__(f"expected {expected}, got {got} ({remedy})")
+        super().__init__(f"expected {expected}, got {got}", remedy)
         self.line = node.line
 
 

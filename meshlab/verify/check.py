@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from base.say import Say
 from kube.cluster import Cluster
 from settings.models import Settings
 
 from ..results.outcome import Failed, Seen
 from .program import Program
-
-Say = Callable[[str], None]
 
 
 class Deadline:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from kube.access import entries, mapping
+from kube.api_objects import entries, mapping
 
 Model = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ BUILT_IN = {
 
 
 @dataclass(frozen=True)
-class Query:
+class DashboardQuery:
     """One query of a panel."""
 
     panel: str
@@ -34,10 +34,12 @@ class Query:
         return f"{self.panel} ({self.ref})"
 
 
-def queries(model: Model) -> list[Query]:
+def queries(model: Model) -> list[DashboardQuery]:
     """The queries to Prometheus of all panels in reading order, those of collapsed rows too."""
     return [
-        Query(str(panel.get("title", "")), str(target["refId"]), str(target["expr"]), bool(target.get("instant")))
+        DashboardQuery(
+            str(panel.get("title", "")), str(target["refId"]), str(target["expr"]), bool(target.get("instant"))
+        )
         for panel in _panels(model)
         for target in entries(panel.get("targets"))
         if target.get("expr") and _is_for_prometheus(target, panel)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from kube.objects import NODES, is_simulated, name_of, ready_pods
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http.cookies import SimpleCookie
 from typing import Any, cast
 
-from kube.access import entries, mapping
+from kube.api_objects import entries, mapping
 
 from .web import AnswerError, Web
 

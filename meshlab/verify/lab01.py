@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from base.assets import load_manifests, load_text
 from components.envoy_demo import NAMESPACE
-from kube.access import Manifest, entries, mapping
+from kube.api_objects import Manifest, entries, mapping
 from kube.objects import CONFIG_MAPS, DEPLOYMENTS, PODS, container_names, is_ready, listed, name_of
 from kube.sidecars import PROXY
 from settings.models import Settings

@@ -5,7 +5,7 @@ from functools import partial
 
 from base.goyaml.text import document
 from components import envoy_demo, sample_apps
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.objects import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES, endpoints, labels_of, listed, name_of
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames

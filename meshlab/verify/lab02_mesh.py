@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from base.assets import load_manifests
 from components import envoy_demo, sample_apps
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.objects import NAMESPACES, annotations_of, container_names, labels_of, name_of, ready_pods
 from kube.sidecars import PROXY, injected_by
 from settings.models import Settings

@@ -4,7 +4,7 @@ from functools import partial
 
 from components import envoy_demo
 from components.kiali_spec import finds_control_planes
-from kube.access import entries, mapping
+from kube.api_objects import entries, mapping
 from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of, nothing_runs
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, RevisionNames

@@ -5,7 +5,7 @@ from functools import partial
 
 from base.assets import load_dashboards
 from components.mesh_monitors import ENVOY_DEMO_MONITOR, MONITORS
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from kube.objects import CONFIG_MAPS, PROMETHEUSES, labels_of, name_of, resource_of
 from settings.models import Settings
 

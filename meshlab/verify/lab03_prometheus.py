@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components import envoy_demo, sample_apps
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
 from kube.sidecars import PROXY
 from settings.models import Settings

@@ -3,7 +3,7 @@
 from functools import partial
 
 from components.stack_values import final_values, grafana_is_open
-from kube.access import mapping
+from kube.api_objects import mapping
 from kube.objects import (
     CONFIG_MAPS,
     DAEMON_SETS,

@@ -1,6 +1,6 @@
 """What checks require of Kubernetes objects; Failed or NotApplicable is what comes of it otherwise."""
 
-from kube.access import Manifest, MissingError, Resource, mapping
+from kube.api_objects import Manifest, MissingError, Resource, mapping
 from kube.cluster import Cluster
 from kube.objects import NODES, is_simulated, name_of
 

@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kube.access import Manifest, mapping
+from kube.api_objects import Manifest, mapping
 from settings.names import REVISION_LABEL
 
-from ..recording.chartless import chartless
 from ..recording.manifests import manifest_of
-from ..recording.recorder import SECRET, Recorded, record, stack_config
+from ..recording.recorder import SECRET, Recorded
 from ..recording.releases import RELEASE, component_of
 from ..results.outcome import Failed
 
@@ -32,12 +31,6 @@ class Program:
 
     def __init__(self, objects: Iterable[Declared]) -> None:
         self.objects = tuple(objects)
-
-    @classmethod
-    def of_stack(cls, stack: str) -> "Program":
-        """Record the program of this tree. Raises ProgramError; what else the program raises passes through."""
-        over, _ = chartless(stack_config(stack))
-        return cls.of_resources(record(stack, config=over).resources)
 
     @classmethod
     def of_resources(cls, resources: Iterable[Recorded]) -> "Program":

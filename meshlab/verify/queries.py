@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .dashboard import Model, Query, interpolate, queries, variable_query, variables
+from .dashboard import DashboardQuery, Model, interpolate, queries, variable_query, variables
 from .prometheus import Prometheus, Series
 from .promql import Selector, selectors, selectors_of
 from .web import AnswerError
@@ -67,7 +67,7 @@ class Reader:
                 findings.broken.append(f"{query.title}: {error}")
         return findings
 
-    def _run(self, query: Query, expression: str, findings: Findings) -> None:
+    def _run(self, query: DashboardQuery, expression: str, findings: Findings) -> None:
         found = (
             self._prometheus.query(expression, self._at)
             if query.instant

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.stack_values import stack_names as names_of
-from kube.access import Executed, Manifest
+from kube.api_objects import Executed, Manifest
 from kube.objects import PODS, SERVICES, endpoints, name_of, nothing_runs, ready_pods
 from settings.models import Settings
 from settings.names import StackNames

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from kube.cluster import Cluster
 from settings.models import Settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kube.access import Manifest, entries
+from kube.api_objects import Manifest, entries
 from kube.cluster import Cluster
 from kube.objects import INJECTORS, PODS, VALIDATORS, endpoints, labels_of, listed, name_of, nothing_runs
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames

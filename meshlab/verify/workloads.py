@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from kube.access import Manifest
+from kube.api_objects import Manifest
 from kube.objects import name_of, resource_of
 
 from ..results.outcome import Seen

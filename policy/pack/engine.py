@@ -13,14 +13,14 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from .rule import Rule, StackRule
+from .rule import PolicyRule, StackRule
 from .rules import RULES, STACK_RULES
-from .settings import PolicySettings
+from .settings import PackSettings
 from .subjects import subject_of
 from .walk import UNKNOWN
 
 
-def policies(settings: PolicySettings) -> list[Policy]:
+def policies(settings: PackSettings) -> list[Policy]:
     """Every rule as a policy, for a stack with these settings."""
     return [*(_resource_policy(rule, settings) for rule in RULES), *(_stack_policy(rule) for rule in STACK_RULES)]
 
@@ -47,7 +47,7 @@ def _entry(holder: Any, key: Any) -> Any:
         return UNKNOWN
 
 
-def _resource_policy(rule: Rule, settings: PolicySettings) -> ResourceValidationPolicy:
+def _resource_policy(rule: PolicyRule, settings: PackSettings) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         subject = subject_of(args.resource_type, plain(args.props), args.urn)
         if subject is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .settings import PolicySettings
+from .settings import PackSettings
 from .subjects import Subject
 
 Findings = Iterator[str]
@@ -11,12 +11,12 @@ Findings = Iterator[str]
 
 
 @dataclass(frozen=True)
-class Rule:
+class PolicyRule:
     """Something that every subject keeps to, whatever else is in its stack."""
 
     name: str
     description: str
-    check: Callable[[Subject, PolicySettings], Findings]
+    check: Callable[[Subject, PackSettings], Findings]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from .subjects import mapping
-from .walk import Place
+from .walk import MappingEntry
 
 # How the key of a secret ends: adminPassword, client_secret, GF_SECURITY_ADMIN_PASSWORD. What goes on after that is
 # something else: passwordKey and tokenFile say where the secret is. `secret` alone is the name of a Secret.
@@ -44,7 +44,7 @@ _REFERENCE = re.compile(
 _NOTHING = frozenset({"", "true", "false", "null", "none"})
 
 
-def holds_a_secret(place: Place) -> bool:
+def holds_a_secret(place: MappingEntry) -> bool:
     """Whether what stands at a place is to be secret, going by its key and by what it is within."""
     named = place.key
     if named == "value" and isinstance(place.around.get("name"), str):
@@ -62,7 +62,7 @@ def names_a_secret(key: str) -> bool:
     return key in _EXACT or any(tuple(words[-length:]) in _ENDINGS for length in _LENGTHS)
 
 
-def is_manifest_of_a_secret(place: Place) -> bool:
+def is_manifest_of_a_secret(place: MappingEntry) -> bool:
     """Whether a place is the content of a Secret that values bring as a whole manifest."""
     return place.key in ("data", "stringData") and place.around.get("kind") == "Secret" and bool(mapping(place.value))
 

@@ -8,7 +8,7 @@ PROJECT, SECTION = "meshlab", "policy"
 
 
 @dataclass(frozen=True)
-class PolicySettings:
+class PackSettings:
     """The pack's side of PolicySettings in settings/models.py; a test holds the two together."""
 
     enforcement: Literal["advisory", "mandatory"] = "mandatory"
@@ -19,11 +19,11 @@ class PolicySettings:
     """Whether containers may go without requests and limits."""
 
 
-def settings_of(section: Mapping[str, Any] | None) -> PolicySettings:
+def settings_of(section: Mapping[str, Any] | None) -> PackSettings:
     """The settings of a stack's section `policy`; what is left out is as strict as can be."""
     given = section or {}
     advisory = given.get("enforcement") == "advisory"
-    return PolicySettings(
+    return PackSettings(
         "advisory" if advisory else "mandatory",
         allow_anonymous=given.get("allowAnonymous") is True,
         allow_unlimited=given.get("allowUnlimited") is True,

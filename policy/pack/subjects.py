@@ -12,7 +12,7 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Release:
+class DeclaredRelease:
     """A Helm release as the program declares it."""
 
     name: str
@@ -85,7 +85,7 @@ class Object:
         return self.kind in ("ConfigMap", "CustomResourceDefinition", "Secret")
 
 
-Subject = Release | Object
+Subject = DeclaredRelease | Object
 
 
 def subject_of(token: str, props: Fields, urn: str = "") -> Subject | None:
@@ -117,9 +117,9 @@ def entries(value: Any) -> list[Any]:
     return list(cast(Sequence[Any], value)) if isinstance(value, list | tuple) else []
 
 
-def _release(props: Fields, urn: str) -> Release:
+def _release(props: Fields, urn: str) -> DeclaredRelease:
     timeout = props.get("timeout")
-    return Release(
+    return DeclaredRelease(
         name=str(props.get("name") or ""),
         namespace=str(props.get("namespace") or ""),
         reference=str(props.get("chart") or ""),

@@ -7,7 +7,7 @@ UNKNOWN = "<unknown>"
 """Stands for a value that is known only after `up`."""
 
 
-class Place(NamedTuple):
+class MappingEntry(NamedTuple):
     """One entry of a mapping."""
 
     path: str
@@ -19,7 +19,7 @@ class Place(NamedTuple):
     """The mapping that has the entry."""
 
 
-def places(value: Any, path: str = "") -> Iterator[Place]:
+def places(value: Any, path: str = "") -> Iterator[MappingEntry]:
     """Every entry of every mapping within `value`, outer ones first."""
     if isinstance(value, Mapping):
         fields = cast(Mapping[str, Any], value)
@@ -27,7 +27,7 @@ def places(value: Any, path: str = "") -> Iterator[Place]:
             if entry is None:
                 continue
             here = f"{path}.{_shown(str(key))}" if path else _shown(str(key))
-            yield Place(here, str(key), entry, fields)
+            yield MappingEntry(here, str(key), entry, fields)
             yield from places(entry, here)
     elif isinstance(value, list | tuple):
         for number, entry in enumerate(cast(list[Any], value)):

@@ -14,7 +14,7 @@ import yaml
 
 from embedded.tools.toolchain import ToolsMissingError, ensure
 from meshlab.charts.source import STAND_INS, STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
-from settings.charts import package_name
+from settings.charts import Chart
 
 KUBERNETES = "1.34.4"
 STACK, CRDS, KIALI = STAND_INS
@@ -82,7 +82,7 @@ def package(chart: str, version: str) -> Path:
     """A packed chart as `make up` would use it; skips where Go or its modules cannot be had."""
     helm()
     try:
-        return pack_stand_ins(STAND_INS_FOLDER, {chart: version}, print) / package_name(chart, version)
+        return pack_stand_ins(STAND_INS_FOLDER, {chart: version}, print) / Chart(chart, version).file
     except ChartSourceError as error:
         pytest.skip(str(error))
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from meshlab.charts.source import STAND_INS, STAND_INS_FOLDER
-from settings.charts import ChartSource, package_name
+from settings.charts import Chart, ChartSource
 from settings.operator_crds import Released, crds_of
 from tests.charts.rendering import (
     CRDS,
@@ -52,7 +52,7 @@ def test_the_facts_are_those_of_the_real_chart(facts):
     if not folder:
         pytest.skip(f"{REAL_CHARTS} names no folder with the real charts")
     how = {"release": facts.release, "namespace": facts.namespace, "crds": False}
-    done = template(Path(folder) / package_name(facts.chart, facts.version), facts.values, **how)
+    done = template(Path(folder) / Chart(facts.chart, facts.version).file, facts.values, **how)
     assert done.returncode == 0, done.stderr
     real = {f"{one['kind']} {one['metadata']['name']}": one for one in yaml.load_all(done.stdout, Loader) if one}
     assert [key for key in facts.objects if key not in real] == []

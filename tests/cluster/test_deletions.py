@@ -7,10 +7,10 @@ import pytest
 
 from base import process
 from base.errors import MeshlabError
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from meshlab.engine.state import ReleaseKey
-from meshlab.recover.helm import Helm
+from meshlab.recover.helm import HelmRepair
 
 KEY = ReleaseKey("default", "app")
 KUBERC = """apiVersion: kubectl.config.k8s.io/v1beta1
@@ -32,10 +32,10 @@ OBJECTS["kept"] = MAP.format("kept", "helm.sh/resource-policy: keep")
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     try:
         toolchain.ensure(["helm"])
-        made = Cluster.up("deletions", state_dir=tmp_path_factory.mktemp("deletions"))
+        made = EmbeddedCluster.up("deletions", state_dir=tmp_path_factory.mktemp("deletions"))
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
     with made:
@@ -43,7 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["with a CRD", "without one"])
-def installed(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> Iterator[Cluster]:
+def installed(request: pytest.FixtureRequest, cluster: EmbeddedCluster, tmp_path: Path) -> Iterator[EmbeddedCluster]:
     """A release with an object, a hook and one that helm keeps: with a CRD in it, kubectl deletes it, else helm."""
     templates = tmp_path / "chart" / "templates"
     templates.mkdir(parents=True)
@@ -57,23 +57,23 @@ def installed(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) 
     cluster.kubectl("delete", "crd", "things.shop.example", "--ignore-not-found")
 
 
-def run_helm(cluster: Cluster, *words: str) -> None:
+def run_helm(cluster: EmbeddedCluster, *words: str) -> None:
     program = toolchain.ensure(["helm"])["helm"]
     process.run([program, *words], timeout=60, env={"KUBECONFIG": str(cluster.kubeconfig)})
 
 
-def there(cluster: Cluster) -> set[str]:
+def there(cluster: EmbeddedCluster) -> set[str]:
     names = cluster.kubectl("get", "configmaps,secrets", "-o", "name").stdout.split()
     return {name for name in names if not name.endswith("kube-root-ca.crt")}
 
 
-def recovering(cluster: Cluster, kubectl: Path | None = None) -> Helm:
+def recovering(cluster: EmbeddedCluster, kubectl: Path | None = None) -> HelmRepair:
     tools = toolchain.ensure(["helm", "kubectl"])
-    return Helm(tools["helm"], kubectl or tools["kubectl"], cluster.kubeconfig)
+    return HelmRepair(tools["helm"], kubectl or tools["kubectl"], cluster.kubeconfig)
 
 
 def test_a_kubectl_that_would_ask_deletes_all_the_same(
-    installed: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    installed: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(toolchain.cache_folder().parent.parent))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -83,7 +83,9 @@ def test_a_kubectl_that_would_ask_deletes_all_the_same(
     assert there(installed) == {"configmap/kept"}
 
 
-def test_what_is_told_as_deleted_and_is_not_is_an_error_that_names_it(installed: Cluster, tmp_path: Path) -> None:
+def test_what_is_told_as_deleted_and_is_not_is_an_error_that_names_it(
+    installed: EmbeddedCluster, tmp_path: Path
+) -> None:
     idle = tmp_path / "kubectl"
     real = toolchain.ensure(["kubectl"])["kubectl"]
     idle.write_text(f'#!/bin/sh\n[ "$1" = delete ] && exit 0\nexec "{real}" "$@"\n')

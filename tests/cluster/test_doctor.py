@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 import yaml
 
-import kube.cluster
 from base.process import run
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
+from kube.cluster import Cluster
 from kube.objects import NAMESPACES
-from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.examination import Question, examine
 from meshlab.doctor.namespaces import namespaces
 from meshlab.doctor.plan import plan_of
-from meshlab.lab import Target
 from meshlab.ownership.strangers import NONE
 from meshlab.preflight.finding import Finding, Level
 from meshlab.render.stack import default_kubernetes
+from meshlab.stack import Stack
+from meshlab.target import Target
 from tests.support.broken import lose_a_conversion
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
@@ -40,19 +40,19 @@ WARM_SECONDS = 5.0
 class Place:
     """A cluster, charts, and a folder for what doctor keeps."""
 
-    cluster: Cluster
+    cluster: EmbeddedCluster
     folder: Path
     charts: str
 
     def examine(self, kubeconfig: Path | None = None) -> list[Finding]:
         target = Target(kubeconfig or self.cluster.kubeconfig, embedded=False, label="test")
-        return examine(Question("dev", target, self.folder, self.charts), print)
+        return examine(Question(Stack.load("dev", charts=self.charts), target, self.folder), print)
 
     def would_have(self, **cluster: Any) -> list[Finding]:
         """The findings of namespaces and admission for the stack with these settings of the cluster."""
-        over = {"meshlab:cluster": cluster}
-        plan = plan_of("dev", over, default_kubernetes(), Charts(self.charts, print), None, print)
-        live = kube.cluster.Cluster(self.cluster.kubeconfig)
+        stack = Stack.load("dev", charts=self.charts, overlay={"cluster": cluster})
+        plan = plan_of(stack, default_kubernetes())
+        live = Cluster(self.cluster.kubeconfig)
         mine = namespaces(live.list(NAMESPACES), plan.owned, NONE, "meshlab/dev")
         return [*mine, *admission(live, plan)]
 
@@ -62,7 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("doctor")
     try:
         toolchain.ensure(["helm"])
-        cluster = Cluster.up("doctor", state_dir=folder)
+        cluster = EmbeddedCluster.up("doctor", state_dir=folder)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster, pytest.MonkeyPatch.context() as own:
@@ -130,21 +130,27 @@ TEAM_BINDING = {
 }
 
 
-def until(look: Callable[[], list[Finding]], done: Callable[[list[Finding]], bool]) -> list[Finding]:
-    """What `look` finds once it is as wanted, or after 20 s: the API server learns of a policy by and by."""
-    end = time.monotonic() + 20
-    while not done(found := look()) and time.monotonic() < end:
+def told(look: Callable[[], list[Finding]], *texts: str) -> list[Finding]:
+    """What `look` finds once it tells all of that, or after 60 s: an API server learns of a policy by and by, so the
+    first objects may still pass."""
+    end = time.monotonic() + 60
+    while not all(text in joined(found := look()) for text in texts) and time.monotonic() < end:
         time.sleep(0.5)
     return found
 
 
+def joined(findings: list[Finding]) -> str:
+    return "\n".join(finding.text for finding in findings)
+
+
 def test_an_admission_policy_that_wants_a_label_is_told_before(place: Place) -> None:
-    for one in (TEAM_POLICY, TEAM_BINDING):
-        place.cluster.kubectl("create", "-f", "-", stdin=json.dumps(one))
+    for manifest in (TEAM_POLICY, TEAM_BINDING):
+        place.cluster.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+    names = [f"Namespace {name}" for name in ("istio-system", "istioinaction", "kiali-operator", "prometheus")]
     try:
-        (finding,) = until(lambda: problems(place.examine(), "admission"), lambda found: len(found) == 1)
-        for name in ("istio-system", "istioinaction", "kiali-operator", "prometheus"):
-            assert f"Namespace {name}" in finding.text
+        (finding,) = told(lambda: problems(place.examine(), "admission"), *names)
+        for name in names:
+            assert name in finding.text
         assert "denied request: every namespace needs a label team" in finding.text
         assert "cluster.namespaceLabels" in finding.fix
         assert problems(place.would_have(namespaceLabels={"team": "mesh"}), "admission") == []
@@ -159,13 +165,13 @@ def test_a_quota_that_no_object_or_pod_fits_in_is_told_before(place: Place) -> N
         "metadata": {"name": "tight", "namespace": "default"},
         "spec": {"hard": {"count/services": "0", "requests.cpu": "1m"}},
     }
+    refused = ("Service default/httpbin", "a pod of Deployment default/httpbin")
     place.cluster.kubectl("create", "-f", "-", stdin=json.dumps(quota))
     try:
-        found = until(lambda: problems(place.examine(), "admission"), lambda found: len(found) > 1)
-        told = "\n".join(one.text for one in found)
-        assert "Service default/httpbin" in told
-        assert "a pod of Deployment default/httpbin" in told
-        assert told.count("exceeded quota: tight") >= 2
+        text = joined(told(lambda: problems(place.examine(), "admission"), *refused))
+        for workload in refused:
+            assert workload in text
+        assert text.count("exceeded quota: tight") >= 2
         assert inventory(place.cluster).get("Service default/httpbin") is None
     finally:
         place.cluster.kubectl("delete", "resourcequota/tight", "-n", "default")

@@ -18,7 +18,7 @@ import yaml
 
 from base.errors import MeshlabError
 from embedded import cluster as clusters
-from embedded.cluster import CLUSTER_TOOLS, Cluster, record
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, record
 from embedded.tools import toolchain
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -38,16 +38,16 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(state_dir: Path) -> Iterator[Cluster]:
-    with Cluster.up("shared", state_dir=state_dir) as running:
+def cluster(state_dir: Path) -> Iterator[EmbeddedCluster]:
+    with EmbeddedCluster.up("shared", state_dir=state_dir) as running:
         yield running
 
 
-def apply(cluster: Cluster, text: str) -> None:
+def apply(cluster: EmbeddedCluster, text: str) -> None:
     cluster.kubectl("apply", "--validate=strict", "-f", "-", stdin=textwrap.dedent(text))
 
 
-def get(cluster: Cluster, *what: str) -> list[dict]:
+def get(cluster: EmbeddedCluster, *what: str) -> list[dict]:
     return json.loads(cluster.kubectl("get", *what, "-o", "json").stdout)["items"]
 
 
@@ -73,8 +73,8 @@ class Caller:
         code = f"""
             import time
             from pathlib import Path
-            from embedded.cluster import Cluster
-            with Cluster.up({name!r}, state_dir=Path({str(state_dir)!r})) as cluster:
+            from embedded.cluster import EmbeddedCluster
+            with EmbeddedCluster.up({name!r}, state_dir=Path({str(state_dir)!r})) as cluster:
                 print("up", flush=True)
                 time.sleep(600)
         """
@@ -98,7 +98,7 @@ class Caller:
         return self.process.wait(60)
 
 
-def test_three_nodes_are_ready_and_free_for_pods(cluster: Cluster) -> None:
+def test_three_nodes_are_ready_and_free_for_pods(cluster: EmbeddedCluster) -> None:
     nodes = get(cluster, "nodes")
     assert [node["metadata"]["name"] for node in nodes] == ["node-1", "node-2", "node-3"]
     for node in nodes:
@@ -108,12 +108,12 @@ def test_three_nodes_are_ready_and_free_for_pods(cluster: Cluster) -> None:
         assert "taints" not in node["spec"]
 
 
-def test_the_server_says_the_pinned_version(cluster: Cluster) -> None:
+def test_the_server_says_the_pinned_version(cluster: EmbeddedCluster) -> None:
     version = json.loads(cluster.kubectl("get", "--raw", "/version").stdout)
     assert (version["major"], version["minor"]) == ("1", "34")
 
 
-def test_a_deployment_becomes_available_behind_its_service(cluster: Cluster) -> None:
+def test_a_deployment_becomes_available_behind_its_service(cluster: EmbeddedCluster) -> None:
     apply(
         cluster,
         """
@@ -152,7 +152,7 @@ def test_a_deployment_becomes_available_behind_its_service(cluster: Cluster) -> 
     eventually(lambda: not get(cluster, "pods", "-l", "app=web"))
 
 
-def test_pods_on_the_hosts_network_run_on_each_node_and_are_endpoints(cluster: Cluster) -> None:
+def test_pods_on_the_hosts_network_run_on_each_node_and_are_endpoints(cluster: EmbeddedCluster) -> None:
     apply(
         cluster,
         """
@@ -180,7 +180,7 @@ def test_pods_on_the_hosts_network_run_on_each_node_and_are_endpoints(cluster: C
     eventually(lambda: sum(len(one["endpoints"] or []) for one in get(cluster, *slices)) == 3)
 
 
-def test_a_job_completes(cluster: Cluster) -> None:
+def test_a_job_completes(cluster: EmbeddedCluster) -> None:
     apply(
         cluster,
         """
@@ -197,7 +197,7 @@ def test_a_job_completes(cluster: Cluster) -> None:
     assert pod["status"]["phase"] == "Succeeded"
 
 
-def test_a_stateful_set_with_claims_becomes_ready(cluster: Cluster) -> None:
+def test_a_stateful_set_with_claims_becomes_ready(cluster: EmbeddedCluster) -> None:
     apply(
         cluster,
         """
@@ -221,7 +221,7 @@ def test_a_stateful_set_with_claims_becomes_ready(cluster: Cluster) -> None:
     eventually(lambda: [claim["status"]["phase"] for claim in get(cluster, *claims)] == ["Bound", "Bound"])
 
 
-def test_a_webhook_that_fails_open_does_not_hold_requests_up(cluster: Cluster) -> None:
+def test_a_webhook_that_fails_open_does_not_hold_requests_up(cluster: EmbeddedCluster) -> None:
     """Each of its calls may take 10 s. That every one is made and refused at once shows in the server's own count and
     in the time, held against the same requests without it."""
 
@@ -281,7 +281,7 @@ def test_a_webhook_that_fails_open_does_not_hold_requests_up(cluster: Cluster) -
     assert max(without_pods, with_pods) < 5 * without, f"{without=:.2f} {without_pods=:.2f} {with_pods=:.2f} s"
 
 
-def test_it_listens_on_loopback_only(cluster: Cluster, state_dir: Path) -> None:
+def test_it_listens_on_loopback_only(cluster: EmbeddedCluster, state_dir: Path) -> None:
     listening: set[str] = set()
     for pid in processes(state_dir, cluster.name):
         sockets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
@@ -294,20 +294,20 @@ def test_it_listens_on_loopback_only(cluster: Cluster, state_dir: Path) -> None:
     assert listening == {"4 0100007F"}, "127.0.0.1, in the kernel's own notation"
 
 
-def test_clusters_run_side_by_side_and_know_nothing_of_each_other(cluster: Cluster, state_dir: Path) -> None:
-    with Cluster.up("second", nodes=1, state_dir=state_dir) as second:
+def test_clusters_run_side_by_side_and_know_nothing_of_each_other(cluster: EmbeddedCluster, state_dir: Path) -> None:
+    with EmbeddedCluster.up("second", nodes=1, state_dir=state_dir) as second:
         assert second.server != cluster.server
         second.kubectl("create", "namespace", "mine")
         assert len(get(second, "nodes")) == 1
         assert "mine" not in cluster.kubectl("get", "namespaces").stdout
         with pytest.raises(MeshlabError, match=rf"cluster second exists already in .* ends with process {os.getpid()}"):
-            Cluster.up("second", state_dir=state_dir)
+            EmbeddedCluster.up("second", state_dir=state_dir)
         assert [(one.name, one.running) for one in clusters.status(state_dir)] == [("second", True), ("shared", True)]
     assert get(cluster, "nodes")
 
 
 def test_down_leaves_no_process_no_folder_and_no_listener(state_dir: Path) -> None:
-    with Cluster.up("gone", state_dir=state_dir) as mine:
+    with EmbeddedCluster.up("gone", state_dir=state_dir) as mine:
         held = record.read(state_dir, "gone")
         assert held and len(held.processes()) == 5
     assert held.processes() == []
@@ -332,8 +332,8 @@ def test_an_interrupted_caller_takes_its_cluster_along(state_dir: Path, how: sig
 def test_a_caller_that_forgets_to_end_its_cluster_takes_it_along(state_dir: Path) -> None:
     code = f"""
         from pathlib import Path
-        from embedded.cluster import Cluster
-        Cluster.up("forgotten", state_dir=Path({str(state_dir)!r}), progress=lambda line: None)
+        from embedded.cluster import EmbeddedCluster
+        EmbeddedCluster.up("forgotten", state_dir=Path({str(state_dir)!r}), progress=lambda line: None)
         print(Path({str(state_dir)!r}, "clusters/forgotten/cluster.json").read_text())
         raise SystemExit("something else went wrong")
     """
@@ -347,7 +347,7 @@ def test_a_caller_that_forgets_to_end_its_cluster_takes_it_along(state_dir: Path
     )
     assert (ended.returncode, ended.stderr) == (1, "something else went wrong\n")
     folder = state_dir / "clusters/forgotten"
-    held = record.Record(folder, json.loads(ended.stdout)["identifier"], None)
+    held = record.ClusterRecord(folder, json.loads(ended.stdout)["identifier"], None)
     assert held.processes() == []
     assert not folder.exists()
 
@@ -363,7 +363,7 @@ def test_a_part_that_does_not_start_is_named_with_its_last_words(
     broken.chmod(0o755)
     monkeypatch.setattr(toolchain, "ensure", lambda names, progress=print: {**real, "etcd": broken})
     with pytest.raises(MeshlabError) as caught:
-        Cluster.up("broken", state_dir=tmp_path)
+        EmbeddedCluster.up("broken", state_dir=tmp_path)
     kept = tmp_path / "failed-clusters/broken"
     assert str(caught.value) == f"embedded cluster broken did not start: etcd ended: disk is on fire (logs: {kept})"
     assert "disk is on fire" in (kept / "etcd.log").read_text()
@@ -381,7 +381,7 @@ def test_interrupting_the_start_leaves_nothing(state_dir: Path) -> None:
 
 
 def test_the_next_start_clears_away_what_killed_callers_left_and_nothing_else(
-    cluster: Cluster, state_dir: Path
+    cluster: EmbeddedCluster, state_dir: Path
 ) -> None:
     # One after the other: a start clears away too, so a slow one would take what the other has left.
     running = Caller(state_dir, "killed")
@@ -394,7 +394,7 @@ def test_the_next_start_clears_away_what_killed_callers_left_and_nothing_else(
     assert all(one and one.folder.is_dir() for one in left)
     assert len(processes(state_dir, "killed")) == 5
     lines: list[str] = []
-    with Cluster.up("killed", state_dir=state_dir, progress=lines.append) as again:
+    with EmbeddedCluster.up("killed", state_dir=state_dir, progress=lines.append) as again:
         assert get(again, "nodes")
         assert lines == [
             "cluster: removed killed, whose owner is gone",
@@ -428,7 +428,7 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
         again = clusters.up(tmp_path, "lab")
         assert "mine" in again.kubectl("get", "namespaces").stdout
         with pytest.raises(MeshlabError, match=r"cluster lab exists already in .* stays until `down`"):
-            Cluster.up("lab", state_dir=tmp_path)
+            EmbeddedCluster.up("lab", state_dir=tmp_path)
     finally:
         clusters.down(tmp_path, "lab")
     assert held.processes() == []
@@ -436,7 +436,7 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
     assert clusters.down(tmp_path, "lab") is False
 
 
-def test_down_refuses_a_cluster_of_a_living_process(cluster: Cluster, state_dir: Path) -> None:
+def test_down_refuses_a_cluster_of_a_living_process(cluster: EmbeddedCluster, state_dir: Path) -> None:
     # This process is the owner of `cluster`, so it lives.
     with pytest.raises(MeshlabError, match=r"cluster shared exists already in .* ends with process"):
         clusters.down(state_dir, cluster.name)
@@ -472,4 +472,4 @@ def test_nothing_in_the_users_home_is_read_or_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "Upper", "../escape", "-dash", "x" * 41])
 def test_a_name_that_cannot_be_a_folder_or_a_context_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(MeshlabError, match="cluster name: expected lower-case letters, digits and dashes"):
-        Cluster.up(name, state_dir=tmp_path)
+        EmbeddedCluster.up(name, state_dir=tmp_path)

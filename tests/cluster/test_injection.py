@@ -13,7 +13,7 @@ import pytest
 
 from base import process
 from embedded import cluster as clusters
-from embedded.cluster import CLUSTER_TOOLS, Cluster, injection, record
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, injection, record
 from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
 from embedded.cluster.supervisor import WOKEN
 from embedded.tools import toolchain
@@ -38,9 +38,9 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(state_dir: Path, charts: Path) -> Iterator[Cluster]:
+def cluster(state_dir: Path, charts: Path) -> Iterator[EmbeddedCluster]:
     """A cluster with two revisions of Istio and a namespace in each."""
-    with Cluster.up("mesh", state_dir=state_dir, injection=True) as running:
+    with EmbeddedCluster.up("mesh", state_dir=state_dir, injection=True) as running:
         running.kubectl("create", "namespace", "istio-system")
         base = charts / f"base-{VERSIONS[OLD]}.tgz"
         helm(running, "install", "base", str(base), "--set", f"defaultRevision={OLD}")
@@ -51,18 +51,18 @@ def cluster(state_dir: Path, charts: Path) -> Iterator[Cluster]:
         yield running
 
 
-def helm(cluster: Cluster, *args: str) -> None:
+def helm(cluster: EmbeddedCluster, *args: str) -> None:
     program = toolchain.ensure(["helm"])["helm"]
     env = {"KUBECONFIG": str(cluster.kubeconfig)}
     process.run([program, *args, "--namespace", "istio-system", "--wait"], timeout=300, env=env)
 
 
-def install_istiod(cluster: Cluster, charts: Path, revision: str, *values: str) -> None:
+def install_istiod(cluster: EmbeddedCluster, charts: Path, revision: str, *values: str) -> None:
     chart = charts / f"istiod-{VERSIONS.get(revision, VERSIONS[NEW])}.tgz"
     helm(cluster, "upgrade", "--install", f"istiod-{revision}", str(chart), "--set", f"revision={revision}", *values)
 
 
-def deploy(cluster: Cluster, namespace: str, name: str, labels: str = "") -> None:
+def deploy(cluster: EmbeddedCluster, namespace: str, name: str, labels: str = "") -> None:
     cluster.kubectl(
         "apply",
         "-f",
@@ -80,7 +80,7 @@ def deploy(cluster: Cluster, namespace: str, name: str, labels: str = "") -> Non
     )
 
 
-def pod_of(cluster: Cluster, namespace: str, name: str, labels: str = "") -> dict[str, Any]:
+def pod_of(cluster: EmbeddedCluster, namespace: str, name: str, labels: str = "") -> dict[str, Any]:
     """The one pod of a Deployment, once it is ready."""
     deploy(cluster, namespace, name, labels)
     cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=120s", timeout=130)
@@ -89,7 +89,7 @@ def pod_of(cluster: Cluster, namespace: str, name: str, labels: str = "") -> dic
     return pod
 
 
-def configure_webhook(cluster: Cluster, name: str, resources: str, policy: str) -> None:
+def configure_webhook(cluster: EmbeddedCluster, name: str, resources: str, policy: str) -> None:
     """A webhook that is called whenever one of these is created, at a Service that nobody stands behind."""
     manifest = f"""
         apiVersion: v1
@@ -131,7 +131,7 @@ def eventually(holds: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
-def istiods(cluster: Cluster) -> dict[str, int]:
+def istiods(cluster: EmbeddedCluster) -> dict[str, int]:
     """The process numbers of the running istiods by revision."""
     held = record.read(cluster.kubeconfig.parents[2], cluster.name)
     found: dict[str, int] = {}
@@ -146,7 +146,7 @@ def istiods(cluster: Cluster) -> dict[str, int]:
     return found
 
 
-def test_a_pod_of_a_namespace_in_the_mesh_gets_its_sidecar(cluster: Cluster) -> None:
+def test_a_pod_of_a_namespace_in_the_mesh_gets_its_sidecar(cluster: EmbeddedCluster) -> None:
     pod = pod_of(cluster, f"in-{OLD}", "web")
     assert containers(pod) == ["app", "istio-proxy"]
     assert [container["name"] for container in pod["spec"]["initContainers"]] == ["istio-init"]
@@ -161,12 +161,12 @@ def test_a_pod_of_a_namespace_in_the_mesh_gets_its_sidecar(cluster: Cluster) -> 
     assert ports["http-envoy-prom"] == 15090
 
 
-def test_a_pod_that_opts_out_and_a_namespace_outside_the_mesh_stay_as_they_are(cluster: Cluster) -> None:
+def test_a_pod_that_opts_out_and_a_namespace_outside_the_mesh_stay_as_they_are(cluster: EmbeddedCluster) -> None:
     assert containers(pod_of(cluster, f"in-{OLD}", "out", 'sidecar.istio.io/inject: "false"')) == ["app"]
     assert containers(pod_of(cluster, "default", "outside")) == ["app"]
 
 
-def test_each_revision_injects_its_own_sidecar(cluster: Cluster) -> None:
+def test_each_revision_injects_its_own_sidecar(cluster: EmbeddedCluster) -> None:
     for revision, version in VERSIONS.items():
         pod = pod_of(cluster, f"in-{revision}", "mine")
         assert revision_of(pod) == revision
@@ -174,7 +174,7 @@ def test_each_revision_injects_its_own_sidecar(cluster: Cluster) -> None:
     assert sorted(istiods(cluster)) == sorted(VERSIONS)
 
 
-def test_a_change_of_the_revisions_values_reaches_the_next_pod(cluster: Cluster, charts: Path) -> None:
+def test_a_change_of_the_revisions_values_reaches_the_next_pod(cluster: EmbeddedCluster, charts: Path) -> None:
     before = istiods(cluster)[NEW]
     install_istiod(cluster, charts, NEW, "--set", "global.proxy.image=other")
     numbers = iter(range(100))
@@ -183,7 +183,7 @@ def test_a_change_of_the_revisions_values_reaches_the_next_pod(cluster: Cluster,
     install_istiod(cluster, charts, NEW)
 
 
-def test_istiod_refuses_a_broken_virtual_service(cluster: Cluster) -> None:
+def test_istiod_refuses_a_broken_virtual_service(cluster: EmbeddedCluster) -> None:
     def broken(name: str) -> str:
         manifest = f"""
             apiVersion: networking.istio.io/v1
@@ -198,7 +198,7 @@ def test_istiod_refuses_a_broken_virtual_service(cluster: Cluster) -> None:
     eventually(lambda: "denied the request: configuration is invalid" in broken(f"broken-{next(numbers)}"))
 
 
-def test_istiods_own_pages_are_there_through_the_api_server(cluster: Cluster) -> None:
+def test_istiods_own_pages_are_there_through_the_api_server(cluster: EmbeddedCluster) -> None:
     cluster.kubectl("create", "service", "clusterip", "listed", "--tcp=80")
     service = f"/api/v1/namespaces/istio-system/services/istiod-{OLD}:http-monitoring/proxy"
     assert "pilot_info{" in cluster.kubectl("get", "--raw", f"{service}/metrics").stdout
@@ -210,7 +210,7 @@ def test_istiods_own_pages_are_there_through_the_api_server(cluster: Cluster) ->
     eventually(lambda: {"listed", "kubernetes", f"istiod-{OLD}", f"istiod-{NEW}"} <= registered())
 
 
-def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: Cluster) -> None:
+def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: EmbeddedCluster) -> None:
     def refused() -> bool:
         answer = cluster.kubectl("create", "configmap", "probe", "--dry-run=server", check=False)
         return "nobody answers at this address of an embedded cluster" in answer.stderr
@@ -226,7 +226,7 @@ def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: 
     cluster.kubectl("delete", "validatingwebhookconfiguration", "hook.meshlab.test")
 
 
-def test_an_istiod_that_died_runs_again_and_wakes_up_who_waited_for_it(cluster: Cluster) -> None:
+def test_an_istiod_that_died_runs_again_and_wakes_up_who_waited_for_it(cluster: EmbeddedCluster) -> None:
     def replica_set() -> dict[str, Any]:
         answer = cluster.kubectl("get", "replicasets", "-n", f"in-{NEW}", "-l", "app=early", "-o", "json")
         return next(iter(json.loads(answer.stdout)["items"]), {})
@@ -261,7 +261,7 @@ def test_an_old_releases_crds_and_template_do_not_keep_istiod_from_injecting(tmp
     webhook = {"templates": {"old": old_template}, "defaultTemplates": ["sidecar", "old"]}
     values = tmp_path / "values.yaml"
     values.write_text(json.dumps({"sidecarInjectorWebhook": webhook}))
-    with Cluster.up("old", nodes=1, state_dir=tmp_path, injection=True) as old:
+    with EmbeddedCluster.up("old", nodes=1, state_dir=tmp_path, injection=True) as old:
         old.kubectl("apply", "-f", "-", stdin=textwrap.dedent(old_crd))
         old.kubectl("create", "namespace", "istio-system")
         install_istiod(old, charts, OLD, "--values", str(values))
@@ -288,7 +288,7 @@ def test_a_cluster_does_not_wait_for_istiod_to_be_built_and_its_pods_do(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{go.parent}:{os.environ['PATH']}")
     lines: list[str] = []
-    with Cluster.up("waiting", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as waiting:
+    with EmbeddedCluster.up("waiting", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as waiting:
         assert [line.partition(",")[0] for line in lines] == ["cluster: building istiod beside it"]
         waiting.kubectl("create", "namespace", "istio-system")
         install_istiod(waiting, charts, NEW)
@@ -300,7 +300,7 @@ def test_a_cluster_does_not_wait_for_istiod_to_be_built_and_its_pods_do(
         assert revision_of(pod_of(waiting, "default", "web")) == NEW
 
 
-def test_istiods_listen_on_loopback_only(cluster: Cluster) -> None:
+def test_istiods_listen_on_loopback_only(cluster: EmbeddedCluster) -> None:
     def addresses() -> list[str]:
         found: list[str] = []
         for pid in istiods(cluster).values():
@@ -316,7 +316,7 @@ def test_istiods_listen_on_loopback_only(cluster: Cluster) -> None:
     assert set(addresses()) == {"0100007F"}, "127.0.0.1, in the kernel's own notation"
 
 
-def test_an_istiod_goes_with_its_revision(cluster: Cluster, charts: Path) -> None:
+def test_an_istiod_goes_with_its_revision(cluster: EmbeddedCluster, charts: Path) -> None:
     before = istiods(cluster)
     install_istiod(cluster, charts, "leaving")
     eventually(lambda: "leaving" in istiods(cluster))
@@ -354,7 +354,7 @@ def test_without_istiods_program_the_cluster_comes_up_and_says_what_is_missing(
     tools = {name: toolchain.table()[name].path for name in CLUSTER_TOOLS}
     monkeypatch.setattr(clusters.embedded.toolchain, "ensure", lambda names, progress: tools)
     lines: list[str] = []
-    with Cluster.up("poor", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as poor:
+    with EmbeddedCluster.up("poor", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as poor:
         poor.kubectl("get", "nodes")
         held = record.read(tmp_path, "poor")
         assert held and len(held.processes()) == 5

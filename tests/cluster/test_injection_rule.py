@@ -15,7 +15,7 @@ from kubernetes import client, config
 import kube.cluster
 from base import process
 from components.revision_tags import revision_tag
-from embedded.cluster import CLUSTER_TOOLS, Cluster
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.cluster.istiod import PROGRAM
 from embedded.tools import toolchain
 from kube.sidecars import injected_by
@@ -57,14 +57,14 @@ ANNOTATIONS = combinations(pod=[ABSENT, "true", "false"])
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     """Two revisions of the charts, with a real istiod each, and a namespace for each combination of its labels."""
     try:
         toolchain.ensure([*CLUSTER_TOOLS, "helm", PROGRAM])
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
     charts = chart_folder("dev", STACK)
-    with Cluster.up("rule", state_dir=tmp_path_factory.mktemp("rule"), injection=True) as running:
+    with EmbeddedCluster.up("rule", state_dir=tmp_path_factory.mktemp("rule"), injection=True) as running:
         running.kubectl("create", "namespace", "istio-system")
         helm(running, charts / f"base-{VERSIONS[NEW]}.tgz", "base", "base.enableCRDTemplates=true")
         for revision, version in VERSIONS.items():
@@ -74,7 +74,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-def helm(cluster: Cluster, chart: Path, release: str, value: str, values: Mapping[str, Any] | None = None) -> None:
+def helm(
+    cluster: EmbeddedCluster, chart: Path, release: str, value: str, values: Mapping[str, Any] | None = None
+) -> None:
     command = ["upgrade", "--install", release, chart, "-n", "istio-system", "--wait", "--set", value]
     for key, content in (values or {}).items():
         command += ["--set-json", f"{key}={json.dumps(content)}"]
@@ -98,7 +100,7 @@ def pod(labels: Labels, annotations: Labels, *, host_network: bool = False) -> d
 class Server:
     """The API server, asked for what a pod would become."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: EmbeddedCluster) -> None:
         self._api = client.CoreV1Api(config.new_client_from_config(str(cluster.kubeconfig)))
 
     def injects(self, space: str, asked: Mapping[str, Any]) -> str:
@@ -124,7 +126,7 @@ def disagreements(
         return [one for one in pool.map(compare, asked) if one is not None]
 
 
-def ready(cluster: Cluster, leads_to: Mapping[str, str]) -> Server:
+def ready(cluster: EmbeddedCluster, leads_to: Mapping[str, str]) -> Server:
     """The server, once each istiod answers for all that leads to it."""
     server = Server(cluster)
     for label, revision in leads_to.items():
@@ -149,14 +151,14 @@ def every_pod() -> list[tuple[dict[str, Any], dict[str, Any]]]:
     ]
 
 
-def test_with_no_default_revision_the_rule_says_what_the_cluster_does(cluster: Cluster) -> None:
+def test_with_no_default_revision_the_rule_says_what_the_cluster_does(cluster: EmbeddedCluster) -> None:
     server = ready(cluster, REVISIONS)
     asked = [one for one in every_pod() if not one[1]["metadata"]["annotations"]]
     assert disagreements(server, REVISIONS, asked) == []
     print(f"{len(asked)} combinations")
 
 
-def test_with_tags_the_rule_says_what_the_cluster_does_in_every_combination(cluster: Cluster) -> None:
+def test_with_tags_the_rule_says_what_the_cluster_does_in_every_combination(cluster: EmbeddedCluster) -> None:
     for tag, revision in TAGS.items():
         cluster.kubectl("apply", "-f", "-", stdin=json.dumps(revision_tag(tag, revision)))
     leads_to = {**REVISIONS, **TAGS}
@@ -169,13 +171,13 @@ def test_with_tags_the_rule_says_what_the_cluster_does_in_every_combination(clus
     )
 
 
-def test_pods_on_the_nodes_network_get_no_sidecar(cluster: Cluster) -> None:
+def test_pods_on_the_nodes_network_get_no_sidecar(cluster: EmbeddedCluster) -> None:
     leads_to = {**REVISIONS, **TAGS}
     asked = [(namespace(index), pod({}, {}, host_network=True)) for index in range(len(NAMESPACES))]
     assert disagreements(ready(cluster, leads_to), leads_to, asked) == []
 
 
-def test_namespaces_of_kubernetes_itself_get_no_sidecar(cluster: Cluster) -> None:
+def test_namespaces_of_kubernetes_itself_get_no_sidecar(cluster: EmbeddedCluster) -> None:
     server = ready(cluster, REVISIONS)
     cluster.kubectl("create", "namespace", "local-path-storage")
     for name in sorted(NEVER_MESHED):
@@ -186,7 +188,7 @@ def test_namespaces_of_kubernetes_itself_get_no_sidecar(cluster: Cluster) -> Non
         assert injected_by_rule(space, pod({}, {}), REVISIONS) == ""
 
 
-def test_the_injectors_own_selectors_and_policy_are_part_of_the_rule(cluster: Cluster) -> None:
+def test_the_injectors_own_selectors_and_policy_are_part_of_the_rule(cluster: EmbeddedCluster) -> None:
     expressions = [{"key": "job-name", "operator": "Exists"}, {"key": "kind", "operator": "NotIn", "values": ["app"]}]
     injector = {
         "neverInjectSelector": [{"matchLabels": {"never": "yes"}}, {"matchExpressions": expressions}, {}],

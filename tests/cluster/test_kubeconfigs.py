@@ -10,11 +10,11 @@ import pytest
 import kube.cluster
 from base import process
 from base.environment import reaching
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from kube.kubeconfig import AccessError
 from kube.sign_in import KEY
-from meshlab.lab import named_target
+from meshlab.target import named_target
 from tests.support.kubeconfigs import Parts, helper, http_proxy, identity, parts_of, pem, simple, who_is_python, write
 
 ARN = "arn:aws:eks:eu-north-1:111122223333:cluster/shop"
@@ -36,9 +36,9 @@ Case = Callable[[Path, Parts], str]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     try:
-        made = Cluster.up("kubeconfigs", state_dir=tmp_path_factory.mktemp("kubeconfigs"))
+        made = EmbeddedCluster.up("kubeconfigs", state_dir=tmp_path_factory.mktemp("kubeconfigs"))
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
     with made:
@@ -46,7 +46,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def parts(cluster: Cluster) -> Parts:
+def parts(cluster: EmbeddedCluster) -> Parts:
     made = parts_of(cluster, "one", "other")
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(ACTOR))
     cluster.kubectl("create", "clusterrolebinding", "actor", "--clusterrole=actor", "--serviceaccount=default:one")

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from embedded.tools import toolchain
-from meshlab.lab import overlaid
 from meshlab.recording.recorder import Recording, record
 from tests.support import claims, monitor_mutants, program_mutants
 from tests.support.charts import chart_folder
@@ -23,6 +22,7 @@ from tests.support.monitor_mutants import CLAIMS
 from tests.support.pod_servers import demo_configuration, envoy_program
 from tests.support.program_claims import complaints
 from tests.support.shapes import LAB_ORDER, MESHED, OLD
+from tests.support.stacks import overlaid
 from tests.unit import test_components as unit_tests
 
 ALONE = 3

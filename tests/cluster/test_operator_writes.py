@@ -8,18 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from embedded.cluster import CLUSTER_TOOLS, Cluster
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.cluster.layout import LOOPBACK, free_ports
 from embedded.tools import toolchain
-from meshlab.recording.chartless import chartless
-from meshlab.recording.recorder import record, stack_config
+from meshlab.stack import Stack
 from policy.pack.rules import requests_and_limits
-from policy.pack.settings import PolicySettings
+from policy.pack.settings import PackSettings
 from policy.pack.subjects import object_of
 from settings.alert_rules import AlertThresholds, load_rules
 from tests.support.inventory import objects
 from tests.support.prometheus import PROGRAMS, operator
-from tests.support.rendering import renderer_of
+from tests.support.rendering import TARGET, renderer_of
 from tests.support.waiting import eventually
 
 NAMESPACE, STACK = "prometheus", "prod"
@@ -32,13 +31,12 @@ WRONG = ("mesh-certificate-alerts", "IstioCACertificateExpiring")
 @pytest.fixture(scope="module")
 def rendered() -> list[dict[str, Any]]:
     """What prod's charts bring."""
-    over, source = chartless(stack_config(STACK))
-    found = renderer_of([STACK]).recorded(STACK, record(STACK, config=over).resources, source)
+    found = Stack.load(STACK, renderer=renderer_of([STACK])).rendered(TARGET)
     return [dict(one.manifest) for one in found.objects if one.release]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, rendered: list[dict[str, Any]]) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, rendered: list[dict[str, Any]]) -> Iterator[EmbeddedCluster]:
     """A cluster with prod's Prometheus and Alertmanager, rules with a wrong one, an operator as prod runs it."""
     try:
         toolchain.ensure([*CLUSTER_TOOLS, *PROGRAMS])
@@ -47,7 +45,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, rendered: list[dict[str, A
     folder = tmp_path_factory.mktemp("operator-writes")
     crds = [one for one in rendered if one["kind"] == "CustomResourceDefinition" and _is_monitoring(one)]
     owned = [one for one in rendered if one["kind"] in ("Prometheus", "Alertmanager")]
-    with Cluster.up("operator-writes", state_dir=folder) as running:
+    with EmbeddedCluster.up("operator-writes", state_dir=folder) as running:
         _apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *crds)
         running.kubectl("wait", "--for=condition=Established", "crd", *(one["metadata"]["name"] for one in crds))
         _apply(running, *owned, *with_a_wrong_one())
@@ -60,7 +58,7 @@ def _is_monitoring(crd: dict[str, Any]) -> bool:
     return crd["spec"]["group"] == "monitoring.coreos.com"
 
 
-def _apply(cluster: Cluster, *manifests: dict[str, Any]) -> None:
+def _apply(cluster: EmbeddedCluster, *manifests: dict[str, Any]) -> None:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=text)
 
@@ -93,20 +91,20 @@ def with_a_wrong_one() -> list[dict[str, Any]]:
     return found
 
 
-def stateful_sets(cluster: Cluster) -> list[dict[str, Any]]:
+def stateful_sets(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
     return [{**one, "apiVersion": "apps/v1", "kind": "StatefulSet"} for one in objects(cluster, "sts", "-n", NAMESPACE)]
 
 
-def test_every_container_that_the_operator_makes_has_requests_and_limits(cluster: Cluster) -> None:
+def test_every_container_that_the_operator_makes_has_requests_and_limits(cluster: EmbeddedCluster) -> None:
     eventually(lambda: len(stateful_sets(cluster)) == 2, "the operator's two StatefulSets")
     for made in stateful_sets(cluster):
         pods = made["spec"]["template"]["spec"]
         names = {one["name"] for one in (*pods["containers"], *pods["initContainers"])}
         assert {"config-reloader", "init-config-reloader"} <= names
-        assert list(requests_and_limits.RULE.check(object_of(made), PolicySettings())) == []
+        assert list(requests_and_limits.RULE.check(object_of(made), PackSettings())) == []
 
 
-def test_a_wrong_rule_costs_its_object_and_nothing_else(cluster: Cluster) -> None:
+def test_a_wrong_rule_costs_its_object_and_nothing_else(cluster: EmbeddedCluster) -> None:
     def written() -> dict[str, list[str]]:
         """Groups by the object that they are of."""
         found = objects(cluster, "configmaps", "-n", NAMESPACE, "-l", f"prometheus-name={PROMETHEUS}")

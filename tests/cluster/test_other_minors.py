@@ -10,13 +10,13 @@ import pytest
 
 from base.errors import MeshlabError
 from embedded import cluster as clusters
-from embedded.cluster import CLUSTER_TOOLS, Cluster, record
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, record
 from embedded.tools import kubernetes, toolchain
 from kube.cluster import SERVICES
 from kube.cluster import Cluster as Live
 from meshlab.doctor.plan import PlannedObject
 from meshlab.rehearse.objects import deprecated, requested, served
-from meshlab.rehearse.outcome import Result
+from meshlab.rehearse.outcome import RehearsalResult
 
 # The newest beside the pin: of those that a user is the most likely to rehearse on.
 OTHER = [minor for minor in kubernetes.minors() if minor != kubernetes.pinned()][-1]
@@ -49,7 +49,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(state_dir: Path) -> Iterator[Cluster]:
+def cluster(state_dir: Path) -> Iterator[EmbeddedCluster]:
     """A cluster of another minor, which stays until it is taken down."""
     try:
         toolchain.ensure(kubernetes.keys(CLUSTER_TOOLS, OTHER).values())
@@ -59,22 +59,22 @@ def cluster(state_dir: Path) -> Iterator[Cluster]:
     assert clusters.down(state_dir, "other")
 
 
-def version(cluster: Cluster) -> str:
+def version(cluster: EmbeddedCluster) -> str:
     """What all parts of the control plane run in; an API server tells its own."""
     return str(json.loads(cluster.kubectl("get", "--raw", "/version").stdout)["gitVersion"])
 
 
-def test_the_server_is_of_the_minor_that_was_asked_for(cluster: Cluster, state_dir: Path) -> None:
+def test_the_server_is_of_the_minor_that_was_asked_for(cluster: EmbeddedCluster, state_dir: Path) -> None:
     assert version(cluster) == cluster.kubernetes == kubernetes.release(OTHER)
     assert [one.kubernetes for one in clusters.status(state_dir)] == [kubernetes.release(OTHER)]
 
 
-def test_a_cluster_that_is_there_is_right_for_who_asks_for_no_minor(cluster: Cluster, state_dir: Path) -> None:
+def test_a_cluster_that_is_there_is_right_for_who_asks_for_no_minor(cluster: EmbeddedCluster, state_dir: Path) -> None:
     assert clusters.up(state_dir, "other").server == cluster.server
     assert clusters.up(state_dir, "other", kubernetes=OTHER).server == cluster.server
 
 
-def test_a_cluster_of_another_minor_is_refused_in_one_line(cluster: Cluster, state_dir: Path) -> None:
+def test_a_cluster_of_another_minor_is_refused_in_one_line(cluster: EmbeddedCluster, state_dir: Path) -> None:
     with pytest.raises(MeshlabError) as caught:
         clusters.up(state_dir, "other", kubernetes=kubernetes.pinned())
     assert str(caught.value) == (
@@ -83,7 +83,7 @@ def test_a_cluster_of_another_minor_is_refused_in_one_line(cluster: Cluster, sta
     )
 
 
-def test_a_cluster_starts_again_in_its_own_minor(cluster: Cluster, state_dir: Path) -> None:
+def test_a_cluster_starts_again_in_its_own_minor(cluster: EmbeddedCluster, state_dir: Path) -> None:
     cluster.kubectl("create", "namespace", "kept")
     held = record.read(state_dir, "other")
     assert held
@@ -94,30 +94,30 @@ def test_a_cluster_starts_again_in_its_own_minor(cluster: Cluster, state_dir: Pa
     assert "kept" in again.kubectl("get", "namespaces").stdout
 
 
-def test_the_api_servers_own_warnings_name_the_object(cluster: Cluster) -> None:
+def test_the_api_servers_own_warnings_name_the_object(cluster: EmbeddedCluster) -> None:
     live = Live(cluster.kubeconfig)
     cell = deprecated(live, live.kinds(), [ENDPOINTS, SERVICE])
-    assert cell.result is Result.WARNING
+    assert cell.result is RehearsalResult.WARNING
     (line,) = cell.details
     assert line.startswith("v1 Endpoints is deprecated in v1.33+")
     assert line.endswith(": Endpoints default/old")
-    assert deprecated(live, live.kinds(), [SERVICE]).result is Result.OK
+    assert deprecated(live, live.kinds(), [SERVICE]).result is RehearsalResult.OK
     names = [one["metadata"]["name"] for one in live.list(SERVICES, "default")]
     assert "new" not in names, "it was a dry run"
 
 
-def test_an_api_version_that_is_gone_is_named_with_its_objects(cluster: Cluster) -> None:
+def test_an_api_version_that_is_gone_is_named_with_its_objects(cluster: EmbeddedCluster) -> None:
     kinds = Live(cluster.kubeconfig).kinds()
-    assert served(kinds, [SERVICE]).result is Result.OK
+    assert served(kinds, [SERVICE]).result is RehearsalResult.OK
     cell = served(kinds, [SERVICE, GONE])
-    assert (cell.result, cell.text) == (Result.FAILED, "1 not served")
+    assert (cell.result, cell.text) == (RehearsalResult.FAILED, "1 not served")
     assert cell.details == ("policy/v1beta1 PodDisruptionBudget is not served here: PodDisruptionBudget default/gone",)
 
 
-def test_the_api_server_counts_requests_of_deprecated_apis(cluster: Cluster) -> None:
+def test_the_api_server_counts_requests_of_deprecated_apis(cluster: EmbeddedCluster) -> None:
     live = Live(cluster.kubeconfig)
     before = live.deprecated_requests()
     assert "componentstatuses/v1" not in before
     cluster.kubectl("get", "componentstatuses")
     cell = requested(before, live.deprecated_requests())
-    assert (cell.result, cell.details) == (Result.WARNING, ("componentstatuses/v1",))
+    assert (cell.result, cell.details) == (RehearsalResult.WARNING, ("componentstatuses/v1",))

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from kube.helm_records import packed, unpacked
 from meshlab.engine.state import ReleaseKey
-from meshlab.recover.helm import Helm
+from meshlab.recover.helm import HelmRepair
 
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: leaving}\n"
 STAYS, COMES = (f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming"))
@@ -44,7 +44,7 @@ def half_upgraded(secret: dict[str, Any]) -> dict[str, Any]:
 def test_what_an_upgrade_had_not_come_to_take_away_is_rolled_back_over(tmp_path: Path) -> None:
     try:
         tools = toolchain.ensure(["helm", "kubectl"])
-        cluster = Cluster.up("unfinished", state_dir=tmp_path)
+        cluster = EmbeddedCluster.up("unfinished", state_dir=tmp_path)
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
     chart = tmp_path / "chart"
@@ -61,7 +61,7 @@ def test_what_an_upgrade_had_not_come_to_take_away_is_rolled_back_over(tmp_path:
         first = json.loads(cluster.kubectl("get", "secret", "sh.helm.release.v1.app.v1", "-o", "json").stdout)
         cluster.kubectl("create", "-f", "-", stdin=json.dumps(half_upgraded(first)))
 
-        ours, key = Helm(tools["helm"], tools["kubectl"], cluster.kubeconfig), ReleaseKey("default", "app")
+        ours, key = HelmRepair(tools["helm"], tools["kubectl"], cluster.kubeconfig), ReleaseKey("default", "app")
         ours.rollback(key, 1)
         assert (ours.releases()[key].revision, ours.releases()[key].status) == (3, "deployed")
         assert cluster.kubectl("get", "serviceaccount", "leaving", "-o", "name").stdout.strip()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pytest
 
 from kube.cluster import Cluster
-from meshlab.lab import settings_of
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
 from meshlab.verify.check import Context, Deadline
@@ -17,6 +16,7 @@ from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check, run_checks
 from settings.models import Settings
 from tests.support.lab import Lab, driver, running_lab
+from tests.support.stacks import settings_of
 from tests.support.waiting import eventually
 
 NEEDS_A_POD = {

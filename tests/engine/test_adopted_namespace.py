@@ -8,7 +8,6 @@ import pytest
 
 from base.errors import MeshlabError
 from kube.cluster import Cluster
-from meshlab.charts.pulled import Charts
 from meshlab.doctor.admission import admission
 from meshlab.doctor.plan import plan_of
 from meshlab.drift.inspection import Inspection
@@ -17,6 +16,7 @@ from meshlab.ownership.strangers import refuse_strangers
 from meshlab.remove.removal import Removal
 from meshlab.render.stack import default_kubernetes
 from meshlab.session import Session
+from meshlab.stack import Stack
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 
@@ -64,7 +64,7 @@ def owners(lab: Lab) -> dict[str, Any]:
 
 
 def session(lab: Lab, over: dict[str, Any]) -> Session:
-    return Session(lab.target, driver(lab, **over), (), lab.config(**over))
+    return Session(lab.target, driver(lab, **over), lab.declared(**over))
 
 
 def namespace(lab: Lab) -> dict[str, Any]:
@@ -93,13 +93,13 @@ def test_it_is_used_as_its_owner_has_made_it(lab: Lab, owners: dict[str, Any]) -
 def test_a_second_preview_has_no_changes_and_drift_finds_nothing(lab: Lab) -> None:
     refuse_strangers(session(lab, ADOPTING), "dev")
     assert changed(driver(lab, **ADOPTING).preview()) == set()
-    seen = Inspection(driver(lab, **ADOPTING), "dev", lab.config(**ADOPTING), lab.cluster.kubeconfig, lab.say).look()
+    seen = Inspection(driver(lab, **ADOPTING), lab.declared(**ADOPTING), lab.cluster.kubeconfig, lab.say).look()
     assert [one.label for one in seen.findings] == []
 
 
 def test_doctor_has_no_problem_with_what_is_there(lab: Lab) -> None:
-    over = {"meshlab:cluster": ADOPTING["cluster"]}
-    plan = plan_of("dev", over, default_kubernetes(), Charts(lab.charts, lab.say), None, lab.say)
+    stack = Stack.load("dev", charts=lab.charts, overlay={"cluster": ADOPTING["cluster"]})
+    plan = plan_of(stack, default_kubernetes())
     (finding,) = admission(Cluster(lab.cluster.kubeconfig), plan)
     assert finding.text.endswith("pods would be let in")
 

@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from meshlab.cli.commands import promote
 from meshlab.engine.programs import find_cli
 from meshlab.recording.recorder import PASSWORD, ROOT
+from meshlab.stack import Stack
 from tests.support.bucket import REGION, put, s3_server
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
@@ -40,7 +41,7 @@ BUCKET, LEGACY = "states", "old-states"
 class Desk:
     """Where somebody types, who has a kubeconfig with one context."""
 
-    cluster: Cluster
+    cluster: EmbeddedCluster
     folder: Path
     pulumi: str
     bucket: str
@@ -148,7 +149,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with ExitStack() as ending:
         try:
             toolchain.ensure(["pilot-discovery", "helm"])
-            cluster = ending.enter_context(Cluster.up("named", state_dir=folder / "named", injection=True))
+            cluster = ending.enter_context(EmbeddedCluster.up("named", state_dir=folder / "named", injection=True))
         except toolchain.ToolsMissingError as missing:
             pytest.skip(str(missing))
         address = ending.enter_context(s3_server(folder / "s3.log"))
@@ -234,7 +235,7 @@ def test_promote_asks_the_callers_backend_when_the_stack_was_updated(
 ) -> None:
     for name, value in desk.env(**TEAM(desk)).items():
         monkeypatch.setenv(name, str(value))
-    update = promote._evidence("dev", embedded=False).update
+    update = promote._evidence(Stack.load("dev"), embedded=False).update
     assert update is not None
     assert not update.removed
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from base.wording import counted
 from kube.cluster import Cluster
-from meshlab.lab import LabError, Outcome, settings_of
+from meshlab.engine.outcome import Outcome
 from meshlab.mesh import report
 from meshlab.mesh.plan import roll_plan
+from meshlab.target import LabError
 from tests.support import meshed
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, driver, running_lab
 from tests.support.rolling_record import RollingRecord
+from tests.support.stacks import settings_of
 
 OLD, NEW = "1-17", "1-30"
 LIMIT = 2
@@ -70,7 +73,7 @@ def step(lab: Lab, rolls: set[str], default: str, **over: Any) -> Outcome:
 
     assert rolled == rolls
     assert record.most_at_once <= LIMIT
-    assert planned[0].startswith(f"{len(rolls)} workloads of " if rolls else "no workload")
+    assert planned[0].startswith(f"{counted(len(rolls), 'workload')} of " if rolls else "no workload")
     seen = meshed.status(lab.cluster)
     assert (seen.behind, seen.orphans) == ((), ())
     meshed.every_namespace_has_its_injector(lab.cluster, WATCHED)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from meshlab.engine.events import log_file, read
+from meshlab.engine.outcome import Outcome
 from meshlab.graph.critical_path import chain_of
-from meshlab.lab import LabError, Outcome
 from meshlab.recording.dependencies import needs_of
 from meshlab.recording.recorder import Recording
+from meshlab.target import LabError
 from tests.support.by_hand import pulumi
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.comparison.finding import Finding
+from meshlab.comparison.finding import DriftFinding
 from meshlab.drift.inspection import Inspection
 from tests.support.hand_edits import HAND_EDITS, HandEdit, all_edits, upgraded
 from tests.support.inventory import inventory
@@ -35,7 +35,7 @@ def inspection(lab: Lab) -> Inspection:
 
 
 @pytest.fixture(scope="module")
-def after_edits(lab: Lab, inspection: Inspection) -> tuple[Finding, ...]:
+def after_edits(lab: Lab, inspection: Inspection) -> tuple[DriftFinding, ...]:
     """What drift says after all that hands do."""
     for edit in all_edits(lab):
         edit.do(lab.cluster)
@@ -43,10 +43,10 @@ def after_edits(lab: Lab, inspection: Inspection) -> tuple[Finding, ...]:
 
 
 def inspected(lab: Lab, **over: Any) -> Inspection:
-    return Inspection(driver(lab), lab.stack, lab.config(**over), lab.cluster.kubeconfig, lab.say)
+    return Inspection(driver(lab), lab.declared(**over), lab.cluster.kubeconfig, lab.say)
 
 
-def told(findings: tuple[Finding, ...]) -> list[str]:
+def told(findings: tuple[DriftFinding, ...]) -> list[str]:
     return [f"{one.what} {one.label}: {'; '.join(each.line for each in one.differences)}" for one in findings]
 
 
@@ -74,13 +74,13 @@ def test_a_restart_and_an_autoscaler_are_no_drift(lab: Lab, inspection: Inspecti
     assert told(inspection.look().findings) == []
 
 
-def test_what_hands_do_shows_in_no_preview(lab: Lab, after_edits: tuple[Finding, ...]) -> None:
+def test_what_hands_do_shows_in_no_preview(lab: Lab, after_edits: tuple[DriftFinding, ...]) -> None:
     assert after_edits
     driver(lab).stack.preview(expect_no_changes=True)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
-def test_what_a_hand_does_is_named_once(edit: HandEdit, after_edits: tuple[Finding, ...]) -> None:
+def test_what_a_hand_does_is_named_once(edit: HandEdit, after_edits: tuple[DriftFinding, ...]) -> None:
     (finding,) = [one for one in after_edits if one.label == edit.label]
     assert finding.what == edit.what
     paths = [one.path for one in finding.differences]
@@ -88,18 +88,18 @@ def test_what_a_hand_does_is_named_once(edit: HandEdit, after_edits: tuple[Findi
     assert not edit.field or any(path.startswith(edit.field) for path in paths)
 
 
-def test_nothing_else_is_named(after_edits: tuple[Finding, ...]) -> None:
+def test_nothing_else_is_named(after_edits: tuple[DriftFinding, ...]) -> None:
     assert sorted(one.label for one in after_edits) == sorted(edit.label for edit in EDITS)
 
 
-def test_no_value_of_a_secret_is_shown(after_edits: tuple[Finding, ...]) -> None:
+def test_no_value_of_a_secret_is_shown(after_edits: tuple[DriftFinding, ...]) -> None:
     secrets = [each for one in after_edits if one.kind == "Secret" for each in one.differences]
     assert len(secrets) == 2
     assert {(one.live, one.wanted) for one in secrets} == {("<secret>", "<secret>")}
 
 
 def test_extra_objects_stay_where_nobody_agrees_to_their_end(
-    inspection: Inspection, after_edits: tuple[Finding, ...]
+    inspection: Inspection, after_edits: tuple[DriftFinding, ...]
 ) -> None:
     extra = [edit.label for edit in EDITS if edit.what == "extra"]
     left = inspection.remediate(inspection.look(), lambda copies: False).findings
@@ -107,7 +107,7 @@ def test_extra_objects_stay_where_nobody_agrees_to_their_end(
 
 
 def test_all_of_it_is_put_back_and_a_run_after_it_has_no_changes(
-    lab: Lab, inspection: Inspection, after_edits: tuple[Finding, ...]
+    lab: Lab, inspection: Inspection, after_edits: tuple[DriftFinding, ...]
 ) -> None:
     assert told(inspection.remediate(inspection.look(), lambda copies: True).findings) == []
     assert told(inspected(lab).look().findings) == []

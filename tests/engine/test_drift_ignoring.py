@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.comparison.finding import Finding
+from meshlab.comparison.finding import DriftFinding
 from meshlab.drift.inspection import Inspection
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, driver, running_lab
@@ -28,10 +28,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def inspected(lab: Lab) -> Inspection:
-    return Inspection(driver(lab, **DRIFT), lab.stack, lab.config(**DRIFT), lab.cluster.kubeconfig, lab.say)
+    return Inspection(driver(lab, **DRIFT), lab.declared(**DRIFT), lab.cluster.kubeconfig, lab.say)
 
 
-def told(findings: tuple[Finding, ...]) -> dict[str, list[str]]:
+def told(findings: tuple[DriftFinding, ...]) -> dict[str, list[str]]:
     return {one.label: [each.path for each in one.differences] for one in findings}
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.cli.commands.recover import Options, recover
-from meshlab.comparison.finding import Finding
+from meshlab.cli.commands.recover import RecoverOptions, recover
+from meshlab.comparison.finding import DriftFinding
 from meshlab.drift.inspection import Inspection
-from meshlab.lab import LabError
+from meshlab.target import LabError
 from tests.support.broken import refused_update
 from tests.support.hand_edits import patch
 from tests.support.inventory import declared, objects
@@ -73,19 +73,19 @@ def fails(lab: Lab, settings: dict[str, Any]) -> None:
 def recovered(lab: Lab) -> list[str]:
     """Recover, and what was told."""
     told: list[str] = []
-    assert recover(Options("dev", lab.target, lab.folder), lambda: True, told.append)
+    assert recover(RecoverOptions("dev", lab.target, lab.folder), lambda: True, told.append)
     return told
 
 
 def inspected(lab: Lab) -> Inspection:
-    return Inspection(driver(lab, **PLAIN), lab.stack, lab.config(**PLAIN), lab.cluster.kubeconfig, lab.say)
+    return Inspection(driver(lab, **PLAIN), lab.declared(**PLAIN), lab.cluster.kubeconfig, lab.say)
 
 
 def drift(lab: Lab) -> list[str]:
     return [told for one in inspected(lab).look().findings for told in said(one)]
 
 
-def said(one: Finding) -> list[str]:
+def said(one: DriftFinding) -> list[str]:
     """What drift says of an object, a line a difference; how many revisions there were before is other tests' doing."""
     lines = [line for line in (one.note, *(each.line for each in one.differences)) if line]
     return [f"{one.what} {one.label}: {re.sub(r'revision [0-9]+', 'revision N', line)}" for line in lines]

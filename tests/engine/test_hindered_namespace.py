@@ -8,12 +8,13 @@ import pytest
 from kube.cluster import Cluster
 from meshlab.cli.commands.drift import Inspection
 from meshlab.doctor.injection import injection
-from meshlab.lab import LabError, settings_of
 from meshlab.mesh.plan import roll_plan
 from meshlab.preflight.finding import Level
+from meshlab.target import LabError
 from tests.support import meshed
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver, running_lab
+from tests.support.stacks import settings_of
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -51,7 +52,7 @@ def test_a_roll_that_cannot_bring_sidecars_is_told_before_and_is_an_error(lab: L
 
 
 def test_drift_tells_the_label(lab: Lab) -> None:
-    inspection = Inspection(driver(lab, **MESH), "dev", lab.config(**MESH), lab.cluster.kubeconfig, lab.say)
+    inspection = Inspection(driver(lab, **MESH), lab.declared(**MESH), lab.cluster.kubeconfig, lab.say)
     (label,) = (
         line.line for one in inspection.look().findings for line in one.differences if one.label == "Namespace default"
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from meshlab.lab import Outcome
+from meshlab.engine.outcome import Outcome
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, driver, running_lab
 

@@ -68,7 +68,7 @@ def test_the_cli_reads_a_schema_from_the_package(lab: Lab) -> None:
     }
     described = schema["types"]["meshlab:index:MonitoringSettings"]
     assert described["required"] == ["version"]
-    assert described["properties"]["retention"]["description"].startswith("How long Prometheus keeps samples")
+    assert described["properties"]["retention"]["description"].startswith("Time that Prometheus keeps samples")
 
 
 class Remote(pulumi.ComponentResource):

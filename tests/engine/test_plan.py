@@ -10,14 +10,15 @@ import pytest
 from base.errors import MeshlabError
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.lab import LabError
 from meshlab.plan import saved
 from meshlab.plan.review import apply, save
 from meshlab.plan.saved import SavedPlan
 from meshlab.results.report import Commit
 from meshlab.session import Session
+from meshlab.target import LabError
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, running_lab
+from tests.support.stacks import with_config
 
 RETRY = {"envoyDemo": {"scenario": "retry"}}
 BASE = {"envoyDemo": {"scenario": "base"}}
@@ -42,14 +43,14 @@ def check_out(monkeypatch: pytest.MonkeyPatch, commit: str) -> None:
 
 def session(lab: Lab, **over: Any) -> Session:
     config = lab.config(**over)
-    driver = EngineDriver(find_engine(lab.say), lab.target, lab.stack, config, lab.say, state=lab.folder)
-    return Session(lab.target, driver, (), config, lab.folder)
+    driver = EngineDriver(find_engine(lab.say), lab.target, with_config(lab.stack, config), lab.say, state=lab.folder)
+    return Session(lab.target, driver, with_config(lab.stack, config), (), lab.folder)
 
 
 def plan_of(lab: Lab, **over: Any) -> SavedPlan:
     """A preview, saved to a file and read from it again."""
     path = lab.folder / "plan.json"
-    save(session(lab, **over), lab.stack, path)
+    save(session(lab, **over), path)
     return SavedPlan.read(path)
 
 
@@ -66,7 +67,7 @@ def refused(lab: Lab, plan: SavedPlan, **over: Any) -> str:
     """The one line that says why a plan is not applied; nothing has changed."""
     before = everything(lab)
     with pytest.raises(MeshlabError) as caught:
-        apply(session(lab, **over), lab.stack, plan)
+        apply(session(lab, **over), plan)
     assert everything(lab) == before
     (line,) = str(caught.value).splitlines()
     return line
@@ -75,7 +76,7 @@ def refused(lab: Lab, plan: SavedPlan, **over: Any) -> str:
 def test_a_whole_stack_is_brought_up_as_it_was_reviewed(lab: Lab) -> None:
     plan = plan_of(lab)
     assert {one.action for one in plan.operations} == {"create"}
-    outcome = apply(session(lab), lab.stack, plan)
+    outcome = apply(session(lab), plan)
     assert {step.name for step in outcome.changed} >= {one.name for one in plan.operations}
     assert not changed(session(lab).driver.preview(expect_no_changes=True))
 
@@ -83,7 +84,7 @@ def test_a_whole_stack_is_brought_up_as_it_was_reviewed(lab: Lab) -> None:
 def test_a_reviewed_change_is_applied_and_is_all_that_happens(lab: Lab) -> None:
     plan = plan_of(lab, **RETRY)
     assert {one.name for one in plan.operations} == {"envoy-demo-envoy-config", "envoy-demo-envoy-deployment"}
-    apply(session(lab, **RETRY), lab.stack, plan)
+    apply(session(lab, **RETRY), plan)
     assert not changed(session(lab, **RETRY).driver.preview(expect_no_changes=True))
 
 
@@ -123,7 +124,7 @@ def test_a_live_object_deleted_meanwhile_is_refused_with_nothing_changed(lab: La
 def test_what_other_hands_did_is_put_back_once_that_was_reviewed(lab: Lab) -> None:
     plan = plan_of(lab, **RETRY)
     assert [one.told() for one in plan.operations] == ["create envoy-demo-sleep-service"]
-    apply(session(lab, **RETRY), lab.stack, plan)
+    apply(session(lab, **RETRY), plan)
     assert objects(lab.cluster, "service", "sleep", "-n", "default")
 
 

@@ -45,7 +45,7 @@ def webhooks(lab: Lab) -> dict[str, list[dict[str, Any]]]:
 def drift(lab: Lab, tag: str, **cluster: Any) -> list[str]:
     """The webhooks that have drifted, and how."""
     over = stack(tag, **cluster)
-    inspection = Inspection(driver(lab, **over), "dev", lab.config(**over), lab.cluster.kubeconfig, lab.say)
+    inspection = Inspection(driver(lab, **over), lab.declared(**over), lab.cluster.kubeconfig, lab.say)
     return [f"{one.label}: {each.line}" for one in inspection.look().findings for each in one.differences]
 
 

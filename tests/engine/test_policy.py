@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pulumi import automation as auto
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.driver import EngineDriver
-from meshlab.lab import LabError, Outcome
+from meshlab.engine.outcome import Outcome
 from meshlab.recording.recorder import ROOT, record
+from meshlab.target import LabError
 from tests.support.inventory import inventory
 from tests.support.lab import Lab
 from tests.support.lab import driver as engine_driver
@@ -31,7 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Prod on a cluster that nothing is installed on: the pack is asked before anything is."""
     folder = tmp_path_factory.mktemp("policy")
     try:
-        cluster = Cluster.up("policy", state_dir=folder)
+        cluster = EmbeddedCluster.up("policy", state_dir=folder)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster:

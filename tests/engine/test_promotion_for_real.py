@@ -17,17 +17,19 @@ import pytest
 from base import process
 from embedded.tools import toolchain
 from meshlab.engine.driver import EngineDriver
+from meshlab.engine.outcome import Outcome
 from meshlab.engine.programs import find_engine
-from meshlab.lab import Outcome
 from meshlab.mesh import report
 from meshlab.promote.pins import ORDER
-from meshlab.promote.plan import Plan, plan
+from meshlab.promote.plan import Promotion, plan
 from meshlab.recording.recorder import stack_config
+from meshlab.stack import Stack
 from tests.render.history import History, project
 from tests.support import meshed
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
 from tests.support.lab import Lab, changed, running_lab
+from tests.support.stacks import with_config
 
 SOURCE, TARGET = next(pairwise(ORDER))
 MESHED = {"default", "istioinaction"}
@@ -66,14 +68,14 @@ class Desk:
         config["meshlab:charts"] = {"source": self.lab.charts}
         config["meshlab:kiali"]["awaitReady"] = False
         lab = self.lab
-        return EngineDriver(find_engine(lab.say), lab.target, TARGET, config, lab.say, state=lab.folder)
+        return EngineDriver(find_engine(lab.say), lab.target, with_config(TARGET, config), lab.say, state=lab.folder)
 
 
 @dataclass(frozen=True)
 class Shipped:
     """What staging is to get of next, by the files as they are here."""
 
-    plan: Plan
+    plan: Promotion
     old: str
     new: str
     """Istio's revisions."""
@@ -87,7 +89,7 @@ def command_in(history: History, folder: Path, command: str, *words: str) -> pro
 @pytest.fixture(scope="module")
 def shipped() -> Shipped:
     (old,), (new,) = (stack_config(stack)["meshlab:istio"]["revisions"] for stack in (TARGET, SOURCE))
-    found = plan(SOURCE, stack_config(SOURCE), TARGET, stack_config(TARGET))
+    found = plan(Stack.load(SOURCE), Stack.load(TARGET))
     if {move.key[0] for move in found.moves} < {"istio", "monitoring", "kiali"}:
         pytest.skip(f"{TARGET} has been promoted to some of what {SOURCE} runs: not as it is shipped")
     return Shipped(found, old, new)
@@ -171,7 +173,7 @@ def test_promote_gives_staging_what_next_runs(desk: Desk, shipped: Shipped) -> N
         assert target[section]["version"] == source[section]["version"]
     version = source["meshlab:istio"]["revisions"][shipped.new]["version"]
     assert target["meshlab:istio"]["revisions"][shipped.new] == {"version": version, **sizes}
-    assert plan(SOURCE, source, TARGET, target).moves == ()
+    assert plan(with_config(SOURCE, source), with_config(TARGET, target)).moves == ()
 
 
 def test_the_pull_request_shows_what_moves_in_staging(desk: Desk, shipped: Shipped) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from meshlab.engine.reasons import reasons
-from meshlab.lab import LabError
+from meshlab.target import LabError
 from tests.support.broken import WIDGETS, lose_a_conversion
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver

@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools.toolchain import ToolsMissingError
-from meshlab.cli.commands.recover import Options, recover
+from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.lab import LabError, Target
 from meshlab.recording.recorder import Recording
+from meshlab.target import LabError, Target
 from tests.support.charts import chart_folder
 from tests.support.interruption import Progress, Wire, command_of, filled, kill_engine, up_with
 from tests.support.inventory import declared, inventory, objects
 from tests.support.lab import Lab, changed
+from tests.support.stacks import with_config
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -64,7 +65,7 @@ class Story:
     def driver(self, **over: Any) -> EngineDriver:
         say = self.lab.say
         config = self.lab.config(**{**HERE, **over})
-        return EngineDriver(find_engine(say), self.lab.target, "dev", config, say, state=self.state)
+        return EngineDriver(find_engine(say), self.lab.target, with_config("dev", config), say, state=self.state)
 
     def begin(self, **over: Any) -> None:
         """Have the stack up with the settings `over`, whatever was before."""
@@ -77,7 +78,7 @@ class Story:
 
     def recover(self) -> list[str]:
         """Recover, and return what was told; then once more, which has to find nothing."""
-        options = Options("dev", self.lab.target, self.state)
+        options = RecoverOptions("dev", self.lab.target, self.state)
         self.told.clear()
         assert recover(options, lambda: True, self.told.append)
         told = list(self.told)
@@ -132,7 +133,7 @@ class Stories:
         state = folder / "state"
         state.mkdir()
         small = self._ending.enter_context(small_file_system(state))
-        cluster = self._ending.enter_context(Cluster.up("recover", state_dir=folder))
+        cluster = self._ending.enter_context(EmbeddedCluster.up("recover", state_dir=folder))
         cluster.kubectl("create", "namespace", MESHED)
         lab = Lab(cluster, folder, "dev")
         chart_folder("dev", UPGRADED)
@@ -182,7 +183,7 @@ def small_file_system(folder: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def helm_releases(cluster: Cluster) -> dict[str, str]:
+def helm_releases(cluster: EmbeddedCluster) -> dict[str, str]:
     """Status of each release's last revision, by name. As a table, which is quick: the records are megabytes."""
     columns = ("--label-columns", "name,status,version", "--no-headers")
     listed = cluster.kubectl("get", "secrets", "-A", "-l", "owner=helm", *columns).stdout
@@ -214,7 +215,9 @@ def interrupt(story: Story, progress: Progress, total: int, number: int, kills: 
 def test_recovering_a_healthy_stack_changes_nothing_and_says_so(story: Story) -> None:
     story.begin()
     before, state = inventory(story.lab.cluster), story.state_file().read_bytes()
-    assert recover(Options("dev", story.lab.target, story.state), lambda: pytest.fail("asked"), story.told.append)
+    assert recover(
+        RecoverOptions("dev", story.lab.target, story.state), lambda: pytest.fail("asked"), story.told.append
+    )
     assert story.told == [HEALTHY]
     assert inventory(story.lab.cluster) == before
     assert story.state_file().read_bytes() == state
@@ -229,7 +232,7 @@ def test_a_run_that_goes_on_is_not_disturbed(story: Story) -> None:
         while not ended.is_set() and not refused:
             if any((story.state / "pulumi" / ".pulumi" / "locks").rglob("*.json")):
                 try:
-                    recover(Options("dev", story.lab.target, story.state), lambda: True, story.told.append)
+                    recover(RecoverOptions("dev", story.lab.target, story.state), lambda: True, story.told.append)
                 except LabError as error:
                     refused.append(error)
             time.sleep(0.1)
@@ -326,7 +329,7 @@ def test_an_api_server_that_is_started_anew_costs_an_up_at_most(story: Story) ->
 
 
 def converges(story: Story, **over: Any) -> None:
-    options = Options("dev", story.lab.target, story.state)
+    options = RecoverOptions("dev", story.lab.target, story.state)
     assert recover(options, lambda: True, story.told.append)
     story.driver(**over).up()
     story.driver(**over).stack.preview(expect_no_changes=True)
@@ -345,7 +348,7 @@ def wired(lab: Lab) -> tuple[Wire, Target]:
     return wire, Target(kubeconfig, embedded=True, label="test")
 
 
-def restart_api_server(cluster: Cluster) -> None:
+def restart_api_server(cluster: EmbeddedCluster) -> None:
     """kill -9 the API server of the test's own cluster, and start it again as it was."""
     servers = [pid for pid in cluster._record.processes() if command_of(pid)[0][0].endswith("/kube-apiserver")]
     (server,) = servers

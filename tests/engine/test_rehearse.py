@@ -16,9 +16,9 @@ from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, record
 from embedded.cluster.record import MARK
 from embedded.tools import kubernetes, toolchain
-from meshlab.lab import settings_of
-from meshlab.recording.recorder import ROOT, stack_config
-from meshlab.rehearse.outcome import Check, Result
+from meshlab.recording.recorder import ROOT
+from meshlab.rehearse.outcome import RehearsalResult, RehearsedCheck
+from meshlab.stack import Stack
 from settings.versions import supports
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
@@ -50,7 +50,7 @@ def words(*minors: str) -> list[str]:
 
 def supported(minor: str) -> bool:
     """Whether each Istio of the stack supports a minor."""
-    revisions = settings_of(STACK, stack_config(STACK)).istio.revisions.values()
+    revisions = Stack.load(STACK).settings.istio.revisions.values()
     return all(supports(one.version, minor) for one in revisions)
 
 
@@ -74,20 +74,20 @@ def test_the_stack_comes_up_previews_clean_and_comes_down_on_each_minor(done: An
     assert [one["kubernetes"] for one in document["minors"]] == [kubernetes.release(minor) for minor in MINORS], told
     for one in document["minors"]:
         cells = {cell["check"]: cell for cell in one["checks"]}
-        assert list(cells) == [check.value for check in Check]
-        for check in (Check.UP, Check.PREVIEW, Check.SERVED, Check.DOWN):
-            assert cells[check]["result"] == Result.OK, cells[check]
-        assert int(cells[Check.UP]["text"].split()[0]) > 70
-        assert int(cells[Check.SERVED]["text"].split()[0]) > 100
-        for check in (Check.DEPRECATED, Check.REQUESTS):
-            assert cells[check]["result"] in (Result.OK, Result.WARNING), "it was looked at"
+        assert list(cells) == [check.value for check in RehearsedCheck]
+        for check in (RehearsedCheck.UP, RehearsedCheck.PREVIEW, RehearsedCheck.SERVED, RehearsedCheck.DOWN):
+            assert cells[check]["result"] == RehearsalResult.OK, cells[check]
+        assert int(cells[RehearsedCheck.UP]["text"].split()[0]) > 70
+        assert int(cells[RehearsedCheck.SERVED]["text"].split()[0]) > 100
+        for check in (RehearsedCheck.DEPRECATED, RehearsedCheck.REQUESTS):
+            assert cells[check]["result"] in (RehearsalResult.OK, RehearsalResult.WARNING), "it was looked at"
 
 
 def test_the_exit_code_follows_what_istio_supports(done: Any) -> None:
     code, document, _ = done
     seen = {one["minor"]: one["checks"][0] for one in document["minors"]}
     for minor in MINORS:
-        assert seen[minor]["result"] == (Result.OK if supported(minor) else Result.FAILED)
+        assert seen[minor]["result"] == (RehearsalResult.OK if supported(minor) else RehearsalResult.FAILED)
     assert code == (0 if all(supported(minor) for minor in MINORS) else NOT_WELL)
 
 

@@ -22,8 +22,8 @@ def test_a_run_that_changes_nothing_loads_and_asks_as_often_as_committed(
         counted_requests(lab.cluster, tmp_path) as requests,
         counted_charts(chart_folder(lab.stack), tmp_path) as repository,
     ):
-        config = lab.config(charts={"source": repository.address})
-        driver = EngineDriver(find_engine(lab.say), requests.target, lab.stack, config, lab.say, state=lab.folder)
+        stack = lab.declared(charts={"source": repository.address})
+        driver = EngineDriver(find_engine(lab.say), requests.target, stack, lab.say, state=lab.folder)
         driver.up()
         assert requests.count()["POST"] > 0
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from kube.cluster import Cluster
-from meshlab.cli.commands.recover import Options, recover
+from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.engine.driver import EngineDriver
-from meshlab.lab import settings_of
 from meshlab.mesh.plan import roll_plan
 from tests.support import many_workloads as many
 from tests.support import meshed
@@ -17,6 +16,7 @@ from tests.support.interruption import kill_engine
 from tests.support.lab import Lab, changed
 from tests.support.lab import driver as engine_driver
 from tests.support.rolling_record import RollingRecord
+from tests.support.stacks import settings_of
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -60,7 +60,7 @@ def test_a_killed_move_goes_on_where_it_stopped_and_stays_within_the_limit(lab: 
         assert failed
         assert len(meshed.status(lab.cluster).behind) >= 400 - begun - 1
         told: list[str] = []
-        assert recover(Options(lab.stack, lab.target, lab.folder), lambda: True, told.append)
+        assert recover(RecoverOptions(lab.stack, lab.target, lab.folder), lambda: True, told.append)
         assert told
         outcome = driver(lab, many.NEW).up()
 

@@ -10,13 +10,14 @@ from embedded.tools.toolchain import parse_version
 from meshlab.drift.inspection import Inspection
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine, here
-from meshlab.lab import LabError
 from meshlab.ownership.strangers import refuse_strange_releases, refuse_strangers
 from meshlab.remove.removal import Removal
 from meshlab.session import Session
+from meshlab.target import LabError
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, running_lab
+from tests.support.stacks import with_config
 
 _kubernetes = here()[1]
 STRICT = _kubernetes is not None and (parse_version(_kubernetes.version) or ()) >= (4, 29)
@@ -32,11 +33,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def driver(lab: Lab, stack: str = "dev", state: Path | None = None) -> EngineDriver:
     config = lab.config_of(stack, charts={"source": str(chart_folder(stack))})
-    return EngineDriver(find_engine(lab.say), lab.target, stack, config, lab.say, state=state or lab.folder)
+    return EngineDriver(
+        find_engine(lab.say), lab.target, with_config(stack, config), lab.say, state=state or lab.folder
+    )
 
 
 def session(lab: Lab, stack: str, state: Path | None = None) -> Session:
-    return Session(lab.target, driver(lab, stack, state), (), lab.config_of(stack))
+    return Session(lab.target, driver(lab, stack, state), with_config(stack, lab.config_of(stack)))
 
 
 def test_the_stack_itself_is_no_stranger(lab: Lab) -> None:
@@ -55,7 +58,7 @@ def test_a_second_stack_is_refused_with_the_name_of_the_first(lab: Lab) -> None:
 @pytest.mark.parametrize(("stack", "state"), [("staging", ""), ("dev", "elsewhere")])
 def test_drift_puts_nothing_back_that_is_of_another_state(lab: Lab, stack: str, state: str) -> None:
     before, other = inventory(lab.cluster), driver(lab, stack, lab.folder / state)
-    inspection = Inspection(other, stack, lab.config_of(stack), lab.cluster.kubeconfig, lab.say)
+    inspection = Inspection(other, with_config(stack, lab.config_of(stack)), lab.cluster.kubeconfig, lab.say)
     seen = inspection.look()
     with pytest.raises(MeshlabError, match=r"^namespace istio-system: is there already and belongs to"):
         inspection.remediate(seen, lambda copies: True)

@@ -10,22 +10,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pulumi import automation as auto
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools.pulumi_download import pulumi_home
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.cli import main as cli
 from meshlab.cli.commands import redact as redact
-from meshlab.engine import driver as engine
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
 from meshlab.engine.secrets import PASSPHRASE
@@ -34,6 +32,7 @@ from tests.support.canary import CANARY, files_below, sightings
 from tests.support.inventory import objects
 from tests.support.lab import Lab
 from tests.support.lab import driver as engine_driver
+from tests.support.stacks import with_config
 
 LOGGED: dict[str, Any] = {"log_verbosity": 9, "log_to_std_err": True, "log_flow": True, "debug": True, "color": "never"}
 # What the password passes through, from where it is made to the Secret and the stack's output.
@@ -130,7 +129,7 @@ def vault() -> Iterator[tuple[str, list[str]]]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("canary")
     try:
-        cluster = Cluster.up("canary", state_dir=folder)
+        cluster = EmbeddedCluster.up("canary", state_dir=folder)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster, pytest.MonkeyPatch.context() as patch:
@@ -245,11 +244,10 @@ def test_a_key_service_locks_a_stack_that_names_one(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("VAULT_SERVER_URL", address)
         monkeypatch.setenv("VAULT_SERVER_TOKEN", "token")
         monkeypatch.setenv(PASSPHRASE, "")
-        committed = {**engine.stack_file("dev").content, "secretsprovider": "hashivault://meshlab"}
-        monkeypatch.setattr(engine, "stack_file", lambda stack: SimpleNamespace(content=committed))
-        stack = EngineDriver(
-            find_engine(run.lab.say), run.lab.target, "dev", run.lab.config(), run.lab.say, state=tmp_path
-        ).stack
+        dev = with_config("dev", run.lab.config())
+        committed = {**dev.file.content, "secretsprovider": "hashivault://meshlab"}
+        dev = replace(dev, file=replace(dev.file, content=committed))
+        stack = EngineDriver(find_engine(run.lab.say), run.lab.target, dev, run.lab.say, state=tmp_path).stack
         stack.set_config("other:password", auto.ConfigValue(CANARY, secret=True))
         assert stack.get_config("other:password").value == CANARY
     written = files_below(tmp_path)

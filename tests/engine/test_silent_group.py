@@ -30,7 +30,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def test_drift_compares_all_that_answers_and_names_the_group_that_does_not(lab: Lab) -> None:
-    seen = Inspection(driver(lab), lab.stack, lab.config(), lab.cluster.kubeconfig, lab.say).look()
+    seen = Inspection(driver(lab), lab.declared(), lab.cluster.kubeconfig, lab.say).look()
     assert (seen.findings, seen.uncompared) == ((), ())
     assert seen.compared > 140
     told = list(lines(seen, lab.stack, 0, 0))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.lab import LabError
 from meshlab.recording.recorder import record
+from meshlab.target import LabError
 from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 from tests.support.waiting import eventually

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from tests.support.charts import chart_folder
 from tests.support.command_apart import meshlab
@@ -40,7 +40,7 @@ RULES = [{"apiGroups": [""], "resources": ["users"], "resourceNames": [BOSS], "v
 class Desk:
     """Where somebody types."""
 
-    two: Cluster
+    two: EmbeddedCluster
     state: Path
     env: dict[str, str | None]
     proxied: list[str]
@@ -59,7 +59,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
     try:
         toolchain.ensure(["pilot-discovery", "helm"])
-        two = Cluster.up("two", state_dir=folder / "two", injection=True)
+        two = EmbeddedCluster.up("two", state_dir=folder / "two", injection=True)
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
     with two, http_proxy() as (proxy, asked):

@@ -12,8 +12,10 @@ import pytest
 from base import process
 from embedded.tools import toolchain
 from meshlab.doctor.examination import Question, examine
-from meshlab.lab import LabError, Outcome
+from meshlab.engine.outcome import Outcome
 from meshlab.preflight.finding import Finding, Level
+from meshlab.stack import Stack
+from meshlab.target import LabError
 from tests.support.inventory import objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 
@@ -61,7 +63,7 @@ def operator_crds(lab: Lab) -> dict[str, dict[str, Any]]:
 
 
 def doctors_findings(lab: Lab) -> list[Finding]:
-    question = Question(lab.stack, lab.target, lab.folder, lab.charts, False)
+    question = Question(Stack.load(lab.stack, charts=lab.charts), lab.target, lab.folder)
     return [one for one in examine(question, lab.say) if one.subject == "crds"]
 
 

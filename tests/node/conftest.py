@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import CLUSTER_TOOLS, Cluster
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.node import NODE_TOOLS, NodeError, check
 from embedded.tools import toolchain
 from tests.support.node_images import IMAGE, python_image
@@ -27,7 +27,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[EmbeddedCluster]:
     folder = tmp_path_factory.mktemp("state")
-    with Cluster.up("real", nodes=2, state_dir=folder, real_node=True, images=[image]) as running:
+    with EmbeddedCluster.up("real", nodes=2, state_dir=folder, real_node=True, images=[image]) as running:
         yield running

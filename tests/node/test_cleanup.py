@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from embedded import cluster as clusters
-from embedded.cluster import Cluster, record
+from embedded.cluster import EmbeddedCluster, record
 from embedded.node import cgroups
 from tests.support.node_images import IMAGE
 from tests.support.node_pods import create, pod, ready
@@ -54,7 +54,7 @@ def ours(name: str) -> bool:
 
 def left(identifier: str) -> list[str]:
     """What is left of a cluster: processes, those of its pods, and cgroups."""
-    mine = record.Record(Path("/nowhere"), identifier, None)
+    mine = record.ClusterRecord(Path("/nowhere"), identifier, None)
     sleeping = [
         entry.name for entry in Path("/proc").glob("[0-9]*") if SLEEP.encode() in command_line(entry).split(b"\0")
     ]
@@ -75,7 +75,7 @@ def identifier(state_dir: Path, name: str) -> str:
 
 
 def test_down_leaves_nothing(tmp_path: Path, image: Path, untouched: None) -> None:
-    with Cluster.up("brief", 1, state_dir=tmp_path, real_node=True, images=[image]) as cluster:
+    with EmbeddedCluster.up("brief", 1, state_dir=tmp_path, real_node=True, images=[image]) as cluster:
         create(cluster, pod("sleeper", "sleep", SLEEP))
         ready(cluster, "sleeper")
         mine = identifier(tmp_path, "brief")
@@ -92,9 +92,9 @@ class Caller:
             f"""
             import sys, time
             from pathlib import Path
-            from embedded.cluster import Cluster
+            from embedded.cluster import EmbeddedCluster
             from tests.support.node_pods import create, pod, ready
-            with Cluster.up("called", 1, state_dir=Path({str(state_dir)!r}), real_node=True,
+            with EmbeddedCluster.up("called", 1, state_dir=Path({str(state_dir)!r}), real_node=True,
                             images=[Path({str(image)!r})]) as cluster:
                 create(cluster, pod("sleeper", "sleep", {SLEEP!r}, image={IMAGE!r}))
                 ready(cluster, "sleeper")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from base.environment import reaching
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.node import NODE
 from embedded.tools import toolchain
 from tests.support.node_pods import PORT, create, pod, python, ready, run_python, seen, server
@@ -23,7 +23,7 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def pods(cluster: Cluster) -> None:
+def pods(cluster: EmbeddedCluster) -> None:
     create(cluster, server("web"), pod("client", "sleep", "1000000"), pod("elsewhere", "true", image="nginx"), SERVICE)
     ready(cluster, "web", "client", "elsewhere")
 
@@ -36,28 +36,28 @@ def eventually(holds: Callable[[], object]) -> object:
     return answer
 
 
-def test_a_pod_whose_image_is_there_goes_to_the_real_node(cluster: Cluster) -> None:
+def test_a_pod_whose_image_is_there_goes_to_the_real_node(cluster: EmbeddedCluster) -> None:
     assert {seen(cluster, "pod", name)["spec"]["nodeName"] for name in ("web", "client")} == {NODE}
 
 
-def test_a_pod_whose_image_is_not_there_stays_on_a_simulated_node(cluster: Cluster) -> None:
+def test_a_pod_whose_image_is_not_there_stays_on_a_simulated_node(cluster: EmbeddedCluster) -> None:
     found = seen(cluster, "pod", "elsewhere")
     assert found["spec"]["nodeName"] in ("node-1", "node-2")
     assert found["status"]["phase"] == "Running"
 
 
-def test_a_pod_reaches_a_service_by_its_name(cluster: Cluster) -> None:
+def test_a_pod_reaches_a_service_by_its_name(cluster: EmbeddedCluster) -> None:
     program = "import urllib.request; print(urllib.request.urlopen('http://web.default/', timeout=5).status)"
     assert run_python(cluster, "client", program) == "200"
 
 
-def test_a_pod_reaches_itself_by_its_service(cluster: Cluster) -> None:
+def test_a_pod_reaches_itself_by_its_service(cluster: EmbeddedCluster) -> None:
     # Its bare name is its own host's, which is no Service.
     program = "import urllib.request; print(urllib.request.urlopen('http://web.default/', timeout=5).status)"
     assert run_python(cluster, "web", program) == "200"
 
 
-def test_a_pod_reaches_the_api_server_with_its_account(cluster: Cluster) -> None:
+def test_a_pod_reaches_the_api_server_with_its_account(cluster: EmbeddedCluster) -> None:
     program = """
 import ssl, urllib.request
 folder = "/var/run/secrets/kubernetes.io/serviceaccount/"
@@ -71,7 +71,7 @@ print(urllib.request.urlopen(request, context=context, timeout=5).read().decode(
     assert '"username":"system:serviceaccount:default:default"' in run_python(cluster, "client", program)
 
 
-def test_a_name_outside_of_the_cluster_does_not_exist_for_a_pod(cluster: Cluster) -> None:
+def test_a_name_outside_of_the_cluster_does_not_exist_for_a_pod(cluster: EmbeddedCluster) -> None:
     program = """
 import socket
 try:
@@ -83,7 +83,7 @@ except socket.gaierror as error:
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "10.245.0.77"], ids=["outside", "simulated"])
-def test_a_call_to_what_is_not_there_fails_at_once(cluster: Cluster, address: str) -> None:
+def test_a_call_to_what_is_not_there_fails_at_once(cluster: EmbeddedCluster, address: str) -> None:
     program = f"""
 import errno, socket, time
 started = time.monotonic()
@@ -95,12 +95,12 @@ except OSError as error:
     assert run_python(cluster, "client", program) == "True True"
 
 
-def test_logs_are_those_of_the_container(cluster: Cluster) -> None:
+def test_logs_are_those_of_the_container(cluster: EmbeddedCluster) -> None:
     assert '"GET / HTTP/1.1" 200' in cluster.kubectl("logs", "web").stdout
 
 
 @pytest.fixture
-def forwarded(cluster: Cluster) -> Iterator[str]:
+def forwarded(cluster: EmbeddedCluster) -> Iterator[str]:
     command = [toolchain.ensure(["kubectl"])["kubectl"], "port-forward", "pod/web", f":{PORT}"]
     child = subprocess.Popen(command, env=reaching(cluster.kubeconfig), stdout=subprocess.PIPE, text=True)
     try:
@@ -118,7 +118,7 @@ def test_a_port_forward_answers(forwarded: str) -> None:
         assert answer.status == 200
 
 
-def test_a_pod_that_fails_its_readiness_probe_is_no_endpoint(cluster: Cluster) -> None:
+def test_a_pod_that_fails_its_readiness_probe_is_no_endpoint(cluster: EmbeddedCluster) -> None:
     never = {"httpGet": {"path": "/", "port": PORT + 1}, "periodSeconds": 1}
     labels = {"app": "unready"}
     create(
@@ -132,13 +132,13 @@ def test_a_pod_that_fails_its_readiness_probe_is_no_endpoint(cluster: Cluster) -
     assert not any(subset.get("addresses") for subset in subsets)
 
 
-def test_a_container_that_fails_its_liveness_probe_is_restarted(cluster: Cluster) -> None:
+def test_a_container_that_fails_its_liveness_probe_is_restarted(cluster: EmbeddedCluster) -> None:
     fails = {"exec": {"command": ["cat", "/absent"]}, "periodSeconds": 1, "failureThreshold": 1}
     create(cluster, pod("sick", "sleep", "1000", livenessProbe=fails))
     eventually(lambda: seen(cluster, "pod", "sick")["status"].get("containerStatuses", [{}])[0].get("restartCount"))
 
 
-def test_a_root_container_that_must_not_be_root_is_not_started(cluster: Cluster) -> None:
+def test_a_root_container_that_must_not_be_root_is_not_started(cluster: EmbeddedCluster) -> None:
     create(cluster, pod("root", "sleep", "1000", securityContext={"runAsNonRoot": True}))
 
     def reason() -> str:
@@ -148,7 +148,7 @@ def test_a_root_container_that_must_not_be_root_is_not_started(cluster: Cluster)
     eventually(lambda: reason() == "CreateContainerConfigError")
 
 
-def test_a_security_context_holds_in_the_container(cluster: Cluster) -> None:
+def test_a_security_context_holds_in_the_container(cluster: EmbeddedCluster) -> None:
     context = {
         "runAsNonRoot": True,
         "runAsUser": 1234,
@@ -166,7 +166,7 @@ def test_a_security_context_holds_in_the_container(cluster: Cluster) -> None:
     assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
 
 
-def test_a_memory_limit_ends_a_container_that_asks_for_more(cluster: Cluster) -> None:
+def test_a_memory_limit_ends_a_container_that_asks_for_more(cluster: EmbeddedCluster) -> None:
     limit = {"limits": {"memory": "32Mi"}}
     create(cluster, pod("greedy", python(), "-c", "b'x' * (1 << 28)", resources=limit))
 

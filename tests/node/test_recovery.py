@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import Cluster, record
+from embedded.cluster import EmbeddedCluster, record
 from tests.support.node_pods import create, pod, ready, seen
 
 
-def parts(cluster: Cluster) -> dict[str, int]:
+def parts(cluster: EmbeddedCluster) -> dict[str, int]:
     """The cluster's processes by the name of their program."""
     mine = record.read(cluster.kubeconfig.parents[2], cluster.name)
     assert mine
@@ -26,7 +26,7 @@ def parts(cluster: Cluster) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("part", ["kubelet", "containerd", "kube-proxy", "coredns"])
-def test_a_part_that_is_killed_is_started_again(cluster: Cluster, part: str) -> None:
+def test_a_part_that_is_killed_is_started_again(cluster: EmbeddedCluster, part: str) -> None:
     before = parts(cluster)[part]
     os.kill(before, signal.SIGKILL)
     limit = time.monotonic() + 30
@@ -36,7 +36,7 @@ def test_a_part_that_is_killed_is_started_again(cluster: Cluster, part: str) -> 
     assert after != before
 
 
-def test_pods_keep_running_while_the_kubelet_is_killed(cluster: Cluster) -> None:
+def test_pods_keep_running_while_the_kubelet_is_killed(cluster: EmbeddedCluster) -> None:
     create(cluster, pod("steady", "sleep", "100000"))
     ready(cluster, "steady")
     os.kill(parts(cluster)["kubelet"], signal.SIGKILL)

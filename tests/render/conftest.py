@@ -9,8 +9,8 @@ import yaml
 
 from base import process
 from embedded.tools.toolchain import ToolsMissingError, ensure
-from meshlab.charts.pulled import Charts
-from meshlab.render.helm import Helm, Target
+from meshlab.charts.choice import Charts
+from meshlab.render.helm import HelmRenderer
 from meshlab.render.stack import Renderer
 from tests.support.charts import chart_folder
 
@@ -54,4 +54,4 @@ def make_chart(helm: Path, tmp_path: Path) -> MakeChart:
 def small(helm: Path, tmp_path: Path) -> Renderer:
     """Renders from the charts that `make_chart` packs."""
     lines: list[Any] = []
-    return Renderer(Charts(str(tmp_path / "charts"), lines.append), Helm(helm), Target(KUBERNETES))
+    return Renderer(Charts(str(tmp_path / "charts"), lines.append), HelmRenderer(helm))

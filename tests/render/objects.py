@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meshlab.charts.pulled import ChartFiles
+from meshlab.charts.choice import ChartFiles
 from meshlab.comparison.stacks import Comparison
 from meshlab.recording.releases import Release
-from meshlab.render.helm import Target
+from meshlab.render.helm import RenderTarget
 from meshlab.render.masking import masked
 from meshlab.render.objects import KubernetesObject
 from meshlab.render.others import Other
@@ -63,7 +63,7 @@ def rendered(
     charts: ChartFiles | None = None,
 ) -> RenderedStack:
     files = charts or ChartFiles("folder", {one.resource: Path(one.chart) for one in releases})
-    return RenderedStack(stack, Target("1.34.4"), files, tuple(releases), tuple(objects), tuple(others))
+    return RenderedStack(stack, RenderTarget("1.34.4"), files, tuple(releases), tuple(objects), tuple(others))
 
 
 def compared(before: RenderedStack | None, after: RenderedStack | None, stack: str = "dev") -> Comparison:

@@ -1,6 +1,8 @@
 """Values that break a stack apart are told with the value to blame; what can follow a value follows. Real helm."""
 
+from argparse import Namespace
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,14 +12,13 @@ from meshlab.cli.commands import render as render_command
 from meshlab.consistency.stack import judged
 from meshlab.consistency.verdict import Verdict
 from meshlab.doctor.objects import objects
-from meshlab.doctor.plan import Plan, planned
+from meshlab.doctor.plan import Demands, planned
 from meshlab.policy.judgement import judged as judged_by_policy
 from meshlab.preflight.finding import Level
-from meshlab.recording.recorder import ROOT, record, stack_config
-from meshlab.render.masking import GENERATED
+from meshlab.recording.recorder import stack_config
 from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes
-from tests.support.charts import chart_folder
-from tests.support.rendering import renderer_of
+from meshlab.stack import Stack
+from tests.support.rendering import TARGET, renderer_of
 from tests.support.stacks import STACKS
 
 EITHER = ("dev", "next")
@@ -27,7 +28,7 @@ REVISION = {stack: next(iter(stack_config(stack)["meshlab:istio"]["revisions"]))
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    return renderer_of(STACKS).once()
+    return renderer_of(STACKS).once
 
 
 def config_of(stack: str, over: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,14 +36,16 @@ def config_of(stack: str, over: Mapping[str, Any]) -> dict[str, Any]:
     return merged(stack_config(stack), laid)
 
 
-def rendered(stack: str, over: Mapping[str, Any], renderer: Renderer) -> tuple[RenderedStack, dict[str, Any]]:
-    config = config_of(stack, over)
-    resources = record(stack, config=config, generated=GENERATED, masked=True).resources
-    return renderer.recorded(stack, resources, None), config
+def stack_of(stack: str, over: Mapping[str, Any], renderer: Renderer) -> Stack:
+    return Stack.load(stack, renderer=renderer).variant(config_of(stack, over))
+
+
+def rendered(stack: str, over: Mapping[str, Any], renderer: Renderer) -> RenderedStack:
+    return stack_of(stack, over, renderer).rendered(TARGET)
 
 
 def verdict_of(stack: str, over: Mapping[str, Any], renderer: Renderer) -> Verdict:
-    return judged(*rendered(stack, over, renderer), renderer)
+    return judged(stack_of(stack, over, renderer), TARGET)
 
 
 def monitoring(**values: Any) -> dict[str, Any]:
@@ -167,7 +170,7 @@ def test_what_hangs_on_a_value_follows_it(stack: str, over: dict[str, Any], rend
 
 @pytest.mark.parametrize("stack", EITHER)
 def test_kiali_and_grafana_ask_prometheus_below_its_path(stack: str, renderer: Renderer) -> None:
-    whole, _ = rendered(stack, FOLLOWED["names, ports and paths"], renderer)
+    whole = rendered(stack, FOLLOWED["names, ports and paths"], renderer)
     address = "http://kps-prometheus.prometheus:9999/prometheus"
     by_kind = {one.kind: one.manifest for one in whole.objects if one.kind in ("Kiali", "Prometheus")}
     assert by_kind["Kiali"]["spec"]["external_services"]["prometheus"]["url"] == address
@@ -181,14 +184,14 @@ def test_affinity_of_a_stacks_own_is_not_overruled(stack: str, renderer: Rendere
     term = {"labelSelector": {"matchLabels": {"a": "b"}}, "topologyKey": "zone"}
     own = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     over = {"monitoring": {"replicas": 2, "values": {"prometheus": {"prometheusSpec": {"affinity": own}}}}}
-    whole, _ = rendered(stack, over, renderer)
+    whole = rendered(stack, over, renderer)
     (prometheus,) = (one for one in whole.objects if one.kind == "Prometheus")
     assert prometheus.manifest["spec"]["affinity"] == own
 
 
 def scaled(stack: str, over: Mapping[str, Any], renderer: Renderer) -> tuple[int, int]:
     """The replicas between which istiod is scaled."""
-    whole, _ = rendered(stack, over, renderer)
+    whole = rendered(stack, over, renderer)
     (scaler,) = (one.manifest["spec"] for one in whole.objects if one.kind == "HorizontalPodAutoscaler")
     return scaler["minReplicas"], scaler["maxReplicas"]
 
@@ -214,7 +217,7 @@ def test_a_registry_of_one_image_does_nothing_beside_that_of_all(renderer: Rende
     images = [
         {
             container["image"]
-            for one in rendered("next", {**mirrored, **monitoring(**values)}, renderer)[0].objects
+            for one in rendered("next", {**mirrored, **monitoring(**values)}, renderer).objects
             if one.kind == "Deployment" and one.release == "prom"
             for container in one.manifest["spec"]["template"]["spec"]["containers"]
         }
@@ -226,9 +229,9 @@ def test_a_registry_of_one_image_does_nothing_beside_that_of_all(renderer: Rende
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_labs_own_stacks_fit_together(stack: str, renderer: Renderer) -> None:
-    whole, config = rendered(stack, {}, renderer)
-    assert len(whole.objects) > 100
-    assert judged(whole, config, renderer) == Verdict()
+    whole = stack_of(stack, {}, renderer)
+    assert len(whole.rendered(TARGET).objects) > 100
+    assert judged(whole, TARGET) == Verdict()
 
 
 def test_what_a_value_names_word_for_word_has_to_be_there_already(renderer: Renderer) -> None:
@@ -253,11 +256,9 @@ def test_a_stack_whose_values_cannot_be_rendered_without_one_another_is_told_all
     assert {".".join(one.blamed) for one in broken} == {"monitoring.values.namespaceOverride"}
 
 
-def test_policy_tells_it_as_a_rule_of_its_own(monkeypatch: pytest.MonkeyPatch, renderer: Renderer) -> None:
-    config = config_of("dev", monitoring(namespaceOverride="observability"))
-    monkeypatch.setattr("meshlab.policy.judgement.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
-    monkeypatch.setattr("meshlab.recording.recorder.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
-    _, violations = judged_by_policy("dev", renderer)
+def test_policy_tells_it_as_a_rule_of_its_own(renderer: Renderer) -> None:
+    stack = stack_of("dev", monitoring(namespaceOverride="observability"), renderer)
+    _, violations = judged_by_policy(stack, TARGET)
     told = [one for one in violations if one.rule == "consistent-whole"]
     assert told
     assert "without meshlab:monitoring.values.namespaceOverride it fits" in told[0].message
@@ -266,31 +267,29 @@ def test_policy_tells_it_as_a_rule_of_its_own(monkeypatch: pytest.MonkeyPatch, r
 def test_render_writes_the_stack_and_fails(
     monkeypatch: pytest.MonkeyPatch, renderer: Renderer, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = config_of("dev", istiod("dev", {"revision": "other"}))
-    for module in ("meshlab.render.stack", "meshlab.recording.recorder", "meshlab.cli.commands.render"):
-        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
-    monkeypatch.setattr(render_command, "open_renderer", lambda args, say: renderer)
-    arguments = type("Arguments", (), {"stack": "dev", "out": tmp_path / "dev"})
+    stack = stack_of("dev", istiod("dev", {"revision": "other"}), renderer)
+    monkeypatch.setattr(render_command, "Stack", SimpleNamespace(load=lambda name, renderer: stack))
+    about = {"charts": None, "kube_version": TARGET.kubernetes, "api_versions": []}
+    arguments = Namespace(stack="dev", out=tmp_path / "dev", **about)
     assert render_command.run(arguments) == 1
     assert (tmp_path / "dev" / "index.yaml").is_file()
     assert "dev: consistent-whole: ValidatingWebhookConfiguration istiod-default-validator: " in capsys.readouterr().out
 
 
-def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    config = config_of("dev", istiod("dev", {"revision": "other"}))
-    for module in ("meshlab.doctor.plan", "meshlab.recording.recorder"):
-        monkeypatch.setattr(f"{module}.stack_config", lambda stack, project_dir=ROOT, strict=True: config)
-    charts = str(chart_folder("dev"))
-    first = planned("dev", default_kubernetes(), charts, tmp_path, print)
+def test_a_plan_keeps_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, renderer: Renderer, tmp_path: Any) -> None:
+    stack = stack_of("dev", istiod("dev", {"revision": "other"}), renderer)
+    first = planned(stack, default_kubernetes(), tmp_path)
     assert first.broken[0][0].startswith("ValidatingWebhookConfiguration istiod-default-validator: ")
     assert "without meshlab:istio.revisions.1-17.values.revision it fits" in first.broken[0][1]
-    monkeypatch.setattr("meshlab.doctor.plan.record", None)
-    assert planned("dev", default_kubernetes(), charts, tmp_path, print) == first
+    monkeypatch.setattr("meshlab.stack.run_program", None)
+    assert planned(stack.overlaid({}), default_kubernetes(), tmp_path) == first
 
 
 def test_doctor_has_a_problem_for_each_and_so_up_does_not_begin() -> None:
-    plan = Plan((), (), (), (), (("Service x: wrong", "without y it fits"),), ("a Secret z has to be there already",))
-    problem, note = objects(Plan.from_json(plan.to_json()))
+    plan = Demands(
+        (), (), (), (), (("Service x: wrong", "without y it fits"),), ("a Secret z has to be there already",)
+    )
+    problem, note = objects(Demands.from_json(plan.to_json()))
     assert (note.level, note.text) == (Level.NOTE, "a Secret z has to be there already")
     assert (problem.level, problem.text, problem.fix) == (Level.PROBLEM, "Service x: wrong", "without y it fits")
-    assert [one.level for one in objects(Plan((), (), (), ()))] == [Level.OK]
+    assert [one.level for one in objects(Demands((), (), (), ()))] == [Level.OK]

@@ -10,16 +10,16 @@ import pytest
 
 from base import process
 from base.errors import MeshlabError
-from meshlab.charts.pulled import Charts
+from meshlab.charts.choice import Charts
 from meshlab.charts.source import STAND_INS_FOLDER, pack_stand_ins
 from meshlab.cli.commands.diff import RUN
 from meshlab.diff.filter_file import FILE
 from meshlab.diff.markdown import COMMENT_LIMIT
 from meshlab.diff.trees import compare
-from meshlab.render.helm import Helm, Target
+from meshlab.render.helm import HelmRenderer, RenderTarget
 from meshlab.render.stack import Renderer
 from meshlab.render.trees import base_revision, checked_out, recorded
-from settings.charts import package_name
+from settings.charts import Chart
 from tests.render.conftest import KUBERNETES
 from tests.render.history import DEV, History, project
 
@@ -91,7 +91,7 @@ def test_a_secret_shows_that_it_changes_and_nothing_else(history: History) -> No
 
 def test_a_bump_of_kube_prometheus_stack_is_a_readable_list(history: History) -> None:
     both = {"prometheus-operator-crds": ["31.0.1"], "kube-prometheus-stack": ["88.5.3"]}
-    if not all((history.charts / package_name(name, versions[0])).is_file() for name, versions in both.items()):
+    if not all((history.charts / Chart(name, versions[0]).file).is_file() for name, versions in both.items()):
         assert history.charts == pack_stand_ins(STAND_INS_FOLDER, both, print)
     history.set("monitoring", version="88.5.3")
     done = history.diff("--markdown")
@@ -261,13 +261,13 @@ def test_what_both_trees_have_in_common_is_rendered_once(history: History, helm:
     charts = Charts(str(history.charts), print)
     once, both = Counting(helm), Counting(helm)
     here = recorded(history.root, "this tree", ["dev"])["dev"]
-    Renderer(charts, once, Target(KUBERNETES)).recorded("dev", here.resources, here.source)
-    (comparison,) = compare(Renderer(charts, both, Target(KUBERNETES)), None, ["dev"], history.root)
+    Renderer(charts, once).recorded("dev", here.resources, here.source, RenderTarget(KUBERNETES))
+    (comparison,) = compare(Renderer(charts, both), RenderTarget(KUBERNETES), None, ["dev"], history.root)
     assert {change.one.component for change in comparison.changes} == {"envoy-demo"}
     assert sorted(both.rendered) == sorted(once.rendered)
 
 
-class Counting(Helm):
+class Counting(HelmRenderer):
     """Counts what it renders, each release by its name."""
 
     def __init__(self, program: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 from base.errors import MeshlabError
 from meshlab.recording.recorder import SECRET, UNKNOWN, Recorded
 from meshlab.recording.releases import RELEASE, ReleaseError
-from meshlab.render.helm import traits
+from meshlab.render.helm import RenderTarget, traits
 from meshlab.render.masking import VARIES
 from meshlab.render.objects import KubernetesObject
 from meshlab.render.stack import RenderedStack, Renderer
-from tests.render.conftest import MakeChart
+from tests.render.conftest import KUBERNETES, MakeChart
 
 COMPONENT = Recorded("urn:part", "lab:index:Part", "part", "", False, {}, (), "", {})
 CRD = """
@@ -38,7 +38,7 @@ def release(chart: str, **inputs: Any) -> Recorded:
 
 
 def rendered(renderer: Renderer, *releases: Recorded) -> RenderedStack:
-    return renderer.recorded("dev", [COMPONENT, *releases], None)
+    return renderer.recorded("dev", [COMPONENT, *releases], None, RenderTarget(KUBERNETES))
 
 
 def labels(stack: RenderedStack) -> list[str]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from meshlab.charts.pulled import ChartFiles
+from meshlab.charts.choice import ChartFiles
 from meshlab.diff.blocks import Block, written
 from meshlab.diff.markdown import COMMENT_LIMIT, markdown, nothing_changed
 from meshlab.render.objects import KubernetesObject

@@ -21,14 +21,15 @@ from meshlab.mirror.charts import fetch, published
 from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
 from meshlab.recording.recorder import stack_config
 from meshlab.render.stack import RenderedStack, Renderer
-from settings.charts import ChartSource
+from meshlab.stack import Stack
+from settings.charts import Chart, ChartSource
 from settings.images import Images
 from tests.render.conftest import MakeChart
-from tests.support.rendering import renderer_of
+from tests.support.rendering import TARGET, renderer_of
 from tests.support.stacks import STACKS
 
 MIRROR = "registry.example:5000/mirror"
-PART = ("part", "1.0.0")
+PART = Chart("part", "1.0.0")
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,12 @@ def renderer() -> Renderer:
 
 @functools.cache
 def images_of(stack: str, renderer: Renderer) -> list[PulledImage]:
-    return pulled_images(stack, renderer, Images(MIRROR))[1]
+    return pulled_images(Stack.load(stack, renderer=renderer), TARGET, Images(MIRROR))[1]
 
 
 @functools.cache
 def rendered(stack: str, renderer: Renderer, registry: str | None) -> RenderedStack:
-    return rendered_with(stack, renderer, None if registry is None else Images(registry))
+    return rendered_with(Stack.load(stack, renderer=renderer), TARGET, None if registry is None else Images(registry))
 
 
 def path_of(image: str) -> str:
@@ -86,7 +87,7 @@ def test_with_a_mirror_nothing_in_a_stack_names_another_registry(stack: str, ren
 @pytest.mark.parametrize("stack", STACKS)
 def test_each_registry_has_a_mirror_of_its_own(stack: str, rest: str | None, renderer: Renderer) -> None:
     mirrors = {"docker.io": "mirror.example/hub", "quay.io": "mirror.example/quay"}
-    images = pulled_images(stack, renderer, Images(rest, registries=mirrors))[1]
+    images = pulled_images(Stack.load(stack, renderer=renderer), TARGET, Images(rest, registries=mirrors))[1]
     hosts = set()
     for one in images:
         host, _, path = one.upstream.partition("/")
@@ -112,7 +113,7 @@ def test_images_that_no_pod_template_names_are_there(stack: str, renderer: Rende
 
 
 def test_without_a_mirror_the_images_are_those_of_upstream(renderer: Renderer) -> None:
-    plain = pulled_images("dev", renderer, None)[1]
+    plain = pulled_images(Stack.load("dev", renderer=renderer), TARGET, None)[1]
     assert {one.mirror for one in plain} == {""}
     assert [one.upstream for one in plain] == [one.upstream for one in images_of("dev", renderer)]
 
@@ -139,8 +140,8 @@ def test_an_image_that_passes_the_mirror_by_is_told_and_fails_the_command(
         PulledImage("quay.io/c:1", f"{MIRROR}/c:1", ()),
     ]
     monkeypatch.setattr(images_command, "pulled_images", lambda *args: (rendered("prod", renderer, None), strays))
-    monkeypatch.setattr(images_command, "open_renderer", lambda *args: renderer)
-    assert run(argparse.Namespace(stack="prod", registry=MIRROR, json=False)) == 1
+    about = {"charts": None, "kube_version": TARGET.kubernetes, "api_versions": []}
+    assert run(argparse.Namespace(stack="prod", registry=MIRROR, json=False, **about)) == 1
     told = capsys.readouterr()
     assert told.out.splitlines() == ["quay.io/a/b:1 quay.io/a/b:1", f"quay.io/c:1 {MIRROR}/c:1"]
     assert f"prod: expected quay.io/a/b:1 from {MIRROR}, got quay.io/a/b:1 (Pod default/b)" in told.err
@@ -198,7 +199,7 @@ def test_a_chart_that_is_not_locked_is_told_or_refused_as_asked(
 
 def test_a_chart_that_nobody_has_is_one_line(repository: ChartSource, helm: Path, tmp_path: Path) -> None:
     with pytest.raises(MeshlabError) as caught:
-        fetch([("other", "1.0.0")], repository, tmp_path / "out", ChartLock({}), helm, required=False)
+        fetch([Chart("other", "1.0.0")], repository, tmp_path / "out", ChartLock({}), helm, required=False)
     assert str(caught.value).startswith(
         f"the chart other 1.0.0 cannot be had from {repository.source}: helm pull failed"
     )

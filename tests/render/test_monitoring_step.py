@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from meshlab.charts.pulled import Charts
 from meshlab.comparison.crds import crd_changes
 from meshlab.comparison.images import image_changes
 from meshlab.comparison.stacks import Comparison
 from meshlab.diff.replacements import replacements
-from meshlab.recording.recorder import ROOT, record
-from meshlab.render.helm import Helm, Target
-from meshlab.render.masking import GENERATED
-from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes
+from meshlab.recording.recorder import ROOT
+from meshlab.render.stack import RenderedStack
+from meshlab.stack import Stack
 from tests.support.charts import REAL_CHARTS
+from tests.support.rendering import TARGET
 
 PAGE = (ROOT / "docs" / "monitoring_42_to_88.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())
@@ -31,12 +30,11 @@ def step(helm: Path) -> Comparison:
     folder = os.environ.get(REAL_CHARTS)
     if not folder:
         pytest.skip(f"{REAL_CHARTS} names no folder with the real charts")
-    renderer = Renderer(Charts(folder, print), Helm(helm), Target(default_kubernetes()))
+    stack = Stack.load("dev", charts=folder)
 
     def rendered(version: str) -> RenderedStack:
-        config = {"meshlab:monitoring": {"version": version, "grafanaAnonymous": True}}
-        resources = record("dev", config=config, generated=GENERATED, masked=True).resources
-        return renderer.recorded("dev", resources, None)
+        monitoring = {"version": version, "grafanaAnonymous": True}
+        return stack.variant({**stack.config, "meshlab:monitoring": monitoring}).rendered(TARGET)
 
     return Comparison("dev", "before", rendered("42.2.1"), rendered("88.5.3"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from base.errors import MeshlabError
 from base.goyaml.text import document
-from meshlab.charts.pulled import ChartFiles
+from meshlab.charts.choice import ChartFiles
 from meshlab.comparison.leaving_out import Filter, Placed
 from meshlab.comparison.stacks import Comparison
 from meshlab.diff.artifact import write_artifact

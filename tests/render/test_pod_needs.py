@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.recording.chartless import chartless
-from meshlab.recording.recorder import record, stack_config
-from meshlab.render.masking import GENERATED
 from meshlab.render.objects import KubernetesObject
 from meshlab.render.stack import Renderer
-from tests.support.rendering import renderer_of
+from meshlab.stack import Stack
+from tests.support.rendering import TARGET, renderer_of
 from tests.support.stacks import STACKS
 
 SECRETS = ["registry", "registry.other"]
@@ -26,10 +24,7 @@ def renderer() -> Renderer:
 
 
 def rendered(stack: str, renderer: Renderer, asked: dict[str, Any]) -> tuple[KubernetesObject, ...]:
-    over, source = chartless(stack_config(stack))
-    config = {**(over or {}), "meshlab:cluster": {**stack_config(stack).get("meshlab:cluster", {}), **asked}}
-    resources = record(stack, config=config, generated=GENERATED, masked=True).resources
-    return renderer.recorded(stack, resources, source).objects
+    return Stack.load(stack, renderer=renderer, overlay={"cluster": asked}).rendered(TARGET).objects
 
 
 def pods(objects: tuple[KubernetesObject, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,24 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.charts.pulled import Charts
+from meshlab.charts.choice import Charts
 from meshlab.comparison.stacks import Comparison
 from meshlab.diff.unified import unified
-from meshlab.lab import Config
 from meshlab.promote.rendered import comparison
 from meshlab.recording.recorder import stack_config
-from meshlab.render.helm import Helm, Target
-from meshlab.render.stack import Renderer, default_kubernetes
+from meshlab.render.helm import HelmRenderer
+from meshlab.render.stack import Renderer
+from meshlab.stack import Stack
+from meshlab.stackfile.reading import Config
 from tests.support.charts import chart_folder
+from tests.support.rendering import TARGET
 
 
 @pytest.fixture(scope="module")
 def renderer(helm: Path) -> Renderer:
-    return Renderer(Charts(str(chart_folder("staging")), print), Helm(helm), Target(default_kubernetes()))
+    return Renderer(Charts(str(chart_folder("staging")), print), HelmRenderer(helm))
 
 
 def compared(renderer: Renderer, before: Config, after: Config) -> Comparison:
-    return comparison("staging", before, after, renderer)
+    return comparison(Stack.load("staging", renderer=renderer).variant(before), after, TARGET)
 
 
 def test_a_promoted_threshold_and_scenario_show_in_the_objects_they_change(renderer: Renderer) -> None:

@@ -10,13 +10,13 @@ import yaml
 
 from base.goyaml.text import from_yaml
 from meshlab.charts import repositories
-from meshlab.charts.pulled import Charts
 from meshlab.recording.chartless import chartless
 from meshlab.recording.recorder import ROOT, record, stack_config
 from meshlab.recording.releases import RELEASE
-from meshlab.render.helm import Helm, Target
+from meshlab.render.helm import RenderTarget
 from meshlab.render.others import is_object
-from meshlab.render.stack import Renderer, default_kubernetes, render
+from meshlab.render.stack import default_kubernetes
+from meshlab.stack import Stack
 from tests.charts.rendering import Loader, template
 
 
@@ -142,12 +142,12 @@ def test_what_is_written_hangs_neither_on_the_folder_of_charts_nor_on_this_tree(
 def test_without_charts_and_repositories_stand_ins_are_used_and_announced(
     helm: Path, charts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = [repositories.Answer("https://charts.example", ok=False, reason="no such host")]
+    silent = [repositories.RepositoryStatus("https://charts.example", ok=False, reason="no such host")]
     monkeypatch.setattr(repositories, "probe", lambda source: silent)
-    rendered = render("dev", Renderer(Charts(None, print), Helm(helm), Target(default_kubernetes())))
+    rendered = Stack.load("dev").rendered(RenderTarget(default_kubernetes()))
     assert rendered.index()["charts"] == "stand-ins"
     assert rendered.charts.notes[0] == (
-        "no chart repository answers (https://charts.example: no such host); using stand-ins:"
+        "not every chart repository answers (https://charts.example: no such host); using stand-ins:"
     )
     assert len(rendered.charts.notes) == 1 + len(rendered.releases)
 

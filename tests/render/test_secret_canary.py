@@ -9,18 +9,16 @@ import pulumi
 import pytest
 from pulumi.runtime import MockResourceArgs
 
-from meshlab.charts.pulled import Charts
 from meshlab.comparison.stacks import Comparison
 from meshlab.diff.markdown import markdown
 from meshlab.diff.unified import unified
-from meshlab.lab import overlaid
 from meshlab.recording import recorder
-from meshlab.recording.recorder import stack_config
 from meshlab.render.folder import write_folder
-from meshlab.render.helm import Helm, Target
-from meshlab.render.stack import RenderedStack, Renderer, default_kubernetes, render
+from meshlab.render.stack import RenderedStack
+from meshlab.stack import Stack
 from tests.support.canary import CANARY, files_below, sightings
 from tests.support.charts import chart_folder
+from tests.support.rendering import TARGET
 from tests.support.stacks import STACKS
 
 
@@ -42,9 +40,8 @@ def generating(secret: str) -> Iterator[None]:
 @pytest.fixture(scope="module", params=STACKS)
 def rendered(request: pytest.FixtureRequest, helm: Path) -> RenderedStack:
     stack = request.param
-    renderer = Renderer(Charts(str(chart_folder(stack)), print), Helm(helm), Target(default_kubernetes()))
     with generating(CANARY):
-        return render(stack, renderer)
+        return Stack.load(stack, charts=str(chart_folder(stack))).rendered(TARGET)
 
 
 def test_rendered_files_have_the_secrets_keys_and_not_what_they_hold(rendered: RenderedStack, tmp_path: Path) -> None:
@@ -67,12 +64,9 @@ def test_a_whole_new_stack_as_a_diff_and_as_a_comment_shows_no_secret(rendered: 
 def test_what_a_chart_makes_a_secret_of_is_not_shown_either(helm: Path, tmp_path: Path) -> None:
     # Alertmanager's configuration: plain in the values, a Secret in the cluster.
     values = {"alertmanager": {"config": {"global": {"slack_api_url": f"https://hooks.test/{CANARY}"}}}}
-    monitoring = {**stack_config("dev")["meshlab:monitoring"], "values": values}
-    config = overlaid("dev", {"monitoring": monitoring})
-    renderer = Renderer(Charts(str(chart_folder("dev")), print), Helm(helm), Target(default_kubernetes()))
-    before = render("dev", renderer)
-    resources = recorder.record("dev", config=config, generated="<made by up>", masked=True).resources
-    after = renderer.recorded("dev", resources, None)
+    stack = Stack.load("dev", charts=str(chart_folder("dev")))
+    before = stack.rendered(TARGET)
+    after = stack.overlaid({"monitoring": {"values": values}}).rendered(TARGET)
     write_folder(tmp_path / "out", after.index(), {file: one.manifest for file, one in after.files.items()})
     one = Comparison("dev", "before", before, after)
     assert [change.one.name for change in one.changes if change.secret]

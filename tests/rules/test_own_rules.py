@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from base.errors import MeshlabError
-from meshlab.lab import overlaid
 from meshlab.recording.recorder import ProgramError, record
 from settings import own_rules
 from settings.own_rules import load_own_rules
+from tests.support.stacks import overlaid
 
 SHOP = """
 groups:

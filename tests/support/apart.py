@@ -7,8 +7,11 @@ from pathlib import Path
 from base import process
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.programs import find_engine
-from meshlab.lab import Config, Target
 from meshlab.recording.recorder import ROOT
+from meshlab.stackfile.reading import Config
+from meshlab.target import Target
+
+from .stacks import with_config
 
 LIMIT_SECONDS = 600.0
 
@@ -23,7 +26,7 @@ def main() -> None:
     """Do it, as standard input says."""
     kubeconfig, config, state = json.load(sys.stdin)
     target = Target(Path(kubeconfig), embedded=True, label="apart")
-    EngineDriver(find_engine(print), target, "dev", config, print, Path(state)).up()
+    EngineDriver(find_engine(print), target, with_config("dev", config), print, Path(state)).up()
 
 
 if __name__ == "__main__":

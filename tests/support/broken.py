@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 
 from .waiting import eventually
 
@@ -14,7 +14,7 @@ API_SERVICE = "v1beta1.custom.metrics.k8s.io"
 WIDGETS = "widgets.example.com"
 
 
-def announce_a_silent_group(cluster: Cluster) -> None:
+def announce_a_silent_group(cluster: EmbeddedCluster) -> None:
     """An APIService whose Service was uninstalled, as metrics adapters leave them behind."""
     spec = {
         "group": "custom.metrics.k8s.io",
@@ -41,7 +41,7 @@ def announce_a_silent_group(cluster: Cluster) -> None:
     eventually(noticed, "the API server sees that the group has no server")
 
 
-def lose_a_conversion(cluster: Cluster, namespace: str) -> None:
+def lose_a_conversion(cluster: EmbeddedCluster, namespace: str) -> None:
     """An object in `namespace` that nobody can read: it is stored in a version that a webhook should convert, and the
     webhook's Service is gone."""
     _create(cluster, _crd(stored="v1"))
@@ -72,12 +72,12 @@ def _crd(stored: str, conversion: dict[str, Any] | None = None) -> dict[str, Any
     }
 
 
-def _create(cluster: Cluster, manifest: dict[str, Any]) -> None:
+def _create(cluster: EmbeddedCluster, manifest: dict[str, Any]) -> None:
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
 
 
 @contextmanager
-def refused_update(cluster: Cluster, crd: str) -> Iterator[None]:
+def refused_update(cluster: EmbeddedCluster, crd: str) -> Iterator[None]:
     """Let the API server refuse every change of one CRD, as a platform's policy may."""
     name = {"metadata": {"name": "refused"}}
     policy = "admissionregistration.k8s.io/v1"

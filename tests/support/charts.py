@@ -7,7 +7,8 @@ import pytest
 
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
-from meshlab.lab import Config, overlaid, settings_of, wanted_charts
+from meshlab.stack import Stack, versions
+from meshlab.stackfile.reading import Config
 
 REAL_CHARTS = "MESHLAB_CHARTS"
 """Names a folder with the real charts. Without it, the stand-ins of embedded/charts are packed."""
@@ -19,6 +20,6 @@ def chart_folder(stack: str, over: Config | None = None) -> Path:
     if os.environ.get(REAL_CHARTS):
         return Path(os.environ[REAL_CHARTS])
     try:
-        return pack_stand_ins(STAND_INS_FOLDER, wanted_charts(settings_of(stack, overlaid(stack, over or {}))), print)
+        return pack_stand_ins(STAND_INS_FOLDER, versions(Stack.load(stack, overlay=over).wanted), print)
     except (ChartSourceError, ToolsMissingError) as missing:
         pytest.skip(str(missing))

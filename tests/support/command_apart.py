@@ -3,14 +3,16 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from base import process
 from base.environment import settle
-from meshlab import lab, session
+from meshlab import session, stack
 from meshlab.cli import main as cli
-from meshlab.lab import Config, overlaid
 from meshlab.recording.recorder import ROOT
+from meshlab.stack import Stack
+from meshlab.target import NO_OPERATOR
 
 LIMIT_SECONDS = 600.0
 
@@ -21,13 +23,13 @@ def meshlab(*words: str, env: Mapping[str, str | None], root: Path = ROOT) -> pr
     return process.run(command, timeout=LIMIT_SECONDS, cwd=root, env=env, check=False)
 
 
-def _overlaid(stack: str, overlay: Config) -> dict[str, Any]:
+def _load(name: str, **how: Any) -> Stack:
     # No operator runs in these clusters to report Kiali as ready.
-    return overlaid(stack, {**overlay, "kiali": {"awaitReady": False}})
+    return Stack.load(name, **how).overlaid(NO_OPERATOR)
 
 
 if __name__ == "__main__":
     settle()
-    session.overlaid = _overlaid
-    lab.check_folder = lambda folder, versions: None  # stand-ins have no digest in charts.lock
+    session.Stack = SimpleNamespace(load=_load)
+    stack.check_folder = lambda folder, charts: None  # stand-ins have no digest in charts.lock
     sys.exit(cli.main(sys.argv[1:]))

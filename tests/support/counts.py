@@ -20,10 +20,10 @@ import pytest
 import yaml
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
-from meshlab.lab import Target
 from meshlab.recording.recorder import ROOT
+from meshlab.target import Target
 
 from .waiting import eventually
 
@@ -96,7 +96,7 @@ def _kind(method: str, url: str) -> str:
 
 
 @contextmanager
-def counted_requests(cluster: Cluster, folder: Path) -> Iterator[Requests]:
+def counted_requests(cluster: EmbeddedCluster, folder: Path) -> Iterator[Requests]:
     """Has kubectl pass requests on to a cluster and write down each; it is exact, and others' requests go elsewhere."""
     log, kubeconfig = folder / "requests.log", folder / "counted.yaml"
     program = toolchain.ensure(["kubectl"])["kubectl"]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 
 from .inventory import objects
 
@@ -17,7 +17,7 @@ TERMS: list[dict[str, Any]] = [
 KINDS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 
 
-def enforce(cluster: Cluster) -> list[str]:
+def enforce(cluster: EmbeddedCluster) -> list[str]:
     """Add what is missing, under the enforcer's own name; the configurations that it has changed."""
     changed: list[str] = []
     for kind in KINDS:

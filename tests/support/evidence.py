@@ -20,13 +20,13 @@ import yaml
 from base import process
 from base.assets import load_manifests
 from components.objects import in_namespace
-from embedded.cluster import CLUSTER_TOOLS, Cluster, Network
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, Network
 from embedded.cluster.istiod import PROGRAM
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.programs import EngineMissingError, find_engine
-from meshlab.lab import overlaid
 from meshlab.recording.recorder import record
+from tests.support.stacks import overlaid
 
 from . import claims, monitor_mutants
 from .apart import up_apart
@@ -132,7 +132,7 @@ def gather(folder: Path) -> Evidence:
     charts = chart_folder("dev", settings())
     with network_namespace(NETWORK.pods, IPV6_PODS):
         with evidence.step("cluster"):
-            cluster = Cluster.up("proof", state_dir=folder, network=NETWORK, injection=True)
+            cluster = EmbeddedCluster.up("proof", state_dir=folder, network=NETWORK, injection=True)
         with cluster:
             _Run(cluster, folder, charts, evidence).all()
     return evidence
@@ -156,7 +156,7 @@ def settings(**default_namespace: str) -> dict[str, Any]:
 class _Run:
     """The steps, in their order."""
 
-    def __init__(self, cluster: Cluster, folder: Path, charts: Path, evidence: Evidence) -> None:
+    def __init__(self, cluster: EmbeddedCluster, folder: Path, charts: Path, evidence: Evidence) -> None:
         self.cluster, self.folder, self.charts, self.evidence = cluster, folder, charts, evidence
 
     def all(self) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
-from meshlab.lab import settings_of, wanted_charts
-from settings.charts import package_name
+from settings.charts import Chart
+from tests.support.stacks import wanted_charts
 
 from .inventory import objects
 from .lab import Lab
@@ -23,7 +23,7 @@ class HandEdit:
     """One thing that somebody does to one object."""
 
     name: str
-    do: Callable[[Cluster], object]
+    do: Callable[[EmbeddedCluster], object]
     what: str
     label: str
     """The one object that drift has to name for it."""
@@ -31,21 +31,21 @@ class HandEdit:
     """The beginning of a field's path that has to be named; empty where no single field is it."""
 
 
-def patch(where: str, kind: str, name: str, body: Any, how: str = "merge") -> Callable[[Cluster], object]:
+def patch(where: str, kind: str, name: str, body: Any, how: str = "merge") -> Callable[[EmbeddedCluster], object]:
     """`kubectl patch` in a namespace (empty for none), as who edits by hand does it."""
     namespace = ("-n", where) if where else ()
     return lambda cluster: cluster.kubectl("patch", kind, name, *namespace, f"--type={how}", "-p", json.dumps(body))
 
 
-def kubectl(*args: str) -> Callable[[Cluster], object]:
+def kubectl(*args: str) -> Callable[[EmbeddedCluster], object]:
     """A command of kubectl."""
     return lambda cluster: cluster.kubectl(*args)
 
 
-def copy(where: str, kind: str, name: str, to: str, new: str) -> Callable[[Cluster], object]:
+def copy(where: str, kind: str, name: str, to: str, new: str) -> Callable[[EmbeddedCluster], object]:
     """`kubectl get -o yaml`, another name, `kubectl create`."""
 
-    def act(cluster: Cluster) -> None:
+    def act(cluster: EmbeddedCluster) -> None:
         (original,) = objects(cluster, kind, name, "-n", where)
         metadata = {key: original["metadata"].get(key) for key in ("labels", "annotations")}
         content = {key: value for key, value in original.items() if key != "status"}
@@ -60,7 +60,7 @@ def copy(where: str, kind: str, name: str, to: str, new: str) -> Callable[[Clust
 def upgraded(chart: Path) -> HandEdit:
     """`helm upgrade` of the release istio-base from its own `chart`, with a value that the stack does not have."""
 
-    def act(cluster: Cluster) -> None:
+    def act(cluster: EmbeddedCluster) -> None:
         program = toolchain.ensure(["helm"])["helm"]
         value = ("--reuse-values", "--set", "global.hub=elsewhere")
         process.run(
@@ -236,5 +236,5 @@ HAND_EDITS = (
 
 def all_edits(lab: Lab) -> list[HandEdit]:
     """Every hand edit, on this lab."""
-    (version,) = wanted_charts(settings_of(lab.stack, lab.config()))["base"]
-    return [*HAND_EDITS, upgraded(Path(lab.charts) / package_name("base", version))]
+    (version,) = wanted_charts(lab.stack, lab.config())["base"]
+    return [*HAND_EDITS, upgraded(Path(lab.charts) / Chart("base", version).file)]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 
 from .waiting import patiently
 
@@ -14,7 +14,7 @@ OF_THE_CLUSTER = {"events", "events.events.k8s.io", "leases.coordination.k8s.io"
 MADE_BY_CONTROLLERS = ("Pod ", "ReplicaSet ", "EndpointSlice ", "IPAddress ", "ControllerRevision ")
 
 
-def inventory(cluster: Cluster) -> dict[str, str]:
+def inventory(cluster: EmbeddedCluster) -> dict[str, str]:
     """UID of every object by `<resource>.<group> <namespace>/<name>`, but for what the cluster renews by itself."""
     found: dict[str, str] = {}
     kinds = [kind for kind in _listable(cluster) if kind not in OF_THE_CLUSTER]
@@ -27,22 +27,22 @@ def inventory(cluster: Cluster) -> dict[str, str]:
     return found
 
 
-def declared(cluster: Cluster) -> list[str]:
+def declared(cluster: EmbeddedCluster) -> list[str]:
     """Every object but those that controllers make of others, and helm's records, which tell of the way."""
     found = [name for name in inventory(cluster) if not name.startswith(MADE_BY_CONTROLLERS)]
     return sorted(name for name in found if "sh.helm.release" not in name)
 
 
-def objects(cluster: Cluster, *what: str) -> list[dict[str, Any]]:
+def objects(cluster: EmbeddedCluster, *what: str) -> list[dict[str, Any]]:
     """The items of `kubectl get <what> -o json`."""
     answer: dict[str, Any] = json.loads(_got(cluster, "get", *what, "-o", "json"))
     return answer.get("items", [answer])
 
 
-def _listable(cluster: Cluster) -> list[str]:
+def _listable(cluster: EmbeddedCluster) -> list[str]:
     return _got(cluster, "api-resources", "--verbs=list", "-o", "name").split()
 
 
-def _got(cluster: Cluster, *words: str) -> str:
+def _got(cluster: EmbeddedCluster, *words: str) -> str:
     """What kubectl writes for a command that only reads."""
     return patiently(lambda: cluster.kubectl(*words, timeout=120).stdout)

@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 
 from .hand_edits import patch
 from .inventory import objects
 
 
 @contextmanager
-def stand_in_operator(cluster: Cluster, seconds: float) -> Iterator[list[float]]:
+def stand_in_operator(cluster: EmbeddedCluster, seconds: float) -> Iterator[list[float]]:
     """Takes the finalizer of a Kiali that is going away after some seconds, and notes when it did."""
     done = threading.Event()
     took: list[float] = []

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 import kube.cluster
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 HELPER = """#!/bin/sh
@@ -32,7 +32,7 @@ class Parts:
     """Tokens by the name of the account in namespace default that each is of."""
 
 
-def parts_of(cluster: Cluster, *accounts: str) -> Parts:
+def parts_of(cluster: EmbeddedCluster, *accounts: str) -> Parts:
     """A cluster's server and authority, its administrator, and accounts that are made for it. None may do anything."""
     whole = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
     tokens: dict[str, str] = {}

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.driver import EngineDriver
+from meshlab.engine.outcome import Outcome
 from meshlab.engine.programs import find_engine
-from meshlab.lab import Config, Outcome, Target, overlaid
+from meshlab.stack import Stack
+from meshlab.stackfile.reading import Config
+from meshlab.target import Target
+from tests.support.stacks import overlaid, with_config
 
 from .charts import chart_folder
 from .inventory import inventory, objects
@@ -25,7 +29,7 @@ KEPT_GROUPS = (".istio.io", ".kiali.io", ".monitoring.coreos.com")
 class Lab:
     """A running embedded cluster, as it was before anything was installed, and the charts to install."""
 
-    def __init__(self, cluster: Cluster, folder: Path, stack: str, over: Config | None = None) -> None:
+    def __init__(self, cluster: EmbeddedCluster, folder: Path, stack: str, over: Config | None = None) -> None:
         """`over` has the sections that a test will lay over the stack's own later: their charts are wanted too."""
         self.cluster, self.folder, self.stack = cluster, folder, stack
         self.target = Target(cluster.kubeconfig, embedded=True, label="test")
@@ -39,6 +43,10 @@ class Lab:
     def config(self, **over: Any) -> Config:
         """The stack's config for this cluster, with the sections of `over` laid over it."""
         return self.config_of(self.stack, **over)
+
+    def declared(self, **over: Any) -> Stack:
+        """The stack for this cluster, with the sections of `over` laid over it."""
+        return with_config(self.stack, self.config(**over))
 
     def config_of(self, stack: str, **over: Any) -> Config:
         """The config of a stack for this cluster."""
@@ -94,7 +102,7 @@ def running_lab(folder: Path, name: str, stack: str = "dev", over: Config | None
     try:
         # Before anything waits for a sidecar: on a machine that has to build it, that takes minutes.
         toolchain.ensure(["pilot-discovery"])
-        cluster = Cluster.up(name, state_dir=folder, injection=True)
+        cluster = EmbeddedCluster.up(name, state_dir=folder, injection=True)
     except ToolsMissingError as missing:
         pytest.skip(str(missing))
     with cluster:
@@ -103,7 +111,7 @@ def running_lab(folder: Path, name: str, stack: str = "dev", over: Config | None
 
 def driver(lab: Lab, **over: Any) -> EngineDriver:
     """The lab's stack on the real engine, with the sections of `over` laid over its own and its state in the folder."""
-    return EngineDriver(find_engine(lab.say), lab.target, lab.stack, lab.config(**over), lab.say, state=lab.folder)
+    return EngineDriver(find_engine(lab.say), lab.target, lab.declared(**over), lab.say, state=lab.folder)
 
 
 def documented(name: str) -> bool:

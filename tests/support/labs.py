@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from meshlab.cli.commands.recover import Options, recover
+from meshlab.cli.commands.recover import RecoverOptions, recover
 
 from .inventory import declared
 from .lab import Lab, driver, running_lab
@@ -45,7 +45,7 @@ class Labs:
 
     def _is_put_back(self, lab: Lab) -> bool:
         try:
-            recover(Options(lab.stack, lab.target, lab.folder), lambda: True, lab.say)
+            recover(RecoverOptions(lab.stack, lab.target, lab.folder), lambda: True, lab.say)
             driver(lab, **self._settings).up()
             return declared(lab.cluster) == self._fresh
         except Exception as error:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from meshlab.engine.driver import EngineDriver
 
 from . import meshed
@@ -55,7 +55,7 @@ def await_begun(record: RollingRecord, ended: Callable[[], bool]) -> None:
     eventually(lambda: len(record.order) >= KILLED_AFTER or ended(), "workloads roll", limit=READY_SECONDS)
 
 
-def have_rolled_once(cluster: Cluster, record: RollingRecord, begun: int) -> None:
+def have_rolled_once(cluster: EmbeddedCluster, record: RollingRecord, begun: int) -> None:
     """Asserts that all did, within the limit, although a run was killed after `begun` of them."""
     assert meshed.status(cluster).behind == ()
     assert set(generations(cluster).values()) == {2}, "each rolled once"
@@ -63,7 +63,7 @@ def have_rolled_once(cluster: Cluster, record: RollingRecord, begun: int) -> Non
     assert LIMIT / 2 < record.most_at_once <= LIMIT
 
 
-def generations(cluster: Cluster) -> dict[str, int]:
+def generations(cluster: EmbeddedCluster) -> dict[str, int]:
     """How often each workload's specification has been written: once when it was made, and once each time it rolled."""
     return {
         f"{one['metadata']['namespace']}/{one['metadata']['name']}": one["metadata"]["generation"]
@@ -72,7 +72,7 @@ def generations(cluster: Cluster) -> dict[str, int]:
     }
 
 
-def _create(cluster: Cluster, items: list[dict[str, Any]]) -> None:
+def _create(cluster: EmbeddedCluster, items: list[dict[str, Any]]) -> None:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     # Applied, which can be repeated: what a slow server did not confirm may be there.
     apply = ("apply", "--server-side", "-f", "-")

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import kube.cluster
-from embedded.cluster import Cluster
-from meshlab.mesh.status import Status, look
+from embedded.cluster import EmbeddedCluster
+from meshlab.mesh.status import MeshStatus, look
 
 from .inventory import objects
 
@@ -38,7 +38,7 @@ def deployment(namespace: str, name: str, replicas: int = 1) -> dict[str, Any]:
     }
 
 
-def pods_by_workload(cluster: Cluster, namespaces: set[str]) -> dict[str, set[str]]:
+def pods_by_workload(cluster: EmbeddedCluster, namespaces: set[str]) -> dict[str, set[str]]:
     """UIDs of the pods of each `namespace/app`: others after a roll."""
     found: dict[str, set[str]] = {}
     for pod in objects(cluster, "pods", "-A"):
@@ -48,12 +48,12 @@ def pods_by_workload(cluster: Cluster, namespaces: set[str]) -> dict[str, set[st
     return found
 
 
-def status(cluster: Cluster) -> Status:
+def status(cluster: EmbeddedCluster) -> MeshStatus:
     """What `meshlab canary --status` rests on."""
     return look(kube.cluster.Cluster(cluster.kubeconfig))
 
 
-def every_namespace_has_its_injector(cluster: Cluster, namespaces: set[str]) -> None:
+def every_namespace_has_its_injector(cluster: EmbeddedCluster, namespaces: set[str]) -> None:
     """The label of each namespace is one that a webhook looks for whose istiod is ready, and no two do."""
     ready = {
         one["metadata"]["name"]
@@ -75,7 +75,7 @@ def every_namespace_has_its_injector(cluster: Cluster, namespaces: set[str]) -> 
             assert service in ready, f"{name}: {service} is not ready"
 
 
-def each_istiod_is_seen_once(cluster: Cluster) -> None:
+def each_istiod_is_seen_once(cluster: EmbeddedCluster) -> None:
     """The monitor of the control planes selects exactly one Service that leads to each istiod pod.
 
     That Prometheus reads the monitor so, the cluster tier shows with a real one.
@@ -100,7 +100,7 @@ def each_istiod_is_seen_once(cluster: Cluster) -> None:
         assert len(leading) == 1, f"{pod['metadata']['name']}: {leading}"
 
 
-def the_default_revision_is(cluster: Cluster, revision: str) -> None:
+def the_default_revision_is(cluster: EmbeddedCluster, revision: str) -> None:
     """Validation, the Service `istiod` and the spec of a Kiali that names one are all of one revision."""
     (validator,) = objects(cluster, "validatingwebhookconfigurations", "istiod-default-validator")
     assert validator["metadata"]["labels"]["istio.io/rev"] == revision
@@ -115,7 +115,7 @@ def the_default_revision_is(cluster: Cluster, revision: str) -> None:
         assert istio["config_map_name"] == f"istio-{revision}"
 
 
-def _webhooks(cluster: Cluster) -> Iterator[Mapping[str, Any]]:
+def _webhooks(cluster: EmbeddedCluster) -> Iterator[Mapping[str, Any]]:
     for configuration in objects(cluster, "mutatingwebhookconfigurations"):
         if configuration["metadata"].get("labels", {}).get("app") == "sidecar-injector":
             yield from configuration["webhooks"]

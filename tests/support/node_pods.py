@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from base.goyaml.text import to_yaml
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from tests.support.node_images import IMAGE, python
 
 PORT = 8080
@@ -32,18 +32,18 @@ def server(name: str, **container: Any) -> str:
     return pod(name, python(), "-m", "http.server", str(PORT), labels=labels, readinessProbe=ready, **container)
 
 
-def create(cluster: Cluster, *manifests: str) -> None:
+def create(cluster: EmbeddedCluster, *manifests: str) -> None:
     cluster.kubectl("create", "-f", "-", stdin="---\n".join(manifests))
 
 
-def ready(cluster: Cluster, *names: str) -> None:
+def ready(cluster: EmbeddedCluster, *names: str) -> None:
     cluster.kubectl("wait", "--for=condition=Ready", "pod", *names, "--timeout=90s", timeout=100)
 
 
-def seen(cluster: Cluster, kind: str, name: str) -> dict[str, Any]:
+def seen(cluster: EmbeddedCluster, kind: str, name: str) -> dict[str, Any]:
     return json.loads(cluster.kubectl("get", kind, name, "-o", "json").stdout)
 
 
-def run_python(cluster: Cluster, name: str, program: str) -> str:
+def run_python(cluster: EmbeddedCluster, name: str, program: str) -> str:
     """What a Python program prints that runs in a pod."""
     return cluster.kubectl("exec", name, "--", python(), "-c", program).stdout.strip()

@@ -1,10 +1,13 @@
 """What the tests find in place of the caller's own state folder, kubeconfig, Pulumi backend and login.
 
-Imported before meshlab, which reads some of it as it is imported. Child processes inherit it.
+Imported before meshlab, which reads some of it as it is imported; `base.environment` reads none. Child processes
+inherit it.
 """
 
 import os
 import tempfile
+
+from base.environment import PLACES
 
 _KEPT = tempfile.TemporaryDirectory(prefix="meshlab-tests-", ignore_cleanup_errors=True)
 STATE = _KEPT.name
@@ -16,15 +19,6 @@ os.environ |= {
     "KUBECONFIG": f"{STATE}/no-kubeconfig",
     "PULUMI_HOME": f"{STATE}/pulumi-home",
 }
-_OTHERS = {
-    "PULUMI_ACCESS_TOKEN",
-    "PULUMI_API",
-    "PULUMI_BACKEND_URL",
-    "PULUMI_CONFIG_PASSPHRASE",
-    "PULUMI_CONFIG_PASSPHRASE_FILE",
-    "PULUMI_CREDENTIALS_PATH",
-    "PULUMI_CREDENTIAL_HELPER",
-    "PULUMI_DEFAULT_ORGANIZATION",
-}
+_OTHERS = {name for name in PLACES if name.startswith("PULUMI_")} - {"PULUMI_HOME"}
 for _name in os.environ.keys() & _OTHERS:
     del os.environ[_name]

@@ -17,7 +17,7 @@ import yaml
 
 from base import process
 from base.assets import MANIFESTS
-from embedded.cluster import Cluster, egress
+from embedded.cluster import EmbeddedCluster, egress
 
 from .waiting import eventually
 
@@ -34,7 +34,7 @@ SIDECAR = {
 
 
 @contextmanager
-def pod_servers(cluster: Cluster, folder: Path) -> Iterator[None]:
+def pod_servers(cluster: EmbeddedCluster, folder: Path) -> Iterator[None]:
     """An istiod on port 15014, an Envoy on 15020 as in sidecars, and the lab's own Envoy on 15000 and 15001."""
     with ExitStack() as running:
         running.enter_context(_istiod_relay(cluster))
@@ -69,7 +69,7 @@ def _envoy(config: dict[str, Any], file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _istiod_relay(cluster: Cluster) -> Iterator[None]:
+def _istiod_relay(cluster: EmbeddedCluster) -> Iterator[None]:
     relay = _Relay(("", ISTIOD_METRICS), _Connection)
     # The very socket through which the API server reaches istiod; it knows which pod belongs to which revision.
     selection = yaml.safe_load((cluster.kubeconfig.parent / egress.FILE).read_text())["egressSelections"][0]

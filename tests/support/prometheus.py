@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from base import process
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from embedded.cluster.layout import LOOPBACK, free_ports
 from embedded.tools import toolchain
 
@@ -37,7 +37,7 @@ def programs() -> dict[str, Path]:
 
 
 @contextmanager
-def operator(cluster: Cluster, folder: Path, *web: str) -> Iterator[None]:
+def operator(cluster: EmbeddedCluster, folder: Path, *web: str) -> Iterator[None]:
     """The operator, beside the cluster and with all its rights. What its own pod would do, nobody does.
 
     `web` are options by which it serves; without them it answers on loopback.
@@ -55,7 +55,7 @@ def operator(cluster: Cluster, folder: Path, *web: str) -> Iterator[None]:
         assert child.poll() is None, f"the operator ended: {log.read_text()[-2000:]}"
 
 
-def _credentials(cluster: Cluster, folder: Path) -> dict[str, Path]:
+def _credentials(cluster: EmbeddedCluster, folder: Path) -> dict[str, Path]:
     """The kubeconfig's certificates as files, since the operator reads no kubeconfig."""
     loaded = yaml.safe_load(cluster.kubeconfig.read_text())
     entries = {**loaded["clusters"][0]["cluster"], **loaded["users"][0]["user"]}
@@ -67,7 +67,7 @@ def _credentials(cluster: Cluster, folder: Path) -> dict[str, Path]:
     return files
 
 
-def generated(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+def generated(cluster: EmbeddedCluster, namespace: str, name: str) -> dict[str, Any]:
     """What the operator has written for a Prometheus; empty as long as it has not."""
     found = objects(cluster, "secrets", "-n", namespace, f"--field-selector=metadata.name=prometheus-{name}")
     return yaml.safe_load(gzip.decompress(base64.b64decode(found[0]["data"]["prometheus.yaml.gz"]))) if found else {}
@@ -78,7 +78,7 @@ def jobs(configuration: dict[str, Any]) -> set[str]:
     return {job["job_name"].rpartition("/")[0] for job in configuration.get("scrape_configs", [])}
 
 
-def outside_a_pod(configuration: dict[str, Any], cluster: Cluster, folder: Path) -> dict[str, Any]:
+def outside_a_pod(configuration: dict[str, Any], cluster: EmbeddedCluster, folder: Path) -> dict[str, Any]:
     """The generated configuration for a Prometheus that is no pod: it needs a kubeconfig and the rules in files, and
     does by itself what the reloader beside it does, which is to fill in the number of the shard."""
     text = json.dumps(configuration).replace("$(SHARD)", "0").replace(str(RULES), str(folder / "rules"))
@@ -89,7 +89,7 @@ def outside_a_pod(configuration: dict[str, Any], cluster: Cluster, folder: Path)
     return changed
 
 
-def write_rules(cluster: Cluster, namespace: str, folder: Path) -> None:
+def write_rules(cluster: EmbeddedCluster, namespace: str, folder: Path) -> None:
     """Puts the operator's ConfigMaps of rules to where `outside_a_pod` looks for them."""
     for config_map in objects(cluster, "configmaps", "-n", namespace, "-l", "managed-by=prometheus-operator"):
         target = folder / "rules" / config_map["metadata"]["name"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from embedded.tools.toolchain import ToolsMissingError, ensure
-from meshlab.charts.pulled import Charts
-from meshlab.render.helm import Helm, Target
+from meshlab.charts.choice import Charts
+from meshlab.render.helm import HelmRenderer, RenderTarget
 from meshlab.render.stack import Renderer, default_kubernetes
 from tests.support.charts import chart_folder
 
@@ -20,4 +20,8 @@ def renderer_of(stacks: Iterable[str]) -> Renderer:
         pytest.skip(str(missing))
     folders: set[Path] = {chart_folder(stack) for stack in stacks}
     (folder,) = folders
-    return Renderer(Charts(str(folder), print), Helm(helm), Target(default_kubernetes()))
+    return Renderer(Charts(str(folder), print), HelmRenderer(helm))
+
+
+TARGET = RenderTarget(default_kubernetes())
+"""The embedded cluster."""

@@ -10,7 +10,7 @@ import kubernetes.watch as _watch
 from urllib3.exceptions import ProtocolError
 
 import kube.cluster
-from embedded.cluster import Cluster
+from embedded.cluster import EmbeddedCluster
 from rollout.workload_status import done
 
 from .waiting import patiently
@@ -23,7 +23,7 @@ QUIET_SECONDS = 1.0
 class RollingRecord:
     """Follows the Deployments of some namespaces, by the events that the API server sends, while the block runs."""
 
-    def __init__(self, cluster: Cluster, namespaces: set[str]) -> None:
+    def __init__(self, cluster: EmbeddedCluster, namespaces: set[str]) -> None:
         self._api = client.AppsV1Api(kube.cluster.Cluster(cluster.kubeconfig)._api)
         self._namespaces = namespaces
         self._watch = watch.Watch()

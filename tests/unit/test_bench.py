@@ -19,10 +19,10 @@ from bench.measure import MeasuredError, measured
 from bench.program import recorded
 from bench.tools import TOOLS
 from bench.tools.helm import side_by_side
-from bench.tools.releases import Release
+from bench.tools.releases import ReleaseFile
 from bench.tools.tool import Script
-from meshlab.lab import overlaid
 from meshlab.recording.recorder import ROOT, record
+from tests.support.stacks import overlaid
 
 MEGABYTE = 1_000_000
 
@@ -92,14 +92,14 @@ def test_a_script_stops_at_its_first_line_that_fails() -> None:
     assert caught.value.stdout == "one\n"
 
 
-def release(name: str, *needs: str) -> Release:
-    return Release(name, "ns", "chart", "1", Path("values"), False, needs)
+def release(name: str, *needs: str) -> ReleaseFile:
+    return ReleaseFile(name, "ns", "chart", "1", Path("values"), False, needs)
 
 
-def ran(wanted: list[Release], folder: Path, failing: str = "") -> tuple[int, list[str]]:
+def ran(wanted: list[ReleaseFile], folder: Path, failing: str = "") -> tuple[int, list[str]]:
     """Exit code and order of ends, where base takes longer than the others and `failing` fails."""
 
-    def command(one: Release) -> str:
+    def command(one: ReleaseFile) -> str:
         seconds = 0.5 if one.name == "base" else 0.05
         return f"sleep {seconds} && echo {one.name} >> {folder}/log && test {one.name} != '{failing}'"
 
@@ -183,8 +183,8 @@ def test_the_results_have_every_tool_and_every_dimension_or_the_reason_why_not(k
 
 
 def test_a_target_is_met_by_comparison_alone() -> None:
-    assert targets.Target("x", 1.0, 1.0, "s").met
-    assert not targets.Target("x", 1.0, 1.01, "s").met
+    assert targets.Limit("x", 1.0, 1.0, "s").met
+    assert not targets.Limit("x", 1.0, 1.01, "s").met
     runs = [
         {"tool": tool, "phase": "up", "seconds": seconds}
         for tool, seconds in (("lab", 15.0), ("helm-in-a-row", 20.0), ("helm-side-by-side", 14.0))

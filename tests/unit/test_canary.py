@@ -10,14 +10,15 @@ from kube.api_objects import Manifest, Resource
 from meshlab.cli.main import main
 from meshlab.doctor.injection import injection
 from meshlab.doctor.revisions import revisions
-from meshlab.lab import LabError, overlaid, settings_of
 from meshlab.mesh import report
 from meshlab.mesh.leaving import in_use, orphaned, refuse_stranding
 from meshlab.mesh.plan import roll_plan
 from meshlab.mesh.status import look
 from meshlab.preflight.finding import Level
+from meshlab.target import LabError
 from settings.models import Settings
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
+from tests.support.stacks import overlaid, settings_of
 
 OLD, NEW = "1-17", "1-30"
 

@@ -210,7 +210,7 @@ def repository(monkeypatch):
 
 def test_a_repository_that_serves_an_index_answers(repository):
     assert repositories.probe(ChartSource(f"{repository}/good/")) == [
-        repositories.Answer(f"{repository}/good/index.yaml", ok=True)
+        repositories.RepositoryStatus(f"{repository}/good/index.yaml", ok=True)
     ]
 
 
@@ -251,7 +251,7 @@ def test_a_registry_answers_even_where_it_asks_for_a_password(monkeypatch):
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     assert repositories.probe(ChartSource("oci://registry.example/team/charts")) == [
-        repositories.Answer("https://registry.example/v2/", ok=True)
+        repositories.RepositoryStatus("https://registry.example/v2/", ok=True)
     ]
 
 

@@ -7,13 +7,13 @@ import yaml
 
 from base.errors import MeshlabError
 from base.files import sha256
-from meshlab import lab
 from meshlab.charts.lock import LOCK, ChartLock, Locked, check_folder, require
 from meshlab.mirror.charts import charts_of, published
-from settings.charts import ChartSource
+from meshlab.stack import Stack
+from settings.charts import Chart, ChartSource
 from tests.support.stacks import STACKS
 
-CHART, OTHER = ("kiali-operator", "1.59.1"), ("base", "1.17.6")
+CHART, OTHER = Chart("kiali-operator", "1.59.1"), Chart("base", "1.17.6")
 
 
 def write(folder: Path, chart: tuple[str, str], content: str = "a chart") -> Path:
@@ -32,7 +32,7 @@ def test_the_lock_in_this_tree_is_whole_and_for_charts_that_a_stack_installs() -
     lock = ChartLock.load()
     assert LOCK.read_text(encoding="utf-8") == lock.text()
     assert lock.charts
-    assert set(lock.charts) <= set(charts_of(STACKS))
+    assert set(lock.charts) <= set(charts_of(map(Stack.load, STACKS)))
     assert all("https://" in one.source for one in lock.charts.values())
 
 
@@ -108,13 +108,14 @@ def test_what_lies_in_a_folder_is_no_publication(tmp_path: Path) -> None:
 def test_up_refuses_a_folder_with_another_chart_before_it_does_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for chart in charts_of(["dev"]):
+    for chart in Stack.load("dev").wanted:
         write(tmp_path, chart)
     path = locked(tmp_path, sha256(tmp_path / "kiali-operator-1.59.1.tgz"))
-    monkeypatch.setattr(lab, "check_folder", lambda folder, charts: check_folder(folder, charts, path))
-    assert lab.chosen_charts("dev", str(tmp_path), print) == ({"charts": {"source": str(tmp_path)}}, [])
+    monkeypatch.setattr("meshlab.stack.check_folder", lambda folder, charts: check_folder(folder, charts, path))
+    stack = Stack.load("dev", charts=str(tmp_path))
+    stack.check_lock()
     write(tmp_path, CHART, "another chart")
     with pytest.raises(
         MeshlabError, match=r"kiali-operator-1\.59\.1\.tgz: expected kiali-operator 1\.59\.1 with sha256"
     ):
-        lab.chosen_charts("dev", str(tmp_path), print)
+        stack.check_lock()

@@ -9,7 +9,7 @@ import pytest
 
 from meshlab.consistency.blame import TRIALS, Blame, without
 from meshlab.consistency.check import inconsistencies
-from meshlab.consistency.finding import Finding
+from meshlab.consistency.finding import Inconsistency
 from meshlab.consistency.ranges import quantity, seconds
 from meshlab.consistency.verdict import RULE, Verdict, verdict
 from meshlab.render.objects import KubernetesObject
@@ -324,13 +324,13 @@ CONFIG = {
     },
     "meshlab:mesh": {"rollAtOnce": 2},
 }
-WRONG = Finding("Secret", secret(), "spec", "a Secret", "none")
+WRONG = Inconsistency("Secret", secret(), "spec", "a Secret", "none")
 
 
 def tried(*paths: tuple[str, ...]) -> Any:
     """A trial that finds nothing more without one of `paths`, or without what is around it."""
 
-    def trial(config: Mapping[str, Any]) -> list[Finding]:
+    def trial(config: Mapping[str, Any]) -> list[Inconsistency]:
         for path in paths:
             value: Any = {key.removeprefix("meshlab:"): section for key, section in config.items()}
             for key in path:
@@ -360,7 +360,7 @@ def test_nothing_is_to_blame_where_no_value_helps_and_looking_for_it_ends() -> N
     many = {"meshlab:monitoring": {"values": {f"key{number}": number for number in range(2 * TRIALS)}}}
     asked: list[Any] = []
 
-    def never(config: Mapping[str, Any]) -> list[Finding] | None:
+    def never(config: Mapping[str, Any]) -> list[Inconsistency] | None:
         asked.append(config)
         return None if len(asked) % 2 else [WRONG]
 

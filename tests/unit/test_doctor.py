@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from kube.access import AccessError, Manifest, Resource
+from kube.api_objects import AccessError, Manifest, Resource
 from kube.objects import CRDS, NAMESPACES, SECRETS, plural
-from meshlab import lab
 from meshlab.charts import repositories
+from meshlab.charts.choice import Charts
 from meshlab.cli.commands import doctor as command
 from meshlab.cli.commands import up as up_command
 from meshlab.doctor import examination, images, programs
@@ -25,24 +27,25 @@ from meshlab.doctor.crds import crds
 from meshlab.doctor.examination import Question, examine, stop_at_problems
 from meshlab.doctor.known import Known, known_of
 from meshlab.doctor.permissions import permissions
-from meshlab.doctor.plan import Kind, Plan, PlannedCrd, reduced
+from meshlab.doctor.plan import GLOBS, Demands, PlannedCrd, PlannedKind, reduced
 from meshlab.doctor.releases import releases
 from meshlab.doctor.repositories import repositories as chart_repositories
 from meshlab.doctor.state import state
 from meshlab.engine.backends import backend_for
 from meshlab.engine.locks import Lock
+from meshlab.engine.outcome import Outcome
 from meshlab.engine.programs import Part
 from meshlab.engine.state import ReleaseKey
 from meshlab.engine.state_backend import StackBackend
-from meshlab.lab import LabError, Outcome, Target
 from meshlab.preflight import identity
 from meshlab.preflight.cluster import Reached, cluster, kubernetes
 from meshlab.preflight.finding import Finding, Level, table, worst
 from meshlab.preflight.identity import refuse_another
-from meshlab.recording.recorder import ProgramError
+from meshlab.recording.recorder import ROOT, ProgramError
 from meshlab.render.objects import KubernetesObject
 from meshlab.session import Session
-from settings.charts import ChartSource
+from meshlab.stack import Stack
+from meshlab.target import LabError, Target
 from settings.models import Settings
 from settings.versions import ISTIO_KUBERNETES, istios_for, supports
 from tests.support.stacks import STACKS
@@ -52,7 +55,7 @@ PROM = ReleaseKey("prometheus", "prom")
 
 
 def settings(**over: Any) -> Settings:
-    return lab.settings_of("dev", lab.overlaid("dev", over))
+    return Stack.load("dev", overlay=over).settings
 
 
 def reached(version: str = "v1.34.4") -> Reached:
@@ -130,7 +133,7 @@ def test_the_table_has_every_istio_of_the_stacks_and_no_gap() -> None:
     minors = [int(one.split(".")[1]) for one in ISTIO_KUBERNETES]
     assert minors == list(range(minors[0], minors[-1] + 1))
     for stack in STACKS:
-        config = lab.settings_of(stack, lab.overlaid(stack, {}))
+        config = Stack.load(stack).settings
         for revision in config.istio.revisions.values():
             assert revision.version.rpartition(".")[0] in ISTIO_KUBERNETES
     assert istios_for("1.34") == ["1.28", "1.29", "1.30", "1.31"]
@@ -195,12 +198,12 @@ def test_another_kubernetes_than_the_stack_expects_is_a_problem() -> None:
 # Rights
 
 
-PLAN = Plan(
+PLAN = Demands(
     kinds=(
-        Kind("", "namespaces", "", patched=True),
-        Kind("apps", "deployments", "default"),
-        Kind("apps", "deployments", "prometheus"),
-        Kind("rbac.authorization.k8s.io", "clusterroles", ""),
+        PlannedKind("", "namespaces", "", patched=True),
+        PlannedKind("apps", "deployments", "default"),
+        PlannedKind("apps", "deployments", "prometheus"),
+        PlannedKind("rbac.authorization.k8s.io", "clusterroles", ""),
     ),
     crds=(
         PlannedCrd("prometheuses.monitoring.coreos.com", "prom-crds", "prometheus", "0.60.1"),
@@ -263,6 +266,20 @@ def test_resources_are_called_as_the_api_calls_them(kind: str, resource: str) ->
     assert plural(kind) == resource
 
 
+def test_a_kept_plan_follows_from_every_module_that_the_program_imports() -> None:
+    imports = (
+        "import sys; from meshlab.recording.recorder import record; record('dev')\n"
+        "print(*(file for module in sys.modules.values() if (file := getattr(module, '__file__', None))))"
+    )
+    done = subprocess.run([sys.executable, "-c", imports], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {Path(file) for file in done.stdout.split()}
+    modules = {file.relative_to(ROOT) for file in files if file.is_relative_to(ROOT)}
+    of_the_program = {module for module in modules if module.parts[0] not in (".venv", "meshlab")}
+    assert {module.parts[0] for module in of_the_program} == {"base", "components", "kube", "settings"}
+    followed = {file.relative_to(ROOT) for glob in GLOBS for file in ROOT.glob(glob)}
+    assert of_the_program - followed == set()
+
+
 def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> None:
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -285,13 +302,13 @@ def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> 
     ]
     plan = reduced(objects, {"release": ("kiali-operator", "crds")})
     assert plan.crds == (PlannedCrd("kialis.kiali.io", "crds", "kiali-operator", "0.93.1"),)
-    assert Kind("kiali.io", "kialis", "istio-system") in plan.kinds
-    assert Kind("", "secrets", "kiali-operator") in plan.kinds
+    assert PlannedKind("kiali.io", "kialis", "istio-system") in plan.kinds
+    assert PlannedKind("", "secrets", "kiali-operator") in plan.kinds
     assert plan.images == ("docker.io/library/a:1",)
-    assert Plan.from_json(plan.to_json()) == plan
+    assert Demands.from_json(plan.to_json()) == plan
     rolling = reduced(objects, {"release": ("kiali-operator", "crds")}, rolls=True)
     assert {one for one in rolling.kinds if one not in plan.kinds} == {
-        Kind("apps", plural, "", patched=True) for plural in ("daemonsets", "deployments", "statefulsets")
+        PlannedKind("apps", plural, "", patched=True) for plural in ("daemonsets", "deployments", "statefulsets")
     }
 
 
@@ -310,11 +327,13 @@ def test_a_failed_upgrade_is_a_problem_and_recover_mends_it() -> None:
 
 
 def test_a_fix_names_the_cluster_that_was_asked_about(own: Path) -> None:
-    shop = Question("dev", Target(own / "kubeconfig", embedded=False, label="context a b", context="a b"), own)
+    shop = Question(
+        Stack.load("dev"), Target(own / "kubeconfig", embedded=False, label="context a b", context="a b"), own
+    )
     known = Known(exists=True, readable=True, releases=frozenset({PROM}))
     finding = only(releases(FakeCluster(records=[(PROM, "deployed"), (PROM, "failed")]), "dev", {PROM}, known, shop.on))
     assert finding.fix == "meshlab recover --stack dev --cluster 'a b'"
-    assert Question("dev", None, own).on == ""
+    assert Question(Stack.load("dev"), None, own).on == ""
 
 
 def test_a_failed_first_install_stands_in_nobodys_way() -> None:
@@ -416,6 +435,15 @@ def test_a_state_elsewhere_without_a_passphrase_is_a_problem(own: Path, monkeypa
     assert (finding.subject, finding.level) == ("passphrase", Level.PROBLEM)
 
 
+def test_a_file_where_the_state_is_to_lie_is_a_problem(own: Path) -> None:
+    (own / "taken").write_text("x", encoding="utf-8")
+    inside = own / "taken" / "state"
+    finding = only(state("dev", inside, kept_in(own), Known(exists=False, readable=True)))
+    assert finding.level is Level.PROBLEM
+    assert finding.text == f"the state's folder {inside}: expected a folder, got a file at {own / 'taken'}"
+    assert "MESHLAB_STATE" in finding.fix
+
+
 def test_too_little_room_is_a_problem(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshlab.doctor.state.ROOM_MEGABYTES", 10**9)
     finding = only(state("dev", own, kept_in(own), Known(exists=False, readable=True)))
@@ -497,11 +525,13 @@ def test_the_legacy_layout_is_told_with_the_command_that_upgrades_it(own: Path) 
 def test_silent_upstream_repositories_are_a_warning_and_a_silent_mirror_is_a_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    silent = repositories.Answer("https://charts.test/index.yaml", ok=False, reason="no route")
-    monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source, limit: [silent])
-    assert only(chart_repositories(ChartSource())).level is Level.WARNING
-    assert only(chart_repositories(ChartSource("https://mirror.test"))).level is Level.PROBLEM
-    assert only(chart_repositories(ChartSource("/charts"))).level is Level.OK
+    silent = repositories.RepositoryStatus("https://charts.test/index.yaml", ok=False, reason="no route")
+    monkeypatch.setattr(repositories, "probe", lambda source: [silent])
+    monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source: [silent])
+    charts = Charts(None, print)
+    assert only(chart_repositories(charts.choose(None))).level is Level.WARNING
+    assert only(chart_repositories(charts.choose("https://mirror.test"))).level is Level.PROBLEM
+    assert only(chart_repositories(charts.choose("/charts"))).level is Level.OK
 
 
 @contextmanager
@@ -636,8 +666,8 @@ def test_looking_for_the_engine_fetches_and_builds_nothing(own: Path, monkeypatc
 
 @pytest.fixture
 def no_charts_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = repositories.Answer("https://charts.test/index.yaml", ok=True)
-    monkeypatch.setattr("meshlab.doctor.repositories.probe", lambda source, limit: [answer])
+    answer = repositories.RepositoryStatus("https://charts.test/index.yaml", ok=True)
+    monkeypatch.setattr(repositories, "probe", lambda source: [answer])
 
 
 @pytest.mark.usefixtures("no_charts_asked_for")
@@ -648,7 +678,7 @@ def test_a_cluster_that_does_not_answer_is_one_problem_and_the_rest_is_still_loo
         raise AccessError("https://127.0.0.1:1 does not answer: connection refused")
 
     monkeypatch.setattr(examination, "Cluster", silent)
-    findings = examine(Question("dev", Target(own / "k", embedded=False, label="context x"), own), print)
+    findings = examine(Question(Stack.load("dev"), Target(own / "k", embedded=False, label="context x"), own), print)
     assert [one.text for one in findings if one.level is Level.PROBLEM] == [
         "context x: https://127.0.0.1:1 does not answer: connection refused"
     ]
@@ -661,7 +691,7 @@ def test_an_error_of_one_subject_does_not_hide_the_others(own: Path, monkeypatch
         raise LabError("broken")
 
     monkeypatch.setattr(examination, "programs", broken)
-    findings = examine(Question("dev", None, own), print)
+    findings = examine(Question(Stack.load("dev"), None, own), print)
     assert [one.subject for one in findings if one.level is Level.PROBLEM] == ["tools"]
     assert "cluster" in {one.subject for one in findings}
 
@@ -670,12 +700,12 @@ def test_up_stops_at_a_problem_and_goes_on_with_a_warning(monkeypatch: pytest.Mo
     warning = Finding("kubernetes", Level.WARNING, "old", "upgrade")
     monkeypatch.setattr(examination, "examine", lambda question, say: [warning])
     said: list[str] = []
-    stop_at_problems(Question("dev", None, own), said.append)
+    stop_at_problems(Question(Stack.load("dev"), None, own), said.append)
     assert said == ["warning  kubernetes  old", "                     fix: upgrade"]
     problem = Finding("lock", Level.PROBLEM, "held", "meshlab recover --stack dev")
     monkeypatch.setattr(examination, "examine", lambda question, say: [warning, problem])
     with pytest.raises(LabError) as caught:
-        stop_at_problems(Question("dev", None, own), said.append)
+        stop_at_problems(Question(Stack.load("dev"), None, own), said.append)
     assert "fix: meshlab recover --stack dev" in str(caught.value)
     assert "nothing was changed" in str(caught.value)
 
@@ -691,7 +721,7 @@ class Untouched:
 
 def test_up_does_not_begin_where_doctor_has_a_problem(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
     target = Target(own / "kubeconfig", embedded=True, label="embedded")
-    session = Session(target, Untouched(), (), {})
+    session = Session(target, Untouched(), Stack.load("dev"))
     monkeypatch.setattr(up_command, "open_session", lambda args, say: session)
     asked: list[Question] = []
 

@@ -10,12 +10,12 @@ import pytest
 from kube.changes import DRIFT_MANAGER
 from kube.fields import disowned, from_the_end, managers
 from kube.helm_records import RECORD_TYPE, packed, record_name
-from meshlab.comparison.finding import Difference, Finding, Ignored, What, short
+from meshlab.comparison.finding import Difference, DriftFinding, Ignored, What, short
 from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
 from meshlab.comparison.live import comparable, differences, hindrances, untouched
 from meshlab.comparison.platforms import PLATFORMS
 from meshlab.drift.ignoring import Ignoring
-from meshlab.drift.look import Seen
+from meshlab.drift.look import DriftResult
 from meshlab.drift.report import document, lines
 from meshlab.ownership.copies import extras
 from meshlab.ownership.records import records_of, release_findings
@@ -169,18 +169,18 @@ def test_every_platforms_terms_are_in_the_documentation_with_a_source() -> None:
 
 def split(
     live: dict[str, Any], applied: dict[str, Any], *rules: dict[str, Any]
-) -> tuple[Finding | None, dict[int, list[str]]]:
+) -> tuple[DriftFinding | None, dict[int, list[str]]]:
     """What is left of the object's finding by these rules, and the paths that each ignores."""
     ignoring = Ignoring([DriftRule.model_validate({"reason": "theirs", **rule}) for rule in rules])
     all_of_it = tuple(differences(live, applied, set(), patch=False))
     metadata = live["metadata"]
-    finding = Finding(What.EDITED, "v1", live["kind"], metadata.get("namespace", ""), metadata["name"], "shop",
+    finding = DriftFinding(What.EDITED, "v1", live["kind"], metadata.get("namespace", ""), metadata["name"], "shop",
                       differences=all_of_it, live=live)  # fmt: skip
     left, ignored = ignoring.split(finding, applied, set())
     return left, {one.rule: [each.path for each in one.finding.differences] for one in ignored}
 
 
-def paths(left: Finding | None) -> list[str]:
+def paths(left: DriftFinding | None) -> list[str]:
     return [one.path for one in left.differences] if left else []
 
 
@@ -252,7 +252,9 @@ def test_what_others_add_and_no_rule_names_is_not_in_what_should_be() -> None:
 def test_values_of_a_secret_are_not_in_what_is_ignored() -> None:
     live = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"password": "aHVudGVy"}}
     rule = DriftRule.model_validate({"fields": ["data"], "reason": "rotated"})
-    finding = Finding(What.EDITED, "v1", "Secret", "", "s", "shop", differences=(Difference("data", 1, 2),), live=live)
+    finding = DriftFinding(
+        What.EDITED, "v1", "Secret", "", "s", "shop", differences=(Difference("data", 1, 2),), live=live
+    )
     _, (one,) = Ignoring([rule]).split(finding, {**live, "data": {"password": "b3RoZXI="}}, set())
     assert [(each.live, each.wanted) for each in one.finding.differences] == [("<secret>", "<secret>")]
 
@@ -263,7 +265,7 @@ def test_an_object_that_is_going_or_gone_is_ignored_only_where_a_rule_says_so() 
     whole: dict[str, Any] = {"names": ["web"], "reason": "theirs"}
     assert paths(split(live, deployment(replicas=1), whole)[0]) == ["metadata.deletionTimestamp"]
     assert split(live, deployment(replicas=1), {**whole, "deleted": True})[0] is None
-    gone = Finding(What.DELETED, "v1", "Deployment", "shop", "web", "shop")
+    gone = DriftFinding(What.DELETED, "v1", "Deployment", "shop", "web", "shop")
     going = replace(gone, what=What.EDITED, live=live)
     assert Ignoring([DriftRule.model_validate(whole)]).whole(going) is None
     assert Ignoring([DriftRule.model_validate(whole)]).whole(replace(going, live=deployment())) is not None
@@ -296,9 +298,11 @@ def test_a_rule_that_is_about_nothing_of_the_stack_is_said_to_be() -> None:
 
 
 def test_what_is_ignored_is_counted_by_rule_and_listed_where_asked_for() -> None:
-    one = Finding(What.EDITED, "v1", "Service", "shop", "a", "shop", differences=(Difference("spec.x", 1, 2),))
-    gone = Finding(What.DELETED, "v1", "Service", "shop", "b", "shop")
-    seen = Seen((), 3, {}, ignored=(Ignored(0, "a platform's", one), Ignored(2, "theirs", gone)), remarks=("so",))
+    one = DriftFinding(What.EDITED, "v1", "Service", "shop", "a", "shop", differences=(Difference("spec.x", 1, 2),))
+    gone = DriftFinding(What.DELETED, "v1", "Service", "shop", "b", "shop")
+    seen = DriftResult(
+        (), 3, {}, ignored=(Ignored(0, "a platform's", one), Ignored(2, "theirs", gone)), remarks=("so",)
+    )
     assert list(lines(seen, "dev", 0, 1.0)) == [
         "ignored: 1 field of 1 object by drift.ignore[0]: a platform's (which: --show-ignored)",
         "ignored: 1 object by drift.ignore[2]: theirs (which: --show-ignored)",
@@ -468,7 +472,9 @@ def test_a_release_that_did_not_end_well_or_is_gone_is_a_finding() -> None:
 
 
 def test_json_has_who_owns_each_object_and_leaves_out_what_says_nothing() -> None:
-    one = Finding(What.EDITED, "v1", "Service", "default", "envoy", "envoy-demo", differences=(Difference("a", 1, 2),))
+    one = DriftFinding(
+        What.EDITED, "v1", "Service", "default", "envoy", "envoy-demo", differences=(Difference("a", 1, 2),)
+    )
     assert one.json() == {
         "what": "edited",
         "apiVersion": "v1",

@@ -8,14 +8,14 @@ from typing import Any, cast
 import pytest
 
 from base.process import CommandFailedError
-from meshlab.drift.helm import Helm
-from meshlab.drift.look import Seen
+from meshlab.drift.helm import ReleaseReader
+from meshlab.drift.look import DriftResult
 from meshlab.drift.remediation import Remediator
-from meshlab.lab import LabError
-from meshlab.ownership.records import Record
+from meshlab.ownership.records import ReleaseRecord
 from meshlab.recording.manifests import manifest_of
 from meshlab.recording.recorder import SECRET, Recorded, Recording
 from meshlab.recording.releases import Release
+from meshlab.target import LabError
 from tests.support.pretended_pulumi import program
 
 # Keeps its command line, its standard input and which cluster it is for.
@@ -29,9 +29,9 @@ KUBECONFIG = Path("/clusters/test")
 
 
 @pytest.fixture
-def helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helm:
+def helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReleaseReader:
     monkeypatch.setenv("KUBECONFIG", "/clusters/current")
-    return Helm(program(tmp_path, "helm", HELM), KUBECONFIG)
+    return ReleaseReader(program(tmp_path, "helm", HELM), KUBECONFIG)
 
 
 def calls(folder: Path) -> list[str]:
@@ -53,20 +53,20 @@ UPGRADE = (
 )
 
 
-def test_a_release_is_brought_to_its_charts_version_and_waited_for(helm: Helm, tmp_path: Path) -> None:
+def test_a_release_is_brought_to_its_charts_version_and_waited_for(helm: ReleaseReader, tmp_path: Path) -> None:
     helm.install(release())
     assert calls(tmp_path) == [UPGRADE.format(repository="")]
     assert json.loads((tmp_path / "stdin").read_text(encoding="utf-8")) == {}
 
 
-def test_its_values_go_in_where_no_list_of_processes_shows_them(helm: Helm, tmp_path: Path) -> None:
+def test_its_values_go_in_where_no_list_of_processes_shows_them(helm: ReleaseReader, tmp_path: Path) -> None:
     values = {"grafana": {"adminPassword": "hunter2"}}
     helm.install(release(values=values, repositoryOpts={"repo": "https://charts.test"}))
     assert calls(tmp_path) == [UPGRADE.format(repository=" --repo https://charts.test")]
     assert json.loads((tmp_path / "stdin").read_text(encoding="utf-8")) == values
 
 
-def test_every_release_of_the_program_can_be_brought_back(helm: Helm, tmp_path: Path, dev: Recording) -> None:
+def test_every_release_of_the_program_can_be_brought_back(helm: ReleaseReader, tmp_path: Path, dev: Recording) -> None:
     releases = [one for one in dev.resources if one.type == "kubernetes:helm.sh/v3:Release"]
     for one in releases:
         helm.install(one)
@@ -74,12 +74,12 @@ def test_every_release_of_the_program_can_be_brought_back(helm: Helm, tmp_path: 
     assert SECRET not in "\n".join(calls(tmp_path))
 
 
-def test_a_rollback_names_its_revision_and_runs_no_hooks(helm: Helm, tmp_path: Path) -> None:
+def test_a_rollback_names_its_revision_and_runs_no_hooks(helm: ReleaseReader, tmp_path: Path) -> None:
     helm.roll_back("prom", "prometheus", 3)
     assert calls(tmp_path) == [f"{KUBECONFIG} rollback prom 3 --namespace prometheus --no-hooks --wait --timeout 300s"]
 
 
-def test_what_helm_cannot_do_is_its_own_last_line(helm: Helm, tmp_path: Path) -> None:
+def test_what_helm_cannot_do_is_its_own_last_line(helm: ReleaseReader, tmp_path: Path) -> None:
     (tmp_path / "failing").write_text("Error: release: not found\n", encoding="utf-8")
     with pytest.raises(CommandFailedError, match=r"^helm rollback failed with exit code 1: Error: release: not found$"):
         helm.roll_back("prom", "prometheus", 3)
@@ -122,11 +122,11 @@ def test_annotations_are_left_out_only_where_there_are_none(annotations: dict[st
 
 def test_a_release_that_helm_is_not_done_with_is_refused_in_a_line_that_says_what_to_run() -> None:
     release = Release("monitoring", "stack", "prom", "prometheus", "c", "1", "c", "", {}, skip_crds=True)
-    record = Record("prometheus", "prom", 2, "pending-upgrade", "c", "1", {}, "")
+    record = ReleaseRecord("prometheus", "prom", 2, "pending-upgrade", "c", "1", {}, "")
     expected = SimpleNamespace(releases=(release,))
     driver = SimpleNamespace(options="--stack dev --cluster east")
     remediator = Remediator(cast(Any, None), cast(Any, None), cast(Any, expected), cast(Any, driver), cast(Any, None))
-    seen = Seen((), 0, {("prometheus", "prom"): record})
+    seen = DriftResult((), 0, {("prometheus", "prom"): record})
     with pytest.raises(LabError) as caught:
         remediator.remediate(seen, print, lambda copies: True)
     assert str(caught.value) == (

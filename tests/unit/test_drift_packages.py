@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from meshlab.drift.packages import refuse_other_charts
-from meshlab.lab import LabError
 from meshlab.recording.recorder import Recorded
 from meshlab.recording.releases import RELEASE
+from meshlab.target import LabError
 
 INSTALLED = {"name": "prom", "version": "1.0.0", "chart": "/charts/a-1.0.0.tgz", "description": "a-1.0.0.tgz sha256:1"}
 OF_A_REPOSITORY = {"name": "prom", "version": "1.0.0", "chart": "a"}

@@ -8,9 +8,10 @@ import pytest
 
 from meshlab.engine.driver import EngineDriver, InlineStack
 from meshlab.engine.programs import LAUNCHER, Engine, Part
-from meshlab.lab import LabError, Target, overlaid
 from meshlab.recording.recorder import ROOT
+from meshlab.stack import Stack
 from meshlab.stackfile.reading import read_project
+from meshlab.target import LabError, Target
 from tests.support import pretended_pulumi
 
 KUBERNETES = Part("kubernetes", "4.34.2", "on PATH", Path("/plugins"), "4.34.2")
@@ -30,16 +31,14 @@ class Machine:
         cli = pretended_pulumi.engine(self.folder / "bin", otherwise=f'echo "$*" >> {self.folder}/asked\n{answer}').cli
         target = Target(self.folder / "kubeconfig", embedded=True, label="test")
         engine = Engine(cli, providers or (KUBERNETES,))
-        return EngineDriver(engine, target, "dev", overlaid("dev", over), print, self.folder / "state")
+        return EngineDriver(engine, target, Stack.load("dev", overlay=over), print, self.folder / "state")
 
     def without_state(self, said: str) -> EngineDriver:
         """A driver whose backend refuses to give the state."""
         answer = f"case \"$*\" in *export*) echo '{said}' >&2; exit 1;; *) echo '{{}}';; esac"
         cli = pretended_pulumi.engine(self.folder / "bin", otherwise=answer).cli
         target = Target(self.folder / "kubeconfig", embedded=True, label="test")
-        return EngineDriver(
-            Engine(cli, (KUBERNETES,)), target, "dev", overlaid("dev", {}), print, self.folder / "state"
-        )
+        return EngineDriver(Engine(cli, (KUBERNETES,)), target, Stack.load("dev"), print, self.folder / "state")
 
     def written(self, name: str) -> dict[str, Any]:
         return read_project(self.folder / "state" / "stacks" / "dev" / name)

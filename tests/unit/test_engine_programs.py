@@ -448,7 +448,7 @@ def test_the_command_line_ends_with_that_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Before the charts, which helm would have to be built for.
-    monkeypatch.setattr("meshlab.session.chosen_charts", lambda stack, charts, say: pytest.fail("asked for charts"))
+    monkeypatch.setattr("meshlab.stack.Stack.installable", lambda stack: pytest.fail("asked for charts"))
     assert meshlab_cli.main(["up", "--stack", "dev"]) == 1
     (line,) = [one for one in capsys.readouterr().err.splitlines() if one]
     assert "install Pulumi 3.260 or newer, or Go 1.26 or newer" in line

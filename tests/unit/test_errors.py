@@ -54,6 +54,13 @@ def caught_names(source: str) -> set[str]:
     return found
 
 
+def test_an_error_prints_its_message_and_what_to_do_about_it() -> None:
+    error = MeshlabError("./out: expected an empty folder, got files", "choose another --out")
+    assert (error.message, error.fix) == ("./out: expected an empty folder, got files", "choose another --out")
+    assert str(error) == "./out: expected an empty folder, got files (choose another --out)"
+    assert str(MeshlabError("./out: expected a folder")) == "./out: expected a folder"
+
+
 def test_every_error_of_ours_has_the_one_base() -> None:
     found = set(error_classes())
     assert MeshlabError in found

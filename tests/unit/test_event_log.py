@@ -12,9 +12,9 @@ from pulumi.automation.events import EngineEvent
 from base.errors import MeshlabError
 from meshlab.engine.driver import EngineDriver, Watch
 from meshlab.engine.events import EventLog, Span, log_file, read
-from meshlab.lab import LabError, Target
 from meshlab.recording.dependencies import parts_of
-from meshlab.recording.recorder import stack_config
+from meshlab.stack import Stack
+from meshlab.target import LabError, Target
 from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, sightings
 
@@ -199,7 +199,7 @@ class Up:
 def driver(tmp_path: Path) -> EngineDriver:
     engine = pretended_pulumi.engine(tmp_path / "bin", otherwise="echo '{}'")
     target = Target(tmp_path / "kubeconfig", embedded=True, label="test")
-    return EngineDriver(engine, target, "dev", stack_config("dev"), lambda line: None, tmp_path)
+    return EngineDriver(engine, target, Stack.load("dev"), lambda line: None, tmp_path)
 
 
 def test_every_resource_that_the_engine_tells_of_is_in_the_log(

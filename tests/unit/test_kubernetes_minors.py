@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,8 +9,8 @@ from base.errors import MeshlabError
 from embedded.cluster import CLUSTER_TOOLS, record, wanted_tools
 from embedded.cluster.embedded import START_AGAIN_TOOLS
 from embedded.tools import kubernetes, toolchain
-from meshlab.lab import minor_for, settings_of
-from meshlab.recording.recorder import stack_config
+from meshlab.stack import Stack
+from meshlab.target import minor_for
 from settings.versions import newest_for, supports
 
 SERVER = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -101,7 +100,7 @@ def test_the_newest_minor_is_the_one_that_all_istios_support() -> None:
 
 @pytest.mark.parametrize("stack", ["dev", "next", "staging", "prod"])
 def test_a_stack_gets_a_kubernetes_that_its_istios_support_where_there_is_one(stack: str) -> None:
-    settings = settings_of(stack, stack_config(stack))
+    settings = Stack.load(stack).settings
     istios = [one.version for one in settings.istio.revisions.values()]
     got, fitting = minor_for(settings), [one for one in kubernetes.minors() if all(supports(i, one) for i in istios)]
     assert got == (fitting[-1] if fitting else kubernetes.pinned())
@@ -109,6 +108,5 @@ def test_a_stack_gets_a_kubernetes_that_its_istios_support_where_there_is_one(st
 
 
 def test_a_stack_that_names_its_kubernetes_gets_that() -> None:
-    config: dict[str, Any] = stack_config("next")
-    named = {**config, "meshlab:cluster": {"kubernetes": OTHERS[-1]}}
-    assert minor_for(settings_of("next", named)) == OTHERS[-1]
+    named = Stack.load("next", overlay={"cluster": {"kubernetes": OTHERS[-1]}})
+    assert minor_for(named.settings) == OTHERS[-1]

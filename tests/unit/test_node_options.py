@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.lab import LabError
 from meshlab.session import add_node_options, chosen_node
+from meshlab.target import LabError
 
 
 def chosen(*words: str, cluster: str | None = None) -> tuple[bool, list[Path]]:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from meshlab import lab
 from meshlab.cli import main as cli
 from meshlab.mirror import pairs
 from meshlab.recording.chartless import chartless
 from meshlab.recording.recorder import record, stack_config
+from meshlab.stack import Stack
 from settings.charts import ChartSource
 from settings.errors import SettingsError
 from settings.operator_crds import CRDS_CHART, TABLE, Released, crds_of, misfit, released
@@ -252,5 +252,5 @@ def test_a_source_that_lists_no_versions_is_refused(source: str, capsys: pytest.
 
 
 def test_a_folder_that_was_asked_for_counts_before_the_settings_are_judged(folder: Path) -> None:
-    config = lab.overlaid("dev", {**lab.asked_charts(str(folder)), "monitoring": {"version": LATER}})
-    assert lab.wanted_charts(lab.settings_of("dev", config))[CRDS_CHART] == ["998.0.2"]
+    stack = Stack.load("dev", charts=str(folder), overlay={"monitoring": {"version": LATER}})
+    assert [chart.version for chart in stack.wanted if chart.name == CRDS_CHART] == ["998.0.2"]

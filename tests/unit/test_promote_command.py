@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from meshlab.charts.choice import Charts
 from meshlab.cli import main as cli
 from meshlab.cli.commands import promote
-from meshlab.lab import settings_of, wanted_charts
 from meshlab.promote.pins import ORDER
 from meshlab.recording.recorder import ROOT
+from meshlab.render.stack import Renderer
 from meshlab.results.report import report_file
 from meshlab.stackfile.reading import read
 from tests.support import pretended_pulumi
 from tests.support.pins import pin
+from tests.support.stacks import wanted_charts
 
 DIFF = "diff --git a/prod/x.yaml b/prod/x.yaml"
 
@@ -86,8 +88,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     monkeypatch.setenv("PATH", f"{tmp_path}/.state/bin:{os.environ['PATH']}")
     # What is rendered is shown by tests/render; here, that it is asked for.
     rendered = SimpleNamespace(rendered=SimpleNamespace(charts=SimpleNamespace(notes=("stand-ins",))))
-    monkeypatch.setattr(promote, "open_renderer", lambda args, say: None)
-    monkeypatch.setattr(promote, "comparison", lambda stack, before, after, renderer: rendered)
+    monkeypatch.setattr(promote, "renderer_of", lambda args, say: Renderer(Charts(None, print)))
+    monkeypatch.setattr(promote, "comparison", lambda stack, after, target: rendered)
     monkeypatch.setattr(promote, "unified", lambda comparisons: DIFF)
     return Repository(tmp_path)
 
@@ -213,7 +215,7 @@ def test_a_promotion_that_makes_a_wrong_stack_file_is_refused(
     # Prod installs from a folder, and nobody has put the newer charts there yet.
     charts = behind.state / "charts"
     charts.mkdir()
-    for chart, versions in wanted_charts(settings_of("prod", behind.config("prod"))).items():
+    for chart, versions in wanted_charts("prod", behind.config("prod")).items():
         for version in versions:
             (charts / f"{chart}-{version}.tgz").touch()
     behind.edit("prod", "config:\n", f"config:\n  meshlab:charts:\n    source: {charts}\n")

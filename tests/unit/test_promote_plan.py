@@ -8,14 +8,15 @@ from pydantic.alias_generators import to_camel
 
 from meshlab.promote.moves import written
 from meshlab.promote.pins import LOCAL_THRESHOLDS, ORDER, PINS
-from meshlab.promote.plan import Plan, plan
-from meshlab.promote.stack_file import StackFile
+from meshlab.promote.plan import Promotion, plan
+from meshlab.promote.stack_file import EditedStackFile
 from meshlab.promote.status import status_lines
 from meshlab.recording.recorder import ProgramError, stack_config
+from meshlab.stack import Stack
 from settings.alert_rules import AlertThresholds
 from settings.models import Settings
 from tests.support.pins import pinned
-from tests.support.stacks import STACKS
+from tests.support.stacks import STACKS, with_config
 
 Config = dict[str, Any]
 
@@ -31,15 +32,15 @@ def small(**revisions: str) -> Config:
     }
 
 
-def planned(source: Config, target: Config, *sections: str) -> Plan:
-    return plan("staging", source, "prod", target, *([sections] if sections else []))
+def planned(source: Config, target: Config, *sections: str) -> Promotion:
+    return plan(with_config("staging", source), with_config("prod", target), *([sections] if sections else []))
 
 
-def moves(found: Plan) -> dict[str, Any]:
+def moves(found: Promotion) -> dict[str, Any]:
     return {written(move.key).removeprefix("meshlab:"): move.after for move in found.moves}
 
 
-def setbacks(found: Plan) -> list[str]:
+def setbacks(found: Promotion) -> list[str]:
     return [written(one.key).removeprefix("meshlab:") for one in found.setbacks]
 
 
@@ -96,7 +97,7 @@ def test_the_order_has_every_stack_once_but_the_handbooks() -> None:
 
 def test_no_stack_has_anything_older_than_the_one_after_it() -> None:
     for one, other in pairwise(ORDER):
-        assert plan(one, stack_config(one), other, stack_config(other)).setbacks == ()
+        assert plan(Stack.load(one), Stack.load(other)).setbacks == ()
 
 
 def test_a_threshold_is_written_where_the_target_had_none_and_goes_where_the_source_has_none(
@@ -203,7 +204,7 @@ def test_an_old_control_plane_that_the_target_has_done_with_does_not_come_back()
 
 @pytest.mark.parametrize("stack", ORDER)
 def test_a_stack_file_that_nothing_moves_in_stays_byte_for_byte(stack: str) -> None:
-    file = StackFile(stack)
+    file = EditedStackFile(stack)
     assert file.text() == file.path.read_text(encoding="utf-8")
 
 
@@ -269,7 +270,7 @@ def test_comments_order_quotes_and_the_salt_stay_and_only_the_pins_change(tmp_pa
     source = small(r1_30="1.30.3", r1_31="1.31.0")
     source["meshlab:istio"] |= {"tags": {"stable": "1-31"}, "defaultRevision": "1-31"}
     source["meshlab:meshMonitors"] = {"thresholds": {"errorBudgetRatio": 0.02}}
-    file = StackFile("prod", tmp_path)
+    file = EditedStackFile("prod", tmp_path)
     file.make(planned(source, stack_config("prod", tmp_path)).moves)
     assert path.read_text(encoding="utf-8") == PROD_LIKE
     file.write()
@@ -282,7 +283,7 @@ def test_a_pin_that_goes_takes_the_mappings_along_that_held_nothing_else(tmp_pat
     path = tmp_path / "Pulumi.prod.yaml"
     extra = "  meshlab:meshMonitors:\n    thresholds:\n      errorBudgetRatio: 0.02\n"
     path.write_text(PROD_LIKE + extra, encoding="utf-8")
-    file = StackFile("prod", tmp_path)
+    file = EditedStackFile("prod", tmp_path)
     file.make(planned(small(r1_30="1.30.2"), stack_config("prod", tmp_path)).moves)
     assert file.text() == PROD_LIKE
 
@@ -290,7 +291,7 @@ def test_a_pin_that_goes_takes_the_mappings_along_that_held_nothing_else(tmp_pat
 def test_a_write_that_fails_leaves_the_file_whole(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "Pulumi.prod.yaml"
     path.write_text(PROD_LIKE, encoding="utf-8")
-    file = StackFile("prod", tmp_path)
+    file = EditedStackFile("prod", tmp_path)
     file.make(planned(small(r1_30="1.30.3"), stack_config("prod", tmp_path)).moves)
 
     def no_space(descriptor: int) -> None:
@@ -312,7 +313,7 @@ def test_a_wrong_stack_file_is_named(source: Config, target: Config) -> None:
 def test_status_shows_every_pin_and_how_far_each_stack_is_behind(tmp_path: Any) -> None:
     configs = {"next": small(r1_31="1.31.0"), "staging": small(r1_30="1.30.3"), "prod": small(r1_30="1.30.3")}
     configs["next"]["meshlab:kiali"]["version"] = "2.28.0"
-    lines = status_lines(configs, tmp_path)
+    lines = status_lines([with_config(*one) for one in configs.items()], tmp_path)
     assert lines[0].split() == ["pin", "next", "staging", "prod"]
     assert [line.split()[-3:] for line in lines if line.startswith("revision 1-31")] == [["1.31.0", "-", "-"]]
     assert [line.split() for line in lines if line.startswith("kiali.version")] == [
@@ -329,6 +330,10 @@ def test_status_shows_every_pin_and_how_far_each_stack_is_behind(tmp_path: Any) 
 def test_status_shows_thresholds_only_where_they_differ(tmp_path: Any) -> None:
     configs = {"next": small(r1_30="1.30.3"), "staging": small(r1_30="1.30.3")}
     configs["next"]["meshlab:meshMonitors"] = {"thresholds": {to_camel("error_budget_ratio"): 0.02}}
-    shown = [line.split() for line in status_lines(configs, tmp_path) if "thresholds" in line]
+    shown = [
+        line.split()
+        for line in status_lines([with_config(*one) for one in configs.items()], tmp_path)
+        if "thresholds" in line
+    ]
     assert shown[0] == ["meshMonitors.thresholds.errorBudgetRatio", "0.02", "0.01"]
     assert len(shown) == 2

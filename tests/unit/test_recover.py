@@ -13,27 +13,26 @@ import pytest
 from pulumi.automation import CommandError, CommandResult
 
 from base.errors import MeshlabError
-from base.process import ProcessId
 from base.pulumi_values import SECRET, SIGNATURE_KEY
-from kube.access import Manifest, MissingError, Resource
+from kube.api_objects import Manifest, MissingError, Resource
 from kube.discovery import Kind
 from meshlab.cli.commands import recover as command
-from meshlab.cli.commands.recover import Options, _ask
+from meshlab.cli.commands.recover import RecoverOptions, _ask
 from meshlab.engine.backends import backend_for
 from meshlab.engine.locks import Holder, began, locks_of, started_at
-from meshlab.engine.state import Operation, ReleaseKey, State
+from meshlab.engine.state import PendingOperation, ReleaseKey, State
 from meshlab.engine.state_backend import StackBackend
 from meshlab.engine.watch import Watch
-from meshlab.lab import LabError, Target
 from meshlab.recover import helm as helm_module
 from meshlab.recover.adoption import UNSEEN
 from meshlab.recover.carry_out import carry_out
-from meshlab.recover.helm import Helm, HelmRelease, way_back
+from meshlab.recover.helm import HelmRelease, HelmRepair, way_back
 from meshlab.recover.live import look_up
 from meshlab.recover.orphans import orphans_of
-from meshlab.recover.plan import Found, foreign, steps_for
+from meshlab.recover.plan import RecoveryFacts, foreign, steps_for
 from meshlab.recover.recovery import look
 from meshlab.recover.steps import Adopt, Drop, Forget, RollBack, Step, Uninstall, Unlock
+from meshlab.target import LabError, Target
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 URN = "urn:pulumi:dev::meshlab::"
@@ -102,13 +101,13 @@ def live(manager: str = "pulumi-kubernetes", made: datetime = BEGAN, **metadata:
 def found(
     known: State,
     *releases: HelmRelease,
-    look: Callable[[Operation], Mapping[str, Any] | None] = lambda _: None,
+    look: Callable[[PendingOperation], Mapping[str, Any] | None] = lambda _: None,
     way: tuple[int, ...] = (),
     since: datetime | None = BEGAN,
     values: Mapping[str, Any] = VALUES,
-) -> Found:
+) -> RecoveryFacts:
     by_key = {one.key: one for one in releases}
-    return Found(known, by_key, since, look, lambda _: values, lambda _: way)
+    return RecoveryFacts(known, by_key, since, look, lambda _: values, lambda _: way)
 
 
 def kinds(steps: list[Step]) -> list[type]:
@@ -293,9 +292,9 @@ def test_a_state_is_edited_in_a_copy() -> None:
 
 
 def lock_file(backend: Path, **over: Any) -> Path:
-    me = ProcessId.of(os.getpid())
-    assert me is not None
-    since = datetime.fromtimestamp(started_at(me) + 60, UTC)
+    started = started_at(os.getpid())
+    assert started is not None
+    since = datetime.fromtimestamp(started + 60, UTC)
     content = {
         "pid": os.getpid(),
         "username": "me",
@@ -349,7 +348,7 @@ def test_locks_of_other_stacks_do_not_count(tmp_path: Path) -> None:
     assert locks_of(tmp_path, "prod") == []
 
 
-class NoCluster(Helm):
+class NoCluster(HelmRepair):
     """helm on a cluster that has nothing, and keeps what it was asked to do."""
 
     def __init__(self) -> None:
@@ -487,7 +486,7 @@ def test_a_stack_that_was_never_up_needs_no_recovery_and_no_program(
     monkeypatch.setattr(command, "find_cli", lambda say: pytest.fail("looked for the CLI"))
     monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda names, say: pytest.fail("looked for helm"))
     target, said = Target(tmp_path / "kubeconfig", embedded=True, label="test"), list[str]()
-    assert command.recover(Options("dev", target, tmp_path), lambda: pytest.fail("asked"), said.append)
+    assert command.recover(RecoverOptions("dev", target, tmp_path), lambda: pytest.fail("asked"), said.append)
     assert said == ["nothing to recover: stack dev was never brought up from here"]
 
 
@@ -520,7 +519,7 @@ def test_uninstalling_never_deletes_a_crd(manifest: str, expected: list[str], mo
         return helm_module.process.Completed(tuple(words), 0, "", "", 0)
 
     monkeypatch.setattr(helm_module.process, "run", run)
-    Helm(Path("helm"), Path("kubectl"), Path("kubeconfig")).uninstall(PROM)
+    HelmRepair(Path("helm"), Path("kubectl"), Path("kubeconfig")).uninstall(PROM)
     assert ran == expected
     assert not any("CustomResourceDefinition" in text for text in deleted)
 

@@ -10,19 +10,26 @@ from embedded.tools import kubernetes
 from kube.deprecations import warning_text
 from meshlab.cli.commands.rehearse import asked_minors
 from meshlab.cli.main import main
-from meshlab.rehearse import rehearsal
 from meshlab.rehearse.objects import requested
-from meshlab.rehearse.outcome import SKIPPED, Cell, Check, Rehearsal, Result, document, lines
-from meshlab.rehearse.rehearsal import config_for
+from meshlab.rehearse.outcome import SKIPPED, Cell, Rehearsal, RehearsalResult, RehearsedCheck, document, lines
+from meshlab.rehearse.rehearsal import on_minor
+from tests.support.stacks import with_config
 
-GOOD = Rehearsal("1.35", "v1.35.4", {**dict.fromkeys(Check, Cell(Result.OK)), Check.UP: Cell(Result.OK, "85")}, 61.2)
+GOOD = Rehearsal(
+    "1.35",
+    "v1.35.4",
+    {**dict.fromkeys(RehearsedCheck, Cell(RehearsalResult.OK)), RehearsedCheck.UP: Cell(RehearsalResult.OK, "85")},
+    61.2,
+)
 BAD = Rehearsal(
     "1.36",
     "v1.36.3",
     {
-        **dict.fromkeys(Check, SKIPPED),
-        Check.UP: Cell(Result.FAILED, "see below", ("no matches for kind", "pulumi up stopped")),
-        Check.DEPRECATED: Cell(Result.WARNING, "1 warnings", ("v1 Endpoints is deprecated: Endpoints default/a",)),
+        **dict.fromkeys(RehearsedCheck, SKIPPED),
+        RehearsedCheck.UP: Cell(RehearsalResult.FAILED, "see below", ("no matches for kind", "pulumi up stopped")),
+        RehearsedCheck.DEPRECATED: Cell(
+            RehearsalResult.WARNING, "1 warnings", ("v1 Endpoints is deprecated: Endpoints default/a",)
+        ),
     },
     12.0,
 )
@@ -52,7 +59,9 @@ def test_the_table_has_a_column_for_each_minor_and_says_what_is_not_well() -> No
 
 
 def test_what_is_deprecated_is_a_warning_and_works() -> None:
-    warned = Rehearsal("1.35", "v1.35.4", {**GOOD.cells, Check.REQUESTS: Cell(Result.WARNING, "1 APIs", ("a",))}, 1.0)
+    warned = Rehearsal(
+        "1.35", "v1.35.4", {**GOOD.cells, RehearsedCheck.REQUESTS: Cell(RehearsalResult.WARNING, "1 APIs", ("a",))}, 1.0
+    )
     assert warned.well
     assert lines("staging", [warned])[-1] == "staging on Kubernetes v1.35.4: well, with warnings (1 s)"
 
@@ -85,7 +94,7 @@ def test_a_warning_header_is_read(header: str, text: str) -> None:
 
 def test_only_deprecated_apis_that_the_stack_has_brought_are_told() -> None:
     before = {"endpoints/v1": ""}
-    assert requested(before, before) == Cell(Result.OK)
+    assert requested(before, before) == Cell(RehearsalResult.OK)
     after = {**before, "jobs.batch/v1beta1": "1.37", "things.example.com/v1alpha1": ""}
     assert requested(before, after).details == ("jobs.batch/v1beta1, gone in 1.37", "things.example.com/v1alpha1")
 
@@ -99,16 +108,15 @@ def test_only_deprecated_apis_that_the_stack_has_brought_are_told() -> None:
     ],
 )
 def test_a_stack_that_names_its_cluster_is_rehearsed_as_on_that_minor(
-    section: Mapping[str, Any] | None, expected: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+    section: Mapping[str, Any] | None, expected: Mapping[str, Any]
 ) -> None:
-    overlaid = {"meshlab:istio": {}, **({} if section is None else {"meshlab:cluster": section})}
-    monkeypatch.setattr(rehearsal, "overlaid", lambda stack, overlay: {**overlaid, **overlay})
-    charts = {"charts": {"source": "/charts"}}
-    assert config_for("staging", charts, "1.35") == {
+    config = {"meshlab:istio": {}, **({} if section is None else {"meshlab:cluster": section})}
+    stack = with_config("staging", {**config, "meshlab:charts": {"source": "/charts"}})
+    assert on_minor(stack, "1.35").config == {
         "meshlab:istio": {},
         "meshlab:cluster": expected,
-        **charts,
-        "kiali": {"awaitReady": False},
+        "meshlab:charts": {"source": "/charts"},
+        "meshlab:kiali": {"awaitReady": False},
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kube.access import Manifest, Resource
+from kube.api_objects import Manifest, Resource
 from kube.objects import DEPLOYMENTS, PODS
 from meshlab.charts.lock import ChartLock, Locked
 from meshlab.doctor.retired import RETIRED, in_cluster, in_stack

@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 
 from base.errors import MeshlabError
-from meshlab.charts.lock import flat
-from meshlab.engine.operations import Operation, differences
-from meshlab.lab import overlaid, settings_of, wanted_charts
+from meshlab.engine.operations import EngineStep, differences
 from meshlab.plan import saved
 from meshlab.plan.saved import Origin, SavedPlan, check_writable, origin
 from meshlab.results.report import Commit
-from settings.charts import package_name
+from meshlab.stack import Stack
+from settings.charts import Chart
 
 URN = "urn:pulumi:dev::meshlab::kubernetes:core/v1:Service::sleep"
-CREATE = Operation(URN, "create")
-UPDATE = Operation(URN, "update", ("spec.ports", "spec.type"))
+CREATE = EngineStep(URN, "create")
+UPDATE = EngineStep(URN, "update", ("spec.ports", "spec.type"))
 
 
 @pytest.fixture(autouse=True)
@@ -26,15 +25,14 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(stack: str = "dev", **over: Any) -> Origin:
-    config = overlaid(stack, over)
-    return origin(stack, config, settings_of(stack, config))
+    return origin(Stack.load(stack, overlay=over))
 
 
 def packed(folder: Path, content: str) -> dict[str, str]:
     """A folder that has every chart of the stack dev."""
     folder.mkdir()
-    for chart in flat(wanted_charts(settings_of("dev", overlaid("dev", {})))):
-        (folder / package_name(*chart)).write_text(content, encoding="utf-8")
+    for chart in Stack.load("dev").wanted:
+        (folder / Chart(*chart).file).write_text(content, encoding="utf-8")
     return {"source": str(folder)}
 
 
@@ -60,7 +58,7 @@ def test_another_chart_of_the_same_version_makes_another_plan(tmp_path: Path) ->
 def test_a_digest_of_the_lock_stands_for_a_chart_of_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     before = of()
     lock = saved.ChartLock.load()
-    chart = next(one for one in flat(wanted_charts(settings_of("dev", overlaid("dev", {})))) if one in lock.charts)
+    chart = next(one for one in Stack.load("dev").wanted if one in lock.charts)
     moved = {**lock.charts, chart: replace(lock.charts[chart], sha256="0" * 64)}
     monkeypatch.setattr(saved.ChartLock, "load", lambda: saved.ChartLock(moved))
     assert of().charts != before.charts

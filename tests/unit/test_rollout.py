@@ -10,7 +10,7 @@ from components.rollout_provider import Rollout, RolloutProvider
 from kube.api_objects import Manifest
 from kube.sidecars import injected_by, proxy_version
 from rollout.mesh_workloads import ROLLOUT, behind, kept, stranded
-from rollout.roll import Plan, follow, roll
+from rollout.roll import RollPlan, follow, roll
 from rollout.workload_status import done, failure, restartable
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
 
@@ -18,8 +18,8 @@ OLD, NEW = "1-17", "1-30"
 MOVED = {OLD: OLD, NEW: NEW, "stable": NEW}
 
 
-def plan(at_once: int = 2, leads_to: dict[str, str] | None = None, limit: float = 60) -> Plan:
-    return Plan(leads_to or MOVED, at_once, limit)
+def plan(at_once: int = 2, leads_to: dict[str, str] | None = None, limit: float = 60) -> RollPlan:
+    return RollPlan(leads_to or MOVED, at_once, limit)
 
 
 def cluster(*deployments: Rolling, **labels: str) -> RollingCluster:
@@ -203,7 +203,7 @@ def test_a_label_that_goes_before_the_revisions_is_told_and_nothing_is_rolled(sa
     here.more_labels = {"a": {"istio-injection": said}}
     for _ in range(2):
         with pytest.raises(MeshlabError) as refused:
-            roll(here, Plan(MOVED, 2, 60, {"a": "stable", "b": "stable"}), here.tick)
+            roll(here, RollPlan(MOVED, 2, 60, {"a": "stable", "b": "stable"}), here.tick)
         assert str(refused.value) == (
             "a/app: not rolled, since that would not bring revision 1-30: namespace a: label istio-injection="
             f"{said} goes before istio.io/rev=stable: its pods get no sidecar of this stack, expected revision 1-30 "

@@ -20,19 +20,22 @@ from meshlab.cli.commands import up
 from meshlab.engine import secrets as engine_secrets
 from meshlab.engine.backends import URL, backend_for
 from meshlab.engine.driver import EngineDriver, InlineStack
+from meshlab.engine.outcome import Outcome, Step
+from meshlab.engine.secrets import passphrase_file
 from meshlab.graph.drawing import svg_of
 from meshlab.graph.graph import picture_of
-from meshlab.lab import LabError, Outcome, Step, Target, overlaid, passphrase_file
 from meshlab.recording import recorder
 from meshlab.recording.recorder import ProgramError, encoded, record, stack_config
 from meshlab.session import Session
+from meshlab.stack import Stack
+from meshlab.target import LabError, Target
 from settings.errors import SettingsError
 from settings.models import Settings
 from settings.reading import parse_settings
 from tests.golden.test_golden import dump
 from tests.support import pretended_pulumi
 from tests.support.canary import CANARY, files_below, forms, sightings
-from tests.support.stacks import STACKS
+from tests.support.stacks import STACKS, overlaid
 
 SECURE = {"secure": CANARY}
 
@@ -167,7 +170,7 @@ def test_up_tells_where_things_are_and_not_the_password(
     outcome = Outcome((Step("monitoring-grafana-admin", "create", 1.0),), outputs)
     target = Target(Path("kubeconfig"), embedded=False, label="context x")
     driver = cast(EngineDriver, SimpleNamespace(up=lambda: outcome))
-    session = Session(target, driver, announcements=(), config={}, place=tmp_path)
+    session = Session(target, driver, Stack.load("dev"), place=tmp_path)
     monkeypatch.setattr(up, "open_session", lambda args, say: session)
     for check in ("stop_at_problems", "refuse_strangers"):
         monkeypatch.setattr(up, check, lambda asked, say: None)
@@ -191,7 +194,7 @@ case "$*" in *--show-secrets*) echo '{outputs}';; *) echo '{{}}';; esac"""
     def driver(self, **over: Any) -> EngineDriver:
         engine = pretended_pulumi.engine(self.folder / "bin", otherwise=self._cli)
         target = Target(self.folder / "kubeconfig", embedded=True, label="test")
-        return EngineDriver(engine, target, "dev", overlaid("dev", over), self.said.append, self.folder / "state")
+        return EngineDriver(engine, target, Stack.load("dev", overlay=over), self.said.append, self.folder / "state")
 
 
 @pytest.mark.usefixtures("known")

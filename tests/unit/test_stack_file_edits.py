@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshlab.promote.moves import Move
-from meshlab.promote.stack_file import StackFile
+from meshlab.promote.stack_file import EditedStackFile
 from meshlab.stackfile.reading import StackFileError, parsed
 
 FILE = """\
@@ -66,7 +66,7 @@ class Files:
 
     def edited(self, move: Move, text: str = FILE) -> str:
         self.path.write_bytes(text.encode())
-        file = StackFile("prod", self.path.parent)
+        file = EditedStackFile("prod", self.path.parent)
         file.make([move])
         assert self.path.read_bytes() == text.encode()
         file.write()

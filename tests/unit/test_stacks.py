@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.lab import minor_for, settings_of
 from meshlab.promote.pins import ORDER
 from meshlab.recording.recorder import ROOT, Recording, record, stack_config
+from meshlab.stack import Stack
+from meshlab.target import minor_for
 from settings.reading import parse_settings
 from settings.versions import supports
 from tests.support.packages import PROGRAM, sources
@@ -87,7 +88,7 @@ def test_the_page_says_which_versions_each_stack_runs() -> None:
 def test_every_stack_but_the_handbooks_runs_supported_versions_by_a_tag() -> None:
     for stack in ORDER:
         istio = stack_config(stack)["meshlab:istio"]
-        kubernetes = minor_for(settings_of(stack, stack_config(stack)))
+        kubernetes = minor_for(Stack.load(stack).settings)
         assert all(supports(one["version"], kubernetes) for one in istio["revisions"].values())
         assert istio["tags"]["stable"] in istio["revisions"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshlab.recording.recorder import ROOT
+from tests import tiers
 from tests.support.tier_report import tier_of
 from tests.tiers import TIERS
 
@@ -69,3 +70,16 @@ def test_a_checkout_below_a_folder_tests_changes_nothing() -> None:
 @pytest.mark.parametrize("name", ["tests/support/tier_report.py", "tests/conftest.py", "meshlab/cli/main.py"])
 def test_a_file_outside_the_tiers_has_none(name: str) -> None:
     assert tier_of(ROOT / name) == ""
+
+
+def test_a_tier_whose_pytest_breaks_down_has_failed_and_tells_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "golden").mkdir()
+    (tmp_path / "golden" / "test_a.py").write_text("def test_a(): pass\n")
+    (tmp_path / "golden" / "conftest.py").write_text("def pytest_runtest_logreport(report): raise OSError('full')\n")
+    monkeypatch.setattr(tiers, "HERE", tmp_path)
+    assert tiers.main(["golden"]) == 1
+    output = capfd.readouterr().out
+    assert "OSError: full" in output
+    assert "pytest ended with exit code 3: not every test ran" in output

@@ -14,7 +14,7 @@ from embedded.tools import download as tooldownload
 from embedded.tools import lock as toollock
 from embedded.tools import pulumi_download as pulumidownload
 from embedded.tools import toolchain
-from embedded.tools.cache import Removed
+from embedded.tools.cache import PrunedEntry
 from meshlab.cli import main as cli
 from meshlab.recording.recorder import ROOT
 
@@ -200,7 +200,7 @@ def test_a_download_by_pulumi_that_another_process_is_at_work_on_stays(cache: Pa
         assert [one.busy for one in toolcache.prune()] == [True]
         assert old.is_dir()
         assert lock.is_file()
-    assert toolcache.prune() == [Removed("pulumi-resource-random v4.1.0", 1000, busy=False)]
+    assert toolcache.prune() == [PrunedEntry("pulumi-resource-random v4.1.0", 1000, busy=False)]
     assert not old.exists()
 
 
@@ -228,14 +228,14 @@ def test_what_another_process_is_at_work_on_stays(cache: Path, key: str, capsys:
 def test_work_on_another_tool_is_no_hindrance(cache: Path) -> None:
     put(cache, OLD)
     with another_process_holds("istio"):
-        assert toolcache.prune() == [Removed("helm v3.1.0", 1000, busy=False)]
+        assert toolcache.prune() == [PrunedEntry("helm v3.1.0", 1000, busy=False)]
 
 
 def test_a_tool_that_this_checkout_does_not_know_stays_while_anything_is_at_work(cache: Path) -> None:
     put(cache, "gone-v0.1.0")
     with another_process_holds("whatever"):
-        assert toolcache.prune() == [Removed("gone v0.1.0", 1000, busy=True)]
-    assert toolcache.prune() == [Removed("gone v0.1.0", 1000, busy=False)]
+        assert toolcache.prune() == [PrunedEntry("gone v0.1.0", 1000, busy=True)]
+    assert toolcache.prune() == [PrunedEntry("gone v0.1.0", 1000, busy=False)]
 
 
 def test_the_rest_of_a_killed_build_goes_and_a_running_one_stays(cache: Path) -> None:
@@ -245,7 +245,7 @@ def test_the_rest_of_a_killed_build_goes_and_a_running_one_stays(cache: Path) ->
     with another_process_holds("helm"):
         assert [one.busy for one in toolcache.prune()] == [True]
         assert build.is_dir()
-    assert toolcache.prune() == [Removed("an unfinished build, .build-helm", 10, busy=False)]
+    assert toolcache.prune() == [PrunedEntry("an unfinished build, .build-helm", 10, busy=False)]
     assert not build.exists()
 
 
@@ -258,7 +258,7 @@ def test_the_beginning_of_a_download_stays_as_long_as_its_pin(cache: Path) -> No
     old.write_bytes(b"#" * 7)
     with another_process_holds(toollock.fetching("pulumi-resource-kubernetes")):
         assert [one.busy for one in toolcache.prune()] == [True]
-    assert toolcache.prune() == [Removed("an unfinished download of pulumi-resource-kubernetes", 7, busy=False)]
+    assert toolcache.prune() == [PrunedEntry("an unfinished download of pulumi-resource-kubernetes", 7, busy=False)]
     assert (current.exists(), old.exists()) == (True, False)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from meshlab.lab import overlaid, settings_of
 from meshlab.recording.recorder import Recording
 from meshlab.results.outcome import Result
 from meshlab.verify.check import Context, Deadline
@@ -12,6 +11,7 @@ from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_check
 from settings.models import Settings
+from tests.support.stacks import overlaid, settings_of
 from tests.verify.running_pods import World
 
 

@@ -4,7 +4,7 @@ import http.client
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kube.access import AccessError, Executed, Manifest, MissingError, Resource
+from kube.api_objects import AccessError, Executed, Manifest, MissingError, Resource
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from base.assets import load_dashboards
-from kube.access import Executed
+from kube.api_objects import Executed
 from meshlab.verify.program import Program
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, RevisionNames, StackNames

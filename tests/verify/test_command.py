@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from meshlab.cli import main as cli
 from meshlab.cli.commands import verify
 from meshlab.verify.checks import all_checks
@@ -35,7 +35,7 @@ def run(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     live.__dict__ = world.cluster.__dict__
     monkeypatch.setattr(verify, "STATE", tmp_path)
     monkeypatch.setattr(verify, "_cluster", lambda context: (live, "cluster of the test"))
-    monkeypatch.setattr(Program, "of_stack", lambda stack: world.program)
+    monkeypatch.setattr(Program, "of_resources", lambda resources: world.program)
 
     def command(*options: str) -> int:
         return cli.main(["verify", *options])

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from meshlab.lab import overlaid, settings_of
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from settings.models import Settings
+from tests.support.stacks import overlaid, settings_of
 from tests.verify import faults_lab01, faults_lab02, faults_lab03
 from tests.verify.faults import Fault
 from tests.verify.running_pods import World

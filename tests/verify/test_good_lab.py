@@ -2,14 +2,13 @@
 
 import pytest
 
-from meshlab.lab import overlaid, settings_of
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
 from settings.models import Settings
-from tests.support.stacks import STACKS
+from tests.support.stacks import STACKS, overlaid, settings_of
 from tests.verify.running_pods import World
 
 

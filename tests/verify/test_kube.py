@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 from websockets.sync.server import ServerConnection
 
-from kube.access import AccessError, MissingError
+from kube.api_objects import AccessError, MissingError
 from kube.cluster import Cluster
 from kube.objects import PODS
 from meshlab.verify.web import AnswerError, Web

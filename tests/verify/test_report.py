@@ -8,7 +8,7 @@ import pytest
 
 from base import process
 from meshlab.results.outcome import Status
-from meshlab.results.report import Commit, Report, Verdict, commit_of, forget, keep, report_file
+from meshlab.results.report import Commit, Report, RunVerdict, commit_of, forget, keep, report_file
 from tests.verify.examples import MIXED, STARTED, report, result
 
 PASSED, FAILED, SILENT = Status.PASSED, Status.FAILED, Status.NOT_APPLICABLE
@@ -17,16 +17,16 @@ PASSED, FAILED, SILENT = Status.PASSED, Status.FAILED, Status.NOT_APPLICABLE
 @pytest.mark.parametrize(
     ("statuses", "verdict", "code"),
     [
-        ([PASSED], Verdict.PASSED, 0),
-        ([PASSED, SILENT], Verdict.PASSED, 0),
-        ([PASSED, FAILED], Verdict.FAILED, 1),
-        ([SILENT, FAILED], Verdict.FAILED, 1),
-        ([SILENT, SILENT], Verdict.INCONCLUSIVE, 2),
-        ([], Verdict.INCONCLUSIVE, 2),
+        ([PASSED], RunVerdict.PASSED, 0),
+        ([PASSED, SILENT], RunVerdict.PASSED, 0),
+        ([PASSED, FAILED], RunVerdict.FAILED, 1),
+        ([SILENT, FAILED], RunVerdict.FAILED, 1),
+        ([SILENT, SILENT], RunVerdict.INCONCLUSIVE, 2),
+        ([], RunVerdict.INCONCLUSIVE, 2),
     ],
 )
 def test_only_a_run_in_which_something_passed_and_nothing_failed_is_green(
-    statuses: list[Status], verdict: Verdict, code: int
+    statuses: list[Status], verdict: RunVerdict, code: int
 ) -> None:
     finished = report(*(result(f"lab01.check-{number}", status) for number, status in enumerate(statuses)))
     assert (finished.verdict, finished.verdict.exit_code) == (verdict, code)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kube.access import AccessError, MissingError
+from kube.api_objects import AccessError, MissingError
 from meshlab.results.outcome import Failed, NotApplicable, Result, Seen, Status
 from meshlab.verify import runner
 from meshlab.verify.check import Check, Context, Deadline

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from base.merging import merged
-from meshlab.lab import overlaid, settings_of
 from meshlab.promote.evidence import Evidence, refusals
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
-from meshlab.results.report import Commit, Report, Subject, Verdict
+from meshlab.results.report import Commit, Report, RunVerdict, Subject
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
-from tests.support.rendering import renderer_of
+from tests.support.rendering import TARGET, renderer_of
+from tests.support.stacks import overlaid, settings_of
 from tests.verify.running_pods import World
 
 GRAFANA = ["lab03.grafana-access", "lab03.grafana-source"]
@@ -114,7 +114,7 @@ def test_prod_without_what_a_cluster_forbids_passes() -> None:
         "prod", "cluster", embedded=False, kubernetes="v1.34.4", tree=Commit("a" * 40, False), labs=(1, 2, 3)
     )
     report = Report(subject, now, now, tuple(found.values()))
-    assert report.verdict is Verdict.PASSED, report.summary()
+    assert report.verdict is RunVerdict.PASSED, report.summary()
     assert report.counts["passed"] >= 20
     # So that its deployment is green, and it can be promoted from.
     evidence = Evidence(subject.tree, file_changed=False, update=None, labs=frozenset(subject.labs))
@@ -152,7 +152,7 @@ def test_the_chart_makes_what_is_looked_at_and_nothing_of_it_where_that_is_off(n
 
     def rendered(values: dict[str, Any]) -> set[str]:
         recording = record(name, config=overlaid(name, {"monitoring": {"values": values}}))
-        found = renderer.recorded(name, recording.resources, None)
+        found = renderer.recorded(name, recording.resources, None, TARGET)
         return {f"{one.manifest['kind']} {one.manifest['metadata']['name']}" for one in found.objects if one.release}
 
     looked_at = set[str]().union(*OBJECTS.values())

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from meshlab.lab import overlaid, settings_of
 from meshlab.recording.recorder import record
 from meshlab.results.outcome import Result, Status
 from meshlab.verify.checks import all_checks
 from meshlab.verify.program import Program
 from meshlab.verify.runner import run_checks
 from settings.models import Settings
+from tests.support.stacks import overlaid, settings_of
 from tests.verify.answers import Asked, Reply
 from tests.verify.good_lab import connect, roll_out
 from tests.verify.running_pods import World

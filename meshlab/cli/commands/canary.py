@@ -5,9 +5,9 @@ from pathlib import Path
 
 from kube.cluster import Cluster
 
-from ...lab import LabError, no_cluster, running_embedded
 from ...mesh import report
 from ...mesh.status import look
+from ...target import LabError, no_cluster, running_embedded
 from ..console import say
 
 BEHIND = 2

@@ -8,15 +8,15 @@ from typing import Any
 from base.errors import MeshlabError
 from base.wording import counted
 from embedded.tools import toolchain
-from settings.charts import ChartSource
+from settings.charts import Chart, ChartSource
 from settings.operator_crds import TABLE, released
 
-from ...charts.lock import LOCK, Chart, ChartLock, check_folder, require
+from ...charts.lock import LOCK, ChartLock, check_folder, require
 from ...mirror import pairs
 from ...mirror.charts import charts_of, fetch, published
-from ...recording.chartless import chartless
-from ...recording.recorder import ROOT, stack_config
+from ...recording.recorder import ROOT
 from ...render.trees import stacks_of
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
 from ..console import say
 
@@ -91,10 +91,9 @@ def _pairs(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    _, configured = chartless(stack_config(args.stack))
-    folder = ChartSource(args.charts or configured).folder
+    folder = ChartSource(args.charts or Stack.load(args.stack).source).folder
     if folder is None:
-        raise MeshlabError("expected a folder of charts to verify, got none (say which with: --charts FOLDER)")
+        raise MeshlabError("expected a folder of charts to verify, got none", "say which with: --charts FOLDER")
     charts = _wanted(args)
     locked = check_folder(folder, charts)
     _tell(locked)
@@ -109,7 +108,7 @@ def _tell(locked: dict[Chart, bool]) -> None:
 
 
 def _wanted(args: argparse.Namespace) -> list[Chart]:
-    return charts_of(stacks_of(ROOT) if args.all else [args.stack])
+    return charts_of(Stack.load(name) for name in (stacks_of(ROOT) if args.all else [args.stack]))
 
 
 def _helm() -> Path:

@@ -4,8 +4,9 @@ import argparse
 
 from embedded import cluster
 
-from ...lab import EMBEDDED, STATE
 from ...session import add_kubernetes_option, add_node_options, chosen_node
+from ...state_folder import STATE
+from ...target import EMBEDDED
 from ..console import say
 
 

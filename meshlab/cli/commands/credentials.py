@@ -15,7 +15,7 @@ from base.errors import MeshlabError
 from ...credentials.clouds import CLOUDS
 from ...credentials.kubeconfigs import VARIABLES, by_cloud, credential, stored
 from ...credentials.requirements import CONTEXT, STORED, TOKEN, WAYS, check, chosen
-from ...lab import STATE
+from ...state_folder import STATE
 from ..console import say
 
 

@@ -11,7 +11,7 @@ from ...diff.trees import compare, remarks
 from ...diff.unified import unified
 from ...stackfile.stack_names import add_stack_option
 from ..console import say_aside
-from ..render_options import add_target_options, open_renderer
+from ..render_options import add_target_options, renderer_of, target_of
 
 CHANGED = 2
 """Exit code with --exit-code where something changes: 1 says that the comparison itself failed."""
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the differences, and nothing else, to standard output."""
     if args.out is not None:
         check_artifact(args.out)
-    comparisons = compare(open_renderer(args, say_aside), args.base, None if args.all else [args.stack])
+    comparisons = compare(renderer_of(args, say_aside), target_of(args), args.base, None if args.all else [args.stack])
     same = all(one.same for one in comparisons)
     told = remarks(comparisons, every=args.all)
     if args.out is not None:

@@ -10,10 +10,13 @@ from base.wording import counted
 from kube.api_objects import AccessError
 
 from ...doctor.examination import Question, examine
+from ...engine.backends import Backend
 from ...engine.places import place
-from ...lab import STATE, Target, named_target, running_embedded
 from ...preflight.finding import Finding, Level, table, worst
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
+from ...state_folder import STATE
+from ...target import Target, named_target, running_embedded
 from ..console import say
 
 
@@ -42,14 +45,15 @@ def run(args: argparse.Namespace) -> int:
         target = None
     # Where no cluster could be named, that none runs is no news, nor is more of a state that is not to be used.
     told = {one.subject for one in findings}
-    folder = STATE
+    stack = Stack.load(args.stack, charts=args.charts)
+    folder, backend = STATE, None
     try:
-        folder = _place(target, args.stack)
+        folder, backend = _place(target, stack)
     except MeshlabError as error:
         findings.append(Finding("state", Level.PROBLEM, str(error), "see docs/backends.md"))
         told.add("state")
     named = args.cluster is not None
-    question = Question(args.stack, target, folder, args.charts, args.images, named=named)
+    question = Question(stack, target, folder, args.images, named=named, backend=backend)
     findings += [one for one in examine(question, _quiet) if one.subject not in told]
     bad = worst(findings)
     seconds = time.monotonic() - started
@@ -75,12 +79,12 @@ def _embedded() -> Target | None:
     return running and Target(running.kubeconfig, embedded=True, label=f"embedded cluster {running.name}")
 
 
-def _place(target: Target | None, stack: str) -> Path:
+def _place(target: Target | None, stack: Stack) -> tuple[Path, Backend | None]:
     """Where the stack's state lies; a cluster that does not answer is a finding of its own."""
     try:
-        return place(target, stack) if target is not None else STATE
+        return place(target, stack.name, project=stack.project) if target is not None else (STATE, None)
     except AccessError:
-        return STATE
+        return STATE, None
 
 
 def _quiet(line: str) -> None:

@@ -9,12 +9,13 @@ from embedded import cluster
 from kube.cluster import Cluster
 
 from ...engine.places import forget
-from ...lab import EMBEDDED, STATE, running_embedded, settings_of
 from ...mesh.leaving import orphaned
 from ...ownership.leftovers import lines
 from ...remove.removal import Approve, Removal
 from ...session import add_options, open_session
 from ...stackfile.stack_names import reference_of
+from ...state_folder import STATE
+from ...target import EMBEDDED, running_embedded
 from ..console import say
 
 LEFTOVERS = 2
@@ -40,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
     say(f"removed {counted(len(removed.outcome.steps), 'resource')} in {time.monotonic() - started:.1f} s")
     for line in lines(removed.left, removed.silent):
         say(line)
-    settings = settings_of(args.stack, session.config)
-    for line in orphaned(Cluster(session.target.kubeconfig), settings):
+    for line in orphaned(Cluster(session.target.kubeconfig), session.stack.settings):
         say(line)
     backend = session.driver.backend
     if not backend.own:

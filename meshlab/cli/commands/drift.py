@@ -8,14 +8,15 @@ from functools import partial
 from typing import TextIO
 
 from base.errors import MeshlabError
+from base.say import Say
 from base.wording import counted
 
-from ...comparison.finding import Finding, What
+from ...comparison.finding import DriftFinding, What
 from ...drift import report
 from ...drift.inspection import Inspection
-from ...drift.look import Seen
-from ...lab import Say, no_cluster, running_embedded
+from ...drift.look import DriftResult
 from ...session import add_options, open_session
+from ...target import no_cluster, running_embedded
 
 DRIFT, UNTOLD = 2, 1
 
@@ -44,14 +45,14 @@ def run(args: argparse.Namespace) -> int:
         raise MeshlabError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)
-    inspection = Inspection(session.driver, args.stack, session.config, session.target.kubeconfig, say)
+    inspection = Inspection(session.driver, session.stack, session.target.kubeconfig, say)
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
     every = [*seen.findings, *(one.finding for one in seen.ignored)]
     if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
         raise MeshlabError(
-            f"nothing of stack {args.stack} is on the {session.target.label} (bring it up: "
-            f"meshlab up --stack {args.stack}{session.options})"
+            f"nothing of stack {args.stack} is on the {session.target.label}",
+            f"bring it up: meshlab up --stack {args.stack}{session.options}",
         )
     if args.fix and seen.findings:
         shown = report.lines(seen, args.stack, hooks, time.monotonic() - started, show_ignored=args.show_ignored)
@@ -64,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
     return UNTOLD if seen.uncompared else 0
 
 
-def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: int, seconds: float, say: Say) -> None:
+def _tell(
+    args: argparse.Namespace, on: str, before: DriftResult, seen: DriftResult, hooks: int, seconds: float, say: Say
+) -> None:
     left = {(one.what, one.label) for one in seen.findings}
     fixed = [one for one in before.findings if (one.what, one.label) not in left]
     if args.json:
@@ -78,7 +81,7 @@ def _tell(args: argparse.Namespace, on: str, before: Seen, seen: Seen, hooks: in
         say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
 
 
-def _approve(copies: Sequence[Finding], *, yes: bool, say: Say) -> bool:
+def _approve(copies: Sequence[DriftFinding], *, yes: bool, say: Say) -> bool:
     """Whether extra objects may be deleted: with --yes, or by an answer where somebody can give one."""
     if yes:
         return True

@@ -12,10 +12,11 @@ from ...engine.places import folders
 from ...graph.critical_path import Chain, chain_of
 from ...graph.drawing import svg_of
 from ...graph.graph import picture_of
-from ...lab import STATE
 from ...recording.dependencies import needs_of
-from ...recording.recorder import ROOT, record
+from ...recording.recorder import ROOT
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
+from ...state_folder import STATE
 from ..console import say
 
 ARCHITECTURE = ROOT / "docs" / "architecture.svg"
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw the recorded program of a stack; says what is in the picture. Or list the chain."""
     if args.critical or args.events is not None:
         return _list_chain(args.stack, args.events)
-    picture = picture_of(record(args.stack).resources)
+    picture = picture_of(Stack.load(args.stack).recording.resources)
     try:
         args.out.write_text(svg_of(picture), encoding="utf-8")
     except OSError as error:
@@ -54,13 +55,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list_chain(stack: str, events: Path | None) -> int:
-    needs = needs_of(record(stack).resources)
+    needs = needs_of(Stack.load(stack).recording.resources)
     logs = [log_file(stack, folder) for folder in folders(STATE)]
     log = events or max(logs, key=lambda one: one.stat().st_mtime if one.is_file() else 0.0)
     if events is None and not log.is_file():
         raise MeshlabError(
-            f"{stack}: no log of an `up` here (bring it up with: make up STACK={stack}; "
-            "or name a log of the engine's with: --events FILE, see docs/rendering.md)"
+            f"{stack}: no log of an `up` here",
+            f"bring it up with: make up STACK={stack}; "
+            "or name a log of the engine's with: --events FILE, see docs/rendering.md",
         )
     up = read(log)
     chain = chain_of(up, needs)

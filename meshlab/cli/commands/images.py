@@ -8,9 +8,10 @@ from settings.images import Images
 from settings.texts import Registry, check_text
 
 from ...mirror.images import PulledImage, mirror_of, pulled_images
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
 from ..console import say_aside
-from ..render_options import add_target_options, open_renderer
+from ..render_options import add_target_options, renderer_of, target_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one image a line, and behind it its place in the mirror; 1 where the mirror would not be asked for one."""
-    mirror = Images(args.registry) if args.registry else mirror_of(args.stack)
-    rendered, images = pulled_images(args.stack, open_renderer(args, say_aside), mirror)
+    stack = Stack.load(args.stack, renderer=renderer_of(args, say_aside))
+    mirror = Images(args.registry) if args.registry else mirror_of(stack)
+    rendered, images = pulled_images(stack, target_of(args), mirror)
     for note in rendered.charts.notes:
         say_aside(note)
     if args.json:

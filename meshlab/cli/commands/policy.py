@@ -1,16 +1,16 @@
 """`meshlab policy`: the rules of policy/ before whole stacks, and before what their charts bring."""
 
 import argparse
-import sys
 
 from base.wording import counted
 
 from ...policy.judgement import judged, policy_settings
 from ...recording.recorder import ROOT
 from ...render.trees import stacks_of
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
-from ..console import say
-from ..render_options import add_target_options, open_renderer
+from ..console import say, say_aside
+from ..render_options import add_target_options, renderer_of, target_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tell every violation: 1 where one is in a stack that makes the rules mandatory."""
-    renderer = open_renderer(args, lambda line: print(line, file=sys.stderr, flush=True))
+    renderer, target = renderer_of(args, say_aside), target_of(args)
     refused = False
     for stack in stacks_of(ROOT) if args.all else [args.stack]:
-        enforcement = policy_settings(stack).enforcement
-        rendered, violations = judged(stack, renderer)
+        declared = Stack.load(stack, renderer=renderer)
+        enforcement = policy_settings(declared).enforcement
+        rendered, violations = judged(declared, target)
         for one in violations:
             say(f"{stack}: {one.rule} ({enforcement}): {one.subject.label}: {one.message}")
         for note in rendered.charts.notes:

@@ -6,7 +6,6 @@ from pathlib import Path
 from base.wording import counted
 from kube.cluster import Cluster
 
-from ...lab import settings_of
 from ...mesh.leaving import refuse_stranding
 from ...mesh.plan import roll_plan
 from ...ownership.strangers import refuse_strangers
@@ -27,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the preview; changes nothing."""
     session = open_session(args, say)
     refuse_strangers(session, args.stack)
-    settings, cluster = settings_of(args.stack, session.config), Cluster(session.target.kubeconfig)
+    settings, cluster = session.stack.settings, Cluster(session.target.kubeconfig)
     refuse_stranding(cluster, settings)
-    outcome = session.driver.preview() if args.save_plan is None else save(session, args.stack, args.save_plan)
+    outcome = session.driver.preview() if args.save_plan is None else save(session, args.save_plan)
     say(f"{counted(len(outcome.steps), 'resource')}, {len(outcome.changed)} would change")
     for line in roll_plan(cluster, settings):
         say(line)

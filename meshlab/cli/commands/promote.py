@@ -12,22 +12,23 @@ from base.wording import counted
 
 from ...diff.unified import unified
 from ...engine.places import home
-from ...lab import STATE, settings_of
 from ...promote.evidence import Evidence, read_report, refusals
 from ...promote.moves import Move, written
 from ...promote.pins import ORDER, SECTIONS
-from ...promote.plan import Plan, plan
+from ...promote.plan import Promotion, plan
 from ...promote.rendered import comparison
-from ...promote.stack_file import StackFile
+from ...promote.stack_file import EditedStackFile
 from ...promote.status import status_lines
 from ...promote.updates import last_update
-from ...recording.recorder import ROOT, stack_config
+from ...recording.recorder import ROOT
 from ...render.trees import stacks_of
 from ...results.report import commit_of, report_file
+from ...stack import Stack
 from ...stackfile.stack_names import StackName
+from ...state_folder import STATE
 from ...verify.checks import all_checks
 from ..console import say, say_aside
-from ..render_options import add_target_options, open_renderer
+from ..render_options import add_target_options, renderer_of, target_of
 
 GIT_LIMIT_SECONDS = 30.0
 
@@ -66,16 +67,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Promote, or show where each stack is."""
     if args.status:
-        for line in status_lines({stack: stack_config(stack, ROOT) for stack in ORDER}, STATE):
+        for line in status_lines([Stack.load(stack, root=ROOT) for stack in ORDER], STATE):
             say(line)
         return 0
     source, target = _pair(args.source, args.target)
-    found = plan(source, stack_config(source, ROOT), target, stack_config(target, ROOT), args.only)
+    older = Stack.load(source, root=ROOT)
+    newer = Stack.load(target, renderer=renderer_of(args, say_aside), root=ROOT)
+    found = plan(older, newer, args.only)
     if found.setbacks:
         raise MeshlabError("\n".join(_setbacks(found)))
     file = args.report or report_file(source, STATE)
     report = read_report(file, source)
-    reasons = list(refusals(source, report, file, _evidence(source, embedded=bool(report and report.get("embedded")))))
+    reasons = list(refusals(source, report, file, _evidence(older, embedded=bool(report and report.get("embedded")))))
     if reasons and not args.dry_run:
         raise MeshlabError("\n".join(reasons))
     if report is not None and report.get("embedded"):
@@ -83,23 +86,23 @@ def run(args: argparse.Namespace) -> int:
     if not found.moves:
         say(f"{target} has every pin of {source}: nothing to promote")
     else:
-        _promote(args, found)
+        _promote(args, found, newer)
     if reasons:
         raise MeshlabError("\n".join(["", f"{source} may not be promoted now:", *reasons]))
     return 0
 
 
-def _promote(args: argparse.Namespace, found: Plan) -> None:
-    file = StackFile(found.target, ROOT)
+def _promote(args: argparse.Namespace, found: Promotion, stack: Stack) -> None:
+    file = EditedStackFile(found.target, ROOT)
     file.make(found.moves)
     config = file.config()
-    settings_of(found.target, config)
+    _ = stack.variant(config).settings  # What would be wrong is said before anything is written.
     for move in found.moves:
         say(f"{written(move.key)}: {_shown(move)}")
     for note in found.notes:
         say(f"note: {note}")
     say("")
-    one = comparison(found.target, stack_config(found.target, ROOT), config, open_renderer(args, say_aside))
+    one = comparison(stack, config, target_of(args))
     for line in one.rendered.charts.notes:
         say_aside(line)
     say(unified([one]) or f"no rendered object of {found.target} changes")
@@ -125,7 +128,7 @@ def _pair(source: str | None, target: str | None) -> tuple[str, str]:
     return source, target
 
 
-def _setbacks(found: Plan) -> Iterator[str]:
+def _setbacks(found: Promotion) -> Iterator[str]:
     for one in found.setbacks:
         yield (
             f"Pulumi.{found.target}.yaml: {written(one.key)}: expected nothing newer than {found.source}'s "
@@ -134,14 +137,14 @@ def _setbacks(found: Plan) -> Iterator[str]:
         )
 
 
-def _evidence(source: str, *, embedded: bool) -> Evidence:
-    file, settings = f"Pulumi.{source}.yaml", settings_of(source, stack_config(source, ROOT))
+def _evidence(source: Stack, *, embedded: bool) -> Evidence:
+    file = f"Pulumi.{source.name}.yaml"
     status = process.run(["git", "status", "--porcelain", "--", file], timeout=GIT_LIMIT_SECONDS, cwd=ROOT, check=False)
     return Evidence(
         commit_of(ROOT),
         file_changed=bool(status.stdout.strip()),
-        update=last_update(source, say_aside, home(source, STATE, embedded=embedded)[1]),
-        labs=frozenset(check.lab for check in all_checks(settings)),
+        update=last_update(source.name, say_aside, home(source.name, STATE, embedded=embedded)[1]),
+        labs=frozenset(check.lab for check in all_checks(source.settings)),
     )
 
 

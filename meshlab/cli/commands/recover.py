@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import MeshlabError
+from base.say import Say
 from embedded import cluster
 from embedded.tools import toolchain
 from kube.cluster import Cluster
 
-from ...engine.backends import backend_for
+from ...engine.backends import Backend, backend_for
 from ...engine.places import place, refuse_elsewhere
 from ...engine.programs import find_cli
 from ...engine.state_backend import StackBackend
-from ...lab import EMBEDDED, STATE, Say, Target, embedded_target, named_target, settings_of
 from ...preflight.identity import refuse_another
-from ...recording.recorder import stack_config
 from ...recover.carry_out import carry_out
-from ...recover.helm import Helm
+from ...recover.helm import HelmRepair
 from ...recover.recovery import Recovery, look
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option, reference_of
+from ...state_folder import STATE
+from ...target import EMBEDDED, Target, embedded_target, named_target
 from ..console import say
 
 Agree = Callable[[], bool]
@@ -47,27 +49,30 @@ def run(args: argparse.Namespace) -> int:
     if args.cluster is None and EMBEDDED not in [one.name for one in cluster.status(STATE)]:
         say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
         return 0
-    settings = settings_of(args.stack, stack_config(args.stack))
+    stack = Stack.load(args.stack)
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
-    refuse_another(settings, target, say)
+    refuse_another(stack.settings, target, say)
     agree = (lambda: True) if args.yes else _ask
-    options = Options(args.stack, target, place(target, args.stack), args.holder_is_gone)
+    folder, backend = place(target, stack.name, project=stack.project)
+    options = RecoverOptions(stack.name, target, folder, args.holder_is_gone, backend)
     return 0 if recover(options, agree, say) else 1
 
 
 @dataclass(frozen=True)
-class Options:
+class RecoverOptions:
     """Which stack to recover, and where."""
 
     stack: str
     target: Target
     state: Path
     holder_is_gone: bool = False
+    backend: Backend | None = None
+    """The one of `state`, where it is known."""
 
 
-def recover(options: Options, agree: Agree, say: Say) -> bool:
+def recover(options: RecoverOptions, agree: Agree, say: Say) -> bool:
     """Recover one stack; false where `agree` said no. Raises LabError where a run is going on."""
-    which = backend_for(options.state, embedded=options.target.embedded)
+    which = options.backend or backend_for(options.state, embedded=options.target.embedded)
     where = (options.stack, options.state, options.target.kubeconfig, which)
     if not StackBackend("", *where).exists():  # which no program need be had for
         say(f"nothing to recover: stack {options.stack} was never brought up from here")
@@ -75,7 +80,7 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
     backend = StackBackend(find_cli(say), *where)
     refuse_elsewhere(lambda: backend.export().get("deployment"), which, options.target, options.stack)
     tools = toolchain.ensure(["helm", "kubectl"], say)
-    helm = Helm(tools["helm"], tools["kubectl"], options.target.kubeconfig)
+    helm = HelmRepair(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 
     def find() -> Recovery:
         return look(backend, helm, Cluster(options.target.kubeconfig), options.holder_is_gone)
@@ -102,12 +107,12 @@ def recover(options: Options, agree: Agree, say: Say) -> bool:
     return True
 
 
-def _tell_others(found: Recovery, options: Options, say: Say) -> None:
+def _tell_others(found: Recovery, options: RecoverOptions, say: Say) -> None:
     for other in found.others:
         say(f"left alone: release {other.key} ({other.status}) is not of stack {options.stack}")
 
 
 def _ask() -> bool:
     if not sys.stdin.isatty():
-        raise MeshlabError("nobody to ask: nothing was changed (to continue without confirmation, add --yes)")
+        raise MeshlabError("nobody to ask: nothing was changed", "to continue without confirmation, add --yes")
     return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

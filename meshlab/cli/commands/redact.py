@@ -7,16 +7,18 @@ from pathlib import Path
 
 from base import process
 from base.errors import MeshlabError
+from base.files import write_private
 from base.wording import counted
 
 from ...engine.backends import NOT_THERE, Backend
 from ...engine.places import homes
 from ...engine.programs import find_cli
 from ...engine.secrets import PASSPHRASE, PASSPHRASE_FILE, passphrase_environment
-from ...lab import STATE, write_private
-from ...recording.recorder import ROOT, stack_file
+from ...recording.recorder import ROOT
 from ...redact.redaction import SHORTEST, redacted, secrets_of
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option, reference_of
+from ...state_folder import STATE
 from ..console import say
 
 EXPORT_LIMIT_SECONDS = 120.0
@@ -31,9 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rewrite each file whole or not at all; says how many places there were."""
-    stack_file(args.stack, ROOT)  # one line where there is no such stack
+    stack = Stack.load(args.stack)
     # The stack may be on several clusters, and the log of any of them.
-    found = [_secrets(args.stack, *home) for home in homes(args.stack, STATE)]
+    found = [_secrets(stack, *home) for home in homes(args.stack, STATE)]
     if all(one is None for one in found):
         raise MeshlabError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was redacted")
     secrets = {secret for one in found for secret in one or ()}
@@ -48,17 +50,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _secrets(stack: str, folder: Path, backend: Backend) -> set[str] | None:
+def _secrets(stack: Stack, folder: Path, backend: Backend) -> set[str] | None:
     """Those of one state; None where the backend does not have the stack."""
-    content = stack_file(stack, ROOT).content
-    environment = {**backend.environment(), **passphrase_environment(stack, content, folder, backend)}
-    words = [find_cli(say), "--non-interactive", "stack", "export", "--show-secrets", "--stack", reference_of(stack)]
+    passphrase = passphrase_environment(stack.name, stack.file.content, folder, backend)
+    environment = {**backend.environment(), **passphrase}
+    words = [
+        find_cli(say),
+        "--non-interactive",
+        "stack",
+        "export",
+        "--show-secrets",
+        "--stack",
+        reference_of(stack.name),
+    ]
     try:
         done = process.run(words, timeout=EXPORT_LIMIT_SECONDS, cwd=ROOT, env=environment)
     except process.ProcessError as error:
         if isinstance(error, process.CommandFailedError) and NOT_THERE in error.completed.stderr:
             return None
-        raise MeshlabError(f"{stack}: its secrets cannot be read, so that nothing was redacted: {error}") from None
+        raise MeshlabError(f"{stack.name}: its secrets cannot be read, so that nothing was redacted: {error}") from None
     passphrases = [os.environ.get(PASSPHRASE, "")]
     for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
         passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []

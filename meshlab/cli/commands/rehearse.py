@@ -7,9 +7,9 @@ from embedded.cluster import CLUSTER_TOOLS
 from embedded.tools import kubernetes
 
 from ...engine.programs import find_engine
-from ...lab import asked_charts, chosen_charts, overlaid, settings_of
 from ...rehearse.outcome import document, lines
-from ...rehearse.rehearsal import Subject, rehearse
+from ...rehearse.rehearsal import RehearsedStack, rehearse
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
 from ..console import say, say_aside
 
@@ -32,14 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table: 0 where the stack works on each minor, 2 where it does not. Progress goes to stderr."""
     minors = asked_minors(args.kubernetes)
-    settings_of(args.stack, overlaid(args.stack, asked_charts(args.charts)))
+    stack = Stack.load(args.stack, charts=args.charts, say=say_aside)
+    _ = stack.settings  # What is wrong there is said before anything is built.
     programs = {key: None for minor in minors for key in kubernetes.keys(CLUSTER_TOOLS, minor).values()}
     engine = find_engine(say_aside, also=["helm", *programs])
-    charts, announcements = chosen_charts(args.stack, args.charts, say_aside)
+    stack.check_lock()
+    stack, announcements = stack.installable()
     for line in (engine.told(), *announcements):
         say_aside(line)
-    source = charts.get("charts", {}).get("source")
-    subject = Subject(args.stack, charts, source, engine, say_aside)
+    subject = RehearsedStack(stack, engine, say_aside)
     rehearsals = [rehearse(subject, minor) for minor in minors]
     for line in [document(args.stack, rehearsals)] if args.json else lines(args.stack, rehearsals):
         say(line)

@@ -8,12 +8,11 @@ from base.wording import counted
 
 from ...consistency.stack import judged
 from ...consistency.verdict import RULE
-from ...recording.recorder import stack_config
 from ...render.folder import write_folder
-from ...render.stack import render
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
 from ..console import say
-from ..render_options import add_target_options, open_renderer
+from ..render_options import add_target_options, renderer_of, target_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render into the folder; says what is in it and how long it took, and 1 where it does not fit together."""
     started = time.monotonic()
-    renderer = open_renderer(args, say)
-    rendered = render(args.stack, renderer)
+    stack, target = Stack.load(args.stack, renderer=renderer_of(args, say)), target_of(args)
+    rendered = stack.rendered(target)
     write_folder(args.out, rendered.index(), {file: one.manifest for file, one in rendered.files.items()})
     for line in rendered.charts.notes:
         say(line)
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         f"{args.stack}: {inside} and {counted(len(rendered.releases), 'release')} in {args.out}, "
         f"for Kubernetes {rendered.target.kubernetes} ({time.monotonic() - started:.1f} s)"
     )
-    verdict = judged(rendered, stack_config(args.stack), renderer)
+    verdict = judged(stack, target)
     for line in verdict.notes:
         say(f"{args.stack}: {line}")
     for one in verdict.broken:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from base.errors import MeshlabError
 
 from ...github.deployments import Deployment, last_green
-from ...lab import STATE
 from ...promote.evidence import read_report
 from ...promote.pins import ORDER
-from ...recording.recorder import ROOT, stack_config
+from ...recording.recorder import ROOT
 from ...results.outcome import Status
 from ...results.report import commit_of, report_file
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
+from ...state_folder import STATE
 from ..console import say
 
 SHORT = 7
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print it as Markdown, for a terminal and for the summary of a run alike."""
-    stack_config(args.stack, ROOT)  # one line where there is no such stack
+    Stack.load(args.stack)  # One line where there is no such stack.
     now = commit_of(ROOT).commit
     green, why = None, "no deployment before it was green"
     try:

@@ -5,7 +5,7 @@ import json
 
 from embedded.tools import cache as toolcache
 from embedded.tools import toolchain
-from embedded.tools.cache import Kept
+from embedded.tools.cache import CachedTool
 
 from ..console import say
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _what_to_do(unused: list[Kept]) -> str:
+def _what_to_do(unused: list[CachedTool]) -> str:
     if not unused:
         return ""
     return f"; no pin names {size(sum(one.size for one in unused))} of it, which `meshlab tools --prune` removes"
@@ -57,7 +57,7 @@ def _prune() -> None:
     say(f"{size(freed)} freed in {toolchain.cache_folder().parent}")
 
 
-def _as_json(one: Kept) -> dict[str, object]:
+def _as_json(one: CachedTool) -> dict[str, object]:
     return {
         "name": one.name,
         "version": one.version,

@@ -36,12 +36,11 @@ def run(args: argparse.Namespace) -> int:
     """Bring the stack up; prints what exists, how long each step took, and what to do next."""
     plan = None if args.plan is None else SavedPlan.read(args.plan)
     session = open_session(args, say)
-    charts = args.charts or session.config.get("meshlab:charts", {}).get("source")
-    question = Question(args.stack, session.target, session.place, charts, quick=session.target.embedded)
+    question = Question(session.stack, session.target, session.place, quick=session.target.embedded)
     stop_at_problems(question, say)
     refuse_strangers(session, args.stack)
     started = time.monotonic()
-    outcome = session.driver.up() if plan is None else apply(session, args.stack, plan)
+    outcome = session.driver.up() if plan is None else apply(session, plan)
     seconds = time.monotonic() - started
     slowest = sorted(outcome.changed, key=lambda step: step.seconds, reverse=True)[:SHOWN_STEPS]
     say("")

@@ -8,13 +8,15 @@ from typing import TextIO
 
 from base.errors import MeshlabError
 from base.wording import counted
-from kube.access import AccessError
+from kube.api_objects import AccessError
 from kube.cluster import Cluster
 
-from ...lab import STATE, no_cluster, running_embedded, settings_of
-from ...recording.recorder import ROOT, stack_config
+from ...recording.recorder import ROOT
 from ...results import report
+from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
+from ...state_folder import STATE
+from ...target import no_cluster, running_embedded
 from ...verify import html
 from ...verify.checks import LABS, all_checks
 from ...verify.program import Program
@@ -81,16 +83,16 @@ class Told:
 def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     if args.report is not None and not args.report.absolute().parent.is_dir():
         raise MeshlabError(f"--report {args.report}: expected a file in a folder that exists")
-    config = stack_config(args.stack)
+    stack = Stack.load(args.stack)
     report.forget(args.stack, STATE)
-    settings = settings_of(args.stack, config)
+    settings = stack.settings
     live, label = _cluster(args.cluster)
     try:
         version = live.version()
     except AccessError as error:
         raise MeshlabError(f"{label}: {error}") from None
     told.now("recording the program")
-    program, tree = Program.of_stack(args.stack), report.commit_of(ROOT)
+    program, tree = Program.of_resources(stack.recording.resources), report.commit_of(ROOT)
     checks = all_checks(settings, args.lab)
     told.line(f"{counted(len(checks), 'check')} of {args.stack} on the {label}, Kubernetes {version}")
     started = datetime.now(UTC)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..rule import Rule, StackRule, Violation
-from ..settings import PolicySettings
+from ..rule import PolicyRule, StackRule, Violation
+from ..settings import PackSettings
 from ..subjects import Subject
 from . import (
     anonymous_access,
@@ -18,7 +18,7 @@ from . import (
     stack_timeout,
 )
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[PolicyRule, ...] = (
     pinned_versions.RULE,
     stack_timeout.RULE,
     plain_secrets.RULE,
@@ -31,7 +31,7 @@ RULES: tuple[Rule, ...] = (
 STACK_RULES: tuple[StackRule, ...] = (monitor_label.RULE, prometheus_mesh.RULE)
 
 
-def violations(subjects: Sequence[Subject], settings: PolicySettings) -> Iterator[Violation]:
+def violations(subjects: Sequence[Subject], settings: PackSettings) -> Iterator[Violation]:
     """Every rule that a subject of a whole stack breaks."""
     for rule in RULES:
         for subject in subjects:

@@ -4,8 +4,8 @@ import configparser
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
 from ..subjects import Object, Subject, entries, mapping
 from ..walk import is_true, places
 
@@ -15,7 +15,7 @@ _SWITCH, _ROLE = "GF_AUTH_ANONYMOUS_ENABLED", "GF_AUTH_ANONYMOUS_ORG_ROLE"
 _LOOKING = "Viewer"
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
     found = [*_grafana(subject), *_kiali(subject)]
     for where, looks_only in found:
         if not settings.allow_anonymous:
@@ -64,7 +64,7 @@ def _section(text: str) -> Mapping[str, str]:
         return {}
 
 
-RULE = Rule(
+RULE = PolicyRule(
     "no-anonymous-access",
     "Grafana and Kiali ask people to sign in; where the stack allows anonymous access, it is for looking only.",
     _check,

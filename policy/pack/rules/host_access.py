@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..allowed import allowed
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
 from ..subjects import Object, Subject, entries, mapping
 from ..walk import places
 
@@ -20,7 +20,7 @@ _HARMLESS = frozenset(
 )
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
     if isinstance(subject, Object) and subject.is_text:
         return
     for path, finding in _reaches(*subject.content):
@@ -43,4 +43,6 @@ def _reaches(content: Any, top: str) -> Iterator[tuple[str, str]]:
                     yield f"{place.path}.add", f"capability {capability}"
 
 
-RULE = Rule(NAME, "Privileged containers, host namespaces, host paths and capabilities are only where listed.", _check)
+RULE = PolicyRule(
+    NAME, "Privileged containers, host namespaces, host paths and capabilities are only where listed.", _check
+)

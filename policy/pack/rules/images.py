@@ -1,8 +1,8 @@
 """No image is `latest`, said or unsaid: such a pod runs something else after each restart."""
 
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
-from ..subjects import Object, Release, Subject, entries, mapping
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
+from ..subjects import DeclaredRelease, Object, Subject, entries, mapping
 from ..walk import UNKNOWN, places
 
 _TAG_KEYS = ("tag", "image_version", "imageTag")
@@ -11,8 +11,8 @@ _INJECTED = "auto"
 """Istio's own word for an image that its injector fills in."""
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
-    if isinstance(subject, Release):
+def _check(subject: Subject, settings: PackSettings) -> Findings:
+    if isinstance(subject, DeclaredRelease):
         yield from _said(subject.values, "values.")
     elif not subject.is_text:
         yield from _said(subject.manifest, "")
@@ -44,4 +44,4 @@ def _tag(image: str) -> str:
     return digest if at else name.rpartition("/")[2].partition(":")[2]
 
 
-RULE = Rule("no-latest", "Every image has an exact version or a digest.", _check)
+RULE = PolicyRule("no-latest", "Every image has an exact version or a digest.", _check)

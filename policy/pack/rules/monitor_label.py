@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ..allowed import allowed
 from ..rule import StackRule
-from ..subjects import MONITORING_STACK, Object, Release, Subject, mapping
+from ..subjects import MONITORING_STACK, DeclaredRelease, Object, Subject, mapping
 
 NAME = "monitor-label"
 LABEL = "release"
@@ -13,7 +13,9 @@ _KINDS = ("PodMonitor", "Probe", "PrometheusRule", "ScrapeConfig", "ServiceMonit
 
 
 def _check(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str]]:
-    releases = sorted(one.name for one in subjects if isinstance(one, Release) and one.chart == MONITORING_STACK)
+    releases = sorted(
+        one.name for one in subjects if isinstance(one, DeclaredRelease) and one.chart == MONITORING_STACK
+    )
     for subject in subjects:
         if not isinstance(subject, Object) or subject.group != _GROUP or subject.kind not in _KINDS:
             continue

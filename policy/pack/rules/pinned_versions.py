@@ -2,16 +2,16 @@
 
 import re
 
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
-from ..subjects import Release, Subject
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
+from ..subjects import DeclaredRelease, Subject
 from ..walk import UNKNOWN
 
 _EXACT = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
-    if not isinstance(subject, Release) or subject.version == UNKNOWN:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
+    if not isinstance(subject, DeclaredRelease) or subject.version == UNKNOWN:
         return
     if not _EXACT.fullmatch(subject.version):
         got = (
@@ -23,4 +23,4 @@ def _check(subject: Subject, settings: PolicySettings) -> Findings:
         yield f"chart: expected a file of version {subject.version}, got {file} (of a file, helm ignores the version)"
 
 
-RULE = Rule("pinned-versions", "Every release pins its chart to an exact version.", _check)
+RULE = PolicyRule("pinned-versions", "Every release pins its chart to an exact version.", _check)

@@ -7,11 +7,11 @@ from typing import Any, cast
 import yaml
 
 from ..allowed import allowed
-from ..rule import Findings, Rule
+from ..rule import Findings, PolicyRule
 from ..secret_keys import holds_a_secret, is_content, is_manifest_of_a_secret, names_a_secret
 from ..secret_texts import is_random, secret_in
-from ..settings import PolicySettings
-from ..subjects import Release, Subject, entries
+from ..settings import PackSettings
+from ..subjects import DeclaredRelease, Subject, entries
 from ..walk import places, texts
 
 NAME = "no-plain-secrets"
@@ -28,19 +28,19 @@ Found = Iterator[tuple[str, str]]
 """Where a secret is, and what of it can be told."""
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
     told: dict[str, str] = {}
     for path, what in _found(subject):
         told.setdefault(path, what)
     for path, what in told.items():
         if not allowed(NAME, subject, path):
             yield f"{path}: expected no secret {what}; {_REMEDY}"
-    if isinstance(subject, Release) and subject.value_files:
+    if isinstance(subject, DeclaredRelease) and subject.value_files:
         yield "valueYamlFiles: expected every value in `values`, where rules can read it, got files beside it"
 
 
 def _found(subject: Subject) -> Found:
-    if isinstance(subject, Release):
+    if isinstance(subject, DeclaredRelease):
         yield from _within(subject.values, "values")
         yield from _files(subject.values, "values")
         yield from _random(subject.values, "values")
@@ -89,11 +89,11 @@ def _files(value: Any, top: str) -> Found:
             yield from ((f"{path} ({inner})", what) for inner, what in _structured(text))
 
 
-class _Loader(cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
+class _PlainLoader(cast(type[yaml.SafeLoader], getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
     """PyYAML's, but for dates and a bare `=`: it fails at a day that there is not, and no secret is either."""
 
 
-_Loader.yaml_implicit_resolvers = {
+_PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in resolvers if tag.rsplit(":", 1)[-1] not in ("timestamp", "value")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -102,7 +102,7 @@ _Loader.yaml_implicit_resolvers = {
 def _structured(text: str) -> Found:
     """A file by its structure; nothing where it has none, such as a template."""
     try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
+        documents = list(yaml.load_all(text, Loader=_PlainLoader))
     except (yaml.YAMLError, ValueError):
         # A number without digits, such as `0x_`, is no YAMLError to it.
         return
@@ -116,4 +116,4 @@ def _random(values: Any, top: str) -> Found:
             yield place.path, f"{_PLAIN}, got random characters"
 
 
-RULE = Rule(NAME, "No secret stands in a release's values, a ConfigMap, an argument or a variable.", _check)
+RULE = PolicyRule(NAME, "No secret stands in a release's values, a ConfigMap, an argument or a variable.", _check)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..rule import StackRule
-from ..subjects import MONITORING_STACK, Object, Release, Subject, mapping
+from ..subjects import MONITORING_STACK, DeclaredRelease, Object, Subject, mapping
 from ..walk import is_true, places
 
 _REVISION, _INJECTION, _INJECT = "istio.io/rev", "istio-injection", "sidecar.istio.io/inject"
@@ -12,19 +12,19 @@ _EVERYWHERE = "enableNamespacesByDefault"
 
 
 def _check(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str]]:
-    homes = {one.namespace for one in subjects if isinstance(one, Release) and one.chart == MONITORING_STACK}
+    homes = {one.namespace for one in subjects if isinstance(one, DeclaredRelease) and one.chart == MONITORING_STACK}
     for subject in subjects:
         messages: Iterable[str] = ()
         if isinstance(subject, Object) and subject.kind == "Namespace":
             messages = _labels(subject) if subject.name in homes else ()
         elif subject.namespace in homes:
             messages = _pods(subject)
-        elif isinstance(subject, Release) and homes:
+        elif isinstance(subject, DeclaredRelease) and homes:
             messages = _everywhere(subject)
         yield from ((subject, message) for message in messages)
 
 
-def _everywhere(istiod: Release) -> Iterator[str]:
+def _everywhere(istiod: DeclaredRelease) -> Iterator[str]:
     for place in places(*istiod.content):
         if place.key == _EVERYWHERE and is_true(place.value):
             yield f"{place.path}: expected false, got true, which meshes every namespace, that of Prometheus too"

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..allowed import allowed
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
-from ..subjects import Object, Release, Subject, entries, mapping
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
+from ..subjects import DeclaredRelease, Object, Subject, entries, mapping
 from ..walk import places
 
 NAME = "rbac-wildcards"
 _EVERYTHING = "cluster-admin"
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
     found: Iterable[tuple[str, str]] = ()
-    if isinstance(subject, Release):
+    if isinstance(subject, DeclaredRelease):
         found = _in_values(subject)
     elif subject.kind in ("Role", "ClusterRole"):
         found = _in_rules(subject.manifest.get("rules"), "rules")
@@ -35,7 +35,7 @@ def _in_rules(rules: Any, top: str) -> Iterator[tuple[str, str]]:
             yield f"{top}[{number}]", finding
 
 
-def _in_values(release: Release) -> Iterator[tuple[str, str]]:
+def _in_values(release: DeclaredRelease) -> Iterator[tuple[str, str]]:
     """A chart's values can bring rules of a role."""
     for place in places(release.values, "values"):
         if place.key == "verbs":
@@ -69,6 +69,6 @@ def _wildcards(rule: Mapping[str, Any]) -> Iterator[str]:
         yield "every address or verb of the API server"
 
 
-RULE = Rule(
+RULE = PolicyRule(
     NAME, "Roles name their API groups, resources and verbs; wildcards and cluster-admin only where listed.", _check
 )

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from ..allowed import allowed
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
 from ..subjects import Fields, Object, Subject, entries, mapping
 from ..walk import UNKNOWN, places
 
@@ -34,7 +34,7 @@ _SIDECAR = {
 }
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
     if settings.allow_unlimited or not isinstance(subject, Object) or _is_test(subject):
         return
     for path, lacking in _unsized(subject):
@@ -121,7 +121,7 @@ def _is_amount(value: Any) -> bool:
     return str(value if value is not None else "").strip().lstrip("0.") not in ("", "m")
 
 
-RULE = Rule(
+RULE = PolicyRule(
     NAME,
     "Every container has requests and limits of cpu and memory, those that operators and the injector make too.",
     _check,

@@ -1,15 +1,15 @@
 """kube-prometheus-stack may take its time: a release that gives up half-way has to be taken away by hand."""
 
-from ..rule import Findings, Rule
-from ..settings import PolicySettings
-from ..subjects import MONITORING_STACK, Release, Subject
+from ..rule import Findings, PolicyRule
+from ..settings import PackSettings
+from ..subjects import MONITORING_STACK, DeclaredRelease, Subject
 
 SECONDS = 600
 """On a cluster that still has to pull its images; a warm one needs a minute."""
 
 
-def _check(subject: Subject, settings: PolicySettings) -> Findings:
-    if not isinstance(subject, Release) or subject.chart != MONITORING_STACK:
+def _check(subject: Subject, settings: PackSettings) -> Findings:
+    if not isinstance(subject, DeclaredRelease) or subject.chart != MONITORING_STACK:
         return
     timeout = subject.timeout_seconds
     if timeout is None or timeout < SECONDS:
@@ -17,4 +17,6 @@ def _check(subject: Subject, settings: PolicySettings) -> Findings:
         yield f"timeout: expected {SECONDS} seconds or more, got {got} (setting monitoring.timeoutSeconds)"
 
 
-RULE = Rule("stack-timeout", f"A release of {MONITORING_STACK} has {SECONDS} seconds or more to become ready.", _check)
+RULE = PolicyRule(
+    "stack-timeout", f"A release of {MONITORING_STACK} has {SECONDS} seconds or more to become ready.", _check
+)

@@ -1,7 +1,7 @@
 """docs/reference/checks.md: the checks of verify."""
 
-from meshlab.lab import overlaid, settings_of
 from meshlab.verify.checks import LABS, all_checks
+from tests.support.stacks import overlaid, settings_of
 
 from .markdown import code, document, table
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from meshlab.cli.main import COMMANDS, PROGRAM, SAME, parser_for
-from meshlab.lab import STATE
+from meshlab.state_folder import STATE
 
 from .markdown import code, document, sentence, table
 
