@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/meshlab
 NODES = $(if $(NODE),--node '$(NODE)') $(if $(IMAGES),--images '$(IMAGES)')
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser dashboards reference golden counts bench bench-growth
+.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -55,7 +55,7 @@ down: setup ## Remove the stack, report what is left, and stop the embedded clus
 verify: setup ## Check on the cluster, step by step, that the lab works (CLUSTER=<context>, STACK=dev)
 	@$(RUN) verify --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
-test: setup lint browser ## Lint and every tier that this machine can run, with a table at the end
+test: setup lint browser node ## Lint and every tier that this machine can run, with a table at the end
 	@$(VENV)/bin/python -m tests.tiers
 
 test-fast: setup ## The tiers unit, golden and proxy
@@ -71,6 +71,9 @@ lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 
 browser: setup ## A Chromium for the tests of pages, if the machine has no browser
 	@$(VENV)/bin/python -m tests.support.chromium
+
+node: setup ## Debian's packages for the tests of the real node, if root runs this
+	@$(VENV)/bin/python -m tests.support.node_machine
 
 golden: setup ## Write the golden dumps, the inputs of the package, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden

@@ -11,7 +11,7 @@ from pathlib import Path
 from base import process
 from base.errors import MeshlabError
 
-from . import cgroups
+from . import cgroups, trial
 
 PROGRAMS = {
     "containerd": "containerd",
@@ -26,7 +26,6 @@ PROGRAMS = {
 """Each program, and the Debian package that has it."""
 PLUGINS = ("ptp", "host-local", "loopback", "portmap")
 PLUGIN_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
-NAMESPACES = ("--net", "--mount", "--pid", "--fork")
 WITHOUT = "or leave the real node out, and every node is simulated"
 
 
@@ -43,7 +42,7 @@ def check() -> None:
             f"a real node needs root, for namespaces and cgroups; this is user {os.geteuid()}: run it as root, "
             f"{WITHOUT}"
         )
-    missing = dict(_missing())
+    missing = missing_here()
     if missing:
         packages = " ".join(dict.fromkeys(missing.values()))
         raise NodeError(
@@ -54,17 +53,23 @@ def check() -> None:
     if lacking:
         raise NodeError(f"a real node needs cgroups: {lacking}; mount them writeable, {WITHOUT}")
     try:
-        process.run(["unshare", *NAMESPACES, "--", "mount", "-t", "tmpfs", "none", "/run"], timeout=20.0)
+        trial.run()
     except process.ProcessError as error:
+        said = " ".join(str(error).split())
         raise NodeError(
-            f"a real node needs namespaces and mounts of its own, which this machine refuses ({error}): "
-            f"a container needs to be privileged for it, {WITHOUT}"
+            f"a real node needs namespaces, mounts, links, rules of iptables and containers of its own, of which this "
+            f"machine refuses one ({said}): a container needs to be privileged for it, {WITHOUT}"
         ) from None
 
 
 def plugin_folder() -> Path | None:
     """The folder with the CNI plugins; None where no folder has them all."""
     return next((folder for folder in PLUGIN_FOLDERS if all((folder / name).is_file() for name in PLUGINS)), None)
+
+
+def missing_here() -> dict[str, str]:
+    """What this machine lacks of programs and plugins, each with the Debian package that has it."""
+    return dict(_missing())
 
 
 def _missing() -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from base import process
-from embedded.node import NodeError, cgroups, check, requirements
+from embedded.node import NodeError, cgroups, check, requirements, trial
 
 V1 = ("cpu", "memory", "pids")
 
@@ -29,7 +29,7 @@ def able(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (mount / name).mkdir(parents=True)
         (mount / name / "cgroup.procs").touch()
     monkeypatch.setattr(cgroups, "MOUNT", mount)
-    monkeypatch.setattr(process, "run", lambda *args, **kwargs: None)
+    monkeypatch.setattr(trial, "run", lambda: None)
     return mount
 
 
@@ -88,11 +88,11 @@ def test_read_only_cgroups_are_named(monkeypatch: pytest.MonkeyPatch, able: Path
     assert f"{able / 'memory'} is read-only" in complaint()
 
 
-def test_refused_namespaces_are_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_this_machine_refuses_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
-        raise process.ProcessError("unshare failed with exit code 1: Operation not permitted")
+        raise process.ProcessError("unshare failed with exit code 1: Operation\nnot permitted")
 
-    monkeypatch.setattr(process, "run", refuse)
+    monkeypatch.setattr(trial, "run", refuse)
     text = complaint()
     assert "Operation not permitted" in text
     assert "a container needs to be privileged for it" in text
