@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
+# NODE=real gives the embedded cluster a node on which pods run, IMAGES names a folder of image archives for it.
+NODES = $(if $(NODE),--node '$(NODE)') $(if $(IMAGES),--images '$(IMAGES)')
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser dashboards reference golden counts bench bench-growth bench-first-run
+.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth bench-first-run
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -29,11 +31,11 @@ lock: $(VENV)/.locked ## Write the lock files from the pins in pyproject.toml
 	$(LOCK) --constraint=requirements-dev.txt --output-file=requirements.txt
 	$(LOCK) --constraint=requirements-dev.txt --extra=policy --output-file=policy/requirements.txt
 
-up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>)
-	@$(RUN) up $(OPTIONS) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)')
+up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>, NODE=real)
+	@$(RUN) up $(OPTIONS) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(NODES)
 
 preview: setup ## Show what `make up` would change
-	@$(RUN) preview $(OPTIONS)
+	@$(RUN) preview $(OPTIONS) $(NODES)
 
 rehearse: setup ## Try the stack on other minors of Kubernetes (KUBERNETES=1.34,1.35, STACK=dev, CHARTS=<folder>)
 	@$(RUN) rehearse --stack $(STACK) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(if $(CHARTS),--charts '$(CHARTS)')
@@ -53,7 +55,7 @@ down: setup ## Remove the stack, report what is left, and stop the embedded clus
 verify: setup ## Check on the cluster, step by step, that the lab works (CLUSTER=<context>, STACK=dev)
 	@$(RUN) verify --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
-test: setup lint browser ## Lint and every tier that this machine can run, with a table at the end
+test: setup lint browser node ## Lint and every tier that this machine can run, with a table at the end
 	@$(VENV)/bin/python -m tests.tiers
 
 test-fast: setup ## The tiers unit, golden and proxy
@@ -69,6 +71,9 @@ lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 
 browser: setup ## A Chromium for the tests of pages, if the machine has no browser
 	@$(VENV)/bin/python -m tests.support.chromium
+
+node: setup ## Debian's packages for the tests of the real node, if root runs this
+	@$(VENV)/bin/python -m tests.support.node_machine
 
 golden: setup ## Write the golden dumps, the inputs of the package, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden

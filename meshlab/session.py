@@ -8,6 +8,7 @@ from pathlib import Path
 from base.say import Say
 from embedded.cluster import exists as cluster_exists
 from embedded.cluster import wanted_tools
+from embedded.node import check as check_machine
 
 from .engine.driver import EngineDriver
 from .engine.places import claim, find_place, refuse_elsewhere
@@ -17,6 +18,8 @@ from .stack import Stack
 from .stackfile.stack_names import add_stack_option
 from .state_folder import STATE
 from .target import EMBEDDED, NO_OPERATOR, LabError, Target, embedded_target, minor_for, named_target
+
+NODES = ("simulated", "real")
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,40 @@ def add_kubernetes_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_node_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the commands that start the embedded cluster."""
+    parser.add_argument(
+        "--node",
+        choices=NODES,
+        default="simulated",
+        help="with `real`, the embedded cluster gets a node on which pods run (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="folder of image archives (.tar) for the real node"
+    )
+
+
+def chosen_node(args: argparse.Namespace) -> tuple[bool, list[Path]]:
+    """Whether a real node is asked for, and the archives that it gets. Raises LabError where the options do not go
+    together or the folder has no archive."""
+    real, folder = getattr(args, "node", NODES[0]) == "real", getattr(args, "images", None)
+    if real and getattr(args, "cluster", None) is not None:
+        raise LabError(f"--node real: expected the embedded cluster, got --cluster {args.cluster}; leave one out")
+    if folder is None:
+        return real, []
+    if not real:
+        raise LabError("--images: expected --node real beside it, since no pod of a simulated node runs")
+    archives = sorted(folder.glob("*.tar"))
+    if not archives:
+        raise LabError(f"--images: expected a folder with image archives (*.tar), found none in {folder}")
+    return real, archives
+
+
 def open_session(args: argparse.Namespace, say: Say) -> Session:
     """Choose engine, charts, cluster and driver, in that order, and announce what stands in for what."""
+    real_node, images = chosen_node(args)
+    if real_node:
+        check_machine()
     stack = Stack.load(args.stack, charts=args.charts, say=say)
     settings = stack.settings  # What is wrong there is said before anything is built.
     if args.cluster is not None and args.kubernetes is not None:
@@ -71,7 +106,10 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
     stack, announcements = stack.installable()
     for line in (engine.told(), *announcements):
         say(line)
-    target = embedded_target(say, kubernetes=minor) if args.cluster is None else named_target(args.cluster)
+    if args.cluster is None:
+        target = embedded_target(say, kubernetes=minor, real_node=real_node, images=images)
+    else:
+        target = named_target(args.cluster)
     if target.embedded:
         stack = stack.overlaid(NO_OPERATOR)
     refuse_another(stack.settings, target, say)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -43,6 +43,8 @@ class Target:
     """What the caller's kubeconfig calls it; empty for the embedded cluster."""
     kubernetes: str = ""
     """Its version, as `1.36.3`, where that is known without asking: of an embedded cluster."""
+    real_node: bool = False
+    """True for an embedded cluster with a node on which pods do run."""
 
     @property
     def option(self) -> str:
@@ -55,19 +57,35 @@ class Target:
             raise LabError(f"{STATE_VARIABLE}: expected a folder without {os.pathsep!r}, got {self.kubeconfig.parent}")
 
 
-def embedded_target(say: Say, state: Path = STATE, kubernetes: str | None = None) -> Target:
+def embedded_target(
+    say: Say,
+    state: Path = STATE,
+    kubernetes: str | None = None,
+    *,
+    real_node: bool = False,
+    images: Sequence[Path] = (),
+) -> Target:
     """The embedded cluster, started where it does not run. Raises MeshlabError.
 
     `kubernetes` is the minor that it must have; without one, a cluster that runs is right, else it is the pin's.
+    With `real_node`, it has a node on which pods run; `images` are archives that this node gets.
     """
-    running = cluster.up(state, EMBEDDED, injection=True, kubernetes=kubernetes, progress=say)
+    running = cluster.up(
+        state, EMBEDDED, injection=True, kubernetes=kubernetes, real_node=real_node, images=images, progress=say
+    )
     return target_of(running)
 
 
 def target_of(running: cluster.EmbeddedCluster) -> Target:
     """An embedded cluster as a stack's target."""
-    label = f"embedded cluster {running.name} ({running.server})"
-    return Target(running.kubeconfig, embedded=True, label=label, kubernetes=running.kubernetes.removeprefix("v"))
+    with_node = " with a real node" if running.real_node else ""
+    return Target(
+        running.kubeconfig,
+        embedded=True,
+        label=f"embedded cluster {running.name}{with_node} ({running.server})",
+        kubernetes=running.kubernetes.removeprefix("v"),
+        real_node=running.real_node,
+    )
 
 
 def minor_for(settings: Settings) -> str:

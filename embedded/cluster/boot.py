@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from base.errors import MeshlabError
 from base.goyaml.text import document, to_yaml
 from base.process import ProcessId
 
-from . import egress, layout, record
+from ..node import requirements
+from . import egress, layout, real_node, record
 from .layout import Network
+from .real_node import RealNode
 from .record import ClusterRecord
 
 # Warm it takes seconds; this is for a machine that does much else at the time.
@@ -31,12 +33,22 @@ START_TRIES = 3
 FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
 
 
-def start(mine: ClusterRecord, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
+def start(
+    mine: ClusterRecord,
+    count: int,
+    network: Network,
+    tools: Mapping[str, Path],
+    injection: bool,
+    archives: Sequence[Path] | None = None,
+) -> str:
     """Makes the cluster in its empty folder, with its kubeconfig and its nodes, and returns the API server's URL.
-    With `injection`, the API server asks `egress.Proxy` for its way into the cluster."""
+    With `injection`, the API server asks `egress.Proxy` for its way into the cluster. With `archives`, the cluster has
+    a real node beside the simulated ones, which has the images of these archives."""
     for attempt in range(1, START_TRIES + 1):
         try:
-            return _bring_up(mine, count, network, tools, injection)
+            return _bring_up(mine, count, network, tools, injection, archives)
+        except requirements.NodeError as error:
+            raise _failed(mine, "did not start", error) from None
         except process.ProcessError as error:
             if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
                 raise _failed(mine, "did not start", error) from None
@@ -47,13 +59,20 @@ def start(mine: ClusterRecord, count: int, network: Network, tools: Mapping[str,
 def resume(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
     """Starts a cluster again that had stopped, with all that was in it."""
     mine.end_processes()
+    node = RealNode.of(mine)
     # kwokctl believes in the numbers that it wrote down; after a restart of the machine they are other processes'.
     for file in (_home(mine) / "pids").glob("*.pid"):
         file.unlink()
     try:
+        if node:
+            node.start(tools, ())
         _kwokctl(mine, tools, "start", "cluster")
+        if node:
+            _join(mine, node)
         kubectl(tools["kubectl"], mine.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
     except process.ProcessError as error:
+        raise _failed(mine, "did not start again", error) from None
+    except requirements.NodeError as error:
         raise _failed(mine, "did not start again", error) from None
 
 
@@ -64,14 +83,33 @@ def kubectl(
     return process.run([program, *args], timeout=timeout, env=reaching(kubeconfig), stdin=stdin, check=check)
 
 
-def _bring_up(mine: ClusterRecord, count: int, network: Network, tools: Mapping[str, Path], injection: bool) -> str:
+def _bring_up(
+    mine: ClusterRecord,
+    count: int,
+    network: Network,
+    tools: Mapping[str, Path],
+    injection: bool,
+    archives: Sequence[Path] | None,
+) -> str:
     way_in = egress.configure(mine.folder, mine.identifier) if injection else None
-    config = layout.kwokctl_files(mine.folder, network, tools, way_in)
+    node = RealNode(mine) if archives is not None else None
+    if node:
+        node.start(tools, archives or ())
+    config = layout.kwokctl_files(mine.folder, network, tools, way_in, _pki(mine) if node else None)
     _kwokctl(mine, tools, "create", "cluster", "--config", str(config), "--kubeconfig=")
     server = _write_kubeconfig(mine)
-    kubectl(tools["kubectl"], mine.kubeconfig, "create", "-f", "-", stdin=layout.nodes(count, network))
-    _await_nodes(mine, count, tools["kubectl"])
+    manifests = layout.nodes(count, network)
+    if node:
+        _join(mine, node)
+        manifests += f"---\n{real_node.name_service()}"
+    kubectl(tools["kubectl"], mine.kubeconfig, "create", "-f", "-", stdin=manifests)
+    _await_nodes(mine, count + (node is not None), tools["kubectl"])
     return server
+
+
+def _join(mine: ClusterRecord, node: RealNode) -> None:
+    server = document(own_kubeconfig(mine).read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
+    node.join(int(server.rpartition(":")[2]), _pki(mine))
 
 
 def _kwokctl(mine: ClusterRecord, tools: Mapping[str, Path], *args: str) -> None:
@@ -88,7 +126,8 @@ def _kwokctl(mine: ClusterRecord, tools: Mapping[str, Path], *args: str) -> None
         "PATH": f"{tools['kubectl'].parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
     limit = time.monotonic() + START_LIMIT
-    command = [tools["kwokctl"], *args, "--name", mine.name]
+    node = RealNode.of(mine)
+    command = [*(node.entering if node else ()), tools["kwokctl"], *args, "--name", mine.name]
     with process.background(command, log=log, cwd=mine.folder, env=env) as child:
         while child.poll() is None:
             _check_parts(mine)
@@ -161,6 +200,9 @@ def _failed(mine: ClusterRecord, how: str, error: Exception) -> MeshlabError:
     logs = _home(mine) / "logs"
     if logs.is_dir():
         shutil.copytree(logs, kept)
+    for log in (mine.folder / real_node.FOLDER).glob("*.log"):
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copy(log, kept)
     return MeshlabError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
 
 
@@ -171,6 +213,11 @@ def _workdir(mine: ClusterRecord) -> Path:
 def _home(mine: ClusterRecord) -> Path:
     """The folder that kwokctl makes for the cluster."""
     return _workdir(mine) / "clusters" / mine.name
+
+
+def _pki(mine: ClusterRecord) -> Path:
+    """The folder of the certificates that kwokctl makes for the cluster."""
+    return _home(mine) / "pki"
 
 
 def own_kubeconfig(mine: ClusterRecord) -> Path:

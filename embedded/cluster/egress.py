@@ -17,13 +17,11 @@ from pathlib import Path
 from base.errors import MeshlabError
 from base.goyaml.text import to_yaml
 
-from .layout import LOOPBACK
-
 FILE = "egress.yaml"
 CONNECT_LIMIT = 5.0
 
-Find = Callable[[str, int], int]
-"""The port on loopback that stands for an address and port in the cluster; raises NoWayInError where none does."""
+Find = Callable[[str, int], tuple[str, int]]
+"""The address and port that stand for those of the cluster; raises NoWayInError where none do."""
 
 
 class NoWayInError(MeshlabError):
@@ -75,7 +73,7 @@ class _Connection(socketserver.StreamRequestHandler):
         assert isinstance(self.server, Proxy)
         host, _, port = request[1].decode("ascii").rpartition(":")
         try:
-            there = socket.create_connection((LOOPBACK, self.server.find(host.strip("[]"), int(port))), CONNECT_LIMIT)
+            there = socket.create_connection(self.server.find(host.strip("[]"), int(port)), CONNECT_LIMIT)
         except (NoWayInError, OSError) as error:
             reason = error if isinstance(error, NoWayInError) else f"who answers there is not ready: {error.strerror}"
             self.wfile.write(f"HTTP/1.1 503 {reason}\r\n\r\n".encode())

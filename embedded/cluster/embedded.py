@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,14 @@ from base.errors import MeshlabError
 from base.goyaml.text import document
 from base.say import Say
 
+from ..node import NODE_TOOLS, requirements
 from ..tools import kubernetes as minors
 from ..tools import toolchain
 from . import boot, layout, record
 from . import injection as injectors
 from .layout import Network
+from .real_node import NETWORK as NODE_NETWORK
+from .real_node import RealNode
 from .record import ClusterRecord
 
 CLUSTER_TOOLS = (
@@ -73,6 +76,8 @@ class EmbeddedCluster:
         network: Network | None = None,
         injection: bool = False,
         kubernetes: str | None = None,
+        real_node: bool = False,
+        images: Sequence[Path] = (),
         progress: Say = print,
     ) -> EmbeddedCluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
@@ -80,12 +85,17 @@ class EmbeddedCluster:
         `kubernetes` is one of `embedded.tools.kubernetes.minors`, by default the pin's.
 
         With `injection`, every revision of Istio that is installed there has a real istiod, see `injection.start`.
+        With `real_node`, one more node is a real one; `images` are archives of container images, and the pods that
+        need no others run there.
 
         Clears away what dead processes left in `state_dir` first. Raises MeshlabError where its programs or
-        that minor cannot be had, the name is in use, or the cluster does not start.
+        that minor cannot be had, the name is in use, the cluster does not start, or this machine cannot have a real
+        node.
         """
         _check_name(name)
-        keys = minors.keys(CLUSTER_TOOLS, kubernetes)
+        if real_node:
+            requirements.check()
+        keys = minors.keys((*CLUSTER_TOOLS, *(NODE_TOOLS if real_node else ())), kubernetes)
         found = toolchain.ensure(keys.values(), progress)
         tools = {name: found[key] for name, key in keys.items()}
         for left in record.sweep(state_dir):
@@ -94,7 +104,8 @@ class EmbeddedCluster:
         if mine is None:
             raise MeshlabError(_in_use(state_dir, name))
         try:
-            server = boot.start(mine, nodes, network or Network(), tools, injection)
+            addresses = network or (NODE_NETWORK if real_node else Network())
+            server = boot.start(mine, nodes, addresses, tools, injection, images if real_node else None)
             if injection:
                 injectors.start(mine, progress)
         except BaseException:
@@ -118,6 +129,16 @@ class EmbeddedCluster:
         """Lets the cluster outlive this process, until `down`."""
         atexit.unregister(self._down_at_exit)
         self._record = self._record.disowned()
+
+    @property
+    def real_node(self) -> bool:
+        """Whether it was made with a real node."""
+        return RealNode.of(self._record) is not None
+
+    def load_images(self, archives: Sequence[Path]) -> list[str]:
+        """Loads archives of container images into the real node and returns the names of all that it has. Pods that
+        are created from then on run there where these are all that they need. Raises NodeError."""
+        return RealNode(self._record).load(archives)
 
     def kubectl(self, *args: str, stdin: str = "", timeout: float = 60.0, check: bool = True) -> process.Completed:
         """Runs kubectl on this cluster; `timeout` is seconds. Raises as `process.run`."""
@@ -161,23 +182,42 @@ def up(
     *,
     injection: bool = False,
     kubernetes: str | None = None,
+    real_node: bool = False,
+    images: Sequence[Path] = (),
     progress: Say = print,
 ) -> EmbeddedCluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
-    restarted) and returns it. Raises as `EmbeddedCluster.up`, and MeshlabError where it is there with another minor
-    than `kubernetes`; without one, whatever it has is right."""
+    restarted) and returns it, with a real node if it was made with one. Raises as `EmbeddedCluster.up`, and
+    MeshlabError where it is there with another minor than `kubernetes` (without one, whatever it has is right) or
+    without a real node that is asked for."""
     existing = record.read(state_dir, name)
     if existing is None or existing.owner:
         cluster = EmbeddedCluster.up(
-            name, nodes, state_dir=state_dir, injection=injection, kubernetes=kubernetes, progress=progress
+            name,
+            nodes,
+            state_dir=state_dir,
+            injection=injection,
+            kubernetes=kubernetes,
+            real_node=real_node,
+            images=images,
+            progress=progress,
         )
         cluster.keep()
         return cluster
     _refuse_another_minor(existing, kubernetes)
-    tools = toolchain.ensure(START_AGAIN_TOOLS, progress)
+    node = RealNode.of(existing)
+    if real_node and not node:
+        raise MeshlabError(
+            f"embedded cluster {name} was made without a real node: take it down first, then bring it up with one"
+        )
+    if node:
+        requirements.check()
+    tools = toolchain.ensure([*START_AGAIN_TOOLS, *(NODE_TOOLS if node else ())], progress)
     if not _running(existing):
         progress(f"cluster: starting {name} again, as it was")
         boot.resume(existing, tools)
+    if node and images:
+        node.load(images)
     if injection:
         injectors.start(existing, progress)
     return EmbeddedCluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
@@ -235,7 +275,8 @@ def _refuse_another_minor(existing: ClusterRecord, kubernetes: str | None) -> No
 
 def _running(one: ClusterRecord) -> bool:
     """Whether all parts run: a cluster that lacks one of them is of no use. What runs beside them does not count."""
-    return {_program(pid) for pid in one.processes()} >= set(layout.COMPONENTS)
+    node = RealNode.of(one)
+    return {_program(pid) for pid in one.processes()} >= set(layout.COMPONENTS) and (node is None or node.running)
 
 
 def _program(pid: int) -> str:

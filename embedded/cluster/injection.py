@@ -13,9 +13,11 @@ from base.say import Say
 from ..tools import pins, toolchain
 from . import egress, record
 from .istiod import PROGRAM
+from .real_node import RealNode
 from .record import ClusterRecord
 
 START_LIMIT = 60.0
+SUPERVISOR = "embedded.cluster.supervisor"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,7 +32,8 @@ def start(mine: ClusterRecord, progress: Say) -> None:
             f"cluster: {mine.name} was made without injection, so no namespace in the mesh gets pods; make it anew"
         )
         return
-    if egress.served(mine.identifier):
+    node = RealNode.of(mine)
+    if node.runs(SUPERVISOR) if node else egress.served(mine.identifier):
         return
     if toolchain.find(PROGRAM) is None:
         if shutil.which("go") is None:
@@ -40,7 +43,7 @@ def start(mine: ClusterRecord, progress: Say) -> None:
         progress("cluster: building istiod beside it, once for this machine; pods in the mesh wait for it some minutes")
     try:
         process.run(
-            [sys.executable, "-m", "embedded.cluster.supervisor", mine.folder],
+            [*(node.entering if node else ()), sys.executable, "-m", SUPERVISOR, mine.folder],
             timeout=START_LIMIT,
             cwd=ROOT,
             env={record.MARK: mine.identifier},

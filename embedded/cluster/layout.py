@@ -13,6 +13,8 @@ from typing import Any
 
 from base.goyaml.text import to_yaml
 
+from ..node.layout import LABEL, PLACEMENT_PORT
+
 LOOPBACK = "127.0.0.1"
 # Nobody plays these parts here: claims are bound by a stage of ours (below), and no volume is ever attached.
 UNUSED_CONTROLLERS = (
@@ -81,16 +83,21 @@ def free_ports(count: int) -> list[int]:
     raise OSError(f"no {count} free ports on {LOOPBACK}")
 
 
-def kwokctl_files(folder: Path, network: Network, tools: Mapping[str, Path], egress: Path | None = None) -> Path:
+def kwokctl_files(
+    folder: Path, network: Network, tools: Mapping[str, Path], egress: Path | None = None, pki: Path | None = None
+) -> Path:
     """Writes what `kwokctl create cluster` reads into the folder and returns the path of its configuration.
 
-    `egress` is a file that tells the API server its way into the cluster, where it is not the usual one.
+    `egress` is a file that tells the API server its way into the cluster, where it is not the usual one. `pki` is the
+    folder of its certificates where it has a real node, whose kubelet wants to know who calls it.
     """
     scheduler = folder / "scheduler.yaml"
-    scheduler.write_text(_dump([_scheduler()]), encoding="utf-8")
+    scheduler.write_text(_dump([_scheduler(real_node=pki is not None)]), encoding="utf-8")
     config = folder / "kwokctl.yaml"
     ports: dict[str, int] = dict(zip(PORT_OPTIONS, free_ports(len(PORT_OPTIONS)), strict=True))
     kwokctl = _kwokctl(network, tools, scheduler, ports, egress)
+    if pki:
+        _beside_a_real_node(kwokctl, network, pki)
     config.write_text(_dump([kwokctl, _kwok(network), _claims()]), encoding="utf-8")
     return config
 
@@ -138,6 +145,23 @@ def _kwokctl(
     }
 
 
+def _beside_a_real_node(kwokctl: dict[str, Any], network: Network, pki: Path) -> None:
+    """What changes in the control plane where pods run: they call the API server, which calls their node."""
+    kubernetes = str(ipaddress.ip_network(network.services)[1])
+    kwokctl["options"]["kubeApiserverCertSANs"] = [network.api_server, kubernetes]
+    server = {
+        "bind-address": "0.0.0.0",  # in a network of its own, where only the node and its pods are
+        "kubelet-client-certificate": str(pki / "admin.crt"),
+        "kubelet-client-key": str(pki / "admin.key"),
+        "kubelet-preferred-address-types": "InternalIP",
+    }
+    simulated = {"manage-all-nodes": "false", "manage-nodes-with-label-selector": f"{LABEL}!=real"}
+    kwokctl["componentsPatches"] += [
+        {"name": name, "extraArgs": [{"key": key, "value": value} for key, value in arguments.items()]}
+        for name, arguments in {"kube-apiserver": server, "kwok-controller": simulated}.items()
+    ]
+
+
 def _kwok(network: Network) -> dict[str, Any]:
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
@@ -169,8 +193,16 @@ def _claims() -> dict[str, Any]:
     }
 
 
-def _scheduler() -> dict[str, Any]:
+def _scheduler(*, real_node: bool) -> dict[str, Any]:
+    """With a real node, `embedded.node.placement` says which pods go there."""
+    placement = {
+        "urlPrefix": f"http://{LOOPBACK}:{PLACEMENT_PORT}",
+        "filterVerb": "filter",
+        "nodeCacheCapable": True,
+        "httpTimeout": "5s",
+    }
     return {
+        **({"extenders": [placement]} if real_node else {}),
         "apiVersion": "kubescheduler.config.k8s.io/v1",
         "kind": "KubeSchedulerConfiguration",
         "leaderElection": {"leaderElect": False},

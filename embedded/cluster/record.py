@@ -21,6 +21,8 @@ import psutil
 
 from base.process import ProcessId
 
+from ..node import cgroups
+
 MARK = "MESHLAB_CLUSTER"
 
 
@@ -100,6 +102,7 @@ class ClusterRecord:
     def remove(self) -> None:
         """Ends the cluster's processes and removes its folder. Safe to repeat, and on a half-made cluster."""
         self.end_processes()
+        cgroups.remove(self.identifier)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _parts(self) -> list[psutil.Process]:

@@ -16,11 +16,14 @@ from typing import Any
 
 from base.errors import MeshlabError
 
+from ..node import NODE
 from ..tools import toolchain
 from . import boot, egress, record
 from .api import METADATA_ONLY, ApiConnection
-from .istiod import NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injector_name, revision_of, write_template
-from .routes import Route, routes
+from .istiod import DEFAULT_REVISION, NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injector_name, revision_of, write_template
+from .layout import LOOPBACK
+from .real_node import RealNode
+from .routes import REVISION_LABEL, Route, routes
 
 PAUSE = 0.5
 # How many looks after an istiod answers those that failed before are still woken up. One is not always enough: the API
@@ -34,8 +37,9 @@ WOKEN = "meshlab.io/injector-answered"
 class Supervisor:
     """The istiods of one cluster. `find` and `build` are for other threads, `run` for one."""
 
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
-        self._kubeconfig, self._folder = kubeconfig, folder
+    def __init__(self, kubeconfig: Path, folder: Path, *, real_node: bool) -> None:
+        """With a real node, this process is in its network, where pods answer by themselves."""
+        self._kubeconfig, self._folder, self._real_node = kubeconfig, folder, real_node
         self._api = ApiConnection(kubeconfig)
         self._program: Path | None = None
         self._not_running = "istiod is still being built"
@@ -43,17 +47,20 @@ class Supervisor:
         self._istiods: dict[str, Istiod] = {}
         self._wake_ups: dict[str, int] = {}
         self._written: dict[str, str] = {}
+        self._themselves: set[str] = set()
 
-    def find(self, host: str, port: int) -> int:
-        """The port on loopback that answers for an address of the cluster. Raises egress.NoWayInError."""
+    def find(self, host: str, port: int) -> tuple[str, int]:
+        """The address and port that answer for those of the cluster. Raises egress.NoWayInError."""
         route = self._routes.get((host, port))
         if route is None:
+            if self._real_node:
+                return host, port
             raise egress.NoWayInError("nobody answers at this address of an embedded cluster")
         istiods = dict(self._istiods)
         istiod = istiods.get(route.revision) if route.revision else next(iter(istiods.values()), None)
         if istiod is None or route.port not in istiod.ports:
             raise egress.NoWayInError(self._not_running)
-        return istiod.ports[route.port]
+        return LOOPBACK, istiod.ports[route.port]
 
     def build(self) -> None:
         """Finds istiod's program or builds it, which takes minutes."""
@@ -82,9 +89,14 @@ class Supervisor:
             for config_map in config_maps
         }
         wanted = {revision: version for revision, version in named.items() if revision}
+        services, pods = (self._api.list(f"{CORE}/{kind}") if wanted else [] for kind in ("services", "pods"))
+        # One that has run on the real node is left to it, also while its pod is gone: that is then seen by all.
+        self._themselves = {one for one in self._themselves if one in wanted} | _running_themselves(pods)
+        wanted = {revision: version for revision, version in wanted.items() if revision not in self._themselves}
         for revision, istiod in list(self._istiods.items()):
             if istiod.ended() or revision not in wanted:
-                _log(f"istiod {revision}: {'ended by itself' if istiod.ended() else 'its revision is gone'}")
+                left_to = "runs as a pod" if revision in self._themselves else "its revision is gone"
+                _log(f"istiod {revision}: {'ended by itself' if istiod.ended() else left_to}")
                 del self._istiods[revision]
                 istiod.stop()
         for revision, version in wanted.items():
@@ -94,8 +106,11 @@ class Supervisor:
                     return  # it has just gone; the next look will show
                 write_template(self._folder, revision, config_map["data"])
                 self._written[revision] = version
-        services, pods = (self._api.list(f"{CORE}/{kind}") if wanted else [] for kind in ("services", "pods"))
-        self._routes = routes(services, pods)
+        self._routes = {
+            way: route
+            for way, route in routes(services, pods).items()
+            if (not self._themselves if route.revision is None else route.revision not in self._themselves)
+        }
         if self._program:
             for revision in wanted.keys() - self._istiods.keys():
                 self._istiods[revision] = Istiod.start(
@@ -137,6 +152,15 @@ class Supervisor:
         return len(failing)
 
 
+def _running_themselves(pods: list[dict[str, Any]]) -> set[str]:
+    """The revisions whose istiod runs on the real node, as a pod."""
+    return {
+        pod["metadata"]["labels"].get(REVISION_LABEL, DEFAULT_REVISION)
+        for pod in pods
+        if pod["metadata"].get("labels", {}).get("app") == "istiod" and pod["spec"].get("nodeName") == NODE
+    }
+
+
 def _waits_for_injector(replica_set: dict[str, Any]) -> bool:
     conditions: list[dict[str, Any]] = replica_set.get("status", {}).get("conditions", [])
     return any(
@@ -163,7 +187,7 @@ def main(folder: Path) -> None:
     mine = record.read(folder.parent.parent, folder.name)
     if mine is None:
         sys.exit(f"{folder}: there is no cluster")
-    supervisor = Supervisor(boot.own_kubeconfig(mine), folder)
+    supervisor = Supervisor(boot.own_kubeconfig(mine), folder, real_node=RealNode.of(mine) is not None)
     proxy = egress.Proxy(mine.identifier, supervisor.find)
     if os.fork():
         return

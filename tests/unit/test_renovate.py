@@ -60,6 +60,10 @@ KNOWN_OPTIONS = {"--universal", "--python-version", "--generate-hashes", "--extr
 """Of those that Renovate's manager takes from the head of a lock file, the ones that ours have."""
 
 BY_HAND = {
+    "embedded/node/files.py": (
+        "cniVersion",
+        "the version of a format, not of a program: every containerd since 1.3 reads it",
+    ),
     "settings/operator_crds.yaml": (".", "`meshlab charts pairs` reads it from a repository's index"),
     "charts.lock": (".", "the digest of one version: `meshlab charts lock` adds another beside it"),
     "Pulumi.yaml": (

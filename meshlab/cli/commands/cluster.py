@@ -4,7 +4,7 @@ import argparse
 
 from embedded import cluster
 
-from ...session import add_kubernetes_option
+from ...session import add_kubernetes_option, add_node_options, chosen_node
 from ...state_folder import STATE
 from ...target import EMBEDDED
 from ..console import say
@@ -15,13 +15,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("up", "down", "status"), help="start, stop or list")
     parser.add_argument("--name", default=EMBEDDED, help="name of the cluster (default: %(default)s)")
     add_kubernetes_option(parser)
+    add_node_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Start, end or list."""
     if args.action == "up":
-        running = cluster.up(STATE, args.name, kubernetes=args.kubernetes, progress=say)
+        real_node, images = chosen_node(args)
+        running = cluster.up(
+            STATE, args.name, kubernetes=args.kubernetes, real_node=real_node, images=images, progress=say
+        )
         version = f" (Kubernetes {running.kubernetes})" if running.kubernetes else ""
         say(f"{running.name} at {running.server}{version}: export KUBECONFIG={running.kubeconfig}")
     elif args.action == "down":

@@ -10,13 +10,14 @@ from ...mesh.leaving import refuse_stranding
 from ...mesh.plan import roll_plan
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import save
-from ...session import add_options, open_session
+from ...session import add_node_options, add_options, open_session
 from ..console import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
+    add_node_options(parser)
     parser.add_argument("--save-plan", type=Path, metavar="FILE", help="save the plan, for `meshlab up --plan FILE`")
     parser.set_defaults(run=run)
 

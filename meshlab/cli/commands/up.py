@@ -12,7 +12,7 @@ from ...doctor.examination import Question, stop_at_problems
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import apply
 from ...plan.saved import SavedPlan
-from ...session import Session, add_kubernetes_option, add_options, open_session
+from ...session import Session, add_kubernetes_option, add_node_options, add_options, open_session
 from ..console import say
 
 SHOWN_STEPS = 8
@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_options(parser)
     add_kubernetes_option(parser)
+    add_node_options(parser)
     parser.add_argument(
         "--plan",
         type=Path,
@@ -53,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
 def _say_next(session: Session, stack: str, outputs: Mapping[str, Any]) -> None:
     say("")
     say(f"On the {session.target.label}: export KUBECONFIG={session.target.kubeconfig}")
-    if session.target.embedded:
+    if session.target.real_node:
+        say("Pods whose images the real node has run there; `kubectl get pods -o wide` tells which. No other pod runs.")
+    elif session.target.embedded:
         say("No pod really runs there: objects, admission and scheduling are real, port-forwards answer nothing.")
     for name in ("prometheus", "grafana", "kiali"):
         if name in outputs:

@@ -1,0 +1,33 @@
+"""One cluster with a real node for the tests that only look at it, and the image that its pods run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
+from embedded.node import NODE_TOOLS, NodeError, check
+from embedded.tools import toolchain
+from tests.support.node_images import IMAGE, python_image
+
+
+@pytest.fixture(scope="session", autouse=True)
+def needed() -> None:
+    try:
+        check()
+        toolchain.ensure([*CLUSTER_TOOLS, *NODE_TOOLS])
+    except (NodeError, toolchain.ToolsMissingError) as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of the image IMAGE."""
+    return python_image(tmp_path_factory.mktemp("image") / "image.tar", IMAGE)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[EmbeddedCluster]:
+    folder = tmp_path_factory.mktemp("state")
+    with EmbeddedCluster.up("real", nodes=2, state_dir=folder, real_node=True, images=[image]) as running:
+        yield running

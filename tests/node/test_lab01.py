@@ -1,0 +1,101 @@
+"""Lab 01 on the real node: every row of its table, and no request lost from scenario to scenario. One story."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.cluster import EmbeddedCluster
+from embedded.images import build
+from kube.cluster import Cluster
+from meshlab.engine.outcome import Outcome
+from meshlab.results.outcome import Result, Status
+from meshlab.verify.checks import all_checks
+from meshlab.verify.program import Program
+from meshlab.verify.runner import run_checks
+from tests.support.inventory import objects
+from tests.support.lab import Lab, driver
+from tests.support.node_caller import Calls, calling
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(900)
+ENVOY = "http://envoy.default/get"
+SCENARIOS = ("base", "timeout", "retry")
+OF_LAB_01 = ("docker.io/kong/httpbin:0.2.3", "docker.io/curlimages/curl:8.16.0", "docker.io/envoyproxy/envoy:v1.40.0")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lab01")
+    built = build(OF_LAB_01, folder / "images", lambda line: None)
+    missing = [str(one) for one in built if one.archive is None]
+    if missing:
+        pytest.skip("; ".join(missing))
+    archives = [image, *(one.archive for one in built if one.archive)]
+    with EmbeddedCluster.up(
+        "lab01", nodes=2, state_dir=folder, injection=True, real_node=True, images=archives
+    ) as running:
+        yield Lab(running, folder, "dev")
+
+
+def scenario(name: str) -> dict[str, dict[str, object]]:
+    # Outside the mesh, as the lab's first part has it.
+    return {"envoyDemo": {"scenario": name}, "mesh": {"namespaces": {}}}
+
+
+def up(lab: Lab, name: str) -> Outcome:
+    return driver(lab, **scenario(name)).up()
+
+
+def rows(lab: Lab, name: str) -> dict[str, Result]:
+    """The results of `meshlab verify --lab 1` that show something in this scenario, by the check's name."""
+    stack = lab.declared(**scenario(name))
+    program, cluster = Program.of_resources(stack.recording.resources), Cluster(lab.cluster.kubeconfig)
+    results = run_checks(all_checks(stack.settings, 1), stack.settings, program, cluster, print)
+    others = {f"lab01.scenario-{other}" for other in SCENARIOS if other != name}
+    return {one.id: one for one in results if one.id not in others}
+
+
+def failures(results: dict[str, Result]) -> dict[str, str]:
+    return {name: f"{one.status}: {one.seen}" for name, one in results.items() if one.status is not Status.PASSED}
+
+
+def test_the_pods_of_lab_01_run_on_the_real_node(lab: Lab) -> None:
+    up(lab, "base")
+    pods = objects(lab.cluster, "pods", "-n", "default")
+    assert {one["metadata"]["labels"]["app"]: one["spec"]["nodeName"] for one in pods} == dict.fromkeys(
+        ("envoy", "httpbin", "sleep"), "real-node"
+    )
+
+
+def test_every_row_of_the_table_passes_in_base(lab: Lab) -> None:
+    assert failures(rows(lab, "base")) == {}
+
+
+@pytest.mark.parametrize("name", ["timeout", "retry", "base"])
+def test_a_roll_to_another_scenario_loses_no_request_and_its_rows_pass(lab: Lab, name: str) -> None:
+    with calling(lab.cluster, ENVOY) as calls:
+        up(lab, name)
+        # The old pod goes on with what it has for as long as a request may take.
+        eventually(lambda: len(envoys(lab)) == 1, "one pod of Envoy is left", 60)
+    told(name, calls)
+    assert calls.lost == {}
+    assert calls.sent > 100
+    assert failures(rows(lab, name)) == {}
+
+
+def test_a_pod_of_envoy_that_is_killed_loses_requests_which_are_counted(lab: Lab) -> None:
+    with calling(lab.cluster, ENVOY) as calls:
+        (killed,) = envoys(lab)
+        lab.cluster.kubectl("delete", "pod", "-n", "default", killed, "--grace-period=0", "--force", timeout=90)
+        lab.cluster.kubectl("-n", "default", "rollout", "status", "deployment/envoy", "--timeout=90s", timeout=100)
+    assert calls.lost
+
+
+def envoys(lab: Lab) -> list[str]:
+    """The pods of Envoy, those that end as well."""
+    return [one["metadata"]["name"] for one in objects(lab.cluster, "pods", "-n", "default", "-l", "app=envoy")]
+
+
+def told(name: str, calls: Calls) -> None:
+    print(f"to {name}: {calls.sent} requests, {sum(calls.lost.values())} lost")

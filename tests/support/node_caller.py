@@ -1,0 +1,69 @@
+"""A client on the real node that calls one address all the time and counts the answers."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from embedded.cluster import EmbeddedCluster
+from tests.support.node_pods import create, pod, python, ready
+
+NAME = "caller"
+LIMIT = 20
+"""Seconds that an answer may take."""
+STOP = "/stop"
+# Each request has a connection of its own, as that of a new client, and begins when the one before has its answer.
+PROGRAM = f"""
+import collections, json, os, sys, urllib.error, urllib.request
+seen = collections.Counter()
+while not os.path.exists("{STOP}"):
+    try:
+        with urllib.request.urlopen(sys.argv[1], timeout={LIMIT}) as answer:
+            answer.read()
+            seen[str(answer.status)] += 1
+    except urllib.error.HTTPError as error:
+        seen[str(error.code) + " " + error.read(60).decode()] += 1
+    except Exception as error:
+        seen[repr(error)] += 1
+print(json.dumps(seen), flush=True)
+os.execvp("sleep", ["sleep", "100000"])
+"""
+
+
+@dataclass
+class Calls:
+    """What came of them, once the client has stopped."""
+
+    answers: Counter[str] = field(default_factory=Counter[str])
+    """Requests by what came back: a status, or what went wrong."""
+
+    @property
+    def sent(self) -> int:
+        return self.answers.total()
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """The requests that did not get a 200."""
+        return {answer: count for answer, count in self.answers.items() if answer != "200"}
+
+
+@contextmanager
+def calling(cluster: EmbeddedCluster, url: str) -> Iterator[Calls]:
+    """Call a URL from a pod of namespace default until the block ends, and count then."""
+    create(cluster, pod(NAME, python(), "-c", PROGRAM, url, labels={"sidecar.istio.io/inject": "false"}))
+    ready(cluster, NAME)
+    calls = Calls()
+    try:
+        yield calls
+        cluster.kubectl("exec", NAME, "--", "touch", STOP)
+        calls.answers.update(json.loads(_told(cluster)))
+    finally:
+        cluster.kubectl("delete", "pod", NAME, "--wait=true", timeout=90)
+
+
+def _told(cluster: EmbeddedCluster) -> str:
+    # It follows the log until the first line is there: the last request may still be under way.
+    follow = cluster.kubectl("logs", NAME, "--follow", "--limit-bytes=1", timeout=LIMIT + 10)
+    assert follow.stdout
+    return cluster.kubectl("logs", NAME).stdout

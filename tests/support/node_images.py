@@ -1,0 +1,47 @@
+"""Container images for tests of the real node: programs of this machine with the libraries that they load."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from embedded.images import archive
+from embedded.images.model import Entry, Recipe
+
+IMAGE = "docker.io/library/python:test"
+SHELL = ("sh", "cat", "sleep", "ls", "id", "touch", "env")
+# What http.server and urllib need, and nothing large.
+LEFT_OUT = re.compile(
+    r"/(test|idlelib|lib2to3|tkinter|turtledemo|ensurepip|site-packages|dist-packages|__pycache__|config-|_tkinter)"
+)
+
+
+def python_image(target: Path, name: str) -> Path:
+    """Write an image with Python, a shell and a few small programs."""
+    interpreter = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_paths()["stdlib"])
+    programs = {f"/bin/{name}": Path(shutil.which(name) or "") for name in SHELL}
+    programs[str(interpreter)] = interpreter
+    modules = [one for one in library.rglob("*") if one.is_file() and not LEFT_OUT.search(str(one))]
+    files = {**programs, **{str(one): one for one in modules}}
+    extensions = [one for one in modules if one.suffix == ".so"]
+    for loaded in [*programs.values(), *extensions]:
+        files |= {str(one): one for one in _libraries(loaded)}
+    entries = [Entry(path.lstrip("/"), source=source.resolve()) for path, source in files.items()]
+    recipe = Recipe("test", (), (), "programs of this machine")
+    with target.open("wb") as sink:
+        archive.write(sink, recipe, [entries], [name])
+    return target
+
+
+def python() -> str:
+    """The interpreter's path in the image."""
+    return os.path.realpath(sys.executable)
+
+
+def _libraries(program: Path) -> list[Path]:
+    listed = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
+    return [Path(path) for path in re.findall(r"(/\S+) \(0x", listed)]
