@@ -32,7 +32,7 @@ class Deprecations(Connection):
         """
         lines = [line for line in self._request("GET", "/metrics").splitlines() if line.startswith(f"{METRIC}{{")]
         found = [dict(LABEL.findall(line)) for line in lines]
-        return {_name(one): one.get("removed_release", "") for one in found}
+        return {_name(item): item.get("removed_release", "") for item in found}
 
 
 def warning_text(header: str) -> str:

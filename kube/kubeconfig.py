@@ -140,7 +140,7 @@ def _document(file: Path) -> Fields:
 def _entries(file: Path, document: Fields, section: str, inner: str) -> dict[str, Fields]:
     found: dict[str, Fields] = {}
     listed: Any = document.get(section) or []
-    if not isinstance(listed, list) or not all(_is_entry(one, inner) for one in cast(list[Any], listed)):
+    if not isinstance(listed, list) or not all(_is_entry(item, inner) for item in cast(list[Any], listed)):
         raise AccessError(f"kubeconfig: {file}: {section}: expected a list of entries, each a name and a {inner}")
     for entry in cast(list[Fields], listed):
         name = entry.get("name")

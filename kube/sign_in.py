@@ -185,7 +185,7 @@ class _Helper:
             if key == "certificate-authority":
                 yield f"{key}-data", base64.b64encode(Path(value).read_bytes()).decode()
             elif key == "extensions":
-                yield from (("config", one["extension"]) for one in value if one.get("name") == EXEC_CLUSTER)
+                yield from (("config", item["extension"]) for item in value if item.get("name") == EXEC_CLUSTER)
             else:
                 yield key, value
 

@@ -102,7 +102,7 @@ def minor_for(settings: Settings) -> str:
 
 def running_embedded(state: Path = STATE) -> cluster.ClusterStatus | None:
     """The embedded cluster, if it runs."""
-    return next((one for one in cluster.status(state) if one.name == EMBEDDED and one.running), None)
+    return next((status for status in cluster.status(state) if status.name == EMBEDDED and status.running), None)
 
 
 def no_cluster(command: str) -> str:

@@ -145,20 +145,20 @@ def _late(deadline: float, limit: float) -> str:
 
 def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_away: Sequence[HeldBack]) -> None:
     """Raise MeshlabError for each workload that a roll has not brought, or would not bring, where it belongs."""
-    tried = {(one.resource.kind, str(one)) for one in rolled}
-    wrong = [one for one in still if (one.resource.kind, str(one)) in tried]
+    tried = {(workload.resource.kind, str(workload)) for workload in rolled}
+    wrong = [workload for workload in still if (workload.resource.kind, str(workload)) in tried]
     lines = [
-        f"{shown(one.workloads)}: not rolled, since that would not bring revision {one.hindrance.wanted}: "
-        f"{one.hindrance} ({one.hindrance.fix})"
-        for one in kept_away
-        if one.workloads
+        f"{shown(held_back.workloads)}: not rolled, since that would not bring revision {held_back.hindrance.wanted}: "
+        f"{held_back.hindrance} ({held_back.hindrance.fix})"
+        for held_back in kept_away
+        if held_back.workloads
     ]
     lines += [
-        f"{one}: rolled, and not with revision {one.wanted} of label {REVISION_LABEL}={one.label} (found: "
-        f"{', '.join(revision or 'no sidecar' for revision in one.found)}); it is not rolled again: look for what "
+        f"{workload}: rolled, and not with revision {workload.wanted} of label {REVISION_LABEL}={workload.label} "
+        f"(found: {', '.join(revision or 'no sidecar' for revision in workload.found)}); it is not rolled again: look for what "
         f"keeps the injector away or comes before it (kubectl get mutatingwebhookconfigurations), then "
-        f"kubectl rollout restart {one.resource.plural}/{one.name} -n {one.namespace}"
-        for one in wrong[:SHOWN]
+        f"kubectl rollout restart {workload.resource.plural}/{workload.name} -n {workload.namespace}"
+        for workload in wrong[:SHOWN]
     ]
     if len(wrong) > SHOWN:
         lines.append(f"and {len(wrong) - SHOWN} more workloads")

@@ -28,7 +28,7 @@ class Policy:
 
     def injects(self, labels: Mapping[str, str]) -> bool:
         """Whether a pod with these labels gets a sidecar without asking for one."""
-        if any(_selects(one, labels) for one in self.never):
+        if any(_selects(item, labels) for item in self.never):
             return False
         return self.enabled or any(_selects(selector, labels) for selector in self.always)
 

@@ -53,7 +53,10 @@ class Helmfile(MeasuredTool):
     def script(self, phase: str) -> Script:
         wanted = releases(self._field, phase)
         # In the order of installation; on removal the other way round.
-        parts = [[one for one in wanted if one.crds_as_templates], [one for one in wanted if not one.crds_as_templates]]
+        parts = [
+            [file for file in wanted if file.crds_as_templates],
+            [file for file in wanted if not file.crds_as_templates],
+        ]
         files = [self._write(phase, number, part) for number, part in enumerate(parts)]
         lines = [self._line(phase, file) for file in (files[::-1] if phase == "destroy" else files)]
         if phase == "destroy":
@@ -67,23 +70,23 @@ class Helmfile(MeasuredTool):
         return shlex.join([self._helmfile, *options, _VERBS[phase], *wait])
 
     def _write(self, phase: str, number: int, part: list[ReleaseFile]) -> Path:
-        names = {one.name for one in part}
+        names = {file.name for file in part}
         state: dict[str, Any] = {
             "helmDefaults": {
                 "wait": True,
                 "timeout": 900,
                 "createNamespace": True,
-                "skipCRDs": all(one.crds_as_templates for one in part),
+                "skipCRDs": all(file.crds_as_templates for file in part),
             },
             "releases": [
                 {
-                    "name": one.name,
-                    "namespace": one.namespace,
-                    "chart": one.chart,
-                    "values": [str(one.values)],
-                    "needs": [f"{one.namespace}/{need}" for need in one.needs if need in names],
+                    "name": file.name,
+                    "namespace": file.namespace,
+                    "chart": file.chart,
+                    "values": [str(file.values)],
+                    "needs": [f"{file.namespace}/{need}" for need in file.needs if need in names],
                 }
-                for one in part
+                for file in part
             ],
         }
         file = self._field.folder / f"{phase}-helmfile-{number}.yaml"

@@ -144,9 +144,9 @@ class Supervisor:
     def _wake_up(self) -> int:
         """Makes the controller try again at once for ReplicaSets that failed while no injector answered, and returns
         how many there are. By itself it would wait about as long again as they have waited by now."""
-        failing = [one for one in self._api.list(f"{APPS}/replicasets") if _waits_for_injector(one)]
-        for one in failing:
-            metadata = one["metadata"]
+        failing = [item for item in self._api.list(f"{APPS}/replicasets") if _waits_for_injector(item)]
+        for item in failing:
+            metadata = item["metadata"]
             path = f"{APPS}/namespaces/{metadata['namespace']}/replicasets/{metadata['name']}"
             self._api.annotate(path, WOKEN, datetime.now(UTC).isoformat())
         return len(failing)

@@ -88,7 +88,13 @@ def _kept(recipe: Recipe, names: tuple[str, ...]) -> tuple[Path, str]:
 
 def _key(recipe: Recipe, names: tuple[str, ...], layers: Sequence[Sequence[Entry]]) -> str:
     """Digest of all that decides on the bytes; a file counts as the same by path, size and time."""
-    what = (FORMAT, archive.architecture(), names, repr(recipe), [[_said(one) for one in layer] for layer in layers])
+    what = (
+        FORMAT,
+        archive.architecture(),
+        names,
+        repr(recipe),
+        [[_said(entry) for entry in layer] for layer in layers],
+    )
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 

@@ -53,7 +53,9 @@ def refused(full_name: str) -> str:
 
 def for_name(full_name: str) -> Recipe | None:
     """The recipe for a full name, in whichever registry or mirror it lies; None without one."""
-    fitting = (one for one in table().values() if any(_ends_with(full_name, name) for name in one.repositories))
+    fitting = (
+        recipe for recipe in table().values() if any(_ends_with(full_name, name) for name in recipe.repositories)
+    )
     return next(fitting, None)
 
 

@@ -57,11 +57,11 @@ def kept() -> list[CachedTool]:
         for folder, match in _folders()
     ]
     found += [
-        CachedTool(one.tool, f"v{one.version}", "Pulumi", _size(one.folder), one.pinned, one.folder)
-        for one in pulumi_download.fetched()
-        if one.whole
+        CachedTool(fetched.tool, f"v{fetched.version}", "Pulumi", _size(fetched.folder), fetched.pinned, fetched.folder)
+        for fetched in pulumi_download.fetched()
+        if fetched.whole
     ]
-    here = {one.path for one in found}
+    here = {tool.path for tool in found}
     elsewhere = (tool for tool in pins.table().values() if tool.path.parent not in here)
     return [*found, *(one for tool in elsewhere for one in _on_path(tool))]
 
@@ -86,10 +86,14 @@ def prune() -> list[PrunedEntry]:
         for folder, match in _folders()
         if folder not in pinned
     ]
-    for one in pulumi_download.fetched():
-        if not one.pinned:
-            what = f"{one.tool} v{one.version}" if one.whole else f"an unfinished download of {one.tool} by Pulumi"
-            done.append(_remove(one.folder, what, *_keys(one.tool), beside=one.beside))
+    for fetched in pulumi_download.fetched():
+        if not fetched.pinned:
+            what = (
+                f"{fetched.tool} v{fetched.version}"
+                if fetched.whole
+                else f"an unfinished download of {fetched.tool} by Pulumi"
+            )
+            done.append(_remove(fetched.folder, what, *_keys(fetched.tool), beside=fetched.beside))
     wanted = {part_of(tool.name, tool.download.sha256) for tool in pins.table().values() if tool.download is not None}
     for left in _entries():
         if left.name.startswith(BUILD):

@@ -163,7 +163,7 @@ def _install_provider(tool: str, cli: Path) -> str:
 
 
 def _clis() -> list[Fetched]:
-    folders = sorted(one for one in (pulumi_home() / "versions").glob("*") if one.is_dir())
+    folders = sorted(path for path in (pulumi_home() / "versions").glob("*") if path.is_dir())
     return [Fetched(CLI, folder.name.removeprefix(NEW), folder, _is_whole(folder)) for folder in folders]
 
 

@@ -58,7 +58,7 @@ def told(object_: Manifest, live: Manifest, wanted: Manifest, scaled: Collection
     """What differs between two forms of an object: with who wrote it, without noise and secret values."""
     found = [change for change in changes(live, wanted) if not is_ignored(object_, change.path, scaled)]
     authors = authors_of(object_)
-    return [_hidden(object_, _signed(one, authors)) for one in found]
+    return [_hidden(object_, _signed(difference, authors)) for difference in found]
 
 
 def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) -> Iterator[Difference]:

@@ -200,14 +200,14 @@ def _selected(whole: Whole) -> Iterator[Inconsistency]:
     takers = list(whole.of("Prometheus"))
     for kind, field in _SELECTED.items() if takers else ():
         missed = [
-            one
-            for one in whole.of(kind)
-            if not any(_takes(whole, taker, field, one) for taker in takers)
-            and not any(kind == listed and _labels(one).get(key) == value for listed, key, value in UNSELECTED)
+            object_
+            for object_ in whole.of(kind)
+            if not any(_takes(whole, taker, field, object_) for taker in takers)
+            and not any(kind == listed and _labels(object_).get(key) == value for listed, key, value in UNSELECTED)
         ]
         if missed:
             selector = takers[0].manifest["spec"].get(f"{field}Selector")
-            names = ", ".join(f"{one.namespace}/{one.name}" for one in missed[:_SHOWN])
+            names = ", ".join(f"{object_.namespace}/{object_.name}" for object_ in missed[:_SHOWN])
             more = f" and {len(missed) - _SHOWN} more" if len(missed) > _SHOWN else ""
             expected = f"a selector that takes each {kind} of the stack"
             got = f"{_told(selector)}, which leaves out {names}{more}"

@@ -69,7 +69,7 @@ class Whole:
     @cached_property
     def namespaces(self) -> frozenset[str]:
         """The namespaces that the stack itself makes: what is in them, it knows."""
-        return frozenset(one.name for one in self.of("Namespace") if not one.patch)
+        return frozenset(object_.name for object_ in self.of("Namespace") if not object_.patch)
 
     @cached_property
     def pods(self) -> list[PodGroup]:
@@ -79,13 +79,13 @@ class Whole:
     @cached_property
     def services(self) -> list[RenderedService]:
         """Services of the stack, and those that are known to be made."""
-        rendered = [_service(one) for one in self.of("Service")]
+        rendered = [_service(object_) for object_ in self.of("Service")]
         made = [
             RenderedService(
-                one.namespace, one.name, one.labels, tuple(Port(*port, port[0]) for port in one.ports.items()), {}
+                made.namespace, made.name, made.labels, tuple(Port(*port, port[0]) for port in made.ports.items()), {}
             )
-            for one in MADE
-            if one.kind == "Service"
+            for made in MADE
+            if made.kind == "Service"
         ]
         return [*rendered, *made]
 
@@ -94,7 +94,7 @@ class Whole:
         one = self.find("Service", namespace, name)
         if one is not None:
             return _service(one)
-        made = next((one for one in MADE if one.has("Service", namespace, name)), None)
+        made = next((made for made in MADE if made.has("Service", namespace, name)), None)
         if made is None:
             return None
         return RenderedService(namespace, name, made.labels, (), {})

@@ -169,7 +169,9 @@ def _in_place(change: Change, mutable: Collection[str]) -> Iterator[str]:
 def _differs(change: Change, field: str) -> bool:
     if field == "data" and change.secret:
         return True
-    before, after = (at(one.manifest, *field.split(".")) if one else None for one in (change.before, change.after))
+    before, after = (
+        at(object_.manifest, *field.split(".")) if object_ else None for object_ in (change.before, change.after)
+    )
     return before != after
 
 

@@ -41,14 +41,14 @@ def _quotas(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
         return
     nodes = len(cluster.list(NODES))
     there = {
-        (resource.kind, str(one["metadata"]["namespace"]), name_of(one))
+        (resource.kind, str(item["metadata"]["namespace"]), name_of(item))
         for resource in WORKLOADS
-        for one in cluster.list(resource)
+        for item in cluster.list(resource)
     }
     for quota in quotas:
         namespace, status = quota["metadata"]["namespace"], mapping(quota.get("status"))
         missing = [pod for pod in plan.pods if pod.namespace == namespace and pod.identity not in there]
-        wanted = sum(nodes if one.kind == "DaemonSet" else one.replicas for one in missing)
+        wanted = sum(nodes if pods.kind == "DaemonSet" else pods.replicas for pods in missing)
         for key, hard in mapping(status.get("hard")).items():
             used = mapping(status.get("used")).get(key, "0")
             more = wanted if key in PODS_OF_QUOTAS else 0

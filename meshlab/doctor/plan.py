@@ -168,7 +168,7 @@ def plan_of(stack: Stack, kubernetes: str) -> Demands:
     releases = {release.resource: (release.namespace, release.name) for release in rendered.releases}
     plan = reduced(rendered.objects, releases, rolls=any(resource.type == ROLLOUT for resource in resources))
     whole = judged(stack, target, once=True)
-    broken = tuple((one.found, one.remedy) for one in whole.broken)
+    broken = tuple((broken.found, broken.remedy) for broken in whole.broken)
     return replace(plan, broken=broken, given=tuple(whole.notes), owned=StackNamespaces.of(resources))
 
 
@@ -188,8 +188,13 @@ def reduced(
         if "names" in crd.manifest["spec"]
     }
     kinds = {
-        PlannedKind(one.group, plurals.get((one.group, one.kind)) or plural(one.kind), one.namespace, one.patch)
-        for one in listed
+        PlannedKind(
+            object_.group,
+            plurals.get((object_.group, object_.kind)) or plural(object_.kind),
+            object_.namespace,
+            object_.patch,
+        )
+        for object_ in listed
     }
     # helm keeps its record of each release there.
     kinds |= {PlannedKind("", "secrets", namespace) for namespace, _ in releases.values()}
@@ -201,9 +206,13 @@ def reduced(
         if crd.resource in releases
         for namespace, name in [releases[crd.resource]]
     ]
-    found = {image for one in listed for _, image in images(one)}
-    workloads = [one for one in listed if one.kind in WORKLOADS and not one.patch and not one.hooks]
-    tried = (one for one in listed if one.kind != CRD and (not one.hooks or UP_HOOKS.intersection(one.hooks)))
+    found = {image for object_ in listed for _, image in images(object_)}
+    workloads = [object_ for object_ in listed if object_.kind in WORKLOADS and not object_.patch and not object_.hooks]
+    tried = (
+        object_
+        for object_ in listed
+        if object_.kind != CRD and (not object_.hooks or UP_HOOKS.intersection(object_.hooks))
+    )
     return Demands(
         tuple(sorted(kinds)),
         tuple(brought),
@@ -213,8 +222,8 @@ def reduced(
         host_ports=tuple(
             (workload.namespace, workload.name, port) for workload in workloads for port in _host_ports(workload)
         ),
-        patches=tuple(one.manifest for one in listed if one.patch and one.kind not in ("Secret", CRD)),
-        objects=tuple(PlannedObject(one.label, one.manifest) for one in tried),
+        patches=tuple(object_.manifest for object_ in listed if object_.patch and object_.kind not in ("Secret", CRD)),
+        objects=tuple(PlannedObject(object_.label, object_.manifest) for object_ in tried),
     )
 
 
@@ -243,7 +252,7 @@ def _digest(stack: Stack, kubernetes: str) -> str:
     """What a plan follows from: the program with its data, the stack's settings, the cluster's version, the charts."""
     settled = [FORM, kubernetes, stack.config]
     digest = hashlib.sha256(json.dumps(settled, sort_keys=True, default=str).encode())
-    for file in sorted([*PROGRAM, *(one for glob in GLOBS for one in ROOT.glob(glob))]):
+    for file in sorted([*PROGRAM, *(path for glob in GLOBS for path in ROOT.glob(glob))]):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     folder = ChartSource(stack.source).folder
     if folder is not None and folder.is_dir():

@@ -32,7 +32,7 @@ def state(stack: str, folder: Path, where: StackBackend, known: Known, on: str =
         *_interrupted(stack, known, locks, on),
     ]
     yield from trouble
-    if not any(one.level is Level.PROBLEM for one in trouble):
+    if not any(finding.level is Level.PROBLEM for finding in trouble):
         has = "has this stack" if known.exists else "has nothing of this stack yet"
         yield Finding(
             "state", Level.OK, f"{backend.told()}, {has if known.readable else 'which is not looked into from here'}"

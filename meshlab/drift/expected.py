@@ -48,7 +48,7 @@ def expected(stack: Stack, target: RenderTarget, generated: Generated) -> Expect
     standing = [object_ for object_ in rendered.objects if not object_.hooks]
     resources = {resource.name: resource for resource in recording.resources}
     return Expected(
-        tuple(_as_applied(one, rendered, generated) for one in standing),
+        tuple(_as_applied(object_, rendered, generated) for object_ in standing),
         rendered.releases,
         tuple(object_ for object_ in rendered.objects if object_.hooks),
         rendered.charts.notes,

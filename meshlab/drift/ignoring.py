@@ -52,8 +52,10 @@ class Ignoring:
         for number, rule in rules:
             covers = _covering(rule, authors)
             without_rule, wanted = wanted, kept(live, wanted, covers, name_of_item)
-            mine = [one for one in beside if (covers(one.steps) if one.steps else rule.deleted)]
-            beside = [one for one in beside if one not in mine]
+            mine = [
+                difference for difference in beside if (covers(difference.steps) if difference.steps else rule.deleted)
+            ]
+            beside = [difference for difference in beside if difference not in mine]
             mine = [*told(live, wanted, without_rule, scaled), *mine]
             if mine:
                 ignored.append(Ignored(number, rule.reason, replace(finding, differences=tuple(mine))))
@@ -61,7 +63,7 @@ class Ignoring:
         if not left or not ignored:
             return (finding, []) if left else (None, ignored)
         target = kept(live, wanted, lambda steps: is_ignored(live, text_of(steps), scaled), name_of_item)
-        target = without(target, {one.steps for one in left if not one.declared}, name_of_item)
+        target = without(target, {difference.steps for difference in left if not difference.declared}, name_of_item)
         free = frozenset(
             field
             for field in finding.declared

@@ -71,7 +71,7 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
     uncompared: list[str] = []
     for key, wanted in by_kind.items():
         if key[0] in silent or (key in served and served[key].label in silent):
-            uncompared += [one.label for one in wanted]
+            uncompared += [object_.label for object_ in wanted]
             continue
         there = {_place(manifest): manifest for manifest in live[served[key]]} if key in served else {}
         for one in wanted:

@@ -95,7 +95,7 @@ class Remediator:
         self._driver.restore(wanted)
 
     def _by_helm(self, seen: DriftResult, say: Say) -> None:
-        spared = {one.finding.release: one for one in seen.ignored if one.finding.release}
+        spared = {ignored.finding.release: ignored for ignored in seen.ignored if ignored.finding.release}
         for one in (finding for finding in seen.findings if _is_release(finding, What.EDITED)):
             if one.name in spared:
                 ignored = spared[one.name]

@@ -37,7 +37,7 @@ def _told(what: str, one: DriftFinding) -> Iterator[str]:
 def _ignored(ignored: Sequence[Ignored], *, listed: bool) -> Iterator[str]:
     for where, group in groupby(ignored, key=lambda one: one.where):
         mine = list(group)
-        fields = sum(len(one.finding.differences) for one in mine)
+        fields = sum(len(ignored.finding.differences) for ignored in mine)
         objects = counted(len(mine), "object")
         of = f"{counted(fields, 'field')} of {objects}" if fields else objects
         yield f"ignored: {of} by {where}: {mine[0].reason}" + ("" if listed else " (which: --show-ignored)")
@@ -62,8 +62,8 @@ def document(seen: DriftResult, stack: str, seconds: float, fixed: Sequence[Drif
         "silent": dict(seen.silent),
         "uncompared": list(seen.uncompared),
         "drift": [finding.json() for finding in seen.findings],
-        "fixed": [one.json() for one in fixed],
-        "ignored": [one.json() for one in seen.ignored],
+        "fixed": [finding.json() for finding in fixed],
+        "ignored": [ignored.json() for ignored in seen.ignored],
         "remarks": list(seen.remarks),
     }
     return json.dumps(content, indent=1)

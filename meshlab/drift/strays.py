@@ -57,11 +57,11 @@ def fields(
     """The fields of an object that a failed revision has set and that the stack says nothing of."""
     found: dict[str, Difference] = {}
     for record, manifest in brought:
-        found |= {one.pointer: one for one in _left(manifest, wanted, live, _by(record))}
+        found |= {difference.pointer: difference for difference in _left(manifest, wanted, live, _by(record))}
     if not found:
         return []
     back = _coming_back(cluster, resource, live, wanted, [manifest for _, manifest in brought], found)
-    return [one for one in found.values() if one.path not in back]
+    return [difference for difference in found.values() if difference.path not in back]
 
 
 def _coming_back(
@@ -80,7 +80,7 @@ def _coming_back(
         without = cluster.json_patch(resource, live, operations, dry_run=True)
     except RefusedError:
         return set()  # something must be there, and whether the stack has another value, the dry run of it tells
-    return {one.path for manifest in failed for one in _left(manifest, wanted, without, "")}
+    return {difference.path for manifest in failed for difference in _left(manifest, wanted, without, "")}
 
 
 def _by(record: ReleaseRecord) -> str:

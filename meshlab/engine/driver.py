@@ -181,7 +181,7 @@ class EngineDriver:
         """Hold the program to the policies. A broken rule that only `up` met would stop it half-way."""
         subjects = [subject_of(resource.type, resource.inputs, resource.urn) for resource in self.recording.resources]
         broken = violations([subject for subject in subjects if subject is not None], self._policy)
-        lines = [f"{one.rule}: {one.subject.label}: {one.message}" for one in broken]
+        lines = [f"{violation.rule}: {violation.subject.label}: {violation.message}" for violation in broken]
         if lines and self._policy.enforcement == "mandatory":
             raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
         for line in lines:
@@ -204,7 +204,7 @@ class EngineDriver:
 
     def _refuse_protected(self) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
-        protected = [one["urn"].rsplit("::", 1)[-1] for one in self._stored() if one.get("protect")]
+        protected = [item["urn"].rsplit("::", 1)[-1] for item in self._stored() if item.get("protect")]
         if protected:
             raise LabError(
                 f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed",

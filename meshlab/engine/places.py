@@ -138,7 +138,7 @@ def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> b
         for resource in resources
         if str(resource["type"]).startswith(NAMESPACE) and (uid := _metadata(resource).get("uid")) is not None
     }
-    return not known or bool(known & {str(one["metadata"]["uid"]) for one in live})
+    return not known or bool(known & {str(item["metadata"]["uid"]) for item in live})
 
 
 def _metadata(resource: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -224,8 +224,8 @@ def _of_the_user(name: str, wanted: str) -> Part | None:
     """The newest of the user's own downloads that the SDK can use. The engine marks by a file one that is not whole."""
     least = parse_version(wanted) or ()
     home = Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
-    whole = [one for one in (home / "plugins").glob(f"resource-{name}-v*") if one.is_dir() and not is_partial(one)]
-    fitting = {version: one for one in whole if (version := parse_version(one.name) or ()) >= least}
+    whole = [path for path in (home / "plugins").glob(f"resource-{name}-v*") if path.is_dir() and not is_partial(path)]
+    fitting = {version: path for path in whole if (version := parse_version(path.name) or ()) >= least}
     newest = max((version for version in fitting if version[:1] == least[:1]), default=None)
     return None if newest is None else Part(name, _text(newest), "downloaded", fitting[newest], wanted)
 

@@ -77,8 +77,8 @@ def _of(cluster: Cluster, resource: Recorded) -> Iterator[str]:
 def _workloads(cluster: Cluster, namespace: str) -> Iterator[Manifest]:
     """The workloads of a namespace that are not as they should be."""
     for resource in WORKLOADS:
-        for one in cluster.list(resource, namespace):
-            live = {"kind": resource.kind, **one}
+        for item in cluster.list(resource, namespace):
+            live = {"kind": resource.kind, **item}
             if not _is_done(live):
                 yield live
 
@@ -89,7 +89,7 @@ def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
     label = f"{live['kind']} {namespace}/{name_of(live)}"
     bad = [condition for condition in _conditions(live) if BAD.get(condition["type"]) == condition["status"]]
     # What came of a failure to make pods is said there first; that time is over says nothing but that.
-    yield from (_line(label, one["type"], one) for one in bad if one.get("reason") != "ProgressDeadlineExceeded")
+    yield from (_line(label, item["type"], item) for item in bad if item.get("reason") != "ProgressDeadlineExceeded")
     seen: dict[str, str] = {}
     for event in events:
         about = event["involvedObject"]

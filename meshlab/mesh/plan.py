@@ -13,13 +13,13 @@ def roll_plan(cluster: Cluster, settings: Settings) -> list[str]:
     """What keeps workloads of the mesh away; then which would roll, and how many at a time, unless their owners roll
     them. Raises AccessError."""
     at_once, away = settings.mesh.roll_at_once, find_held_back_namespaces(cluster, settings)
-    warnings = [f"{one.hindrance}{_told(one)} ({one.hindrance.fix})" for one in away]
+    warnings = [f"{held_back.hindrance}{_told(held_back)} ({held_back.hindrance.fix})" for held_back in away]
     if at_once is None:
         return warnings
     moving = find_behind(cluster, settings.istio.leads_to, settings.mesh.namespaces)
     if not moving:
         return [*warnings, "no workload of the mesh would roll"]
-    namespaces = counted(len({one.namespace for one in moving}), "namespace")
+    namespaces = counted(len({workload.namespace for workload in moving}), "namespace")
     first = f"{counted(len(moving), 'workload')} of {namespaces} would roll, {at_once} at a time:"
     return [*warnings, first, *report.planned(moving)]
 

@@ -25,7 +25,7 @@ def lines(status: MeshStatus) -> list[str]:
     ]
     if not status.behind:
         return [*found, "every workload of the mesh is on the revision that its namespace leads to"]
-    namespaces = {one.namespace for one in status.behind}
+    namespaces = {workload.namespace for workload in status.behind}
     return [
         *found,
         f"still to roll: {counted(len(status.behind), 'workload')} of {counted(len(namespaces), 'namespace')}",
@@ -48,7 +48,7 @@ def document(status: MeshStatus) -> str:
     return json.dumps(
         {
             "controlPlanes": [asdict(control_plane) for control_plane in status.control_planes],
-            "behind": [_entry(one) for one in status.behind],
+            "behind": [_entry(workload) for workload in status.behind],
         },
         indent=2,
     )

@@ -65,9 +65,9 @@ def custom_objects(cluster: Cluster, crds: Sequence[Manifest]) -> Mapping[str, l
         group, names = crd["spec"]["group"], crd["spec"]["names"]
         kind = next(
             (
-                one
-                for one in kinds.listable()
-                if one.resource.plural == names["plural"] and one.resource.api.startswith(f"{group}/")
+                kind
+                for kind in kinds.listable()
+                if kind.resource.plural == names["plural"] and kind.resource.api.startswith(f"{group}/")
             ),
             None,
         )
@@ -85,7 +85,7 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
         yield f"kept, {reason.why}; to remove: {reason.command}"
         for line in _grouped(ones):
             yield f"  {line}"
-    leftovers = [one for one in found if one.reason is None]
+    leftovers = [leftover for leftover in found if leftover.reason is None]
     for leftover in leftovers:
         yield f"left over: {leftover.label} ({leftover.mark}); to remove: {leftover.command}"
     for what, why in sorted((silent or {}).items()):
@@ -96,11 +96,11 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
 def _grouped(ones: Sequence[Left]) -> Iterator[str]:
     """CRDs one line a group, anything else one line each."""
     groups: dict[str, list[str]] = {}
-    for one in ones:
-        if one.manifest["kind"] == CRD:
-            plural, _, group = name_of(one.manifest).partition(".")
+    for leftover in ones:
+        if leftover.manifest["kind"] == CRD:
+            plural, _, group = name_of(leftover.manifest).partition(".")
             groups.setdefault(group, []).append(plural)
         else:
-            yield one.label
+            yield leftover.label
     for group, plurals in groups.items():
         yield f"{group}: {', '.join(plurals)}"

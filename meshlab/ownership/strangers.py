@@ -167,5 +167,5 @@ def namespaces_in(deployment: Mapping[str, Any]) -> StackNamespaces:
     """The namespaces of a state, those of operations that never ended included."""
     resources = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
     pending = cast(list[Mapping[str, Any]], deployment.get("pending_operations") or [])
-    found = [*resources, *(one["resource"] for one in pending)]
-    return StackNamespaces.among((str(one["type"]), mapping(one.get("inputs"))) for one in found)
+    found = [*resources, *(item["resource"] for item in pending)]
+    return StackNamespaces.among((str(item["type"]), mapping(item.get("inputs"))) for item in found)

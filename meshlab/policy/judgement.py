@@ -26,7 +26,7 @@ def judged(stack: Stack, target: RenderTarget) -> tuple[RenderedStack, list[Viol
     apart = judged_whole(stack, target).broken
     return rendered, [
         *violations(subjects, policy_settings(stack)),
-        *(Violation(CONSISTENT, object_of(one.subject.manifest), one.message) for one in apart),
+        *(Violation(CONSISTENT, object_of(broken.subject.manifest), broken.message) for broken in apart),
     ]
 
 
@@ -35,4 +35,4 @@ def whole_stack(stack: Stack, target: RenderTarget) -> tuple[RenderedStack, list
     rendered = stack.rendered(target)
     declared = (subject_of(resource.type, resource.inputs, resource.urn) for resource in stack.recording.resources)
     brought = (object_of(object_.manifest) for object_ in rendered.objects if object_.release)
-    return rendered, [*(one for one in declared if one is not None), *brought]
+    return rendered, [*(item for item in declared if item is not None), *brought]

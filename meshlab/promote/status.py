@@ -68,7 +68,7 @@ def _last_verify(stack: str, state: Path) -> str:
 
 def _told(step: Promotion) -> str:
     parts = [
-        f"{len(found)} {how} {step.source} ({', '.join(written(one.key) for one in found)})"
+        f"{len(found)} {how} {step.source} ({', '.join(written(move.key) for move in found)})"
         for how, found in (("behind", step.moves), ("ahead of", step.setbacks))
         if found
     ]

@@ -25,7 +25,7 @@ def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
     children after it: so they wait for that too.
     """
     listed = list(resources)
-    by_urn, parts = {one.urn: one for one in listed}, parts_of(listed)
+    by_urn, parts = {recorded.urn: recorded for recorded in listed}, parts_of(listed)
     inside: dict[str, set[str]] = {}
     for part in parts.values():
         for above in _above(part, by_urn):
@@ -34,7 +34,7 @@ def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
     needs: dict[str, set[str]] = {}
     for part in parts.values():
         waiting = (part, *_above(part, by_urn))
-        reasons = {urn for one in waiting for urn in (one.parent, *one.depends_on)}
+        reasons = {urn for recorded in waiting for urn in (recorded.parent, *recorded.depends_on)}
         # The component that it is in is no reason to wait for its siblings.
         reasons = {urn for urn in reasons if part.urn not in inside.get(urn, ())}
         needs[part.urn] = {needed for urn in reasons for needed in inside.get(urn, {urn} & parts.keys())}

@@ -58,7 +58,7 @@ class HelmRepair:
         """Every release of the cluster."""
         listed = self._run([self._helm, "list", "--all", "--all-namespaces", "--max", "0", "-o", "json"])
         found = [_release(entry) for entry in cast(list[Mapping[str, str]], json.loads(listed.stdout or "[]"))]
-        return {one.key: one for one in found}
+        return {release.key: release for release in found}
 
     def values(self, key: ReleaseKey) -> dict[str, Any]:
         """The values that a release was given."""
@@ -103,7 +103,7 @@ class HelmRepair:
         """
         last = max(self._history(key))
         begun, good = self._manifest(key, last), self._manifest(key, revision)
-        self._take_note(key, last, [one for one in good if _identity(one) not in set(map(_identity, begun))])
+        self._take_note(key, last, [item for item in good if _identity(item) not in set(map(_identity, begun))])
         with self._kept(_crd_names(begun) - _crd_names(good)):
             self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
         own = {_identity(hook) for hook in self._hooks(key, revision)}

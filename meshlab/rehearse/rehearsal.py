@@ -177,7 +177,7 @@ def _ended_by_signals(cluster: EmbeddedCluster) -> Generator[None]:
 
     before: dict[signal.Signals, Any] = {}
     with suppress(ValueError):  # only the main thread can
-        before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

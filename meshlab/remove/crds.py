@@ -61,7 +61,7 @@ def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = G
     while left := {name for name in left if _is_there(cluster, name)}:
         if time.monotonic() > end:
             held = custom_objects(cluster, [cluster.get(CRDS, name) for name in sorted(left)])
-            stuck = [one for ones in held.values() for one in ones]
+            stuck = [item for ones in held.values() for item in ones]
             raise MeshlabError(
                 f"CRD {', '.join(sorted(left))}: not gone within {limit:g} s; these hold it by a finalizer that nobody "
                 f"takes away: {described(stuck) if stuck else 'none that shows'}"

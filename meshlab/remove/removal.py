@@ -38,7 +38,7 @@ class Removed:
     @property
     def leftovers(self) -> list[Left]:
         """What is left and should not be."""
-        return [one for one in self.left if one.reason is None]
+        return [leftover for leftover in self.left if leftover.reason is None]
 
 
 class Removal:
@@ -116,7 +116,7 @@ class Removal:
     def _going_with_crds(self) -> str:
         """What goes with the CRDs beside this stack's own, for who has to agree."""
         crds = self._crds()
-        others = [one for ones in custom_objects(self._cluster, crds).values() for one in ones]
+        others = [item for ones in custom_objects(self._cluster, crds).values() for item in ones]
         lost = strangers(self._ours, others)
         what = described(lost) if lost else "no object that is not this stack's"
         return f"with {len(crds)} CRDs goes {what}"

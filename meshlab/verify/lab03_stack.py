@@ -120,7 +120,7 @@ def _node_exporter(context: Context) -> Seen:
 def _by_operator(part: Part, name: str, context: Context) -> Seen:
     require_part(context, part)
     namespace = context.settings.monitoring.namespace
-    if not any(name_of(one) == name for one in listed(context.cluster, STATEFUL_SETS, namespace)):
+    if not any(name_of(item) == name for item in listed(context.cluster, STATEFUL_SETS, namespace)):
         if is_all_simulated(context.cluster):
             raise NotApplicable("no operator really runs here that would make it")
         raise Failed(f"StatefulSet {name} is not there: see the operator's log")
@@ -150,9 +150,9 @@ def _grafana_config(context: Context) -> Seen:
     live = any(key.strip() == "enabled" and value.strip() == "true" for key, _, value in lines)
     # The chart labels what is its own; ours are the program's.
     chart = [
-        name_of(one)
-        for one in listed(context.cluster, CONFIG_MAPS, names.namespace, {"grafana_dashboard": "1"})
-        if {"chart", "helm.sh/chart"} & labels_of(one).keys()
+        name_of(item)
+        for item in listed(context.cluster, CONFIG_MAPS, names.namespace, {"grafana_dashboard": "1"})
+        if {"chart", "helm.sh/chart"} & labels_of(item).keys()
     ]
     seen = f"anonymous {_on(live)}, {len(chart)} of the chart's own dashboards"
     if live != wanted or (chart and not _own_dashboards(context.settings)):

@@ -63,7 +63,7 @@ def are_trusted(context: Context) -> Seen:
 
 def _configurations(cluster: Cluster) -> list[Manifest]:
     found = [*listed(cluster, INJECTORS), *listed(cluster, VALIDATORS)]
-    return [one for one in found if labels_of(one).get("app") in APPS]
+    return [item for item in found if labels_of(item).get("app") in APPS]
 
 
 def _webhooks(configuration: Manifest) -> Iterator[dict[str, Any]]:

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         told.add("state")
     named = args.cluster is not None
     question = Question(stack, target, folder, args.images, named=named, backend=backend)
-    findings += [one for one in examine(question, _quiet) if one.subject not in told]
+    findings += [finding for finding in examine(question, _quiet) if finding.subject not in told]
     bad = worst(findings)
     seconds = time.monotonic() - started
     if args.json:

@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     inspection = Inspection(session.driver, session.stack, session.target.kubeconfig, say)
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
-    every = [*seen.findings, *(one.finding for one in seen.ignored)]
-    if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
+    every = [*seen.findings, *(ignored.finding for ignored in seen.ignored)]
+    if all(finding.what is What.DELETED for finding in every) and len(every) >= seen.compared > 0:
         raise MeshlabError(
             f"nothing of stack {args.stack} is on the {session.target.label}",
             f"bring it up: meshlab up --stack {args.stack}{session.options}",

@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Say what is to be done, ask, and do it: 0 where there is nothing to do or it is done, 1 where it was declined."""
-    if args.cluster is None and EMBEDDED not in [one.name for one in cluster.status(STATE)]:
+    if args.cluster is None and EMBEDDED not in [status.name for status in cluster.status(STATE)]:
         say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
         return 0
     stack = Stack.load(args.stack)

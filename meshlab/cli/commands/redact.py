@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     stack = Stack.load(args.stack)
     # The stack may be on several clusters, and the log of any of them.
     found = [_secrets(stack, *home) for home in list_homes(args.stack, STATE)]
-    if all(one is None for one in found):
+    if all(group is None for group in found):
         raise MeshlabError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was redacted")
-    secrets = {secret for one in found for secret in one or ()}
+    secrets = {secret for group in found for secret in group or ()}
     for file in args.files:
         try:
             text, count = redacted(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)

@@ -42,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
     verdict = judged(stack, target)
     for line in verdict.notes:
         say(f"{args.stack}: {line}")
-    for one in verdict.broken:
-        say(f"{args.stack}: {RULE}: {one.line}")
+    for broken in verdict.broken:
+        say(f"{args.stack}: {RULE}: {broken.line}")
     return 1 if verdict.broken else 0

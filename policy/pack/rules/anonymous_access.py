@@ -32,7 +32,7 @@ def _grafana(subject: Subject) -> Iterator[tuple[str, bool]]:
         elif place.key == _SWITCH and is_true(place.value):
             yield place.path, place.around.get(_ROLE, _LOOKING) == _LOOKING
         elif place.key == "env":
-            variables = {mapping(one).get("name"): mapping(one).get("value") for one in entries(place.value)}
+            variables = {mapping(item).get("name"): mapping(item).get("value") for item in entries(place.value)}
             if is_true(variables.get(_SWITCH)):
                 yield f"{place.path}[{_SWITCH}]", variables.get(_ROLE, _LOOKING) == _LOOKING
         elif place.key == _GRAFANA_FILE and isinstance(place.value, str):
