@@ -53,7 +53,7 @@ def rows(lab: Lab, name: str) -> dict[str, Result]:
     program, cluster = Program.of_resources(stack.recording.resources), Cluster(lab.cluster.kubeconfig)
     results = run_checks(all_checks(stack.settings, 1), stack.settings, program, cluster, print)
     others = {f"lab01.scenario-{other}" for other in SCENARIOS if other != name}
-    return {one.id: one for one in results if one.id not in others}
+    return {result.id: result for result in results if result.id not in others}
 
 
 def failures(results: dict[str, Result]) -> dict[str, str]:
@@ -63,7 +63,7 @@ def failures(results: dict[str, Result]) -> dict[str, str]:
 def test_the_pods_of_lab_01_run_on_the_real_node(lab: Lab) -> None:
     up(lab, "base")
     pods = objects(lab.cluster, "pods", "-n", "default")
-    assert {one["metadata"]["labels"]["app"]: one["spec"]["nodeName"] for one in pods} == dict.fromkeys(
+    assert {pod["metadata"]["labels"]["app"]: pod["spec"]["nodeName"] for pod in pods} == dict.fromkeys(
         ("envoy", "httpbin", "sleep"), "real-node"
     )
 
@@ -94,7 +94,7 @@ def test_a_pod_of_envoy_that_is_killed_loses_requests_which_are_counted(lab: Lab
 
 def envoys(lab: Lab) -> list[str]:
     """The pods of Envoy, those that end as well."""
-    return [one["metadata"]["name"] for one in objects(lab.cluster, "pods", "-n", "default", "-l", "app=envoy")]
+    return [object_["metadata"]["name"] for object_ in objects(lab.cluster, "pods", "-n", "default", "-l", "app=envoy")]
 
 
 def told(name: str, calls: Calls) -> None:
