@@ -155,7 +155,8 @@ def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_aw
     ]
     lines += [
         f"{workload}: rolled, and not with revision {workload.wanted} of label {REVISION_LABEL}={workload.label} "
-        f"(found: {', '.join(revision or 'no sidecar' for revision in workload.found)}); it is not rolled again: look for what "
+        f"(found: {', '.join(revision or 'no sidecar' for revision in workload.found)}); "
+        "it is not rolled again: look for what "
         f"keeps the injector away or comes before it (kubectl get mutatingwebhookconfigurations), then "
         f"kubectl rollout restart {workload.resource.plural}/{workload.name} -n {workload.namespace}"
         for workload in wrong[:SHOWN]
