@@ -97,7 +97,7 @@ def failures(lab: Lab, over: dict[str, Any]) -> dict[str, str]:
     stack = lab.declared(**settled(lab, over))
     program, cluster = Program.of_resources(stack.recording.resources), Cluster(lab.cluster.kubeconfig)
     results = run_checks(all_checks(stack.settings, 2), stack.settings, program, cluster, print)
-    return {one.id: f"{one.status}: {one.seen}" for one in results if one.status is not Status.PASSED}
+    return {result.id: f"{result.status}: {result.seen}" for result in results if result.status is not Status.PASSED}
 
 
 def curl(lab: Lab, workload: str, *words: str, check: bool = True) -> str:
