@@ -14,6 +14,7 @@ from .engine.driver import EngineDriver
 from .engine.places import claim, find_place, refuse_elsewhere
 from .engine.programs import find_engine
 from .preflight.identity import refuse_another
+from .published_envoy import TOLD, switched_off
 from .stack import Stack
 from .stackfile.stack_names import add_stack_option
 from .state_folder import STATE
@@ -112,6 +113,10 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
         target = named_target(args.cluster)
     if target.embedded:
         stack = stack.overlaid(NO_OPERATOR)
+    if target.builds_images:
+        stack = switched_off(stack)
+        announcements = (*announcements, TOLD)
+        say(TOLD)
     refuse_another(stack.settings, target, say)
     folder, backend = find_place(target, stack.name, project=stack.project)
     if not target.embedded:

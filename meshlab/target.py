@@ -45,6 +45,8 @@ class Target:
     """Its version, as `1.36.3`, where that is known without asking: of an embedded cluster."""
     real_node: bool = False
     """True for an embedded cluster with a node on which pods do run."""
+    builds_images: bool = False
+    """True where that node gets the images that are built on this machine, and none that somebody gave it."""
 
     @property
     def option(self) -> str:
@@ -85,6 +87,7 @@ def target_of(running: cluster.EmbeddedCluster) -> Target:
         label=f"embedded cluster {running.name}{with_node} ({running.server})",
         kubernetes=running.kubernetes.removeprefix("v"),
         real_node=running.real_node,
+        builds_images=running.real_node and not running.given_images,
     )
 
 

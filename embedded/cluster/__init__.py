@@ -7,7 +7,17 @@ A cluster of `EmbeddedCluster.up` lives as long as the process that asked for it
 stay.
 """
 
-from .embedded import CLUSTER_TOOLS, ClusterStatus, EmbeddedCluster, down, exists, status, up, wanted_tools
+from .embedded import (
+    CLUSTER_TOOLS,
+    ClusterStatus,
+    EmbeddedCluster,
+    build_images,
+    down,
+    exists,
+    status,
+    up,
+    wanted_tools,
+)
 from .layout import Network
 
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "ClusterStatus",
     "EmbeddedCluster",
     "Network",
+    "build_images",
     "down",
     "exists",
     "status",

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from base.errors import MeshlabError
 from base.goyaml.text import document
 from base.say import Say
 
+from ..images import Image
 from ..node import NODE_TOOLS, requirements
 from ..tools import kubernetes as minors
 from ..tools import toolchain
@@ -135,6 +136,11 @@ class EmbeddedCluster:
         """Whether it was made with a real node."""
         return RealNode.of(self._record) is not None
 
+    @property
+    def given_images(self) -> bool:
+        """Whether it has a real node with images that somebody gave it, so that none is built for it."""
+        return RealNode(self._record).given
+
     def load_images(self, archives: Sequence[Path]) -> list[str]:
         """Loads archives of container images into the real node and returns the names of all that it has. Pods that
         are created from then on run there where these are all that they need. Raises NodeError."""
@@ -221,6 +227,18 @@ def up(
     if injection:
         injectors.start(existing, progress)
     return EmbeddedCluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
+
+
+def build_images(
+    state_dir: Path, name: str, images: Iterable[str], progress: toolchain.Progress = print
+) -> list[Image]:
+    """Builds what stands in for images, by their names, and gives it to the real node of a cluster that runs; an image
+    that cannot be had has a reason. Raises MeshlabError."""
+    existing = record.read(state_dir, name)
+    node = RealNode.of(existing) if existing else None
+    if node is None:
+        raise MeshlabError(f"embedded cluster {name}: expected one with a real node, got none")
+    return node.build(images, progress)
 
 
 def exists(state_dir: Path, name: str) -> bool:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from base.goyaml.text import to_yaml
 
+from ..images import Image, build
 from ..node import cgroups, files, images, namespaces, requirements
 from ..node.layout import NODE, Ranges
+from ..tools.toolchain import Progress
 from . import layout
 from .record import MARK, ClusterRecord
 
 NETWORK = layout.Network(services="10.96.0.0/16", pods="10.245.0.0/16")
 """The addresses of a cluster with a real node. Pods call them, so they have to be such as the kernel routes."""
 FOLDER = "node"
+GIVEN = "given"
+"""The file that says that somebody has given archives to the node, so that none is built here for it."""
 
 
 class RealNode:
@@ -41,6 +45,8 @@ class RealNode:
         files.write(self.folder, self._mine.identifier, ranges(), tools, plugins, namespaces.PYTHON)
         cgroups.create(self._mine.identifier)
         holder = namespaces.start(self.folder, self._mark)
+        if archives:
+            self._given.touch()
         images.load(holder, self.folder, [*images.sandbox(self.folder), *archives])
 
     def join(self, server_port: int, certificates: Path) -> None:
@@ -53,7 +59,23 @@ class RealNode:
 
     def load(self, archives: Sequence[Path]) -> list[str]:
         """Load archives of images, and return the names of all that it has. Raises ImageError."""
+        if archives:
+            self._given.touch()
         return images.load(self._holder, self.folder, archives)
+
+    def build(self, names: Iterable[str], progress: Progress) -> list[Image]:
+        """Build what stands in for the named images and load what it does not have yet. Raises ImageError."""
+        built = build(names, self.folder / "built", progress)
+        there = images.digests(self._holder)
+        new = [one.archive for one in built if one.archive and {there.get(name) for name in one.names} != {one.digest}]
+        if new:
+            images.load(self._holder, self.folder, new)
+        return built
+
+    @property
+    def given(self) -> bool:
+        """Whether somebody has given it archives: it then has these, and none that is built here."""
+        return self._given.is_file()
 
     @property
     def entering(self) -> list[str]:
@@ -68,6 +90,10 @@ class RealNode:
         """Whether a process of the cluster runs this module of ours. Sockets without a file are seen by those in the
         node's network alone, so that they tell nothing here."""
         return any(module.encode() in namespaces.words(pid) for pid in self._mine.processes())
+
+    @property
+    def _given(self) -> Path:
+        return self.folder / GIVEN
 
     @property
     def _holder(self) -> int:
@@ -110,9 +136,3 @@ def name_service() -> str:
         "endpoints": [{"addresses": [addresses.node], "conditions": {"ready": True}, "nodeName": NODE}],
     }
     return "---\n".join(map(to_yaml, (service, endpoints)))
-
-
-def image_list(mine: ClusterRecord) -> list[str]:
-    """The names of the images that a cluster's real node has; none without one."""
-    listed = mine.folder / FOLDER / images.LIST
-    return listed.read_text(encoding="utf-8").split() if listed.is_file() else []

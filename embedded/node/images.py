@@ -20,6 +20,12 @@ class ImageError(NodeError):
     """An archive could not be loaded. The text names it."""
 
 
+def digests(holder: int) -> dict[str, str]:
+    """The digest of each image that the node has, by name."""
+    rows = [line.split() for line in _ctr(holder, "images", "list").splitlines()[1:]]
+    return {row[0]: row[2] for row in rows}
+
+
 def load(holder: int, folder: Path, archives: Iterable[Path]) -> list[str]:
     """Load archives, as `docker save` or an OCI layout in a .tar has them, and return the names of all images there.
 

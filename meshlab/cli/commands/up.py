@@ -9,6 +9,7 @@ from typing import Any
 from base.wording import counted
 
 from ...doctor.examination import Question, stop_at_problems
+from ...mirror.built_images import supply
 from ...ownership.strangers import refuse_strangers
 from ...plan.review import apply
 from ...plan.saved import SavedPlan
@@ -39,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     question = Question(session.stack, session.target, session.place, quick=session.target.embedded)
     stop_at_problems(question, say)
     refuse_strangers(session, args.stack)
+    if session.target.builds_images:
+        supply(session.stack, session.target, say)
     started = time.monotonic()
     outcome = session.driver.up() if plan is None else apply(session, plan)
     seconds = time.monotonic() - started

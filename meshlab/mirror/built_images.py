@@ -1,0 +1,21 @@
+"""The images of a stack that are built on this machine, for the real node of the embedded cluster."""
+
+from base.say import Say
+from embedded.cluster import build_images
+
+from ..render.helm import RenderTarget
+from ..stack import Stack
+from ..state_folder import STATE
+from ..target import EMBEDDED, Target
+from .images import named_images
+
+
+def supply(stack: Stack, target: Target, say: Say) -> None:
+    """Give the real node what stands in for the stack's images, and tell which have no stand-in.
+
+    Pods that need one of those stay on simulated nodes. Raises MeshlabError.
+    """
+    say("real node: building the images of the stack, once for this machine")
+    objects = stack.rendered(RenderTarget(target.kubernetes), once=True).objects
+    names = {image for _, image in named_images(objects)}
+    build_images(STATE, EMBEDDED, names, say)
