@@ -91,9 +91,7 @@ class Supervisor:
         wanted = {revision: version for revision, version in named.items() if revision}
         services, pods = (self._api.list(f"{CORE}/{kind}") if wanted else [] for kind in ("services", "pods"))
         # One that has run on the real node is left to it, also while its pod is gone: that is then seen by all.
-        self._themselves = {istiod for istiod in self._themselves if istiod in wanted} | _running_themselves(
-            pods
-        )
+        self._themselves = {istiod for istiod in self._themselves if istiod in wanted} | _running_themselves(pods)
         wanted = {revision: version for revision, version in wanted.items() if revision not in self._themselves}
         for revision, istiod in list(self._istiods.items()):
             if istiod.ended() or revision not in wanted:
