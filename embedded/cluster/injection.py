@@ -29,7 +29,7 @@ def start(mine: ClusterRecord, progress: Say) -> None:
     """
     if not (mine.folder / egress.FILE).exists():
         progress(
-            f"cluster: {mine.name} was made without injection, so no namespace in the mesh gets pods; make it anew"
+            f"cluster: {mine.name} was made without injection, so no namespace in the mesh gets pods; create it again"
         )
         return
     node = RealNode.of(mine)

@@ -55,7 +55,7 @@ class Supervisor:
         if route is None:
             if self._real_node:
                 return host, port
-            raise egress.NoWayInError("nobody answers at this address of an embedded cluster")
+            raise egress.NoWayInError("nothing answers at this address of an embedded cluster")
         istiods = dict(self._istiods)
         istiod = istiods.get(route.revision) if route.revision else next(iter(istiods.values()), None)
         if istiod is None or route.port not in istiod.ports:

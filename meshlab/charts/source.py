@@ -156,7 +156,7 @@ def _module(path: str, version: str) -> Path:
     if "Dir" not in found:
         reason = str(found.get("Error", "go says nothing")).strip().splitlines()[-1]
         raise ChartSourceError(
-            f"the Go module {path}@{version}, which the stand-in charts need, cannot be had: {reason}"
+            f"the Go module {path}@{version}, which the stand-in charts need, cannot be downloaded: {reason}"
         )
     return Path(found["Dir"])
 

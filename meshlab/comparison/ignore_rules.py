@@ -61,7 +61,7 @@ RULES = (
     Rule(
         ("CustomResourceDefinition",),
         r"spec\.conversion\.webhook\.clientConfig\.caBundle",
-        "whoever serves the conversion writes its certificate",
+        "the server of the conversion webhook writes its certificate",
     ),
     Rule(
         ("ClusterRole",),

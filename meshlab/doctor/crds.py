@@ -62,7 +62,7 @@ def _foreign(owner: Owner, ours: Owner, names: list[str]) -> Finding:
         text = f"{_some(names)} belong to no helm release, so {namespace}/{name} may not have them"
         return Finding("crds", Level.PROBLEM, text, f"hand them over; no object of theirs is touched:\n{hand_over}")
     text = f"{_some(names)} belong to release {owner[0]}/{owner[1]}, so {namespace}/{name} may not have them"
-    fix = f"if that release is nobody's any more, hand them over; else leave them and use another cluster:\n{hand_over}"
+    fix = f"if no one uses that release any more, hand them over; else use another cluster:\n{hand_over}"
     return Finding("crds", Level.PROBLEM, text, fix)
 
 

@@ -96,7 +96,7 @@ class EngineDriver:
             return InlineStack(reference, self._workspace, StackInitMode.CREATE_OR_SELECT)
         except auto.CommandError as error:
             why = self.backend.fault(str(error))
-            raise LabError(f"{self.backend.told()}: stack {reference} cannot be had there: {why}") from None
+            raise LabError(f"{self.backend.told()}: stack {reference} cannot be selected there: {why}") from None
 
     def _unread(self, error: auto.CommandError) -> LabError:
         why = self.backend.fault(str(error))

@@ -89,7 +89,7 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
     for leftover in leftovers:
         yield f"left over: {leftover.label} ({leftover.mark}); to remove: {leftover.command}"
     for what, why in sorted((silent or {}).items()):
-        yield f"could not be asked: {what} ({why}); whether anything of its kinds is left, nobody can tell"
+        yield f"could not be asked: {what} ({why}); what is left of its kinds is unknown"
     yield f"{counted(len(found) - len(leftovers), 'object')} kept on purpose, {len(leftovers)} left over"
 
 

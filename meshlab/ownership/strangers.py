@@ -138,7 +138,7 @@ def strange_namespaces(
             yield Trouble(f"{there} stack {live[name]}, not to {me}; nothing is taken over", ANOTHER_STACK)
         else:
             yield Trouble(
-                f"{there} somebody else, not to {me}; nothing is taken over",
+                f"{there} someone else, not to {me}; nothing is taken over",
                 f"to use it and leave it to its owner, name it in {setting}; else use another cluster",
             )
     for name in sorted(wanted.adopted - known.adopted):

@@ -117,7 +117,7 @@ def origin(stack: Stack) -> Origin:
     if tree.commit is None or tree.dirty:
         raise MeshlabError(
             f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'}",
-            "commit them: a plan is of a commit",
+            "commit them: a plan belongs to a commit",
         )
     # Where a folder of charts lies says nothing; what is in it does.
     section = cast(Mapping[str, Any], stack.config.get("meshlab:charts") or {})

@@ -81,8 +81,8 @@ class Removal:
         for api, why in sorted(self._cluster.kinds().silent.items()):
             group, _, version = api.rpartition("/")
             self._say(
-                f"could not be asked: {api} ({why}); no namespace goes until it answers or nobody announces it any "
-                f"more: kubectl delete apiservice {version}.{group}"
+                f"could not be asked: {api} ({why}); no namespace is removed until it answers or its APIService "
+                f"is deleted: kubectl delete apiservice {version}.{group}"
             )
 
     def _refuse_somebody_elses(self) -> None:

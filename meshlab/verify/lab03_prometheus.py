@@ -95,7 +95,7 @@ def _each_once(context: Context, pods: Sequence[Manifest], path: str, port: int 
     """Each pod is one healthy target; what Prometheus finds by other monitors on other ports or paths is not meant."""
     source = prometheus(context)
     if not pods:
-        raise Failed("there is none in the cluster")
+        raise Failed("the cluster has none")
 
     def look() -> Seen:
         found = [

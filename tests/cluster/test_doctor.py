@@ -184,7 +184,7 @@ def test_a_namespace_of_somebody_else_is_a_problem_until_it_is_adopted(place: Pl
     place.cluster.kubectl("label", "namespace", "prometheus", "pod-security.kubernetes.io/enforce=restricted")
     try:
         (there,) = problems(place.examine(), "namespaces")
-        assert there.text.startswith("namespace prometheus: is there already and belongs to somebody else")
+        assert there.text.startswith("namespace prometheus: is there already and belongs to someone else")
         assert "cluster.adoptNamespaces" in there.fix
         findings = place.would_have(adoptNamespaces=["prometheus"])
         assert problems(findings, "namespaces") == []

@@ -213,7 +213,7 @@ def test_istiods_own_pages_are_there_through_the_api_server(cluster: EmbeddedClu
 def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: EmbeddedCluster) -> None:
     def refused() -> bool:
         answer = cluster.kubectl("create", "configmap", "probe", "--dry-run=server", check=False)
-        return "nobody answers at this address of an embedded cluster" in answer.stderr
+        return "nothing answers at this address of an embedded cluster" in answer.stderr
 
     configure_webhook(cluster, "hook.meshlab.test", "configmaps", "Fail")
     eventually(refused)
@@ -371,4 +371,4 @@ def test_a_cluster_made_without_injection_says_so_when_it_is_asked_for_it(tmp_pa
         clusters.up(tmp_path, "bare", injection=True, progress=lines.append)
     finally:
         clusters.down(tmp_path, "bare")
-    assert lines == ["cluster: bare was made without injection, so no namespace in the mesh gets pods; make it anew"]
+    assert lines == ["cluster: bare was made without injection, so no namespace in the mesh gets pods; create it again"]

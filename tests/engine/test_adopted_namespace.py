@@ -78,7 +78,7 @@ def test_what_is_to_be_adopted_has_to_be_there(lab: Lab) -> None:
 
 
 def test_a_namespace_of_somebody_else_is_refused_with_the_setting_that_adopts_it(lab: Lab) -> None:
-    with pytest.raises(MeshlabError, match=r"belongs to somebody else, .*name it in cluster\.adoptNamespaces"):
+    with pytest.raises(MeshlabError, match=r"belongs to someone else, .*name it in cluster\.adoptNamespaces"):
         refuse_strangers(session(lab, PLAIN), "dev")
     refuse_strangers(session(lab, ADOPTING), "dev")
 

@@ -253,7 +253,9 @@ def test_a_bucket_that_is_not_there_is_a_line(desk: Desk) -> None:
     found = desk.run("preview", **nowhere)
     assert found.code == 1
     (line,) = found.stderr.splitlines()
-    assert line.startswith(f"{nowhere['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL): stack dev cannot be had there: ")
+    assert line.startswith(
+        f"{nowhere['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL): stack dev cannot be selected there: "
+    )
     (row,) = [finding for finding in findings(desk, **nowhere) if finding["subject"] == "state"]
     assert (row["level"], " cannot be read: " in row["text"]) == ("problem", True)
 
@@ -294,7 +296,7 @@ def test_pulumi_cloud_refuses_a_wrong_token_in_a_line(desk: Desk) -> None:
     found = desk.run("preview", stack="acme/dev", **{**CLOUD(desk), "PULUMI_ACCESS_TOKEN": "pul-wrong"})
     assert found.code == 1
     (line,) = found.stderr.splitlines()
-    assert line.startswith(f"{desk.cloud.url} (PULUMI_ACCESS_TOKEN): stack acme/dev cannot be had there: ")
+    assert line.startswith(f"{desk.cloud.url} (PULUMI_ACCESS_TOKEN): stack acme/dev cannot be selected there: ")
 
 
 def test_up_writes_its_state_to_pulumi_cloud(desk: Desk) -> None:

@@ -56,7 +56,7 @@ def test_removal_goes_on_and_says_what_holds_namespaces(lab: Lab) -> None:
     removed = Removal(driver(lab), lab.stack, lab.cluster.kubeconfig, lab.say).run()
     beside.join()
     (told,) = [line for line in lab.lines if line.startswith(f"could not be asked: {GROUP}")]
-    assert "no namespace goes until" in told
+    assert "no namespace is removed until" in told
     assert told.endswith(f"kubectl delete apiservice {API_SERVICE}")
     assert removed.leftovers == []
 

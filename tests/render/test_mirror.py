@@ -201,6 +201,6 @@ def test_a_chart_that_nobody_has_is_one_line(repository: ChartSource, helm: Path
     with pytest.raises(MeshlabError) as caught:
         fetch([Chart("other", "1.0.0")], repository, tmp_path / "out", ChartLock({}), helm, required=False)
     assert str(caught.value).startswith(
-        f"the chart other 1.0.0 cannot be had from {repository.source}: helm pull failed"
+        f"the chart other 1.0.0 cannot be downloaded from {repository.source}: helm pull failed"
     )
     assert "\n" not in str(caught.value)

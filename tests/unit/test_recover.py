@@ -153,7 +153,7 @@ def test_an_install_that_finished_unseen_is_entered_into_the_state_with_its_inpu
 def test_a_release_of_somebody_else_under_our_name_is_left_alone(release: HelmRelease, values: dict[str, Any]) -> None:
     (step,) = steps_for(found(state(("creating", release_resource())), release, values=values))
     assert isinstance(step, Forget)
-    assert "release prometheus/prom is somebody else's, and stays" in step.told()
+    assert "release prometheus/prom belongs to someone else, and stays" in step.told()
 
 
 @pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])

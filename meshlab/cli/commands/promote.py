@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _promote(args, found, newer)
     if reasons:
-        raise MeshlabError("\n".join(["", f"{source} may not be promoted now:", *reasons]))
+        raise MeshlabError("\n".join(["", f"{source} cannot be promoted now:", *reasons]))
     return 0
 
 

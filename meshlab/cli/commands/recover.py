@@ -114,5 +114,8 @@ def _tell_others(found: Recovery, options: RecoverOptions, say: Say) -> None:
 
 def _ask() -> bool:
     if not sys.stdin.isatty():
-        raise MeshlabError("nobody to ask: nothing was changed", "to continue without confirmation, add --yes")
+        raise MeshlabError(
+            "expected a terminal to confirm it on, got none; nothing was changed",
+            "to continue without confirmation, add --yes",
+        )
     return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

@@ -19,7 +19,7 @@ def _check(subject: Subject, settings: PackSettings) -> Findings:
     found = [*_grafana(subject), *_kiali(subject)]
     for where, looks_only in found:
         if not settings.allow_anonymous:
-            yield f"{where}: expected nobody without signing in, got anonymous access (setting policy.allowAnonymous)"
+            yield f"{where}: expected sign-in for every user, got anonymous access (setting policy.allowAnonymous)"
         elif not looks_only:
             yield f"{where}: expected people who have not signed in to look only, got more than that"
 
