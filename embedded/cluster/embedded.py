@@ -229,9 +229,7 @@ def up(
     return EmbeddedCluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
 
 
-def build_images(
-    state_dir: Path, name: str, images: Iterable[str], progress: toolchain.Progress = print
-) -> list[Image]:
+def build_images(state_dir: Path, name: str, images: Iterable[str], progress: Say = print) -> list[Image]:
     """Builds what stands in for images, by their names, and gives it to the real node of a cluster that runs; an image
     that cannot be had has a reason. Raises MeshlabError."""
     existing = record.read(state_dir, name)
