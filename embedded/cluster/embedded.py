@@ -54,6 +54,8 @@ class ClusterStatus:
     owner: int | None
     kubernetes: str
     """Its version, such as `v1.36.3`; empty where an older meshlab has made it."""
+    builds_images: bool = False
+    """Whether it has a real node with the images that are built here, and none that somebody gave it."""
 
 
 @dataclass
@@ -274,6 +276,7 @@ def status(state_dir: Path) -> list[ClusterStatus]:
             _running(one),
             one.owner.pid if one.owner else None,
             one.kubernetes,
+            (node := RealNode.of(one)) is not None and not node.given,
         )
         for one in record.read_all(state_dir)
     ]

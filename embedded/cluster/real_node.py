@@ -67,7 +67,11 @@ class RealNode:
         """Build what stands in for the named images and load what it does not have yet. Raises ImageError."""
         built = build(names, self.folder / "built", progress)
         there = images.digests(self._holder)
-        new = [one.archive for one in built if one.archive and {there.get(name) for name in one.names} != {one.digest}]
+        new = [
+            image.archive
+            for image in built
+            if image.archive and {there.get(name) for name in image.names} != {image.digest}
+        ]
         if new:
             images.load(self._holder, self.folder, new)
         return built

@@ -70,7 +70,7 @@ def _hierarchies() -> list[Path]:
     if (MOUNT / "cgroup.controllers").is_file():
         return [MOUNT]
     # Links such as cpu -> cpu,cpuacct lead to the same hierarchy.
-    return [one for one in sorted(MOUNT.glob("*")) if one.is_dir() and not one.is_symlink()]
+    return [path for path in sorted(MOUNT.glob("*")) if path.is_dir() and not path.is_symlink()]
 
 
 def _read_only(folder: Path) -> bool:

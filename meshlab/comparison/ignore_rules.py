@@ -59,6 +59,11 @@ RULES = (
     Rule(WEBHOOKS, r"webhooks\[[^]]*\]\.clientConfig\.caBundle", "istiod and certificate jobs write their certificate"),
     Rule(WEBHOOKS, r"webhooks\[[^]]*\]\.failurePolicy", "istiod and certificate jobs close a webhook once it answers"),
     Rule(
+        ("PrometheusRule",),
+        r"metadata\.annotations\.prometheus-operator-validated",
+        "the operator's webhook notes there that it has looked",
+    ),
+    Rule(
         ("CustomResourceDefinition",),
         r"spec\.conversion\.webhook\.clientConfig\.caBundle",
         "the server of the conversion webhook writes its certificate",

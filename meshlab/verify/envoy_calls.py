@@ -5,13 +5,15 @@ from typing import Any, cast
 
 from components.envoy_demo import NAMESPACE
 
-from ..results.outcome import Failed, Seen
+from ..results.outcome import Failed, NotApplicable, Seen
 from .check import Context
 from .reach import Caller, Reply
 
 ENVOY = "http://envoy"
+HTTPBIN = "http://httpbin:8000"
 ADMIN = "http://envoy:15000"
 TIMEOUT_HEADER = "X-Envoy-Expected-Rq-Timeout-Ms"
+TAKEN_AWAY = f"a sidecar on the way to httpbin takes the header {TIMEOUT_HEADER} away"
 TIMEOUT_BODY = "upstream request timeout"
 ROUTE_TIMEOUT, DELAY = 1.0, 5
 EARLY = 0.1
@@ -31,7 +33,10 @@ TRIES = 5
 
 def base(context: Context) -> Seen:
     """No timeout in the route: Envoy's own of 15 s."""
-    return Seen(_told(Caller(context, NAMESPACE), 15000))
+    told = _told(Caller(context, NAMESPACE), 15000)
+    if told == TAKEN_AWAY:
+        raise NotApplicable(told)
+    return Seen(told)
 
 
 def timeout(context: Context) -> Seen:
@@ -77,16 +82,25 @@ def _unlike(reply: Reply, made: dict[str, int], others: int) -> str:
 
 
 def _told(caller: Caller, milliseconds: int) -> str:
-    """What httpbin is told that a request may take; Failed where that is something else than `milliseconds`."""
-    reply = caller.get(f"{ENVOY}/headers")
+    """What httpbin is told that a request may take; Failed where that is something else than `milliseconds`.
+
+    TAKEN_AWAY where the header does not come through, and neither where Envoy is not on the way.
+    """
+    told = _header(caller.get(f"{ENVOY}/headers"))
+    if told is None and _header(caller.get(f"{HTTPBIN}/headers", header=f"{TIMEOUT_HEADER}: {milliseconds}")) is None:
+        return TAKEN_AWAY
+    if str(told) != str(milliseconds):
+        raise Failed(f"header {TIMEOUT_HEADER} is {told or 'not there'}, expected {milliseconds}")
+    return f"header {TIMEOUT_HEADER} is {told}"
+
+
+def _header(reply: Reply) -> str | None:
+    """What httpbin's list of the request's headers says that it may take, if anything."""
     try:
         headers = cast(dict[str, Any], json.loads(reply.body)["headers"])
     except (ValueError, KeyError, TypeError):
         raise Failed(f"/headers answers {reply.status} and no headers: {reply.body.strip()[:60]!r}") from None
-    told = next((value for name, value in headers.items() if name.lower() == TIMEOUT_HEADER.lower()), None)
-    if str(told) != str(milliseconds):
-        raise Failed(f"header {TIMEOUT_HEADER} is {told or 'not there'}, expected {milliseconds}")
-    return f"header {TIMEOUT_HEADER} is {told}"
+    return next((str(value) for name, value in headers.items() if name.lower() == TIMEOUT_HEADER.lower()), None)
 
 
 def _statistics(caller: Caller) -> dict[str, int]:

@@ -17,8 +17,8 @@ from .grafana import Grafana
 from .lab03_prometheus import prometheus
 from .lab03_stack import is_anonymous
 from .objects import fetched
-from .queries import Reader
-from .reach import require_part, service, stack_names
+from .queries import NOTHING_TO_PICK, Reader
+from .reach import require_part, require_telemetry, service, stack_names
 
 DATA_SOURCE = "prometheus"
 ENVOY_DASHBOARD = "envoy-demo"
@@ -120,6 +120,8 @@ def _shows(name: str, model: dict[str, Any], context: Context) -> Seen:
     seen = f"{findings.answered} of {findings.total} answer, {len(findings.empty)} are empty"
     details = (*(f"broken: {entry}" for entry in findings.broken), *(f"empty: {entry}" for entry in findings.empty))
     if findings.broken:
+        if all(entry.endswith(NOTHING_TO_PICK) for entry in findings.broken):
+            require_telemetry(context)
         raise Failed(f"{seen}, {len(findings.broken)} are broken: {findings.broken[0]}", details)
     if not findings.answered:
         raise Failed(f"{seen}: {(findings.empty or ['it has none'])[0]}", details)

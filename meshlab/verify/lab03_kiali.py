@@ -5,7 +5,7 @@ from functools import partial
 from components import envoy_demo
 from components.kiali_spec import finds_control_planes
 from kube.api_objects import entries, mapping
-from kube.objects import DEPLOYMENTS, KIALIS, is_all_simulated, listed, name_of
+from kube.objects import DEPLOYMENTS, KIALIS, listed, name_of
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, RevisionNames
 
@@ -13,13 +13,13 @@ from ..results.outcome import Failed, NotApplicable, Seen
 from .check import Check, Context
 from .kiali import Kiali
 from .objects import available, fetched
-from .reach import require_part, service, stack_names
+from .reach import require_operator, require_part, require_telemetry, service, stack_names
 from .workloads import as_declared
 
 PORT = 20001
 EDGE = ("sleep", "httpbin")
 DURATION = "10m"
-NO_OPERATOR = "no operator really runs here that would install it"
+OPERATOR = "kiali-operator"
 TOKEN_SECONDS = 600
 """The shortest life that the API server gives a token."""
 
@@ -58,8 +58,8 @@ def checks(settings: Settings) -> list[Check]:
 def kiali(context: Context, *, signed_in: bool = True) -> Kiali:
     """The stack's Kiali, signed in where it wants that. NotApplicable where only a person could sign in."""
     installed = any(name_of(item) == "kiali" for item in listed(context.cluster, DEPLOYMENTS, ISTIO_NAMESPACE))
-    if not installed and is_all_simulated(context.cluster):
-        raise NotApplicable(NO_OPERATOR)
+    if not installed:
+        require_operator(context, OPERATOR, context.settings.kiali.namespace)
     server = mapping(context.settings.kiali.spec.get("server"))
     target = Kiali(service(context, ISTIO_NAMESPACE, "kiali", PORT, "Kiali"), str(server.get("web_root", "/kiali")))
     strategy = context.settings.kiali.auth_strategy
@@ -83,14 +83,14 @@ def _object(context: Context) -> Seen:
 
 def _operator(context: Context) -> Seen:
     namespace = context.settings.kiali.namespace
-    return Seen(f"{available(fetched(context.cluster, DEPLOYMENTS, 'kiali-operator', namespace))} ready")
+    return Seen(f"{available(fetched(context.cluster, DEPLOYMENTS, OPERATOR, namespace))} ready")
 
 
 def _installed(context: Context) -> Seen:
     status = mapping(fetched(context.cluster, KIALIS, "kiali", ISTIO_NAMESPACE).get("status"))
     conditions = entries(status.get("conditions"))
-    if not conditions and is_all_simulated(context.cluster):
-        raise NotApplicable(NO_OPERATOR)
+    if not conditions:
+        require_operator(context, OPERATOR, context.settings.kiali.namespace)
     states = {entry["type"]: entry["status"] for entry in conditions}
     if states.get("Successful") != "True":
         failure = next((entry.get("message", "") for entry in conditions if entry["type"] == "Failure"), "")
@@ -134,6 +134,7 @@ def _graph(edge: tuple[str, str], context: Context) -> Seen:
         raise NotApplicable("the stack has no httpbin in the mesh")
     require_part(context, "prometheus")
     target = kiali(context)
+    require_telemetry(context)
 
     def look() -> Seen:
         edges = target.workload_edges(envoy_demo.NAMESPACE, DURATION)

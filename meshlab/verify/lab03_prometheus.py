@@ -15,7 +15,7 @@ from ..results.outcome import Failed, NotApplicable, Seen
 from .check import Check, Context
 from .lab03_monitors import declared_rules
 from .prometheus import Prometheus
-from .reach import Caller, require_part, service, stack_names
+from .reach import Caller, require_part, require_telemetry, service, stack_names
 
 CALLS = 10
 URL = "http://httpbin.default:8000/headers"
@@ -156,6 +156,7 @@ def _load(context: Context) -> Seen:
     if envoy_demo.NAMESPACE not in context.settings.mesh.namespaces or not context.settings.envoy_demo.enabled:
         raise NotApplicable("the stack has no httpbin in the mesh")
     source = prometheus(context)
+    require_telemetry(context)
     caller = Caller(context, envoy_demo.NAMESPACE)
     context.say(f"  ten calls, then until they are scraped (every {context.settings.mesh_monitors.interval})")
     before = source.number(f"sum({COUNTED})")

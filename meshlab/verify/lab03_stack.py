@@ -10,7 +10,6 @@ from kube.objects import (
     DEPLOYMENTS,
     SERVICES,
     STATEFUL_SETS,
-    is_all_simulated,
     labels_of,
     listed,
     name_of,
@@ -18,10 +17,10 @@ from kube.objects import (
 from settings.models import Settings
 from settings.stack_parts import Part, is_on
 
-from ..results.outcome import Failed, NotApplicable, Seen
+from ..results.outcome import Failed, Seen
 from .check import Check, Context
 from .objects import available, fetched
-from .reach import require_part, stack_names
+from .reach import require_operator, require_part, stack_names
 
 _MADE_BY_OPERATOR: tuple[Part, ...] = ("prometheus", "alertmanager")
 
@@ -121,8 +120,7 @@ def _by_operator(part: Part, name: str, context: Context) -> Seen:
     require_part(context, part)
     namespace = context.settings.monitoring.namespace
     if not any(name_of(item) == name for item in listed(context.cluster, STATEFUL_SETS, namespace)):
-        if is_all_simulated(context.cluster):
-            raise NotApplicable("no operator really runs here that would make it")
+        require_operator(context, stack_names(context.settings).operator, namespace)
         raise Failed(f"StatefulSet {name} is not there: see the operator's log")
     return Seen(f"{available(fetched(context.cluster, STATEFUL_SETS, name, namespace))} ready")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kube.api_objects import Manifest, mapping
+from kube.api_objects import Manifest, entries, mapping
 from settings.names import REVISION_LABEL
 
 from ..recording.manifests import manifest_of
@@ -13,6 +13,7 @@ from ..recording.releases import RELEASE, component_of
 from ..results.outcome import Failed
 
 TAG_LABEL = "istio.io/tag"
+WEBHOOK_KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 FOR_THE_ENGINE = "pulumi.com/"
 """Annotations with this prefix say how to apply an object, and nothing about it."""
 
@@ -75,8 +76,16 @@ def _comparable(manifest: dict[str, Any]) -> Manifest:
     if kept := {key: value for key, value in annotations.items() if not key.startswith(FOR_THE_ENGINE)}:
         metadata["annotations"] = kept
     result = {**manifest, "metadata": metadata}
+    if result["kind"] in WEBHOOK_KINDS:
+        # The certificate is made of a password that is generated, which the recording does not know.
+        result["webhooks"] = [_without_certificate(webhook) for webhook in entries(result["webhooks"])]
     if result["kind"] == "Secret":
         # What it holds is nobody's business here, only that it holds something; stringData becomes data in the cluster.
         result.pop("stringData", None)
         result["data"] = SECRET
     return result
+
+
+def _without_certificate(webhook: Manifest) -> Manifest:
+    config = {key: value for key, value in mapping(webhook["clientConfig"]).items() if key != "caBundle"}
+    return {**webhook, "clientConfig": config}

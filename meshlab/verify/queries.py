@@ -13,6 +13,7 @@ from .promql import Selector, selectors, selectors_of
 from .web import AnswerError
 
 HOUR, STEP = 3600.0, 30.0
+NOTHING_TO_PICK = "offers nothing to pick"
 SCRAPE_LABELS = ("job", "app")
 """Labels that only monitors give, so that a value which no target has is a monitor's fault and not a quiet hour's."""
 
@@ -123,7 +124,7 @@ class Reader:
         if self._preferred.get(name) in offered:
             return self._preferred[name]
         if not offered:
-            findings.broken.append(f"variable {name} offers nothing to pick")
+            findings.broken.append(f"variable {name} {NOTHING_TO_PICK}")
             findings.total += 1
         return offered[0] if offered else ""
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from components.stack_values import stack_names as names_of
-from kube.api_objects import Executed, Manifest
-from kube.objects import PODS, SERVICES, endpoints, is_all_simulated, name_of, ready_pods
+from kube.api_objects import Executed, Manifest, mapping
+from kube.objects import DEPLOYMENTS, PODS, SERVICES, endpoints, is_all_simulated, listed, name_of, ready_pods
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
@@ -24,6 +24,25 @@ def require_part(context: Context, part: Part) -> None:
     """NotApplicable where the stack's values switch a part of the monitoring chart off."""
     if not is_on(context.settings.monitoring.values, part):
         raise NotApplicable(f"the stack has it switched off (monitoring.values.{SWITCHES[part]}: false)")
+
+
+def require_telemetry(context: Context) -> None:
+    """NotApplicable where the values of every revision switch off the metrics of sidecars."""
+    revisions = context.settings.istio.revisions
+    if all(mapping(revision.values.get("telemetry")).get("enabled") is False for revision in revisions.values()):
+        path = f"istio.revisions.{next(iter(revisions))}.values.telemetry.enabled"
+        raise NotApplicable(f"there is no istio_requests_total: telemetry is switched off ({path}: false)")
+
+
+def require_operator(context: Context, name: str, namespace: str) -> None:
+    """NotApplicable where the pods of an operator's Deployment do not really run, so that it does not do its work."""
+    if is_all_simulated(context.cluster):
+        raise NotApplicable("no operator really runs here that would make it")
+    for deployment in listed(context.cluster, DEPLOYMENTS, namespace):
+        labels = mapping(mapping(deployment["spec"].get("selector")).get("matchLabels"))
+        if name_of(deployment) == name and labels:
+            for pod in ready_pods(context.cluster, namespace, {key: str(value) for key, value in labels.items()}):
+                require_real(context.cluster, pod)
 
 
 def service(context: Context, namespace: str, name: str, port: int, called: str) -> Web:
@@ -68,10 +87,11 @@ class Caller:
         require_real(context.cluster, pods[0])
         self._context, self._namespace, self._pod = context, namespace, name_of(pods[0])
 
-    def get(self, url: str, limit: float = 15.0) -> Reply:
-        """One GET, which may take `limit` seconds."""
+    def get(self, url: str, limit: float = 15.0, header: str = "") -> Reply:
+        """One GET, which may take `limit` seconds, with a header `name: value` of its own."""
         written = r"\n%{http_code} %{time_total}"
-        done = self._run(["curl", "-sS", "--max-time", f"{limit:g}", "-w", written, url], limit)
+        more = ["-H", header] if header else []
+        done = self._run(["curl", "-sS", "--max-time", f"{limit:g}", "-w", written, *more, url], limit)
         body, _, numbers = done.stdout.rpartition("\n")
         status, _, seconds = numbers.partition(" ")
         if not status.isdigit() or int(status) == 0:

@@ -5,17 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import EmbeddedCluster
-from embedded.images import build
-from kube.cluster import Cluster
 from meshlab.engine.outcome import Outcome
-from meshlab.results.outcome import Result, Status
-from meshlab.verify.checks import all_checks
-from meshlab.verify.program import Program
-from meshlab.verify.runner import run_checks
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver
 from tests.support.node_caller import Calls, calling
+from tests.support.node_lab import not_passed, real_lab, verified
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
@@ -26,16 +20,8 @@ OF_LAB_01 = ("docker.io/kong/httpbin:0.2.3", "docker.io/curlimages/curl:8.16.0",
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab01")
-    built = build(OF_LAB_01, folder / "images", lambda line: None)
-    missing = [str(one) for one in built if one.archive is None]
-    if missing:
-        pytest.skip("; ".join(missing))
-    archives = [image, *(one.archive for one in built if one.archive)]
-    with EmbeddedCluster.up(
-        "lab01", nodes=2, state_dir=folder, injection=True, real_node=True, images=archives
-    ) as running:
-        yield Lab(running, folder, "dev")
+    with real_lab(tmp_path_factory.mktemp("lab01"), "lab01", image, OF_LAB_01) as lab:
+        yield lab
 
 
 def scenario(name: str) -> dict[str, dict[str, object]]:
@@ -47,17 +33,11 @@ def up(lab: Lab, name: str) -> Outcome:
     return driver(lab, **scenario(name)).up()
 
 
-def rows(lab: Lab, name: str) -> dict[str, Result]:
-    """The results of `meshlab verify --lab 1` that show something in this scenario, by the check's name."""
-    stack = lab.declared(**scenario(name))
-    program, cluster = Program.of_resources(stack.recording.resources), Cluster(lab.cluster.kubeconfig)
-    results = run_checks(all_checks(stack.settings, 1), stack.settings, program, cluster, print)
+def failures(lab: Lab, name: str) -> dict[str, str]:
+    """The rows of `meshlab verify --lab 1` that do not pass, without those of the other scenarios."""
     others = {f"lab01.scenario-{other}" for other in SCENARIOS if other != name}
-    return {result.id: result for result in results if result.id not in others}
-
-
-def failures(results: dict[str, Result]) -> dict[str, str]:
-    return {name: f"{one.status}: {one.seen}" for name, one in results.items() if one.status is not Status.PASSED}
+    results = verified(lab, lab.declared(**scenario(name)), 1)
+    return not_passed({check: result for check, result in results.items() if check not in others})
 
 
 def test_the_pods_of_lab_01_run_on_the_real_node(lab: Lab) -> None:
@@ -69,7 +49,7 @@ def test_the_pods_of_lab_01_run_on_the_real_node(lab: Lab) -> None:
 
 
 def test_every_row_of_the_table_passes_in_base(lab: Lab) -> None:
-    assert failures(rows(lab, "base")) == {}
+    assert failures(lab, "base") == {}
 
 
 @pytest.mark.parametrize("name", ["timeout", "retry", "base"])
@@ -81,7 +61,7 @@ def test_a_roll_to_another_scenario_loses_no_request_and_its_rows_pass(lab: Lab,
     told(name, calls)
     assert calls.lost == {}
     assert calls.sent > 100
-    assert failures(rows(lab, name)) == {}
+    assert failures(lab, name) == {}
 
 
 def test_a_pod_of_envoy_that_is_killed_loses_requests_which_are_counted(lab: Lab) -> None:

@@ -10,17 +10,11 @@ from typing import Any
 
 import pytest
 
-from embedded.cluster import EmbeddedCluster
-from embedded.images import build
-from kube.cluster import Cluster
 from meshlab.published_envoy import switched_off
-from meshlab.results.outcome import Status
-from meshlab.verify.checks import all_checks
-from meshlab.verify.program import Program
-from meshlab.verify.runner import run_checks
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver
 from tests.support.node_caller import calling
+from tests.support.node_lab import not_passed, real_lab, verified
 from tests.support.node_pods import create, pod, ready, run_python
 from tests.support.waiting import eventually
 
@@ -75,29 +69,17 @@ BOTH = overlay(NEW[0], OLD, NEW)
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab02")
-    built = build(IMAGES, folder / "images", lambda line: None)
-    missing = [str(one) for one in built if one.archive is None]
-    if missing:
-        pytest.skip("; ".join(missing))
-    archives = [image, *(one.archive for one in built if one.archive)]
-    with EmbeddedCluster.up(
-        "lab02", nodes=2, state_dir=folder, injection=True, real_node=True, images=archives
-    ) as running:
-        lab = Lab(running, folder, "dev", BOTH)
+    with real_lab(tmp_path_factory.mktemp("lab02"), "lab02", image, IMAGES, BOTH) as lab:
         driver(lab, **settled(lab, overlay(OLD[0], OLD))).up()
         outside_the_mesh = {"sidecar.istio.io/inject": "false"}
-        create(running, pod(OUTSIDE, "sleep", "1000000", labels=outside_the_mesh))
-        ready(running, OUTSIDE)
+        create(lab.cluster, pod(OUTSIDE, "sleep", "1000000", labels=outside_the_mesh))
+        ready(lab.cluster, OUTSIDE)
         yield lab
 
 
 def failures(lab: Lab, over: dict[str, Any]) -> dict[str, str]:
     """The rows of `meshlab verify --lab 2` that do not pass."""
-    stack = lab.declared(**settled(lab, over))
-    program, cluster = Program.of_resources(stack.recording.resources), Cluster(lab.cluster.kubeconfig)
-    results = run_checks(all_checks(stack.settings, 2), stack.settings, program, cluster, print)
-    return {result.id: f"{result.status}: {result.seen}" for result in results if result.status is not Status.PASSED}
+    return not_passed(verified(lab, lab.declared(**settled(lab, over)), 2))
 
 
 def curl(lab: Lab, workload: str, *words: str, check: bool = True) -> str:

@@ -40,7 +40,7 @@ class World:
         self.cluster: FakeCluster = good_lab.build(program, settings)
         self.cluster.commands = self._execute
         self.answers: dict[str, tuple[int, float, str]] = {
-            "http://httpbin:8000/headers": (200, 0.01, "{}"),
+            "http://httpbin:8000/headers": (200, 0.01, told(TIMEOUTS[settings.envoy_demo.scenario])),
             "http://httpbin.default:8000/headers": (200, 0.01, "{}"),
             "http://envoy/headers": (200, 0.01, told(TIMEOUTS[settings.envoy_demo.scenario])),
             "http://envoy/delay/5": (504, 1.01, "upstream request timeout"),

@@ -11,6 +11,7 @@ from base.wording import counted
 from kube.api_objects import AccessError
 from kube.cluster import Cluster
 
+from ...published_envoy import switched_off
 from ...recording.recorder import ROOT
 from ...results import report
 from ...stack import Stack
@@ -85,8 +86,11 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
         raise MeshlabError(f"--report {args.report}: expected a file in a folder that exists")
     stack = Stack.load(args.stack)
     report.forget(args.stack, STATE)
-    settings = stack.settings
     live, label = _cluster(args.cluster)
+    running = running_embedded() if args.cluster is None else None
+    if running is not None and running.builds_images:
+        stack = switched_off(stack)
+    settings = stack.settings
     try:
         version = live.version()
     except AccessError as error:
