@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/meshlab
 NODES = $(if $(NODE),--node '$(NODE)') $(if $(IMAGES),--images '$(IMAGES)')
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth
+.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth bench-first-run
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -95,3 +95,6 @@ bench: setup ## Measure the program and other tools, and write docs/performance.
 
 bench-growth: setup ## Measure how the costs grow with the lab, and write docs/performance.*
 	@$(BENCH) growth
+
+bench-first-run: setup ## Measure a first `make up` from empty caches, and the second (RUNS="registry mirror warm")
+	@$(BENCH) first-run $(if $(RUNS),--runs $(RUNS))

@@ -1,6 +1,6 @@
 """The environment of every program that meshlab starts: the caller's, but for what would make it act another way.
 
-Where logins, caches and the state lie stays; so does all that belongs to somebody else, such as a cloud's account.
+Where logins, caches and the state lie stays; so does all that belongs to someone else, such as a cloud's account.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`python -m bench [comparison|where|program|growth|page ...]`: measure, keep the results, write the page from them."""
+"""`python -m bench [PART ...]`: measure, keep the results, write the page from them; `--help` lists the parts."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from base.errors import MeshlabError
 from meshlab.engine.backends import URL
 from meshlab.engine.secrets import PASSPHRASE, PASSPHRASE_FILE
 
-from . import charts, growth, machine, page, picture, program, results, where
+from . import charts, first_run, growth, machine, page, picture, program, results, where
 from .compare import compare
 from .larger import DIMENSIONS
 from .tools import TOOLS, ToolAbsentError
@@ -51,6 +51,8 @@ def _measure(part: str, args: argparse.Namespace, folder: Any) -> dict[str, Any]
         return program.measure(folder, args.repeat, say)
     if part == "growth":
         return growth.measure(folder, args.repeat, args.dimensions, _engine_there(), say)
+    if part == "first-run":
+        return first_run.measure(folder, args.runs, say)
     if part == "where":
         return where.measure(folder, say) if _engine_there() else {"repetitions": 0}
     return asdict(compare(folder, args.repeat, args.tools, say))
@@ -71,7 +73,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--charts", default=os.environ.get(CHARTS), help=f"folder of packed charts (default: {CHARTS})")
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS), help="default: all")
-    names = [one.name for one in DIMENSIONS]
+    runs = list(first_run.RUNS)
+    parser.add_argument("--runs", nargs="+", choices=runs, default=runs, help="of first-run, in place of all")
+    names = [dimension.name for dimension in DIMENSIONS]
     parser.add_argument("--dimensions", nargs="+", choices=names, default=names, help="of growth, in place of all")
     args = parser.parse_args(argv)
     args.parts = args.parts or DEFAULT

@@ -9,7 +9,7 @@ from pulumi.automation import CommandError
 
 from base.errors import MeshlabError
 from base.say import Say
-from embedded.tools import toolchain
+from embedded.tools import pins
 
 from .charts import versions as packages
 from .contents import count
@@ -42,7 +42,7 @@ class Measurements:
 
 def compare(charts: Path, repetitions: int, names: Collection[str], say: Say) -> Measurements:
     """Measure the named tools. Raises MeshlabError where there can be no cluster; a phase that fails is a result."""
-    versions = {"kube-apiserver": toolchain.table()["kube-apiserver"].release.removeprefix("v")}
+    versions = {"kube-apiserver": pins.table()["kube-apiserver"].release.removeprefix("v")}
     found = Measurements(repetitions, versions, packages(), {}, [], {})
     present: list[type[MeasuredTool]] = []
     for tool in (TOOLS[name] for name in TOOLS if name in names):

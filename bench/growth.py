@@ -28,7 +28,7 @@ writes the whole of it after each resource: the first third of a thousand monito
 def measure(charts: Path, repetitions: int, names: Collection[str], engine: bool, say: Say) -> dict[str, Any]:
     """The named dimensions' points; without an engine, what the program alone shows."""
     points: list[dict[str, Any]] = []
-    for dimension in (one for one in DIMENSIONS if one.name in names):
+    for dimension in (dimension for dimension in DIMENSIONS if dimension.name in names):
         points += _with_engine(dimension, charts, repetitions, say) if engine else _alone(dimension, repetitions, say)
     return {"repetitions": repetitions, "engine": engine, "points": points}
 

@@ -11,9 +11,10 @@ from meshlab.recording.recorder import ROOT
 from .charts import STAND_IN
 from .course import PHASES
 from .figures import Line, Spread
+from .first_run import RUNS
 from .larger import DIMENSIONS, Dimension
 from .program import MEASURES
-from .targets import MEGABYTE, Limit, of_comparison, of_program, spreads
+from .targets import MEGABYTE, Limit, of_comparison, of_first_run, of_program, spreads
 from .tools import TOOLS
 
 FILE = ROOT / "docs" / "performance.md"
@@ -40,13 +41,18 @@ def page_of(results: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     comparison, program, growth = (results.get(part) for part in ("comparison", "program", "growth"))
+    first_run = results.get("first-run")
     return environment.get_template(_TEMPLATE).render(
         comparison=comparison,
         program=program,
         growth=growth,
         machines={part: machine_of(found) for part, found in results.items()},
         targets=_targets(
-            [*(of_comparison(comparison) if comparison else []), *(of_program(program) if program else [])]
+            [
+                *(of_comparison(comparison) if comparison else []),
+                *(of_program(program) if program else []),
+                *(of_first_run(first_run) if first_run else []),
+            ]
         ),
         phases=PHASES,
         tools=TOOLS,
@@ -56,7 +62,12 @@ def page_of(results: dict[str, Any]) -> str:
         cpu_table=_cpu_table(results.get("where"), "cpu", "process"),
         engine_table=_cpu_table(results.get("where"), "engine", "of that"),
         program_table=_program_table(program) if program else "",
-        growth_tables=[(one.unit, _growth_table(one, growth)) for one in DIMENSIONS] if growth else [],
+        growth_tables=[(dimension.unit, _growth_table(dimension, growth)) for dimension in DIMENSIONS]
+        if growth
+        else [],
+        first_run=first_run,
+        first_run_table=_first_run_table(first_run) if first_run else "",
+        builds_table=_builds_table(first_run) if first_run else "",
         minutes=_minutes(comparison) if comparison else None,
         failures=[run for run in comparison["runs"] if "failed" in run] if comparison else [],
     )
@@ -88,8 +99,13 @@ def _minutes(comparison: dict[str, Any]) -> str:
 
 def _targets(targets: Iterable[Limit]) -> str:
     rows = [
-        [one.what, f"{one.limit:g} {one.unit}", f"{one.found:.2f} {one.unit}", "met" if one.met else "**not met**"]
-        for one in targets
+        [
+            target.what,
+            f"{target.limit:g} {target.unit}",
+            f"{target.found:.2f} {target.unit}",
+            "met" if target.met else "**not met**",
+        ]
+        for target in targets
     ]
     return _table(["target", "at most", "median", ""], rows)
 
@@ -129,12 +145,36 @@ def _program_table(program: dict[str, Any]) -> str:
     return _table(["", "seconds", "CPU seconds", "memory, MB"], rows)
 
 
+def _first_run_table(first_run: dict[str, Any]) -> str:
+    rows = [
+        [
+            RUNS[run["run"]],
+            *(f"{run[field]:.0f}" for field in ("setup_seconds", "first_resource_seconds", "seconds")),
+            f"{run['cpu_seconds'] / 60:.1f}",
+        ]
+        for run in first_run["runs"]
+    ]
+    return _table(["", "to meshlab's first line, s", "to the first resource, s", "to the end, s", "CPU minutes"], rows)
+
+
+def _builds_table(first_run: dict[str, Any]) -> str:
+    """What each build cost in the run that built, in its order; empty where none did."""
+    builds = [build for run in first_run["runs"] for build in run["builds"]]
+    if not builds:
+        return ""
+    rows = [
+        [", ".join(build["programs"]), f"{build['seconds']:.0f}", f"{build['cpu_seconds']:.0f}"] for build in builds
+    ]
+    total = sum(build["cpu_seconds"] for build in builds)
+    return _table(["built, in this order", "seconds", "CPU seconds"], [*rows, ["**all**", "", f"**{total:.0f}**"]])
+
+
 def _chain_table(where: dict[str, Any] | None) -> str:
     """The chain of resources that decided an `up`, in the order of time."""
     if not where or not where["repetitions"]:
         return ""
     links = cast(list[dict[str, Any]], where["chain"])
-    rows = [[one["resource"], f"{one['gap']:.1f}", f"{one['own']:.1f}", f"{one['ended']:.1f}"] for one in links]
+    rows = [[link["resource"], f"{link['gap']:.1f}", f"{link['own']:.1f}", f"{link['ended']:.1f}"] for link in links]
     return _table(["resource", "wait before it, s", "duration, s", "done at, s"], rows)
 
 

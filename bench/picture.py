@@ -50,10 +50,13 @@ def svg_of(comparison: dict[str, Any]) -> str:
             present = [index for index, phase in enumerate(PHASES) if (name, phase) in found]
             values = [found[name, list(PHASES)[index]] for index in present]
             places = [index + (at - (len(tools) - 1) / 2) * height for index in present]
-            spread = [[one.median - one.low for one in values], [one.high - one.median for one in values]]
+            spread = [
+                [spread.median - spread.low for spread in values],
+                [spread.high - spread.median for spread in values],
+            ]
             axes.barh(
                 places,
-                [one.median for one in values],
+                [spread.median for spread in values],
                 height * 0.92,
                 xerr=spread,
                 label=TOOLS[name].label,

@@ -6,7 +6,7 @@ from typing import Any, cast
 from meshlab.recording.recorder import ROOT
 
 FILE = ROOT / "docs" / "performance.json"
-PARTS = ("comparison", "where", "program", "growth")
+PARTS = ("comparison", "where", "program", "growth", "first-run")
 
 
 def load() -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """What the figures should come to, each held to what was measured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .figures import Spread
+from .first_run import MIRROR, REGISTRY, WARM
 from .tools import TOOLS
 from .tools.empty import Empty
 from .tools.helm import HelmInARow, HelmSideBySide
@@ -13,6 +14,13 @@ from .tools.program import Lab, Pulumi
 FIRST_DESTROY_SECONDS = 19.9
 """What `destroy` took with the first wiring of the program, median of three, on a machine of two cores."""
 MEGABYTE = 1e6
+FIRST_RUN: Mapping[str, tuple[str, float, str]] = {
+    REGISTRY: ("cpu_seconds", 13.5, "CPU min"),
+    MIRROR: ("first_resource_seconds", 60.0, "s"),
+    WARM: ("seconds", 20.0, "s"),
+}
+"""What a first run is held to: the field, the limit, and its unit. The first limit is what `make up` cost at 41550c1,
+which built no engine."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +86,17 @@ def of_program(program: dict[str, Any]) -> list[Limit]:
         Limit("`meshlab --help`", 0.25, median("help", "seconds"), "s"),
         Limit("`meshlab render` of dev", 3.0, median("render", "seconds"), "s"),
     ]
+
+
+def of_first_run(first_run: dict[str, Any]) -> list[Limit]:
+    """Targets of a newcomer's first and second `make up`, as far as they were run."""
+    told = {
+        REGISTRY: "first `make up`, everything built: CPU time",
+        MIRROR: "first `make up`, release files from a server on this machine: to the first resource",
+        WARM: "second `make up`, from warm caches: to its last line",
+    }
+    found: list[Limit] = []
+    for run in first_run["runs"]:
+        field, limit, unit = FIRST_RUN[run["run"]]
+        found.append(Limit(told[run["run"]], limit, run[field] / (60 if unit == "CPU min" else 1), unit))
+    return found

@@ -82,10 +82,10 @@ def cpu_by_process(work: Callable[[], object]) -> dict[str, float]:
 
     def watch() -> None:
         while not done.wait(LOOK_SECONDS):
-            for one in psutil.Process(os.getpid()).children(recursive=True):
+            for child in psutil.Process(os.getpid()).children(recursive=True):
                 with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    times = one.cpu_times()
-                    seen[one.pid] = (kind_of(one.cmdline()), times.user + times.system)
+                    times = child.cpu_times()
+                    seen[child.pid] = (kind_of(child.cmdline()), times.user + times.system)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -110,7 +110,7 @@ def _helm_alone(field: Field) -> dict[str, float]:
     """Seconds of helm for each release of the chain, by itself on a cluster that does nothing else."""
     helm, kubectl = (str(toolchain.ensure([name])[name]) for name in ("helm", "kubectl"))
     env = {"KUBECONFIG": str(field.cluster.kubeconfig)}
-    (stack,) = (one for one in releases(field, "up") if STACK_CHART in one.chart)
+    (stack,) = (release for release in releases(field, "up") if STACK_CHART in release.chart)
     (crds,) = (chart for chart in field.stack("up").wanted if chart.name == CRD_CHART)
 
     def timed(*words: str) -> float:

@@ -17,7 +17,9 @@ def revision_tag(tag: str, revision: str) -> Manifest:
     metadata: dict[str, Any] = manifest["metadata"]
     metadata["name"] = RevisionNames(revision).tag_webhook(tag)
     metadata["labels"] |= {TAG_LABEL: tag, REVISION_LABEL: revision}
-    manifest["webhooks"] = [one for one in manifest["webhooks"] if tag == DEFAULT or one["name"].startswith(_BY_NAME)]
+    manifest["webhooks"] = [
+        webhook for webhook in manifest["webhooks"] if tag == DEFAULT or webhook["name"].startswith(_BY_NAME)
+    ]
     for webhook in manifest["webhooks"]:
         # The webhooks share these in the file, and so here: what is set twice is the same.
         webhook["clientConfig"]["service"]["name"] = RevisionNames(revision).istiod

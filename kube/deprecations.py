@@ -23,7 +23,7 @@ class Deprecations(Connection):
         path = resource.path(metadata.get("namespace") or "", metadata["name"])
         query = [("fieldManager", DRIFT_MANAGER), ("force", "true"), DRY_RUN]
         headers = self._text_and_warnings("PATCH", path, query, body=json.dumps(manifest), content_type=APPLY)[1]
-        return [warning_text(one) for one in headers]
+        return [warning_text(header) for header in headers]
 
     def deprecated_requests(self) -> dict[str, str]:
         """The deprecated APIs that this API server has been asked for since it started, by `jobs.batch/v1beta1`.
@@ -32,7 +32,7 @@ class Deprecations(Connection):
         """
         lines = [line for line in self._request("GET", "/metrics").splitlines() if line.startswith(f"{METRIC}{{")]
         found = [dict(LABEL.findall(line)) for line in lines]
-        return {_name(one): one.get("removed_release", "") for one in found}
+        return {_name(item): item.get("removed_release", "") for item in found}
 
 
 def warning_text(header: str) -> str:

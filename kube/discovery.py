@@ -68,7 +68,7 @@ class Discovery(Connection):
         versions = ["v1"]
         for group in groups:
             preferred = group["preferredVersion"]["groupVersion"]
-            others = [one["groupVersion"] for one in group["versions"] if one["groupVersion"] != preferred]
+            others = [version["groupVersion"] for version in group["versions"] if version["groupVersion"] != preferred]
             versions += [preferred, *others]
         silent = self._unavailable()
         versions = [api for api in versions if api not in silent]
@@ -109,10 +109,10 @@ class Discovery(Connection):
         """The groups whose own server is not there, as the API server has seen it; its list may leave them out."""
         found: Silent = {}
         with suppress(RefusedError, MissingError):  # who may not look at these still sees the rest
-            for one in self.list(API_SERVICES):
-                for condition in entries(mapping(one.get("status")).get("conditions")):
+            for api_service in self.list(API_SERVICES):
+                for condition in entries(mapping(api_service.get("status")).get("conditions")):
                     if condition.get("type") == "Available" and condition.get("status") == "False":
-                        spec = one["spec"]
+                        spec = api_service["spec"]
                         found[f"{spec['group']}/{spec['version']}"] = str(condition.get("message"))
         return found
 
@@ -132,9 +132,13 @@ class Discovery(Connection):
         except MissingError:
             return []
         return [
-            Kind(Resource(api, one["name"], one["kind"]), bool(one["namespaced"]), "list" in one["verbs"])
-            for one in resources
-            if "/" not in one["name"]
+            Kind(
+                Resource(api, resource["name"], resource["kind"]),
+                bool(resource["namespaced"]),
+                "list" in resource["verbs"],
+            )
+            for resource in resources
+            if "/" not in resource["name"]
         ]
 
 

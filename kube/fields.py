@@ -107,7 +107,7 @@ def place(manifest: Manifest, path: Path) -> Place | None:
     return Place(steps, pointer, value)
 
 
-def from_the_end(pointer: str) -> list[tuple[int, str]]:
+def sort_from_the_end(pointer: str) -> list[tuple[int, str]]:
     """Sorts JSON pointers so that, reversed, of one list later items come first: an item that goes moves the rest."""
     return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
 
@@ -129,7 +129,7 @@ def unescaped(step: str) -> str:
 
 def item_name(items: list[Any], index: int) -> str:
     """How an item of a list is told from the others: `name=x` where all have names of their own, else its number."""
-    return f"name={items[index]['name']}" if named(items) else str(index)
+    return f"name={items[index]['name']}" if are_named(items) else str(index)
 
 
 def name_of_item(item: Any) -> str:
@@ -138,7 +138,7 @@ def name_of_item(item: Any) -> str:
     return f"name={name}" if name is not None else ""
 
 
-def named(items: list[Any]) -> bool:
+def are_named(items: list[Any]) -> bool:
     """Whether every item has a name of its own."""
     names = [cast(Mapping[str, Any], item).get("name") for item in items if isinstance(item, Mapping)]
     return len(names) == len(items) > 0 and None not in names and len(set(map(str, names))) == len(names)

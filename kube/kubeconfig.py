@@ -140,7 +140,7 @@ def _document(file: Path) -> Fields:
 def _entries(file: Path, document: Fields, section: str, inner: str) -> dict[str, Fields]:
     found: dict[str, Fields] = {}
     listed: Any = document.get(section) or []
-    if not isinstance(listed, list) or not all(_is_entry(one, inner) for one in cast(list[Any], listed)):
+    if not isinstance(listed, list) or not all(_is_entry(item, inner) for item in cast(list[Any], listed)):
         raise AccessError(f"kubeconfig: {file}: {section}: expected a list of entries, each a name and a {inner}")
     for entry in cast(list[Fields], listed):
         name = entry.get("name")
@@ -188,9 +188,9 @@ def _faults(one: Kubeconfig) -> Iterator[str]:
             for name in names
             if fields.get(f"{name}-data") and fields.get(name)
         )
-    if cluster.get("insecure-skip-tls-verify") and given(cluster, "certificate-authority"):
+    if cluster.get("insecure-skip-tls-verify") and has_credential(cluster, "certificate-authority"):
         yield "expected insecure-skip-tls-verify or a certificate-authority, got both"
-    if given(user, "client-certificate") and not given(user, "client-key"):
+    if has_credential(user, "client-certificate") and not has_credential(user, "client-key"):
         yield "expected a client-key beside the client-certificate, got none"
     if user.get("token") and (user.get("username") or user.get("password")):
         yield "expected a token or a username with its password, got both"
@@ -200,6 +200,6 @@ def _faults(one: Kubeconfig) -> Iterator[str]:
         yield f"expected `as` beside {', '.join(alone)}, got none"
 
 
-def given(fields: Fields, kind: str) -> bool:
+def has_credential(fields: Fields, kind: str) -> bool:
     """Whether an entry has a certificate or a key, by the file's name or as it is."""
     return bool(fields.get(kind) or fields.get(f"{kind}-data"))

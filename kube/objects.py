@@ -102,7 +102,11 @@ def endpoints(cluster: Cluster, namespace: str, service: str) -> list[tuple[str,
 
 def container_names(pod: Manifest) -> list[str]:
     """The containers that run all the time: a sidecar may be an init container that is restarted always."""
-    stay = [one for one in entries(pod["spec"].get("initContainers")) if one.get("restartPolicy") == "Always"]
+    stay = [
+        container
+        for container in entries(pod["spec"].get("initContainers"))
+        if container.get("restartPolicy") == "Always"
+    ]
     return [str(container["name"]) for container in (*pod["spec"]["containers"], *stay)]
 
 
@@ -112,6 +116,6 @@ def is_simulated(node: Manifest) -> bool:
     return told.startswith("kwok-") or annotations_of(node).get("kwok.x-k8s.io/node") == "fake"
 
 
-def nothing_runs(cluster: Cluster) -> bool:
+def is_all_simulated(cluster: Cluster) -> bool:
     """Whether all nodes are simulated, so that no operator does its work."""
     return all(is_simulated(node) for node in cluster.list(NODES))

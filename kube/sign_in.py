@@ -23,7 +23,7 @@ import urllib3
 from kube.api_objects import AccessError
 
 from .api_objects import mapping
-from .kubeconfig import Fields, Kubeconfig, given
+from .kubeconfig import Fields, Kubeconfig, has_credential
 
 # The client ships no usable types.
 client, config, exec_provider, files = (cast(Any, module) for module in (_client, _config, _exec, _files))
@@ -49,7 +49,7 @@ def configuration(kubeconfig: Kubeconfig) -> Any:
         # Who wrote that down knows it; every other program says nothing of it.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     made.tls_server_name = cluster.get("tls-server-name")
-    if given(kubeconfig.user, "client-certificate"):
+    if has_credential(kubeconfig.user, "client-certificate"):
         made.cert_file, made.key_file = (_file(kubeconfig.user, f"client-{kind}") for kind in ("certificate", "key"))
     _set_credentials(made, kubeconfig)
     return made
@@ -152,7 +152,7 @@ class _Helper:
         """Run it, and give the client what it says. The client asks again before each request."""
         status = self._status()
         self._until = _time(status.get("expirationTimestamp"))
-        if given(status, "clientCertificateData"):
+        if has_credential(status, "clientCertificateData"):
             fields = {
                 f"client-{kind}-data": base64.b64encode(str(status[key]).encode()).decode()
                 for kind, key in (("certificate", "clientCertificateData"), ("key", "clientKeyData"))
@@ -185,7 +185,7 @@ class _Helper:
             if key == "certificate-authority":
                 yield f"{key}-data", base64.b64encode(Path(value).read_bytes()).decode()
             elif key == "extensions":
-                yield from (("config", one["extension"]) for one in value if one.get("name") == EXEC_CLUSTER)
+                yield from (("config", item["extension"]) for item in value if item.get("name") == EXEC_CLUSTER)
             else:
                 yield key, value
 

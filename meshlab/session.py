@@ -11,7 +11,7 @@ from embedded.cluster import wanted_tools
 from embedded.node import check as check_machine
 
 from .engine.driver import EngineDriver
-from .engine.places import claim, place, refuse_elsewhere
+from .engine.places import claim, find_place, refuse_elsewhere
 from .engine.programs import find_engine
 from .preflight.identity import refuse_another
 from .published_envoy import TOLD, switched_off
@@ -118,7 +118,7 @@ def open_session(args: argparse.Namespace, say: Say) -> Session:
         announcements = (*announcements, TOLD)
         say(TOLD)
     refuse_another(stack.settings, target, say)
-    folder, backend = place(target, stack.name, project=stack.project)
+    folder, backend = find_place(target, stack.name, project=stack.project)
     if not target.embedded:
         say(f"state: {backend.told()}")
     driver = EngineDriver(engine, target, stack, say, folder, backend)

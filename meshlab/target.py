@@ -99,13 +99,13 @@ def minor_for(settings: Settings) -> str:
     """
     if settings.cluster.kubernetes in minors.minors():
         return settings.cluster.kubernetes
-    istios = [one.version for one in settings.istio.revisions.values()]
+    istios = [revision.version for revision in settings.istio.revisions.values()]
     return newest_for(istios, minors.minors()) or minors.pinned()
 
 
 def running_embedded(state: Path = STATE) -> cluster.ClusterStatus | None:
     """The embedded cluster, if it runs."""
-    return next((one for one in cluster.status(state) if one.name == EMBEDDED and one.running), None)
+    return next((status for status in cluster.status(state) if status.name == EMBEDDED and status.running), None)
 
 
 def no_cluster(command: str) -> str:

@@ -13,7 +13,7 @@ from settings.injection import Hindrance, followed, hindrance, injected_by_rule
 from settings.injection_policy import CHART_LABELS, CONFIG_MAPS, policies
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
 
-from .workload_status import restartable
+from .workload_status import can_restart
 
 if TYPE_CHECKING:
     # The program plans without a client: only the process that rolls has one.
@@ -64,11 +64,11 @@ class HeldBack:
     """Those that are there and not where they belong, as `namespace/name`, sorted."""
 
 
-def behind(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str] = NO_LABELS) -> list[Workload]:
+def find_behind(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str] = NO_LABELS) -> list[Workload]:
     """The workloads that must roll, by namespace and name; those that a cut-off run has begun come first.
 
     `leads_to` has the revision by label, `labels` the labels by namespace that are to be, over those that are. What a
-    roll would not bring where it belongs is left out: see `kept`. Raises AccessError.
+    roll would not bring where it belongs is left out: see `find_held_back`. Raises AccessError.
     """
     namespaces = _namespaces(cluster, labels)
     hindered = {one.namespace for one in _hindrances(namespaces, leads_to, labels)}
@@ -77,7 +77,7 @@ def behind(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, s
     return sorted(found, key=lambda one: (not one.begun, one.namespace, one.name, one.resource.kind))
 
 
-def kept(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str]) -> list[HeldBack]:
+def find_held_back(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str]) -> list[HeldBack]:
     """What keeps namespaces of the stack from their revision, by namespace. Raises AccessError."""
     namespaces = _namespaces(cluster, labels)
     hindrances = list(_hindrances(namespaces, leads_to, labels))
@@ -92,17 +92,17 @@ def kept(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[str, str
     ]
 
 
-def still_behind(cluster: Cluster, workload: Workload) -> bool:
+def is_still_behind(cluster: Cluster, workload: Workload) -> bool:
     """Whether a workload that was behind is so still, or again. Raises AccessError."""
     now = _sidecars(cluster, workload.namespace).get((workload.resource.kind, workload.name), set())
     return bool(now - {workload.wanted})
 
 
-def stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
+def find_stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
     """`namespace/pod` of the live proxies of revisions that are about to go, by revision. Raises AccessError."""
     gone, found = set(leaving), dict[str, list[str]]()
     for pod in cluster.list(PODS) if gone else ():
-        if lives(pod) and (revision := injected_by(pod)) in gone:
+        if is_alive(pod) and (revision := injected_by(pod)) in gone:
             found.setdefault(revision, []).append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
     return found
 
@@ -110,10 +110,10 @@ def stranded(cluster: Cluster, leaving: Iterable[str]) -> dict[str, list[str]]:
 def _namespaces(cluster: Cluster, labels: Mapping[str, str]) -> dict[str, Manifest]:
     """Namespaces by name, with the labels that are to be."""
     found: dict[str, Manifest] = {}
-    for one in cluster.list(NAMESPACES):
-        name = str(one["metadata"]["name"])
+    for namespace in cluster.list(NAMESPACES):
+        name = str(namespace["metadata"]["name"])
         own = {REVISION_LABEL: labels[name]} if name in labels else {}
-        found[name] = _labelled(name, {**mapping(one["metadata"].get("labels")), **own})
+        found[name] = _labelled(name, {**mapping(namespace["metadata"].get("labels")), **own})
     return found
 
 
@@ -138,7 +138,7 @@ def _behind(cluster: Cluster, namespaces: Mapping[str, Manifest], leads_to: Mapp
             template = mapping(one["spec"]["template"])
             if name not in namespaces or not injected_by_rule(namespaces[name], template, leads_to, rules):
                 continue
-            if restartable(one):
+            if can_restart(one):
                 meshed.setdefault(name, []).append((resource, one, followed(namespaces[name], template)))
     for namespace, workloads in meshed.items():
         sidecars = _sidecars(cluster, namespace)
@@ -153,12 +153,12 @@ def _sidecars(cluster: Cluster, namespace: str) -> dict[tuple[str, str], set[str
     """Revisions of the live pods' sidecars by kind and name of their workload; empty text for pods without one."""
     found: dict[tuple[str, str], set[str]] = {}
     for pod in cluster.list(PODS, namespace):
-        if lives(pod):
+        if is_alive(pod):
             found.setdefault(_owner(pod), set()).add(injected_by(pod))
     return found
 
 
-def lives(pod: Manifest) -> bool:
+def is_alive(pod: Manifest) -> bool:
     """Whether a pod runs or is about to: it has not ended and is not going."""
     ended = mapping(pod.get("status")).get("phase") in ("Succeeded", "Failed")
     return not ended and not pod["metadata"].get("deletionTimestamp")

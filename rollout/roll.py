@@ -17,8 +17,8 @@ from kube.api_objects import Manifest, MissingError
 from settings.names import REVISION_LABEL
 
 from .mark import restart, was_restarted
-from .mesh_workloads import HeldBack, Workload, behind, kept, still_behind, stranded
-from .workload_status import done, failure
+from .mesh_workloads import HeldBack, Workload, find_behind, find_held_back, find_stranded, is_still_behind
+from .workload_status import failure, is_done
 
 if TYPE_CHECKING:
     from kube.cluster import Cluster
@@ -59,14 +59,14 @@ def roll(cluster: Cluster, plan: RollPlan, sleep: Callable[[float], None] = time
     did not bring where it belongs, of this run or an earlier one, is not rolled again, and neither is one of which that
     is known before. Raises MeshlabError, and AccessError.
     """
-    todo = deque(behind(cluster, plan.leads_to, plan.labels))
+    todo = deque(find_behind(cluster, plan.leads_to, plan.labels))
     began, left = list(todo), list[str]()
     deadlines, restarted = dict[Workload, float](), set[Workload]()
     while todo or deadlines:
         for workload, deadline in list(deadlines.items()):
             now = _read(cluster, workload)
-            if now is None or done(workload.resource.kind, now):
-                if now is None or workload in restarted or not still_behind(cluster, workload):
+            if now is None or is_done(workload.resource.kind, now):
+                if now is None or workload in restarted or not is_still_behind(cluster, workload):
                     del deadlines[workload]
                 else:
                     _restart(cluster, workload, now)
@@ -85,13 +85,15 @@ def roll(cluster: Cluster, plan: RollPlan, sleep: Callable[[float], None] = time
             if reason := failure(now):
                 left.append(f"{workload}: {reason}")
                 continue
-            if done(workload.resource.kind, now):
+            if is_done(workload.resource.kind, now):
                 _restart(cluster, workload, now)
                 restarted.add(workload)
             deadlines[workload] = time.monotonic() + plan.timeout_seconds
         if deadlines:
             sleep(POLL_SECONDS)
-    _hold_to_plan(restarted, behind(cluster, plan.leads_to, plan.labels), kept(cluster, plan.leads_to, plan.labels))
+    _hold_to_plan(
+        restarted, find_behind(cluster, plan.leads_to, plan.labels), find_held_back(cluster, plan.leads_to, plan.labels)
+    )
     return Rolled(len(began) - len(left), tuple(left))
 
 
@@ -103,7 +105,7 @@ def follow(cluster: Cluster, before: Mapping[str, Any], now: Mapping[str, Any]) 
     plan = RollPlan(now["leadsTo"], int(now["atOnce"]), float(now["timeoutSeconds"]), now["namespaces"])
     rolled = roll(cluster, plan)
     leaving = set(before.get("installed", ())) - set(now["installed"])
-    for revision, pods in sorted(stranded(cluster, leaving).items()):
+    for revision, pods in sorted(find_stranded(cluster, leaving).items()):
         raise MeshlabError(still_used(revision, pods))
     return rolled
 
@@ -143,20 +145,21 @@ def _late(deadline: float, limit: float) -> str:
 
 def _hold_to_plan(rolled: Iterable[Workload], still: Sequence[Workload], kept_away: Sequence[HeldBack]) -> None:
     """Raise MeshlabError for each workload that a roll has not brought, or would not bring, where it belongs."""
-    tried = {(one.resource.kind, str(one)) for one in rolled}
-    wrong = [one for one in still if (one.resource.kind, str(one)) in tried]
+    tried = {(workload.resource.kind, str(workload)) for workload in rolled}
+    wrong = [workload for workload in still if (workload.resource.kind, str(workload)) in tried]
     lines = [
-        f"{shown(one.workloads)}: not rolled, since that would not bring revision {one.hindrance.wanted}: "
-        f"{one.hindrance} ({one.hindrance.fix})"
-        for one in kept_away
-        if one.workloads
+        f"{shown(held_back.workloads)}: not rolled, since that would not bring revision {held_back.hindrance.wanted}: "
+        f"{held_back.hindrance} ({held_back.hindrance.fix})"
+        for held_back in kept_away
+        if held_back.workloads
     ]
     lines += [
-        f"{one}: rolled, and not with revision {one.wanted} of label {REVISION_LABEL}={one.label} (found: "
-        f"{', '.join(revision or 'no sidecar' for revision in one.found)}); it is not rolled again: look for what "
+        f"{workload}: rolled, and not with revision {workload.wanted} of label {REVISION_LABEL}={workload.label} "
+        f"(found: {', '.join(revision or 'no sidecar' for revision in workload.found)}); "
+        "it is not rolled again: look for what "
         f"keeps the injector away or comes before it (kubectl get mutatingwebhookconfigurations), then "
-        f"kubectl rollout restart {one.resource.plural}/{one.name} -n {one.namespace}"
-        for one in wrong[:SHOWN]
+        f"kubectl rollout restart {workload.resource.plural}/{workload.name} -n {workload.namespace}"
+        for workload in wrong[:SHOWN]
     ]
     if len(wrong) > SHOWN:
         lines.append(f"and {len(wrong) - SHOWN} more workloads")

@@ -3,7 +3,7 @@
 from kube.api_objects import Manifest, entries, mapping
 
 
-def done(kind: str, workload: Manifest) -> bool:
+def is_done(kind: str, workload: Manifest) -> bool:
     """Whether all pods of a Deployment, StatefulSet or DaemonSet are of its present template, available, and alone."""
     status = mapping(workload.get("status"))
     if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
@@ -25,7 +25,7 @@ def failure(workload: Manifest) -> str:
     return ""
 
 
-def restartable(workload: Manifest) -> bool:
+def can_restart(workload: Manifest) -> bool:
     """Whether a change to the template rolls the pods: not where it is paused, or waits for somebody to delete them."""
     spec = mapping(workload["spec"])
     strategy = mapping(spec.get("updateStrategy")).get("type")

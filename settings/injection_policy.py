@@ -28,9 +28,9 @@ class Policy:
 
     def injects(self, labels: Mapping[str, str]) -> bool:
         """Whether a pod with these labels gets a sidecar without asking for one."""
-        if any(_selects(one, labels) for one in self.never):
+        if any(_selects(item, labels) for item in self.never):
             return False
-        return self.enabled or any(_selects(one, labels) for one in self.always)
+        return self.enabled or any(_selects(selector, labels) for selector in self.always)
 
 
 USUAL = Policy()
@@ -39,10 +39,10 @@ USUAL = Policy()
 def policies(config_maps: Iterable[Manifest]) -> dict[str, Policy]:
     """The policy by revision, from the ConfigMaps of the control plane's namespace."""
     found: dict[str, Policy] = {}
-    for one in config_maps:
-        revision = mapping(one["metadata"].get("labels")).get(REVISION_LABEL)
-        text = mapping(one.get("data")).get(_KEY)
-        if revision and text and str(one["metadata"]["name"]).startswith(_PREFIX):
+    for config_map in config_maps:
+        revision = mapping(config_map["metadata"].get("labels")).get(REVISION_LABEL)
+        text = mapping(config_map.get("data")).get(_KEY)
+        if revision and text and str(config_map["metadata"]["name"]).startswith(_PREFIX):
             found[revision] = _policy(text)
     return found
 

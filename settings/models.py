@@ -88,7 +88,7 @@ class ClusterSettings(Section):
     @property
     def pod_needs(self) -> PodNeeds:
         """What the cluster asks of pods, in the form that components use."""
-        tolerations = [one.model_dump(by_alias=True, exclude_none=True) for one in self.tolerations]
+        tolerations = [toleration.model_dump(by_alias=True, exclude_none=True) for toleration in self.tolerations]
         return PodNeeds(tuple(self.image_pull_secrets), tuple(tolerations))
 
     @property
@@ -130,7 +130,7 @@ class RevisionSettings(Section):
     @model_validator(mode="after")
     def _values_do_something(self) -> Self:
         problems = *values_in_vain(self.version, self.values), *scaling_below_replicas(self.values, self.replicas)
-        refuse(Problem(("values", *one.path), one.expected, one.got) for one in problems)
+        refuse(Problem(("values", *problem.path), problem.expected, problem.got) for problem in problems)
         return self
 
 
@@ -321,7 +321,7 @@ class KialiSettings(Section):
     @model_validator(mode="after")
     def _fields_are_this_versions(self) -> Self:
         problems = addresses_of_another_version(self.version, self.spec)
-        refuse(Problem(("spec", *one.path), one.expected, one.got) for one in problems)
+        refuse(Problem(("spec", *problem.path), problem.expected, problem.got) for problem in problems)
         return self
 
 

@@ -43,7 +43,7 @@ class PodNeeds:
 
     def tolerated(self) -> list[dict[str, Any]]:
         """The tolerations, as a list of one's own."""
-        return [dict(one) for one in self.tolerations]
+        return [dict(toleration) for toleration in self.tolerations]
 
     def within(self, manifest: Manifest, resources: Resources | None = None) -> Manifest:
         """A copy of `manifest` whose pods, if it has any, have all that; `resources` stand for those of the manifest,

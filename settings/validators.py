@@ -46,12 +46,12 @@ def refuse(problems: Iterable[Problem]) -> None:
     details = [
         InitErrorDetails(
             type=PydanticCustomError(
-                BROKEN_RULE, "expected {expected}, got {got}", {"expected": one.expected, "got": one.got}
+                BROKEN_RULE, "expected {expected}, got {got}", {"expected": problem.expected, "got": problem.got}
             ),
-            loc=one.path,
+            loc=problem.path,
             input=None,
         )
-        for one in problems
+        for problem in problems
     ]
     if details:
         raise ValidationError.from_exception_data("settings", details)

@@ -57,7 +57,7 @@ def istios_for(kubernetes: str) -> list[str]:
 def newest_for(istios: Iterable[str], kubernetes: Iterable[str]) -> str | None:
     """The newest of some minor versions of Kubernetes that all of these Istio versions support; None where none is."""
     versions = list(istios)
-    fitting = [one for one in kubernetes if all(supports(istio, one) for istio in versions)]
+    fitting = [finding for finding in kubernetes if all(supports(istio, finding) for istio in versions)]
     return max(fitting, key=_order, default=None)
 
 

@@ -3,9 +3,11 @@
 `python -m tests.tiers [tier ...]`; without names, every tier.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -13,11 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 
 from base.errors import MeshlabError
-from embedded.tools import toolchain
+from embedded.tools import pins
 from meshlab.engine.programs import CLI, find_engine
 
 HERE = Path(__file__).parent
@@ -42,6 +45,8 @@ SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """The exit codes of a pytest that got through all its tests."""
+
+PIPE_LIMIT_SECONDS = 10.0
 
 OF_THE_BENCH = ("helmfile", "helm-diff")
 """Tools that no test starts."""
@@ -82,7 +87,7 @@ def _prepare() -> None:
     the test's own time limit, and one lane would wait for the other's.
     """
     started = time.monotonic()
-    tools = [name for name in toolchain.table() if name not in OF_THE_BENCH and not name.startswith(CLI)]
+    tools = [name for name in pins.table() if name not in OF_THE_BENCH and not name.startswith(CLI)]
     try:
         find_engine(partial(print, flush=True), tools)
     except MeshlabError as error:
@@ -96,7 +101,7 @@ def _run(tier: str) -> Result:
         report = Path(folder) / "report.xml"
         started = time.monotonic()
         command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, f"--junitxml={report}", str(HERE / tier)]
-        code = subprocess.run(command, check=False).returncode
+        code, output = _shown(command)
         result = Result(tier, time.monotonic() - started)
         cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []
     for case in cases:
@@ -109,8 +114,35 @@ def _run(tier: str) -> Result:
             result.passed += 1
     if code not in ENDED or (code == pytest.ExitCode.TESTS_FAILED and not result.failed):
         result.failed += 1
-        result.broken = f"pytest ended with exit code {code}: not every test ran (its own output says why)"
+        result.broken = f"pytest ended with exit code {code}, and not every test ran{_reason(output)}"
     return result
+
+
+def _shown(command: list[str]) -> tuple[int, str]:
+    """Run a command, show what it prints as it prints it, and return its exit code and all that it printed."""
+    if sys.stdout.isatty():
+        command = [*command, "--color=yes"]
+    printed = bytearray()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0) as running:
+        copying = threading.Thread(target=_copy, args=(cast(IO[bytes], running.stdout), printed), daemon=True)
+        copying.start()
+        code = running.wait()
+        # A process that a test has left behind may hold the pipe open for ever.
+        copying.join(PIPE_LIMIT_SECONDS)
+    return code, printed.decode(errors="replace")
+
+
+def _copy(pipe: IO[bytes], printed: bytearray) -> None:
+    while chunk := pipe.read(1 << 16):
+        printed += chunk
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.flush()
+
+
+def _reason(output: str) -> str:
+    """The error that pytest itself broke down with, which stands far above the end of its output."""
+    errors = re.findall(r"^INTERNALERROR> (?:E +)?(\w*(?:Error|Exception|Exit|Interrupt)\b.*)$", output, re.MULTILINE)
+    return f": {errors[0]}" if errors else ""
 
 
 def table(results: Iterable[Result]) -> Iterator[str]:

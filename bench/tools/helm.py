@@ -53,7 +53,7 @@ class HelmTool(MeasuredTool):
             lines = self.order(wanted, lambda one: f"{self._install(one)} --dry-run=server")
         elif phase == "change":
             # Whoever does this by hand knows which release the value belongs to.
-            lines = [self._install(one) for one in wanted if STACK_CHART in one.chart]
+            lines = [self._install(file) for file in wanted if STACK_CHART in file.chart]
         elif phase == "upgrade":
             lines = self.order(wanted, self._install)
         else:
@@ -89,7 +89,7 @@ class HelmInARow(HelmTool):
     )
 
     def order(self, wanted: list[ReleaseFile], command: Command) -> list[str]:
-        return [command(one) for one in wanted]
+        return [command(file) for file in wanted]
 
 
 class HelmSideBySide(HelmTool):
@@ -108,7 +108,7 @@ def side_by_side(wanted: list[ReleaseFile], command: Command) -> list[str]:
     What a release needs is done before it where it stands before it in `wanted`, as on installation, else after it.
     """
     chains = [
-        " && ".join(_together([command(one) for one in stage]) for stage in _stages(wanted, root))
+        " && ".join(_together([command(file) for file in stage]) for stage in _stages(wanted, root))
         for root in wanted
         if not root.needs
     ]
@@ -117,7 +117,7 @@ def side_by_side(wanted: list[ReleaseFile], command: Command) -> list[str]:
 
 def _stages(wanted: list[ReleaseFile], root: ReleaseFile) -> list[list[ReleaseFile]]:
     """A release that needs nothing, and those that need it, in the order of `wanted`."""
-    waiting = [one for one in wanted if root.name in one.needs]
+    waiting = [file for file in wanted if root.name in file.needs]
     if not waiting:
         return [[root]]
     return [[root], waiting] if wanted.index(root) < wanted.index(waiting[0]) else [waiting, [root]]

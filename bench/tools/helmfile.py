@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from base.errors import MeshlabError
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 
 from ..field import Field
 from .helm import ensure_helm
@@ -35,7 +35,7 @@ class Helmfile(MeasuredTool):
             toolchain.ensure(_PROGRAMS)
         except MeshlabError as error:
             raise ToolAbsentError(str(error)) from None
-        return {**versions, **{name: toolchain.table()[name].release.removeprefix("v") for name in _PROGRAMS}}
+        return {**versions, **{name: pins.table()[name].release.removeprefix("v") for name in _PROGRAMS}}
 
     def __init__(self, field: Field) -> None:
         self._field = field
@@ -53,7 +53,10 @@ class Helmfile(MeasuredTool):
     def script(self, phase: str) -> Script:
         wanted = releases(self._field, phase)
         # In the order of installation; on removal the other way round.
-        parts = [[one for one in wanted if one.crds_as_templates], [one for one in wanted if not one.crds_as_templates]]
+        parts = [
+            [file for file in wanted if file.crds_as_templates],
+            [file for file in wanted if not file.crds_as_templates],
+        ]
         files = [self._write(phase, number, part) for number, part in enumerate(parts)]
         lines = [self._line(phase, file) for file in (files[::-1] if phase == "destroy" else files)]
         if phase == "destroy":
@@ -67,23 +70,23 @@ class Helmfile(MeasuredTool):
         return shlex.join([self._helmfile, *options, _VERBS[phase], *wait])
 
     def _write(self, phase: str, number: int, part: list[ReleaseFile]) -> Path:
-        names = {one.name for one in part}
+        names = {file.name for file in part}
         state: dict[str, Any] = {
             "helmDefaults": {
                 "wait": True,
                 "timeout": 900,
                 "createNamespace": True,
-                "skipCRDs": all(one.crds_as_templates for one in part),
+                "skipCRDs": all(file.crds_as_templates for file in part),
             },
             "releases": [
                 {
-                    "name": one.name,
-                    "namespace": one.namespace,
-                    "chart": one.chart,
-                    "values": [str(one.values)],
-                    "needs": [f"{one.namespace}/{need}" for need in one.needs if need in names],
+                    "name": file.name,
+                    "namespace": file.namespace,
+                    "chart": file.chart,
+                    "values": [str(file.values)],
+                    "needs": [f"{file.namespace}/{need}" for need in file.needs if need in names],
                 }
-                for one in part
+                for file in part
             ],
         }
         file = self._field.folder / f"{phase}-helmfile-{number}.yaml"
@@ -93,6 +96,6 @@ class Helmfile(MeasuredTool):
 
 def _install_plugin(folder: Path, program: Path) -> None:
     folder.mkdir(parents=True)
-    version = toolchain.table()["helm-diff"].release.removeprefix("v")
+    version = pins.table()["helm-diff"].release.removeprefix("v")
     about = {"name": "diff", "version": version, "usage": "diff", "description": "diff", "command": str(program)}
     (folder / "plugin.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")

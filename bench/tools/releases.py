@@ -35,21 +35,31 @@ class ReleaseFile:
 def releases(field: Field, phase: str) -> list[ReleaseFile]:
     """The releases in the order of installation, with the values of a phase written into the field's folder."""
     listed = releases_of(field.stack(phase).recorded("x" * 24).resources)
-    base = next(one.name for one in listed if one.chart == "base")
+    base = next(release.name for release in listed if release.chart == "base")
     found: list[ReleaseFile] = []
-    for one in listed:
-        if one.chart == CRD_CHART:
+    for release in listed:
+        if release.chart == CRD_CHART:
             continue
-        file = field.folder / f"{phase}-{one.name}.yaml"
-        file.write_text(yaml.safe_dump(_by_hand(one.chart, one.values)), encoding="utf-8")
-        needs = (base,) if one.chart == "istiod" else ()
-        found.append(ReleaseFile(one.name, one.namespace, one.reference, one.version, file, one.chart == "base", needs))
+        file = field.folder / f"{phase}-{release.name}.yaml"
+        file.write_text(yaml.safe_dump(_by_hand(release.chart, release.values)), encoding="utf-8")
+        needs = (base,) if release.chart == "istiod" else ()
+        found.append(
+            ReleaseFile(
+                release.name,
+                release.namespace,
+                release.reference,
+                release.version,
+                file,
+                release.chart == "base",
+                needs,
+            )
+        )
     return found
 
 
 def namespaces(wanted: list[ReleaseFile]) -> list[str]:
     """The namespaces that have to be there, in order."""
-    return list(dict.fromkeys(one.namespace for one in wanted))
+    return list(dict.fromkeys(file.namespace for file in wanted))
 
 
 def _by_hand(chart: str, values: Mapping[str, Any]) -> dict[str, Any]:

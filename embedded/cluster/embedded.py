@@ -17,6 +17,7 @@ from typing import Any
 from base import process
 from base.errors import MeshlabError
 from base.goyaml.text import document
+from base.say import Say
 
 from ..images import Image
 from ..node import NODE_TOOLS, requirements
@@ -80,7 +81,7 @@ class EmbeddedCluster:
         kubernetes: str | None = None,
         real_node: bool = False,
         images: Sequence[Path] = (),
-        progress: toolchain.Progress = print,
+        progress: Say = print,
     ) -> EmbeddedCluster:
         """Starts a cluster that ends with this process at the latest; its nodes are ready when it returns.
 
@@ -191,7 +192,7 @@ def up(
     kubernetes: str | None = None,
     real_node: bool = False,
     images: Sequence[Path] = (),
-    progress: toolchain.Progress = print,
+    progress: Say = print,
 ) -> EmbeddedCluster:
     """Starts a cluster that stays until `down`; where it is there already, starts what has stopped (the machine was
     restarted) and returns it, with a real node if it was made with one. Raises as `EmbeddedCluster.up`, and
@@ -230,9 +231,7 @@ def up(
     return EmbeddedCluster(name, existing.kubeconfig, _server(existing), existing, tools["kubectl"])
 
 
-def build_images(
-    state_dir: Path, name: str, images: Iterable[str], progress: toolchain.Progress = print
-) -> list[Image]:
+def build_images(state_dir: Path, name: str, images: Iterable[str], progress: Say = print) -> list[Image]:
     """Builds what stands in for images, by their names, and gives it to the real node of a cluster that runs; an image
     that cannot be had has a reason. Raises MeshlabError."""
     existing = record.read(state_dir, name)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from base import process
 from base.errors import MeshlabError
+from base.say import Say
 
-from ..tools import toolchain
+from ..tools import pins, toolchain
 from . import egress, record
 from .istiod import PROGRAM
 from .real_node import RealNode
@@ -20,7 +21,7 @@ SUPERVISOR = "embedded.cluster.supervisor"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(mine: ClusterRecord, progress: toolchain.Progress) -> None:
+def start(mine: ClusterRecord, progress: Say) -> None:
     """Starts what keeps an istiod beside the cluster for each installed revision, where it does not run yet.
 
     The cluster has to be made for it. Where istiod's program cannot be had, says so in one line and starts nothing;
@@ -28,7 +29,7 @@ def start(mine: ClusterRecord, progress: toolchain.Progress) -> None:
     """
     if not (mine.folder / egress.FILE).exists():
         progress(
-            f"cluster: {mine.name} was made without injection, so no namespace in the mesh gets pods; make it anew"
+            f"cluster: {mine.name} was made without injection, so no namespace in the mesh gets pods; create it again"
         )
         return
     node = RealNode.of(mine)
@@ -36,7 +37,7 @@ def start(mine: ClusterRecord, progress: toolchain.Progress) -> None:
         return
     if toolchain.find(PROGRAM) is None:
         if shutil.which("go") is None:
-            missing = toolchain.missing_text([toolchain.table()[PROGRAM]])
+            missing = toolchain.missing_text([pins.table()[PROGRAM]])
             progress(f"cluster: no namespace in the mesh gets pods here, for want of istiod: {missing}")
             return
         progress("cluster: building istiod beside it, once for this machine; pods in the mesh wait for it some minutes")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from base.goyaml.text import to_yaml
+from base.say import Say
 
 from ..images import Image, build
 from ..node import cgroups, files, images, namespaces, requirements
 from ..node.layout import NODE, Ranges
-from ..tools.toolchain import Progress
 from . import layout
 from .record import MARK, ClusterRecord
 
@@ -63,7 +63,7 @@ class RealNode:
             self._given.touch()
         return images.load(self._holder, self.folder, archives)
 
-    def build(self, names: Iterable[str], progress: Progress) -> list[Image]:
+    def build(self, names: Iterable[str], progress: Say) -> list[Image]:
         """Build what stands in for the named images and load what it does not have yet. Raises ImageError."""
         built = build(names, self.folder / "built", progress)
         there = images.digests(self._holder)

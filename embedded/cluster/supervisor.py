@@ -55,7 +55,7 @@ class Supervisor:
         if route is None:
             if self._real_node:
                 return host, port
-            raise egress.NoWayInError("nobody answers at this address of an embedded cluster")
+            raise egress.NoWayInError("nothing answers at this address of an embedded cluster")
         istiods = dict(self._istiods)
         istiod = istiods.get(route.revision) if route.revision else next(iter(istiods.values()), None)
         if istiod is None or route.port not in istiod.ports:
@@ -84,11 +84,14 @@ class Supervisor:
 
     def _follow(self) -> None:
         config_maps = self._api.list(f"{CORE}/configmaps", accept=METADATA_ONLY)
-        named = {revision_of(one["metadata"]["name"]): one["metadata"]["resourceVersion"] for one in config_maps}
+        named = {
+            revision_of(config_map["metadata"]["name"]): config_map["metadata"]["resourceVersion"]
+            for config_map in config_maps
+        }
         wanted = {revision: version for revision, version in named.items() if revision}
         services, pods = (self._api.list(f"{CORE}/{kind}") if wanted else [] for kind in ("services", "pods"))
         # One that has run on the real node is left to it, also while its pod is gone: that is then seen by all.
-        self._themselves = {one for one in self._themselves if one in wanted} | _running_themselves(pods)
+        self._themselves = {istiod for istiod in self._themselves if istiod in wanted} | _running_themselves(pods)
         wanted = {revision: version for revision, version in wanted.items() if revision not in self._themselves}
         for revision, istiod in list(self._istiods.items()):
             if istiod.ended() or revision not in wanted:
@@ -141,9 +144,9 @@ class Supervisor:
     def _wake_up(self) -> int:
         """Makes the controller try again at once for ReplicaSets that failed while no injector answered, and returns
         how many there are. By itself it would wait about as long again as they have waited by now."""
-        failing = [one for one in self._api.list(f"{APPS}/replicasets") if _waits_for_injector(one)]
-        for one in failing:
-            metadata = one["metadata"]
+        failing = [item for item in self._api.list(f"{APPS}/replicasets") if _waits_for_injector(item)]
+        for item in failing:
+            metadata = item["metadata"]
             path = f"{APPS}/namespaces/{metadata['namespace']}/replicasets/{metadata['name']}"
             self._api.annotate(path, WOKEN, datetime.now(UTC).isoformat())
         return len(failing)

@@ -36,7 +36,7 @@ def write(target: IO[bytes], recipe: Recipe, layers: Sequence[Sequence[Entry]], 
     with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
         _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         layer_descriptors = [_add_layer(archive, entries) for entries in _once(layers)]
-        config = _config(recipe, [one["digest"] for one in layer_descriptors])
+        config = _config(recipe, [layer["digest"] for layer in layer_descriptors])
         manifest = _json(
             {
                 "schemaVersion": 2,

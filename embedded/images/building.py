@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import MeshlabError
-from embedded.tools import lock, toolchain
+from base.say import Say
+from embedded.tools import pins, tool_lock, toolchain
 
 from . import archive, recipes
 from . import names as image_names
@@ -20,12 +21,12 @@ from .model import Entry, Image, Recipe
 
 # Part of the key of what is kept: another number where the same entries give other bytes.
 FORMAT = 1
-Progress = toolchain.Progress
+Progress = Say
 
 
 def cache_folder() -> Path:
     """The folder of built images, beside that of the tools."""
-    return toolchain.cache_folder().parent / "images"
+    return pins.cache_folder().parent / "images"
 
 
 def build(names: Iterable[str], folder: Path, progress: Progress = print) -> list[Image]:
@@ -71,7 +72,7 @@ def _kept(recipe: Recipe, names: tuple[str, ...]) -> tuple[Path, str]:
     home.mkdir(parents=True, exist_ok=True)
     stem = f"{recipe.name}-{_key(recipe, names, layers)}"
     kept, record = home / f"{stem}.tar", home / f"{stem}.digest"
-    with lock.held(f"image-{recipe.name}"):
+    with tool_lock.held(f"image-{recipe.name}"):
         if not (kept.is_file() and record.is_file()):
             for old in home.glob(f".{recipe.name}-*"):  # what a killed build left
                 old.unlink()
@@ -87,7 +88,13 @@ def _kept(recipe: Recipe, names: tuple[str, ...]) -> tuple[Path, str]:
 
 def _key(recipe: Recipe, names: tuple[str, ...], layers: Sequence[Sequence[Entry]]) -> str:
     """Digest of all that decides on the bytes; a file counts as the same by path, size and time."""
-    what = (FORMAT, archive.architecture(), names, repr(recipe), [[_said(one) for one in layer] for layer in layers])
+    what = (
+        FORMAT,
+        archive.architecture(),
+        names,
+        repr(recipe),
+        [[_said(entry) for entry in layer] for layer in layers],
+    )
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 

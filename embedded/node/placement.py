@@ -37,8 +37,8 @@ def nodes_for(pod: Mapping[str, Any], candidates: Iterable[str], images: Iterabl
 
 def _runs(spec: Mapping[str, Any], images: set[str]) -> bool:
     containers = [*spec.get("initContainers", ()), *spec["containers"]]
-    claims = any("persistentVolumeClaim" in one or "ephemeral" in one for one in spec.get("volumes", ()))
-    return not claims and all(full(one.get("image", "")) in images for one in containers)
+    claims = any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in spec.get("volumes", ()))
+    return not claims and all(full(container.get("image", "")) in images for container in containers)
 
 
 def _for_one_node(spec: Mapping[str, Any]) -> bool:

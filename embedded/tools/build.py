@@ -12,10 +12,10 @@ from pathlib import Path
 
 from base import process
 from base.errors import MeshlabError
+from base.say import Say
 
-from . import display
-from . import lock as toollock
-from .toolchain import ORIGIN, TOOLS_FOLDER, Progress, Tool, cache_folder
+from . import display, tool_lock
+from .pins import ORIGIN, TOOLS_FOLDER, Tool, cache_folder
 
 # Building the API server takes minutes on a small machine; an hour is no build any more.
 BUILD_LIMIT, LIST_LIMIT = 3600.0, 600.0
@@ -30,12 +30,15 @@ BUILD_ENVIRONMENT = {
     "GOARCH": None,
     "GOEXPERIMENT": None,
 }
+# What decides the key of a package in Go's cache is the same for all tools, so that each compiles once. Nothing is said
+# for a debugger: the linker flags would leave it out of the program in any case.
+SHARED_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 
 Group = Sequence[Tool]
 """Tools that one `go build` makes: they share most of the work, so one call is far quicker than one each."""
 
 
-def build(tools: Iterable[Tool], progress: Progress) -> None:
+def build(tools: Iterable[Tool], progress: Say) -> None:
     """Build every tool, the longest build first. Raises MeshlabError where one fails."""
     groups = sorted(_groups(tools), key=_cpu_seconds, reverse=True)
     with display.shown(progress) as board:
@@ -82,7 +85,7 @@ def _build(tools: Group, count: str, expected: float, board: display.Board) -> b
     """Build a group; false where somebody else has done it meanwhile. `expected` is in seconds."""
     first, what = tools[0], ", ".join(tool.name for tool in tools)
     target = cache_folder() / f".build-{first.folder}"
-    with toollock.held(first.folder, lambda: board.say(f"tools: waiting for another build of {what}")):
+    with tool_lock.held(first.folder, lambda: board.say(f"tools: waiting for another build of {what}")):
         if all(tool.path.is_file() for tool in tools):
             return False
         once = f"from source{count}, once for this machine: about {display.about_seconds(expected)}"
@@ -115,7 +118,7 @@ def _build(tools: Group, count: str, expected: float, board: display.Board) -> b
 
 
 def _flags(tool: Tool) -> list[str]:
-    return ["-trimpath", "-buildvcs=false", "-ldflags", tool.linker_flags, "-tags", ",".join(tool.tags)]
+    return [*SHARED_FLAGS, "-ldflags", tool.linker_flags, "-tags", ",".join(tool.tags)]
 
 
 def _put(tool: Tool, target: Path) -> None:

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import lock as toollock
-from . import pulumi_download as pulumidownload
-from . import toolchain
+from . import pins, pulumi_download, tool_lock, toolchain
 from .download import PART, part_of
 
 BUILD = ".build-"
@@ -46,12 +44,12 @@ class PrunedEntry:
 
 def kept() -> list[CachedTool]:
     """All programs in the cache, and after them what is used from PATH in their place, by name."""
-    pinned = {tool.path.parent: tool for tool in toolchain.table().values()}
+    pinned = {tool.path.parent: tool for tool in pins.table().values()}
     found = [
         CachedTool(
             match["name"],
             pinned[folder].release if folder in pinned else match["version"],
-            "download" if (folder / toolchain.ORIGIN).is_file() else "build",
+            "download" if (folder / pins.ORIGIN).is_file() else "build",
             _size(folder),
             folder in pinned,
             folder,
@@ -59,21 +57,21 @@ def kept() -> list[CachedTool]:
         for folder, match in _folders()
     ]
     found += [
-        CachedTool(one.tool, f"v{one.version}", "Pulumi", _size(one.folder), one.pinned, one.folder)
-        for one in pulumidownload.fetched()
-        if one.whole
+        CachedTool(fetched.tool, f"v{fetched.version}", "Pulumi", _size(fetched.folder), fetched.pinned, fetched.folder)
+        for fetched in pulumi_download.fetched()
+        if fetched.whole
     ]
-    here = {one.path for one in found}
-    elsewhere = (tool for tool in toolchain.table().values() if tool.path.parent not in here)
+    here = {tool.path for tool in found}
+    elsewhere = (tool for tool in pins.table().values() if tool.path.parent not in here)
     return [*found, *(one for tool in elsewhere for one in _on_path(tool))]
 
 
 def others() -> dict[str, int]:
     """Folders in the cache that are no tool's, such as the tests' browser, and their bytes. `prune` leaves them."""
     return {
-        one.name: _size(one)
-        for one in _entries()
-        if one.is_dir() and not one.name.startswith(".") and not FOLDER.fullmatch(one.name)
+        entry.name: _size(entry)
+        for entry in _entries()
+        if entry.is_dir() and not entry.name.startswith(".") and not FOLDER.fullmatch(entry.name)
     }
 
 
@@ -82,31 +80,33 @@ def prune() -> list[PrunedEntry]:
 
     What another process is at work on stays, and so does all that is not a tool's. Links are not followed.
     """
-    pinned = {tool.path.parent for tool in toolchain.table().values()}
+    pinned = {tool.path.parent for tool in pins.table().values()}
     done = [
         _remove(folder, f"{match['name']} {match['version']}", *_keys(match["name"]))
         for folder, match in _folders()
         if folder not in pinned
     ]
-    for one in pulumidownload.fetched():
-        if not one.pinned:
-            what = f"{one.tool} v{one.version}" if one.whole else f"an unfinished download of {one.tool} by Pulumi"
-            done.append(_remove(one.folder, what, *_keys(one.tool), beside=one.beside))
-    wanted = {
-        part_of(tool.name, tool.download.sha256) for tool in toolchain.table().values() if tool.download is not None
-    }
+    for fetched in pulumi_download.fetched():
+        if not fetched.pinned:
+            what = (
+                f"{fetched.tool} v{fetched.version}"
+                if fetched.whole
+                else f"an unfinished download of {fetched.tool} by Pulumi"
+            )
+            done.append(_remove(fetched.folder, what, *_keys(fetched.tool), beside=fetched.beside))
+    wanted = {part_of(tool.name, tool.download.sha256) for tool in pins.table().values() if tool.download is not None}
     for left in _entries():
         if left.name.startswith(BUILD):
             done.append(_remove(left, f"an unfinished build, {left.name}", left.name.removeprefix(BUILD)))
         elif left.name.startswith(PART) and left not in wanted:
             name = left.name.removeprefix(PART).rpartition("-")[0]
-            done.append(_remove(left, f"an unfinished download of {name}", toollock.fetching(name)))
+            done.append(_remove(left, f"an unfinished download of {name}", tool_lock.fetching(name)))
     return done
 
 
 def _remove(path: Path, what: str, *keys: str, beside: Sequence[Path] = ()) -> PrunedEntry:
     size = _size(path)
-    with toollock.held_if_free(*keys) as free:
+    with tool_lock.held_if_free(*keys) as free:
         if free:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -119,10 +119,10 @@ def _remove(path: Path, what: str, *keys: str, beside: Sequence[Path] = ()) -> P
 
 def _keys(name: str) -> list[str]:
     """The locks of what may be at work on a tool; all there are, for one that this checkout does not know."""
-    tool = toolchain.table().get(name)
+    tool = pins.table().get(name)
     if tool is not None:
-        return [tool.folder, toollock.fetching(name)]
-    return [one.name.removeprefix(toollock.LOCK) for one in _entries() if one.name.startswith(toollock.LOCK)]
+        return [tool.folder, tool_lock.fetching(name)]
+    return [entry.name.removeprefix(tool_lock.LOCK) for entry in _entries() if entry.name.startswith(tool_lock.LOCK)]
 
 
 def _folders() -> Iterator[tuple[Path, re.Match[str]]]:
@@ -134,11 +134,11 @@ def _folders() -> Iterator[tuple[Path, re.Match[str]]]:
 
 
 def _entries() -> list[Path]:
-    folder = toolchain.cache_folder()
+    folder = pins.cache_folder()
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _on_path(tool: toolchain.Tool) -> Iterator[CachedTool]:
+def _on_path(tool: pins.Tool) -> Iterator[CachedTool]:
     path = toolchain.find(tool.key)
     if path is not None:
         version = ".".join(map(str, toolchain.said_version(tool, path) or ()))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 
 TOLD_EVERY_SECONDS, DRAWN_EVERY_SECONDS = 30.0, 0.5
 CLEAR = "\r\x1b[2K"
@@ -53,7 +53,7 @@ class Job:
 class Board:
     """Every job that goes on. Lines for the user go through `say`, so that they and the drawn one do not mix."""
 
-    def __init__(self, progress: Progress, terminal: TextIO | None) -> None:
+    def __init__(self, progress: Say, terminal: TextIO | None) -> None:
         """Without a terminal, jobs tell by `progress`, one line now and then."""
         self._progress, self._terminal = progress, terminal
         self._jobs: list[Job] = []
@@ -105,7 +105,7 @@ class Board:
 
 
 @contextmanager
-def shown(progress: Progress) -> Generator[Board]:
+def shown(progress: Say) -> Generator[Board]:
     """A board for the work of the block."""
     board = Board(progress, sys.stderr if for_people(sys.stderr) else None)
     drawing = threading.Thread(target=board.follow, daemon=True) if board.drawn else None

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.errors import MeshlabError
+from base.say import Say
 
-from . import display, downloads
-from . import lock as toollock
+from . import display, downloads, tool_lock
 from .downloads import Download
-from .toolchain import ORIGIN, Progress, Tool, cache_folder
+from .pins import ORIGIN, Tool, cache_folder
 
 if TYPE_CHECKING:
     from .transfer import Transfer
@@ -46,7 +46,7 @@ def silence(url: str) -> str:
     return _silent.get(downloads.host(url), "")
 
 
-def download(tools: Sequence[Tool], progress: Progress) -> list[Tool]:
+def download(tools: Sequence[Tool], progress: Say) -> list[Tool]:
     """Download the tools that can be; returns the others.
 
     A host that has not answered after 5 seconds is given up, and that is said once. Raises MeshlabError where a
@@ -102,7 +102,7 @@ class _Job:
 
         try:
             # Somebody else who fetches it may take as long as it takes.
-            with toollock.held(toollock.fetching(self.tool.name)):
+            with tool_lock.held(tool_lock.fetching(self.tool.name)):
                 if not self.tool.path.is_file():
                     one = transfer.Transfer(self.url, self._of.sha256, part_of(self.tool.name, self._of.sha256))
                     self._asked, self.transfer = time.monotonic(), one

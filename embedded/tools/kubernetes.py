@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from base.errors import MeshlabError
 
-from . import toolchain
-from .toolchain import key_of, minor_folders, parse_version
+from . import pins
+from .pins import key_of, minor_folders, parse_version
 
 SERVER = "kube-apiserver"
 FOLDER = "kubernetes"
@@ -13,7 +13,7 @@ FOLDER = "kubernetes"
 
 def pinned() -> str:
     """The minor that is used unless somebody says otherwise, such as `1.36`."""
-    return _minor(toolchain.table()[SERVER].release)
+    return _minor(pins.table()[SERVER].release)
 
 
 def minors() -> list[str]:
@@ -32,7 +32,7 @@ def checked(minor: str) -> str:
 
 def release(minor: str | None = None) -> str:
     """The version that stands for a minor, or for the pin: `v1.35.4`. Raises as `checked`."""
-    return toolchain.table()[_key(SERVER, minor)].release
+    return pins.table()[_key(SERVER, minor)].release
 
 
 def keys(names: tuple[str, ...], minor: str | None = None) -> dict[str, str]:
@@ -46,7 +46,7 @@ def keys(names: tuple[str, ...], minor: str | None = None) -> dict[str, str]:
 def _key(name: str, minor: str | None) -> str:
     other = "" if minor is None or checked(minor) == pinned() else minor
     key = key_of(name, other)
-    return key if key in toolchain.table() else name
+    return key if key in pins.table() else name
 
 
 def _minor(version: str) -> str:

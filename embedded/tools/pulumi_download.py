@@ -18,10 +18,9 @@ from importlib import metadata
 from pathlib import Path
 
 from base import process
+from base.say import Say
 
-from . import display, downloads, toolchain
-from . import download as tooldownload
-from . import lock as toollock
+from . import display, download, downloads, pins, tool_lock
 
 CLI = "pulumi"
 PROVIDER = "pulumi-resource-"
@@ -64,7 +63,7 @@ class Fetched:
 
 def pulumi_home() -> Path:
     """Where the engine keeps what it keeps: beside the tools, so that the user's own ~/.pulumi stays as it is."""
-    return toolchain.cache_folder().parent / "pulumi"
+    return pins.cache_folder().parent / "pulumi"
 
 
 def sdk_version(provider: str) -> str:
@@ -75,7 +74,7 @@ def sdk_version(provider: str) -> str:
 def wanted(tool: str) -> str | None:
     """The version of the CLI or a provider that is downloaded; None for a provider whose SDK is not here."""
     if tool == CLI:
-        return toolchain.table()[CLI].release.removeprefix("v")
+        return pins.table()[CLI].release.removeprefix("v")
     try:
         return sdk_version(tool.removeprefix(PROVIDER))
     except metadata.PackageNotFoundError:
@@ -97,12 +96,12 @@ def why_not() -> str:
 
     Raises MeshlabError where MESHLAB_DOWNLOADS is no address.
     """
-    return _unwanted() or tooldownload.silence(SITE) or _fault()
+    return _unwanted() or download.silence(SITE) or _fault()
 
 
-def answers(tools: Sequence[str], say: toolchain.Progress) -> bool:
+def answers(tools: Sequence[str], say: Say) -> bool:
     """Whether tools can be downloaded. Says once in a process where nobody answers, but not what the caller wants."""
-    if _unwanted() or tooldownload.silence(SITE):
+    if _unwanted() or download.silence(SITE):
         return False
     fault = _fault()
     if fault and fault not in _told:
@@ -111,12 +110,12 @@ def answers(tools: Sequence[str], say: toolchain.Progress) -> bool:
     return not fault
 
 
-def fetch(tool: str, cli: Path | None, say: toolchain.Progress) -> bool:
+def fetch(tool: str, cli: Path | None, say: Say) -> bool:
     """Have Pulumi download the CLI or, with the CLI `cli`, a provider; false, and said, where that fails."""
     if tool != CLI and cli is None:
         return False
     what = f"{tool} {wanted(tool)}"
-    with toollock.held(toollock.fetching(tool)), display.shown(say) as board:
+    with tool_lock.held(tool_lock.fetching(tool)), display.shown(say) as board:
         if found(tool) is not None:
             return True  # by another process meanwhile
         board.say(f"engine: downloading {what} by Pulumi, which no digest of tools.toml pins")
@@ -164,8 +163,8 @@ def _install_provider(tool: str, cli: Path) -> str:
 
 
 def _clis() -> list[Fetched]:
-    folders = sorted(one for one in (pulumi_home() / "versions").glob("*") if one.is_dir())
-    return [Fetched(CLI, one.name.removeprefix(NEW), one, _is_whole(one)) for one in folders]
+    folders = sorted(path for path in (pulumi_home() / "versions").glob("*") if path.is_dir())
+    return [Fetched(CLI, folder.name.removeprefix(NEW), folder, _is_whole(folder)) for folder in folders]
 
 
 def _is_whole(folder: Path) -> bool:
@@ -191,7 +190,7 @@ def is_partial(folder: Path) -> bool:
 def _unwanted() -> str:
     """How the caller has asked for no such download."""
     if downloads.switched_off():
-        return tooldownload.OFF
+        return download.OFF
     return f"{downloads.VARIABLE} names a mirror, and Pulumi downloads from its own site" if downloads.mirror() else ""
 
 
@@ -201,8 +200,8 @@ def _fault() -> str:
     faults: list[str] = []
     asking = threading.Thread(target=lambda: faults.append(_ask()), daemon=True)
     asking.start()
-    asking.join(tooldownload.ANSWER_SECONDS)
-    return faults[0] if faults else f"{SITE}: no answer within {tooldownload.ANSWER_SECONDS:g} s"
+    asking.join(download.ANSWER_SECONDS)
+    return faults[0] if faults else f"{SITE}: no answer within {download.ANSWER_SECONDS:g} s"
 
 
 def _ask() -> str:
@@ -211,7 +210,7 @@ def _ask() -> str:
     # As the Automation API will ask: through the environment's proxy.
     request = urllib.request.Request(f"{SITE}/install.sh", headers={"User-Agent": "meshlab"})
     try:
-        with urllib.request.urlopen(request, timeout=tooldownload.ANSWER_SECONDS):
+        with urllib.request.urlopen(request, timeout=download.ANSWER_SECONDS):
             return ""
     except urllib.error.HTTPError as error:
         with error:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from base.say import Say
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from settings.charts import Chart, ChartSource
 
 from ..recording.releases import Release
@@ -101,17 +101,17 @@ class Charts:
         folder, notes = choice.source.folder, ()
         if choice.origin is ChartOrigin.STAND_INS:
             wanted: dict[str, list[str]] = {}
-            for one in releases:
-                wanted.setdefault(one.chart, []).append(one.version)
+            for release in releases:
+                wanted.setdefault(release.chart, []).append(release.version)
             packed = self.pack(choice, wanted)
             folder, notes = packed.folder, packed.notes
         if folder is None:
-            files = {one.resource: self._pulled(one.package, choice.source) for one in releases}
+            files = {release.resource: self._pulled(release.package, choice.source) for release in releases}
         else:
             where = folder.resolve()
             files = {
-                one.resource: in_folder(one.package, where, f" (release {one.name} of stack {stack})")
-                for one in releases
+                release.resource: in_folder(release.package, where, f" (release {release.name} of stack {stack})")
+                for release in releases
             }
         return ChartFiles(choice.origin.value, files, notes)
 
@@ -123,7 +123,7 @@ class Charts:
         ref = source.ref(*chart)
         repository = ref.get("repositoryOpts", {}).get("repo", "")
         where = hashlib.sha256(f"{repository} {ref['chart']}".encode()).hexdigest()[:16]
-        kept = toolchain.cache_folder().parent / "charts" / "pulled" / where
+        kept = pins.cache_folder().parent / "charts" / "pulled" / where
         file = kept / chart.file
         if not file.is_file():
             kept.mkdir(parents=True, exist_ok=True)

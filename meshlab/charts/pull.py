@@ -18,7 +18,7 @@ def pull(chart: Chart, source: ChartSource, folder: Path, helm: Path) -> Path:
         process.run([*command, *(["--repo", repository] if repository else [])], timeout=LIMIT_SECONDS)
     except process.ProcessError as error:
         raise MeshlabError(
-            f"the chart {chart.name} {chart.version} cannot be had from {address(chart, source)}: {error}"
+            f"the chart {chart.name} {chart.version} cannot be downloaded from {address(chart, source)}: {error}"
         ) from None
     return folder / chart.file
 

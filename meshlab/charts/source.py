@@ -16,7 +16,7 @@ from base.assets import ROOT
 from base.errors import MeshlabError
 from base.goyaml.text import document, to_yaml
 from base.process import CommandMissingError, ProcessError, run
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from settings.charts import Chart
 from settings.operator_crds import TABLE, released
 from settings.versions import parse_version
@@ -47,7 +47,7 @@ def pack_stand_ins(sources: Path, wanted: Wanted, progress: Progress) -> Path:
     and put there whole. Raises MeshlabError, or what `toolchain.ensure` raises where helm cannot be had.
     """
     charts = _charts(wanted)
-    folder = toolchain.cache_folder().parent / "charts" / _digest(sources)
+    folder = pins.cache_folder().parent / "charts" / _digest(sources)
     missing = [(name, version) for name, version in charts if not (folder / Chart(name, version).file).exists()]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _module(path: str, version: str) -> Path:
     if "Dir" not in found:
         reason = str(found.get("Error", "go says nothing")).strip().splitlines()[-1]
         raise ChartSourceError(
-            f"the Go module {path}@{version}, which the stand-in charts need, cannot be had: {reason}"
+            f"the Go module {path}@{version}, which the stand-in charts need, cannot be downloaded: {reason}"
         )
     return Path(found["Dir"])
 

@@ -87,7 +87,8 @@ class DriftFinding:
             "owner": self.owner,
             "note": self.note,
             "differences": [
-                {"path": one.path, "live": one.live, "wanted": one.wanted, "by": one.by} for one in self.differences
+                {"path": difference.path, "live": difference.live, "wanted": difference.wanted, "by": difference.by}
+                for difference in self.differences
             ],
         }
         return {key: value for key, value in entry.items() if value not in ("", [])}

@@ -66,7 +66,7 @@ RULES = (
     Rule(
         ("CustomResourceDefinition",),
         r"spec\.conversion\.webhook\.clientConfig\.caBundle",
-        "whoever serves the conversion writes its certificate",
+        "the server of the conversion webhook writes its certificate",
     ),
     Rule(
         ("ClusterRole",),
@@ -122,7 +122,10 @@ def identity(live: Manifest) -> Scaled:
 
 def autoscaled(autoscalers: Collection[Manifest]) -> set[Scaled]:
     """Kind, namespace and name of what the given HorizontalPodAutoscalers scale."""
-    targets = ((mapping(mapping(one.get("spec")).get("scaleTargetRef")), one["metadata"]) for one in autoscalers)
+    targets = (
+        (mapping(mapping(autoscaler.get("spec")).get("scaleTargetRef")), autoscaler["metadata"])
+        for autoscaler in autoscalers
+    )
     return {(str(target["kind"]), str(where["namespace"]), str(target["name"])) for target, where in targets if target}
 
 

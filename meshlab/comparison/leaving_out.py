@@ -117,7 +117,12 @@ def _miss(rule: DiffRule, objects: Mapping[str, Sequence[KubernetesObject]]) -> 
     stacks = [stack for stack in objects if one_fits(rule.stacks, stack)]
     if not stacks:
         return f"none of the stacks {', '.join(objects)}"
-    fitting = [one for stack in stacks for one in objects[stack] if rule.fits(one.kind, one.namespace, one.name)]
+    fitting = [
+        object_
+        for stack in stacks
+        for object_ in objects[stack]
+        if rule.fits(object_.kind, object_.namespace, object_.name)
+    ]
     if not fitting:
         return "no object"
     if rule.fields is None:
@@ -132,4 +137,4 @@ def _anywhere(path: str, objects: Iterable[KubernetesObject]) -> bool:
     def covers(steps: Steps) -> bool:
         return only.covers(steps)
 
-    return any(covered(one.manifest, covers, name_of) for one in objects)
+    return any(covered(object_.manifest, covers, name_of) for object_ in objects)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from kube.api_objects import Manifest, mapping
 from kube.changes import DRIFT_MANAGER
-from kube.fields import Manager, Path, Steps, item_name, managers, named, place, text_of
+from kube.fields import Manager, Path, Steps, are_named, item_name, managers, place, text_of
 from settings.injection import hindrance
 from settings.names import NAMESPACE_INJECTION_LABEL, REVISION_LABEL
 
@@ -46,15 +46,19 @@ def differences(live: Manifest, applied: Manifest, scaled: Collection[Scaled], *
         since = live["metadata"]["deletionTimestamp"]
         result.append(Difference("metadata.deletionTimestamp", since, None, "it is being deleted"))
     if not patch:
-        result += [_hidden(live, one) for one in additions(live, applied) if not is_ignored(live, one.path, scaled)]
+        result += [
+            _hidden(live, addition)
+            for addition in additions(live, applied)
+            if not is_ignored(live, addition.path, scaled)
+        ]
     return result
 
 
 def told(object_: Manifest, live: Manifest, wanted: Manifest, scaled: Collection[Scaled]) -> list[Difference]:
     """What differs between two forms of an object: with who wrote it, without noise and secret values."""
-    found = [one for one in changes(live, wanted) if not is_ignored(object_, one.path, scaled)]
+    found = [change for change in changes(live, wanted) if not is_ignored(object_, change.path, scaled)]
     authors = authors_of(object_)
-    return [_hidden(object_, _signed(one, authors)) for one in found]
+    return [_hidden(object_, _signed(difference, authors)) for difference in found]
 
 
 def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) -> Iterator[Difference]:
@@ -71,7 +75,7 @@ def hindrances(live: Manifest, wanted: Manifest, leads_to: Mapping[str, str]) ->
         yield _signed(found, authors_of(live))
 
 
-def untouched(live: Manifest, manifest: Manifest) -> bool:
+def is_untouched(live: Manifest, manifest: Manifest) -> bool:
     """Whether an object certainly is as `manifest` says: all of it is there, and no stranger has written anything."""
     return not any(map(is_foreign, managers(live))) and not any(declared_differences(manifest, live))
 
@@ -121,7 +125,7 @@ def _difference(at: Steps, live: Any, wanted: Any) -> Difference:
 
 
 def _item_changes(live: list[Any], wanted: list[Any], at: Steps) -> Iterator[Difference]:
-    if named(live) and named(wanted):
+    if are_named(live) and are_named(wanted):
         have, want = ({f"[{item_name(items, n)}]": items[n] for n in range(len(items))} for items in (live, wanted))
         for key in (*have, *(key for key in want if key not in have)):
             yield from changes(have.get(key), want.get(key), (*at, key))

@@ -44,8 +44,8 @@ def without_terms(live: Manifest, applied: Manifest) -> Manifest:
     """A copy of a webhook configuration without the terms that platforms have added to what is `applied`."""
     if live["kind"] not in WEBHOOKS:
         return live
-    wanted = {one["name"]: _expressions(one) for one in entries(applied.get("webhooks"))}
-    webhooks = [_cleaned(one, wanted.get(one["name"], [])) for one in entries(live.get("webhooks"))]
+    wanted = {webhook["name"]: _expressions(webhook) for webhook in entries(applied.get("webhooks"))}
+    webhooks = [_cleaned(webhook, wanted.get(webhook["name"], [])) for webhook in entries(live.get("webhooks"))]
     return {**live, "webhooks": webhooks}
 
 

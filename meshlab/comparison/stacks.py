@@ -107,7 +107,7 @@ def _matched(before: Sequence[N], after: Sequence[N]) -> list[tuple[N | None, N 
     left = sorted(before, key=lambda one: one.resource)
     pairs: list[tuple[N | None, N | None]] = []
     for new in sorted(after, key=lambda one: one.resource):
-        old = next((one for one in left if continues(one.resource, new.resource, new.former)), None)
+        old = next((node for node in left if continues(node.resource, new.resource, new.former)), None)
         if old is not None:
             left.remove(old)
         pairs.append((old, new))

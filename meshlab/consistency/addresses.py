@@ -25,14 +25,14 @@ def addresses(whole: Whole) -> Iterator[Inconsistency]:
     """Every address of a namespace of the stack that leads to no Service, to none of its ports, or beside its path."""
     # Dashboards are long texts: most of them are done with here.
     ends = [f".{namespace}" for namespace in whole.namespaces]
-    for one in whole.objects:
-        if one.kind in _SILENT:
+    for object_ in whole.objects:
+        if object_.kind in _SILENT:
             continue
-        for where, text in _texts(one.manifest, ""):
+        for where, text in _texts(object_.manifest, ""):
             if not any(end in text for end in ends):
                 continue
             for match in _ADDRESS.finditer(text):
-                yield from _followed(whole, one, where, match)
+                yield from _followed(whole, object_, where, match)
 
 
 def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ class Blame:
     def __init__(self, config: Config, found: Iterable[Inconsistency], trial: Trial) -> None:
         self._config, self._trial = config, trial
         self._found = list(found)
-        self._before = Counter(one.about for one in self._found)
+        self._before = Counter(inconsistency.about for inconsistency in self._found)
         self._after: dict[Path, Counter[str] | None] = {}
 
     def paths(self) -> dict[str, Path]:
@@ -46,7 +46,11 @@ class Blame:
         value = value_at(self._config, path)
         if not isinstance(value, Mapping):
             return path
-        said = " ".join(f"{one.subject.label} {one.text}" for one in self._found if one.about == about)
+        said = " ".join(
+            f"{inconsistency.subject.label} {inconsistency.text}"
+            for inconsistency in self._found
+            if inconsistency.about == about
+        )
         children = sorted(cast(Mapping[str, Any], value), key=lambda key: not _is_said(value[key], key, said))
         for child in children:
             if self._helps((*path, child), about):
@@ -58,7 +62,7 @@ class Blame:
             if len(self._after) >= TRIALS:
                 return False
             found = self._trial(without(self._config, path))
-            self._after[path] = None if found is None else Counter(one.about for one in found)
+            self._after[path] = None if found is None else Counter(inconsistency.about for inconsistency in found)
         after = self._after[path]
         return after is not None and after[about] < self._before[about]
 

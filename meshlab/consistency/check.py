@@ -24,14 +24,16 @@ def inconsistencies(objects: Iterable[KubernetesObject]) -> list[Inconsistency]:
 
 def _twice(whole: Whole) -> Iterator[Inconsistency]:
     """Objects that two bring: each would put its own content in place of the other's."""
-    often = Counter(_identity(one) for one in whole.objects)
+    often = Counter(_identity(object_) for object_ in whole.objects)
     told: set[tuple[str, str, str, str]] = set()
-    for one in whole.objects:
-        identity = _identity(one)
+    for object_ in whole.objects:
+        identity = _identity(object_)
         if often[identity] > 1 and identity not in told:
             told.add(identity)
             brought = [by.release or "the program" for by in whole.objects if _identity(by) == identity]
-            yield Inconsistency("twice", one, "metadata.name", "one that brings it", " and ".join(brought), one.name)
+            yield Inconsistency(
+                "twice", object_, "metadata.name", "one that brings it", " and ".join(brought), object_.name
+            )
     for maker, name in whole.secrets_made:
         made = whole.find("Secret", maker.namespace, name)
         # A Job takes what is there.

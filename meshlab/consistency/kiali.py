@@ -21,16 +21,16 @@ _REFERENCE = "secret"
 
 def kiali(whole: Whole) -> Iterator[Inconsistency]:
     """Every name in a Kiali object that leads nowhere."""
-    for one in whole.of("Kiali"):
-        spec = mapping(one.manifest.get("spec"))
+    for object_ in whole.of("Kiali"):
+        spec = mapping(object_.manifest.get("spec"))
         istio = mapping(mapping(spec.get("external_services")).get("istio"))
         namespace = spec.get("istio_namespace") or ISTIO_NAMESPACE
         for field, kind in _NAMED.items():
             name = istio.get(field)
             if name and not whole.has(kind, namespace, name):
                 where = f"spec.external_services.istio.{field}"
-                yield Inconsistency(kind, one, where, f"a {kind} {namespace}/{name}", "none", name)
-        yield from _secrets(whole, one, spec, "spec")
+                yield Inconsistency(kind, object_, where, f"a {kind} {namespace}/{name}", "none", name)
+        yield from _secrets(whole, object_, spec, "spec")
 
 
 def _secrets(whole: Whole, one: KubernetesObject, node: Mapping[str, Any], path: str) -> Iterator[Inconsistency]:

@@ -19,25 +19,25 @@ _LAST_PORT = 65535
 
 def ranges(whole: Whole) -> Iterator[Inconsistency]:
     """Every pair of numbers that is the wrong way round."""
-    for one in whole.objects:
-        match one.kind:
+    for object_ in whole.objects:
+        match object_.kind:
             case "HorizontalPodAutoscaler":
-                yield from _scaling(one)
+                yield from _scaling(object_)
             case "PodDisruptionBudget":
-                yield from _disruption(whole, one)
+                yield from _disruption(whole, object_)
             case "Prometheus" | "ServiceMonitor" | "PodMonitor":
-                yield from _scraping(whole, one)
+                yield from _scraping(whole, object_)
             case "Deployment":
-                yield from _rolling(one)
+                yield from _rolling(object_)
             case "Service":
-                yield from _ports(one)
+                yield from _ports(object_)
             case _:
                 pass
-        template = pod_template(one)
+        template = pod_template(object_)
         if template is not None:
-            yield from _pod(one, template)
-        elif one.kind in ("Prometheus", "Alertmanager"):
-            yield from _amounts(one, "spec", mapping(one.manifest.get("spec")))
+            yield from _pod(object_, template)
+        elif object_.kind in ("Prometheus", "Alertmanager"):
+            yield from _amounts(object_, "spec", mapping(object_.manifest.get("spec")))
 
 
 def quantity(text: Any) -> float | None:

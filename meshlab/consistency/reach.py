@@ -17,16 +17,16 @@ _HTTPS = 443
 def reach(whole: Whole) -> Iterator[Inconsistency]:
     """Every webhook that the API server could not call, and every Service that Prometheus could not scrape."""
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        for one in whole.of(kind):
-            for webhook in entries(one.manifest.get("webhooks")):
+        for object_ in whole.of(kind):
+            for webhook in entries(object_.manifest.get("webhooks")):
                 called = webhook["clientConfig"].get("service")
                 service = whole.service(called.get("namespace", ""), called["name"]) if called else None
                 if called and service:
                     where = f"webhooks[{webhook['name']}].clientConfig.service"
-                    yield from _open(whole, one, where, service, called.get("port", _HTTPS), None)
+                    yield from _open(whole, object_, where, service, called.get("port", _HTTPS), None)
     scrapers = [pods for pods in whole.pods if pods.owner.kind == "Prometheus"]
-    for one in whole.of("ServiceMonitor") if scrapers else ():
-        spec, places = one.manifest["spec"], places_of(one)
+    for object_ in whole.of("ServiceMonitor") if scrapers else ():
+        spec, places = object_.manifest["spec"], places_of(object_)
         for service in whole.services:
             if (
                 (places is None or service.namespace in places)
@@ -35,7 +35,7 @@ def reach(whole: Whole) -> Iterator[Inconsistency]:
             ):
                 for number, endpoint in enumerate(entries(spec.get("endpoints"))):
                     where = f"spec.endpoints[{number}]"
-                    yield from _open(whole, one, where, service, endpoint.get("port"), scrapers[0])
+                    yield from _open(whole, object_, where, service, endpoint.get("port"), scrapers[0])
 
 
 def _open(
@@ -78,7 +78,7 @@ def _admits(
     whole: Whole, pods: PodGroup, rule: Mapping[str, Any], port: set[str | int | None], caller: PodGroup | None
 ) -> bool:
     ports, peers = rule.get("ports"), rule.get("from")
-    if ports and not any("port" not in one or one["port"] in port or "endPort" in one for one in ports):
+    if ports and not any("port" not in item or item["port"] in port or "endPort" in item for item in ports):
         return False
     return not peers or any(_is_peer(whole, pods, peer, caller) for peer in peers)
 

@@ -43,15 +43,15 @@ _CLUSTER_WIDE = ("ClusterRole", "PriorityClass", "IngressClass")
 
 def references(whole: Whole) -> Iterator[Inconsistency]:
     """Every reference of an object to another one that is not there, or lacks the key that it is asked for."""
-    for one in whole.objects:
-        if one.namespace and not whole.has("Namespace", "", one.namespace) and not one.patch:
-            expected = f"a Namespace {one.namespace}"
-            yield Inconsistency("Namespace", one, "metadata.namespace", expected, "none", one.namespace)
-        if one.kind in WITHOUT_REFERENCES:
+    for object_ in whole.objects:
+        if object_.namespace and not whole.has("Namespace", "", object_.namespace) and not object_.patch:
+            expected = f"a Namespace {object_.namespace}"
+            yield Inconsistency("Namespace", object_, "metadata.namespace", expected, "none", object_.namespace)
+        if object_.kind in WITHOUT_REFERENCES:
             continue
-        yield from _Walk(whole, one).findings(one.manifest, "")
-        yield from _bound(whole, one)
-        yield from _scaled(whole, one)
+        yield from _Walk(whole, object_).findings(object_.manifest, "")
+        yield from _bound(whole, object_)
+        yield from _scaled(whole, object_)
 
 
 class _Walk:

@@ -49,7 +49,7 @@ MADE = (
         "Service", "default", "kubernetes", "the API server",
         {"component": "apiserver", "provider": "kubernetes"}, {"https": 443},
     ),
-    Made("Service", "kube-system", "kube-dns", "whoever set the cluster up", {"k8s-app": "kube-dns"}, {"dns": 53}),
+    Made("Service", "kube-system", "kube-dns", "the cluster's installer", {"k8s-app": "kube-dns"}, {"dns": 53}),
     Made(
         "Service", "kube-system", ANY, "the Prometheus operator, for its flag --kubelet-service",
         {"k8s-app": "kubelet", "app.kubernetes.io/name": "kubelet"},

@@ -25,32 +25,34 @@ _SHOWN = 3
 
 def services(whole: Whole) -> Iterator[Inconsistency]:
     """Every Service, port and selector that leads nowhere."""
-    for one in whole.objects:
-        match one.kind:
+    for object_ in whole.objects:
+        match object_.kind:
             case "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration":
-                yield from _webhooks(whole, one)
+                yield from _webhooks(whole, object_)
             case "APIService":
-                called = one.manifest["spec"].get("service")
+                called = object_.manifest["spec"].get("service")
                 if called:
-                    yield from _called(whole, one, "spec.service", called, called.get("port", _HTTPS))
+                    yield from _called(whole, object_, "spec.service", called, called.get("port", _HTTPS))
             case "Ingress":
-                yield from _ingress(whole, one)
+                yield from _ingress(whole, object_)
             case "HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute":
-                yield from _routed(whole, one)
+                yield from _routed(whole, object_)
             case "StatefulSet":
-                named = one.manifest["spec"].get("serviceName")
+                named = object_.manifest["spec"].get("serviceName")
                 if named:
-                    yield from _called(whole, one, "spec.serviceName", {"name": named}, None)
+                    yield from _called(whole, object_, "spec.serviceName", {"name": named}, None)
             case "Service":
-                yield from _leads_somewhere(whole, one)
+                yield from _leads_somewhere(whole, object_)
             case "PodDisruptionBudget":
-                yield from _finds_pods(whole, one, "spec.selector", one.manifest["spec"].get("selector"), one.namespace)
+                yield from _finds_pods(
+                    whole, object_, "spec.selector", object_.manifest["spec"].get("selector"), object_.namespace
+                )
             case "ServiceMonitor":
-                yield from _service_monitor(whole, one)
+                yield from _service_monitor(whole, object_)
             case "PodMonitor":
-                yield from _pod_monitor(whole, one)
+                yield from _pod_monitor(whole, object_)
             case "Prometheus":
-                yield from _alertmanagers(whole, one)
+                yield from _alertmanagers(whole, object_)
             case _:
                 pass
     yield from _selected(whole)
@@ -114,7 +116,7 @@ def _leads_somewhere(whole: Whole, one: KubernetesObject) -> Iterator[Inconsiste
         wanted = shown({"matchLabels": service.selector})
         yield Inconsistency("pods of a Service", one, "spec.selector", f"pods with {wanted} in {one.namespace}", "none")
         return
-    named = {name for one in pods for name in one.ports}
+    named = {name for pod in pods for name in pod.ports}
     for port in service.ports:
         if isinstance(port.target, str) and port.target not in named and port.target not in INJECTED_PORTS:
             expected = f"a port named {port.target} of {pods[0].owner.label}"
@@ -198,14 +200,14 @@ def _selected(whole: Whole) -> Iterator[Inconsistency]:
     takers = list(whole.of("Prometheus"))
     for kind, field in _SELECTED.items() if takers else ():
         missed = [
-            one
-            for one in whole.of(kind)
-            if not any(_takes(whole, taker, field, one) for taker in takers)
-            and not any(kind == listed and _labels(one).get(key) == value for listed, key, value in UNSELECTED)
+            object_
+            for object_ in whole.of(kind)
+            if not any(_takes(whole, taker, field, object_) for taker in takers)
+            and not any(kind == listed and _labels(object_).get(key) == value for listed, key, value in UNSELECTED)
         ]
         if missed:
             selector = takers[0].manifest["spec"].get(f"{field}Selector")
-            names = ", ".join(f"{one.namespace}/{one.name}" for one in missed[:_SHOWN])
+            names = ", ".join(f"{object_.namespace}/{object_.name}" for object_ in missed[:_SHOWN])
             more = f" and {len(missed) - _SHOWN} more" if len(missed) > _SHOWN else ""
             expected = f"a selector that takes each {kind} of the stack"
             got = f"{_told(selector)}, which leaves out {names}{more}"

@@ -101,7 +101,7 @@ class Verdict:
     @property
     def notes(self) -> list[str]:
         """One line for each thing that has to be there already."""
-        first = {one.expected: one for one in reversed(self.given)}
+        first = {inconsistency.expected: inconsistency for inconsistency in reversed(self.given)}
         return [
             f"{expected} has to be there already: {one.subject.label} names it ({one.where})"
             for expected, one in reversed(first.items())
@@ -110,12 +110,16 @@ class Verdict:
 
 def verdict(objects: Iterable[KubernetesObject], config: Config, trial: Trial) -> Verdict:
     """The verdict over the objects of a stack with this configuration; `trial` finds out what another one would do."""
-    found = [one for one in inconsistencies(objects) if not allowed(RULE, object_of(one.subject.manifest), one.text)]
+    found = [
+        inconsistency
+        for inconsistency in inconsistencies(objects)
+        if not allowed(RULE, object_of(inconsistency.subject.manifest), inconsistency.text)
+    ]
     if not found:
         return Verdict()
     said = texts(config)
-    given = [one for one in found if _is_given(one, said)]
-    wrong = [one for one in found if one not in given]
+    given = [inconsistency for inconsistency in found if _is_given(inconsistency, said)]
+    wrong = [inconsistency for inconsistency in found if inconsistency not in given]
     if not wrong:
         return Verdict(given=tuple(given))
     paths = Blame(config, wrong, lambda other: _wrong(trial(other), said)).paths()
@@ -123,7 +127,7 @@ def verdict(objects: Iterable[KubernetesObject], config: Config, trial: Trial) -
 
 
 def _wrong(found: Iterable[Inconsistency] | None, said: set[str]) -> list[Inconsistency] | None:
-    return None if found is None else [one for one in found if not _is_given(one, said)]
+    return None if found is None else [inconsistency for inconsistency in found if not _is_given(inconsistency, said)]
 
 
 def _is_given(one: Inconsistency, said: set[str]) -> bool:
@@ -133,5 +137,7 @@ def _is_given(one: Inconsistency, said: set[str]) -> bool:
 
 
 def _grouped(wrong: Sequence[Inconsistency], paths: Mapping[str, Path]) -> Iterable[Broken]:
-    for about in dict.fromkeys(one.about for one in wrong):
-        yield Broken(tuple(one for one in wrong if one.about == about), paths.get(about, ()))
+    for about in dict.fromkeys(inconsistency.about for inconsistency in wrong):
+        yield Broken(
+            tuple(inconsistency for inconsistency in wrong if inconsistency.about == about), paths.get(about, ())
+        )

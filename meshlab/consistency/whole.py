@@ -45,9 +45,9 @@ class Whole:
     def __init__(self, objects: Iterable[KubernetesObject]) -> None:
         self.objects = list(objects)
         self.by_kind: dict[str, dict[tuple[str, str], KubernetesObject]] = {}
-        for one in self.objects:
-            self.by_kind.setdefault(one.kind, {})[one.namespace, one.name] = one
-        self.secrets_made = [(one, name) for one in self.objects for name in secrets_made(one)]
+        for object_ in self.objects:
+            self.by_kind.setdefault(object_.kind, {})[object_.namespace, object_.name] = object_
+        self.secrets_made = [(object_, name) for object_ in self.objects for name in secrets_made(object_)]
         self._secrets = {(maker.namespace, name) for maker, name in self.secrets_made}
 
     def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
@@ -69,23 +69,23 @@ class Whole:
     @cached_property
     def namespaces(self) -> frozenset[str]:
         """The namespaces that the stack itself makes: what is in them, it knows."""
-        return frozenset(one.name for one in self.of("Namespace") if not one.patch)
+        return frozenset(object_.name for object_ in self.of("Namespace") if not object_.patch)
 
     @cached_property
     def pods(self) -> list[PodGroup]:
         """Pods of workloads, and of what operators run."""
-        return [pods for one in self.objects for pods in (*_templated(one), *operated(one))]
+        return [pods for object_ in self.objects for pods in (*_templated(object_), *operated(object_))]
 
     @cached_property
     def services(self) -> list[RenderedService]:
         """Services of the stack, and those that are known to be made."""
-        rendered = [_service(one) for one in self.of("Service")]
+        rendered = [_service(object_) for object_ in self.of("Service")]
         made = [
             RenderedService(
-                one.namespace, one.name, one.labels, tuple(Port(*port, port[0]) for port in one.ports.items()), {}
+                made.namespace, made.name, made.labels, tuple(Port(*port, port[0]) for port in made.ports.items()), {}
             )
-            for one in MADE
-            if one.kind == "Service"
+            for made in MADE
+            if made.kind == "Service"
         ]
         return [*rendered, *made]
 
@@ -94,7 +94,7 @@ class Whole:
         one = self.find("Service", namespace, name)
         if one is not None:
             return _service(one)
-        made = next((one for one in MADE if one.has("Service", namespace, name)), None)
+        made = next((made for made in MADE if made.has("Service", namespace, name)), None)
         if made is None:
             return None
         return RenderedService(namespace, name, made.labels, (), {})
@@ -104,7 +104,7 @@ class Whole:
         if not service.selector:
             return []
         wanted = service.selector.items()
-        return [one for one in self.pods if one.namespace == service.namespace and wanted <= one.labels.items()]
+        return [pod for pod in self.pods if pod.namespace == service.namespace and wanted <= pod.labels.items()]
 
     def knows_pods_of(self, namespace: str) -> bool:
         """Whether a selector that finds nothing in a namespace is wrong, and not for pods that others bring."""

@@ -15,7 +15,7 @@ from .requirements import CONTEXT
 EXEC = "client.authentication.k8s.io/v1"
 
 
-def by_cloud(cloud: Cloud, way: str, file: Path) -> None:
+def write_from_cloud(cloud: Cloud, way: str, file: Path) -> None:
     """Write the kubeconfig of a cloud's cluster: its server from the cloud's CLI, a token from ours.
 
     Raises AccessError, MeshlabError, ProcessError.
@@ -32,7 +32,7 @@ def by_cloud(cloud: Cloud, way: str, file: Path) -> None:
     kubeconfig.read(name, file)
 
 
-def stored(text: str, name: str, file: Path) -> None:
+def write_stored(text: str, name: str, file: Path) -> None:
     """Write a kubeconfig as it is stored; its context has to have the name. Raises AccessError."""
     write_private(file, text)
     kubeconfig.read(name, file)

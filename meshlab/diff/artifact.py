@@ -22,10 +22,10 @@ def write_artifact(folder: Path, comparisons: Sequence[Comparison], remarks: Seq
     text = page(comparisons, remarks)
 
     def write(draft: Path) -> None:
-        for one in comparisons:
-            for side, rendered in ((BASE, one.before), (HEAD, one.after)):
+        for comparison in comparisons:
+            for side, rendered in ((BASE, comparison.before), (HEAD, comparison.after)):
                 if rendered is not None:
-                    _write_stack(draft / side / one.stack, rendered)
+                    _write_stack(draft / side / comparison.stack, rendered)
         (draft / PAGE).write_text(text, encoding="utf-8")
 
     replace_whole(folder, write)

@@ -24,10 +24,10 @@ def markdown(
     `remarks` stand above it; `whole` says where all of the diff is to be seen.
     """
     text = "".join(f"> {line}\n" for line in remarks) + ("\n" if remarks else "")
-    changed = [one for one in comparisons if not one.same]
+    changed = [comparison for comparison in comparisons if not comparison.same]
     if not changed:
         return text + nothing_changed(comparisons) + "\n"
-    same = [one for one in comparisons if one.same]
+    same = [comparison for comparison in comparisons if comparison.same]
     if same:
         text += nothing_changed(same) + "\n\n"
     if whole:
@@ -40,8 +40,8 @@ def markdown(
 
 def nothing_changed(comparisons: Sequence[Comparison]) -> str:
     """One line that says that nothing changes in these stacks."""
-    names = ", ".join(f"`{one.stack}`" for one in comparisons)
-    stand_ins = any(one.rendered.charts.origin == "stand-ins" for one in comparisons)
+    names = ", ".join(f"`{comparison.stack}`" for comparison in comparisons)
+    stand_ins = any(comparison.rendered.charts.origin == "stand-ins" for comparison in comparisons)
     charts = " (with stand-in charts)" if stand_ins else ""
     return f"{names}: no rendered object changes against {comparisons[0].base}{charts}"
 

@@ -82,14 +82,17 @@ def page(comparisons: Sequence[Comparison], remarks: Sequence[str] = ()) -> str:
     )
     environment.tests["code"] = _is_code
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
-    stacks = [_stack(one) for one in comparisons if not one.same]
+    stacks = [_stack(comparison) for comparison in comparisons if not comparison.same]
     content: dict[str, Any] = {
         "base": comparisons[0].base,
         "kubernetes": comparisons[0].rendered.target.kubernetes,
-        "remarks": [*remarks, *dict.fromkeys(note for one in comparisons for note in one.rendered.charts.notes)],
+        "remarks": [
+            *remarks,
+            *dict.fromkeys(note for comparison in comparisons for note in comparison.rendered.charts.notes),
+        ],
         "stacks": stacks,
-        "same": [one.stack for one in comparisons if one.same],
-        "total": sum((one.counts for one in stacks), Counter[str]()),
+        "same": [comparison.stack for comparison in comparisons if comparison.same],
+        "total": sum((stack.counts for stack in stacks), Counter[str]()),
         "actions": ACTIONS,
         "mark": MARK,
         "script": script,

@@ -106,7 +106,7 @@ def _where(group: str, resources: Sequence[str]) -> str:
 
 
 def _aggregation(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Iterator[str]:
-    old, new = (cast(Mapping[str, str], at(one, "metadata", "labels") or {}) for one in (before, after))
+    old, new = (cast(Mapping[str, str], at(item, "metadata", "labels") or {}) for item in (before, after))
     for label, value in new.items():
         if label.startswith(_AGGREGATES) and value == "true" and old.get(label) != "true":
             yield f"what it allows becomes part of the role {label.removeprefix(_AGGREGATES)}"
@@ -129,7 +129,7 @@ def _binding(change: Change) -> Iterator[str]:
 
 
 def _subjects(binding: Mapping[str, Any]) -> list[str]:
-    return [_subject(one) for one in cast(list[Mapping[str, Any]], binding.get("subjects") or [])]
+    return [_subject(subject) for subject in cast(list[Mapping[str, Any]], binding.get("subjects") or [])]
 
 
 def _subject(subject: Mapping[str, Any]) -> str:

@@ -79,7 +79,7 @@ def _others(pairs: Iterable[tuple[Other | None, Other | None]]) -> Iterator[tupl
             where = [field for field in fields if field in named]
             told = ", ".join(f"{field} {old.inputs.get(field)} becomes {new.inputs.get(field)}" for field in where)
             if told:
-                yield new.label, f"{told}: where that is another cluster, everything is created anew there"
+                yield new.label, f"{told}: where that is another cluster, everything is created again there"
         elif new.type.startswith("random:"):
             yield new.label, f"{', '.join(fields)}: another value is generated, for all that use it"
 
@@ -90,7 +90,7 @@ def _releases(pairs: Sequence[tuple[Release | None, Release | None]]) -> Iterato
             fields = [field for field in ("name", "namespace") if getattr(old, field) != getattr(new, field)]
             told = ", ".join(f"{field} {getattr(old, field)} becomes {getattr(new, field)}" for field in fields)
             if told:
-                yield f"Release {old.name}", f"{told}: Pulumi uninstalls it and installs it anew"
+                yield f"Release {old.name}", f"{told}: Pulumi uninstalls it and installs it again"
     going = {(old.namespace, old.name): old for old, new in pairs if old and not new}
     for old, new in pairs:
         was = going.get((new.namespace, new.name)) if new and not old else None
@@ -137,11 +137,11 @@ def _taken_over(change: Change) -> tuple[str, str]:
 
 def _mutable(others: Iterable[Other]) -> set[str]:
     """Kinds whose contents every Kubernetes provider of a stack changes in place."""
-    providers = [one for one in others if one.type == KUBERNETES_PROVIDER]
+    providers = [other for other in others if other.type == KUBERNETES_PROVIDER]
     return {
         kind
         for kind, field in _MUTABLE.items()
-        if providers and all(str(one.inputs.get(field)).lower() == "true" for one in providers)
+        if providers and all(str(provider.inputs.get(field)).lower() == "true" for provider in providers)
     }
 
 
@@ -160,7 +160,7 @@ def _in_place(change: Change, mutable: Collection[str]) -> Iterator[str]:
     anew = [field for field in touched if field in replaced]
     stuck = [field for field in touched if field in refused]
     if anew:
-        yield f"{', '.join(anew)} cannot change in place: Pulumi deletes it and creates it anew"
+        yield f"{', '.join(anew)} cannot change in place: Pulumi deletes it and creates it again"
     elif stuck:
         who = "Pulumi's update" if own else f"helm's upgrade of {change.one.release}"
         yield f"{', '.join(stuck)} cannot change in place: {who} fails until it is deleted"
@@ -169,7 +169,9 @@ def _in_place(change: Change, mutable: Collection[str]) -> Iterator[str]:
 def _differs(change: Change, field: str) -> bool:
     if field == "data" and change.secret:
         return True
-    before, after = (at(one.manifest, *field.split(".")) if one else None for one in (change.before, change.after))
+    before, after = (
+        at(object_.manifest, *field.split(".")) if object_ else None for object_ in (change.before, change.after)
+    )
     return before != after
 
 

@@ -65,8 +65,11 @@ def remarks(comparisons: Sequence[Comparison], *, every: bool) -> list[str]:
     leave_out, base = comparisons[0].leave_out, comparisons[0].base
     found = [f"{leave_out.name} is another one than in {base}"] if leave_out.changed else []
     if every and leave_out.rules:
-        sides = {one.stack: [side for side in (one.before, one.after) if side] for one in comparisons}
-        objects = {stack: [one for side in both for one in side.objects] for stack, both in sides.items()}
+        sides = {
+            comparison.stack: [side for side in (comparison.before, comparison.after) if side]
+            for comparison in comparisons
+        }
+        objects = {stack: [object_ for side in both for object_ in side.objects] for stack, both in sides.items()}
         found += unused(leave_out, objects)
     return found
 

@@ -18,7 +18,11 @@ RELEASES = "releases.yaml"
 
 def unified(comparisons: Iterable[Comparison]) -> str:
     """The unified diff of several stacks. What a Secret holds is not shown; that it changes is."""
-    return "".join(text for one in comparisons for text in (*file_diffs(one, one.changes).values(), *_hidden(one)))
+    return "".join(
+        text
+        for comparison in comparisons
+        for text in (*file_diffs(comparison, comparison.changes).values(), *_hidden(comparison))
+    )
 
 
 def file_diffs(one: Comparison, changes: Iterable[Change]) -> dict[str, str]:

@@ -52,10 +52,12 @@ class Attempt:
 def admission(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     """One finding for each reason to refuse, with the objects that it holds for. Raises AccessError."""
     kinds = cluster.kinds()
-    there = {name_of(one) for one in cluster.list(NAMESPACES)}
-    attempts = [attempt for one in plan.objects for attempt in _attempts(one, kinds, there)]
+    there = {name_of(namespace) for namespace in cluster.list(NAMESPACES)}
+    attempts = [attempt for object_ in plan.objects for attempt in _attempts(object_, kinds, there)]
     asked = {id(attempt.planned) for attempt in attempts}
-    absent = sorted({one.namespace for one in plan.objects if one.namespace and one.namespace not in there})
+    absent = sorted(
+        {object_.namespace for object_ in plan.objects if object_.namespace and object_.namespace not in there}
+    )
     with ThreadPoolExecutor(WORKERS) as pool:
         started = [pool.submit(_refusal, cluster, attempt) for attempt in attempts]
         refusals = [future.result() for future in started]

@@ -28,27 +28,27 @@ def blockers(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
 
 
 def _namespaces(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
-    for one in cluster.list(NAMESPACES):
-        if name_of(one) in plan.namespaces and "deletionTimestamp" in one["metadata"]:
-            why = "\n".join(held(one)) or "Kubernetes has not said yet what holds it"
-            text = f"Namespace {name_of(one)} is being deleted, and nothing new can be made in it\n{why}"
+    for namespace in cluster.list(NAMESPACES):
+        if name_of(namespace) in plan.namespaces and "deletionTimestamp" in namespace["metadata"]:
+            why = "\n".join(held(namespace)) or "Kubernetes has not said yet what holds it"
+            text = f"Namespace {name_of(namespace)} is being deleted, and nothing new can be made in it\n{why}"
             yield Finding("namespaces", Level.PROBLEM, text, "fix what holds it: it goes by itself then")
 
 
 def _quotas(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
-    quotas = [one for one in cluster.list(QUOTAS) if one["metadata"]["namespace"] in plan.namespaces]
+    quotas = [quota for quota in cluster.list(QUOTAS) if quota["metadata"]["namespace"] in plan.namespaces]
     if not quotas:
         return
     nodes = len(cluster.list(NODES))
     there = {
-        (resource.kind, str(one["metadata"]["namespace"]), name_of(one))
+        (resource.kind, str(item["metadata"]["namespace"]), name_of(item))
         for resource in WORKLOADS
-        for one in cluster.list(resource)
+        for item in cluster.list(resource)
     }
     for quota in quotas:
         namespace, status = quota["metadata"]["namespace"], mapping(quota.get("status"))
-        missing = [one for one in plan.pods if one.namespace == namespace and one.identity not in there]
-        wanted = sum(nodes if one.kind == "DaemonSet" else one.replicas for one in missing)
+        missing = [pod for pod in plan.pods if pod.namespace == namespace and pod.identity not in there]
+        wanted = sum(nodes if pods.kind == "DaemonSet" else pods.replicas for pods in missing)
         for key, hard in mapping(status.get("hard")).items():
             used = mapping(status.get("used")).get(key, "0")
             more = wanted if key in PODS_OF_QUOTAS else 0
@@ -68,7 +68,7 @@ def _ports(cluster: Cluster, plan: Demands) -> Iterator[Finding]:
     ours = {(namespace, name) for namespace, name, _ in plan.host_ports}
     for pod in cluster.list(PODS):
         namespace = str(pod["metadata"]["namespace"])
-        owner = next((str(one["name"]) for one in entries(pod["metadata"].get("ownerReferences"))), name_of(pod))
+        owner = next((str(owner["name"]) for owner in entries(pod["metadata"].get("ownerReferences"))), name_of(pod))
         if (namespace, owner) not in ours:
             for port in node_ports(mapping(pod["spec"])):
                 users.setdefault(port, set()).add(f"{namespace}/{owner}")

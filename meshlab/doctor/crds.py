@@ -19,7 +19,7 @@ Owner = tuple[str, str]
 
 def crds(cluster: Cluster, plan: Demands, *, downgrade_allowed: bool = False) -> Iterator[Finding]:
     """Whose the CRDs are, and whether one is newer than what the plan has: a warning where the stack allows that."""
-    wanted = {one.name for one in plan.crds}
+    wanted = {crd.name for crd in plan.crds}
     # One request for all: one for each takes seconds.
     there = {name_of(crd): crd["metadata"] for crd in (cluster.metadata(CRDS) if wanted else ())}
     live = {name: metadata for name, metadata in there.items() if name in wanted}
@@ -62,7 +62,7 @@ def _foreign(owner: Owner, ours: Owner, names: list[str]) -> Finding:
         text = f"{_some(names)} belong to no helm release, so {namespace}/{name} may not have them"
         return Finding("crds", Level.PROBLEM, text, f"hand them over; no object of theirs is touched:\n{hand_over}")
     text = f"{_some(names)} belong to release {owner[0]}/{owner[1]}, so {namespace}/{name} may not have them"
-    fix = f"if that release is nobody's any more, hand them over; else leave them and use another cluster:\n{hand_over}"
+    fix = f"if no one uses that release any more, hand them over; else use another cluster:\n{hand_over}"
     return Finding("crds", Level.PROBLEM, text, fix)
 
 

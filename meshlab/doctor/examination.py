@@ -84,9 +84,9 @@ def examine(question: Question, say: Say) -> list[Finding]:
 def stop_at_problems(question: Question, say: Say) -> None:
     """For `up`: tell warnings, and raise LabError where there is a problem, before anything is changed."""
     findings = examine(question, say)
-    for line in table(one for one in findings if one.level is Level.WARNING):
+    for line in table(finding for finding in findings if finding.level is Level.WARNING):
         say(line)
-    problems = [one for one in findings if one.level is Level.PROBLEM]
+    problems = [finding for finding in findings if finding.level is Level.PROBLEM]
     if problems:
         asked = f"meshlab doctor --stack {question.stack.name}{question.on}"
         raise LabError("\n".join([*table(problems), f"nothing was changed ({asked} looks at everything)"]))

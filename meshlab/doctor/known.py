@@ -45,12 +45,12 @@ def known_of(stack: str, where: StackBackend, *, ask: bool = False) -> Known:
 
 def _of(latest: dict[str, Any]) -> Known:
     read = State({"deployment": latest})
-    begun = {ReleaseKey.of(one.inputs) for one in read.operations if one.type == RELEASE}
+    begun = {ReleaseKey.of(operation.inputs) for operation in read.operations if operation.type == RELEASE}
     return Known(
         exists=True,
         readable=True,
         releases=frozenset({*read.releases(), *begun}),
-        pending=tuple(one.name for one in read.operations),
+        pending=tuple(operation.name for operation in read.operations),
         namespaces=namespaces_in(latest),
         locked_by=str(cast(dict[str, Any], latest.get("secrets_providers") or {}).get("type") or ""),
     )

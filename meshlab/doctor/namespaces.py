@@ -12,9 +12,10 @@ from ..preflight.finding import Finding, Level
 
 def namespaces(live: Sequence[Manifest], wanted: StackNamespaces, known: StackNamespaces, me: str) -> Iterator[Finding]:
     """One finding for each such namespace among those that are `live`; `known` are those of the stack's state."""
-    owners = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in live}
+    owners = {name_of(item): annotations_of(item).get(OWNER_ANNOTATION, "") for item in live}
     found = [
-        Finding("namespaces", Level.PROBLEM, one.text, one.fix) for one in strange_namespaces(wanted, known, owners, me)
+        Finding("namespaces", Level.PROBLEM, found.text, found.fix)
+        for found in strange_namespaces(wanted, known, owners, me)
     ]
     if not found:
         made = f"{len(wanted.made & owners.keys())} of {len(wanted.made)} there, all made by this stack"

@@ -165,10 +165,10 @@ def plan_of(stack: Stack, kubernetes: str) -> Demands:
     """The plan of a stack for a Kubernetes version. Raises what recording and rendering raise."""
     target, resources = RenderTarget(kubernetes), stack.recording.resources
     rendered = stack.rendered(target, once=True)
-    releases = {one.resource: (one.namespace, one.name) for one in rendered.releases}
-    plan = reduced(rendered.objects, releases, rolls=any(one.type == ROLLOUT for one in resources))
+    releases = {release.resource: (release.namespace, release.name) for release in rendered.releases}
+    plan = reduced(rendered.objects, releases, rolls=any(resource.type == ROLLOUT for resource in resources))
     whole = judged(stack, target, once=True)
-    broken = tuple((one.found, one.remedy) for one in whole.broken)
+    broken = tuple((broken.found, broken.remedy) for broken in whole.broken)
     return replace(plan, broken=broken, given=tuple(whole.notes), owned=StackNamespaces.of(resources))
 
 
@@ -181,38 +181,49 @@ def reduced(
     """
     listed = list(objects)
     plurals = {
-        (str(one.manifest["spec"]["group"]), str(one.manifest["spec"]["names"]["kind"])): str(
-            one.manifest["spec"]["names"]["plural"]
+        (str(crd.manifest["spec"]["group"]), str(crd.manifest["spec"]["names"]["kind"])): str(
+            crd.manifest["spec"]["names"]["plural"]
         )
-        for one in crds(listed)
-        if "names" in one.manifest["spec"]
+        for crd in crds(listed)
+        if "names" in crd.manifest["spec"]
     }
     kinds = {
-        PlannedKind(one.group, plurals.get((one.group, one.kind)) or plural(one.kind), one.namespace, one.patch)
-        for one in listed
+        PlannedKind(
+            object_.group,
+            plurals.get((object_.group, object_.kind)) or plural(object_.kind),
+            object_.namespace,
+            object_.patch,
+        )
+        for object_ in listed
     }
     # helm keeps its record of each release there.
     kinds |= {PlannedKind("", "secrets", namespace) for namespace, _ in releases.values()}
     if rolls:
         kinds |= {PlannedKind(resource.api.partition("/")[0], resource.plural, "", patched=True) for resource in KINDS}
     brought = [
-        PlannedCrd(one.name, name, namespace, _operator(one))
-        for one in crds(listed)
-        if one.resource in releases
-        for namespace, name in [releases[one.resource]]
+        PlannedCrd(crd.name, name, namespace, _operator(crd))
+        for crd in crds(listed)
+        if crd.resource in releases
+        for namespace, name in [releases[crd.resource]]
     ]
-    found = {image for one in listed for _, image in images(one)}
-    workloads = [one for one in listed if one.kind in WORKLOADS and not one.patch and not one.hooks]
-    tried = (one for one in listed if one.kind != CRD and (not one.hooks or UP_HOOKS.intersection(one.hooks)))
+    found = {image for object_ in listed for _, image in images(object_)}
+    workloads = [object_ for object_ in listed if object_.kind in WORKLOADS and not object_.patch and not object_.hooks]
+    tried = (
+        object_
+        for object_ in listed
+        if object_.kind != CRD and (not object_.hooks or UP_HOOKS.intersection(object_.hooks))
+    )
     return Demands(
         tuple(sorted(kinds)),
         tuple(brought),
         tuple(sorted(found)),
         tuple(sorted(releases.values())),
-        pods=tuple(sorted(_pods(one) for one in workloads)),
-        host_ports=tuple((one.namespace, one.name, port) for one in workloads for port in _host_ports(one)),
-        patches=tuple(one.manifest for one in listed if one.patch and one.kind not in ("Secret", CRD)),
-        objects=tuple(PlannedObject(one.label, one.manifest) for one in tried),
+        pods=tuple(sorted(_pods(workload) for workload in workloads)),
+        host_ports=tuple(
+            (workload.namespace, workload.name, port) for workload in workloads for port in _host_ports(workload)
+        ),
+        patches=tuple(object_.manifest for object_ in listed if object_.patch and object_.kind not in ("Secret", CRD)),
+        objects=tuple(PlannedObject(object_.label, object_.manifest) for object_ in tried),
     )
 
 
@@ -241,7 +252,7 @@ def _digest(stack: Stack, kubernetes: str) -> str:
     """What a plan follows from: the program with its data, the stack's settings, the cluster's version, the charts."""
     settled = [FORM, kubernetes, stack.config]
     digest = hashlib.sha256(json.dumps(settled, sort_keys=True, default=str).encode())
-    for file in sorted([*PROGRAM, *(one for glob in GLOBS for one in ROOT.glob(glob))]):
+    for file in sorted([*PROGRAM, *(path for glob in GLOBS for path in ROOT.glob(glob))]):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     folder = ChartSource(stack.source).folder
     if folder is not None and folder.is_dir():

@@ -5,10 +5,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from embedded.tools import download as tooldownload
-from embedded.tools import toolchain
+from embedded.tools import download, pins, toolchain
 
-from ..engine.programs import PROVIDERS, here
+from ..engine.programs import PROVIDERS, find_installed
 from ..preflight.finding import Finding, Level
 
 TOOLS = ("helm", "kubectl")
@@ -22,14 +21,14 @@ def programs() -> Iterator[Finding]:
         wanted = ".".join(map(str, OLDEST_PYTHON))
         yield Finding("tools", Level.PROBLEM, f"{found[0]}; expected {wanted} or newer", "make setup PYTHON=python3.11")
     for name in TOOLS:
-        tool = toolchain.table()[name]
+        tool = pins.table()[name]
         if toolchain.find(name) is not None:
             found.append(f"{name} {_version(name)}")
-        elif shutil.which("go") is not None or not tooldownload.why_not(tool):
+        elif shutil.which("go") is not None or not download.why_not(tool):
             yield Finding("tools", Level.NOTE, f"{name} is not here yet: downloaded or built when first needed")
         else:
             yield Finding("tools", Level.PROBLEM, f"no {tool.wanted()}", f"install it, or {toolchain.GO_HINT}")
-    cli, *providers = here()
+    cli, *providers = find_installed()
     if cli is None:
         yield Finding(
             "tools", Level.WARNING, "no pulumi here yet", f"`up` downloads it, or builds it with {toolchain.GO_HINT}"
@@ -45,7 +44,7 @@ def programs() -> Iterator[Finding]:
 
 
 def _version(name: str) -> str:
-    tool, path = toolchain.table()[name], toolchain.find(name)
+    tool, path = pins.table()[name], toolchain.find(name)
     if path == tool.path:
         return tool.release.removeprefix("v")  # in the cache, under this very version
     version = toolchain.said_version(tool, path) if path else None

@@ -30,7 +30,7 @@ def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known
             yield Finding("releases", Level.PROBLEM, text, f"meshlab recover --stack {stack}{on}")
         elif key not in ours:
             yield Finding(
-                "releases", Level.NOTE, f"release {key} is {status}; it is somebody else's and not in the way"
+                "releases", Level.NOTE, f"release {key} is {status}; it belongs to someone else and does not conflict"
             )
     strangers = sorted(key for key in wanted if key in found and known.readable and key not in known.releases)
     for key in strangers:
@@ -40,7 +40,7 @@ def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known
             Level.PROBLEM,
             f"release {key} is there ({found[key]}) and not of this stack: helm refuses a name that is in use",
             f"see whose it is: helm history {key.name} --namespace {key.namespace}; then work on another cluster, or "
-            f"if nobody wants it: helm uninstall {key.name} --namespace {key.namespace}",
+            f"if no one needs it: helm uninstall {key.name} --namespace {key.namespace}",
         )
     if not trouble:
         there = f"{sum(key in found for key in wanted)} of {len(wanted)} there, " if wanted else ""

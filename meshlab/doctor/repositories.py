@@ -16,7 +16,9 @@ def repositories(choice: ChartChoice) -> Iterator[Finding]:
     elif choice.origin is ChartOrigin.STAND_INS:
         text = f"not every repository answers, so `up` would use stand-ins\n{_told(choice.silent)}"
         yield Finding("charts", Level.WARNING, text, "see to the network, or name a folder of charts: --charts FOLDER")
-    elif choice.origin is ChartOrigin.MIRROR and (silent := [one for one in probe(choice.source) if not one.ok]):
+    elif choice.origin is ChartOrigin.MIRROR and (
+        silent := [status for status in probe(choice.source) if not status.ok]
+    ):
         text = f"the stack's mirror does not answer\n{_told(silent)}"
         yield Finding("charts", Level.PROBLEM, text, "see to it, or change charts.source")
     else:
@@ -24,4 +26,4 @@ def repositories(choice: ChartChoice) -> Iterator[Finding]:
 
 
 def _told(silent: Iterable[RepositoryStatus]) -> str:
-    return "\n".join(f"{one.url}: {one.reason}" for one in silent)
+    return "\n".join(f"{status.url}: {status.reason}" for status in silent)

@@ -43,7 +43,7 @@ def in_stack(config: Mapping[str, Any], lock: ChartLock) -> Iterator[Finding]:
 def in_cluster(cluster: Cluster) -> Iterator[Finding]:
     """A warning where an istiod, or a pod's sidecar, runs an image from such an address. Raises AccessError."""
     istiods = cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
-    old = [one["metadata"]["name"] for one in istiods if _images(one["spec"]["template"]["spec"])]
+    old = [istiod["metadata"]["name"] for istiod in istiods if _images(istiod["spec"]["template"]["spec"])]
     if old:
         yield Finding(
             _SUBJECT,
@@ -53,9 +53,9 @@ def in_cluster(cluster: Cluster) -> Iterator[Finding]:
             f"bring the stack up: istiod rolls to {HUB}, and each sidecar follows when its pod is restarted",
         )
     pods = cluster.list(PODS, labels=_PROXIES)
-    proxies = sorted({f"{one['metadata']['namespace']}" for one in pods if _images(one["spec"])})
+    proxies = sorted({f"{pod['metadata']['namespace']}" for pod in pods if _images(pod["spec"])})
     if proxies:
-        count = sum(1 for one in pods if _images(one["spec"]))
+        count = sum(1 for pod in pods if _images(pod["spec"]))
         yield Finding(
             _SUBJECT,
             Level.WARNING,
@@ -67,7 +67,7 @@ def in_cluster(cluster: Cluster) -> Iterator[Finding]:
 def _images(pod: Mapping[str, Any]) -> list[str]:
     """The images of a pod's spec that come from a retired registry."""
     containers: Iterable[Mapping[str, Any]] = [*pod.get("containers", ()), *pod.get("initContainers", ())]
-    return [str(one["image"]) for one in containers if _is_retired(str(one["image"]))]
+    return [str(container["image"]) for container in containers if _is_retired(str(container["image"]))]
 
 
 def _is_retired(address: str) -> bool:

@@ -32,7 +32,7 @@ def state(stack: str, folder: Path, where: StackBackend, known: Known, on: str =
         *_interrupted(stack, known, locks, on),
     ]
     yield from trouble
-    if not any(one.level is Level.PROBLEM for one in trouble):
+    if not any(finding.level is Level.PROBLEM for finding in trouble):
         has = "has this stack" if known.exists else "has nothing of this stack yet"
         yield Finding(
             "state", Level.OK, f"{backend.told()}, {has if known.readable else 'which is not looked into from here'}"
@@ -44,11 +44,11 @@ def _layout(stack: str, backend: Backend) -> Iterator[Finding]:
     files = legacy_files(backend.folder) if backend.folder is not None else []
     if not files or backend.folder is None:
         return
-    names = ", ".join(one.name.partition(".")[0] for one in files)
+    names = ", ".join(file.name.partition(".")[0] for file in files)
     if not (backend.folder / ".pulumi" / "meta.yaml").is_file():
         text = f"{backend.shown} has the legacy layout, states not sorted by project ({names}), which Pulumi refuses"
         yield Finding("state", Level.PROBLEM, text, UPGRADE)
-    elif stack in (one.name.partition(".")[0] for one in files):
+    elif stack in (file.name.partition(".")[0] for file in files):
         text = f"{backend.shown} has a state of {stack} not sorted by project, which Pulumi does not look at"
         yield Finding("state", Level.WARNING, text, f"{URL}={backend.shown} pulumi state upgrade")
 

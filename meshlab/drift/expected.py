@@ -45,12 +45,12 @@ def expected(stack: Stack, target: RenderTarget, generated: Generated) -> Expect
     """
     recording = stack.recorded(generated or GENERATED)
     rendered = stack.renderer.in_clear.recorded(stack.name, recording.resources, stack.source, target)
-    standing = [one for one in rendered.objects if not one.hooks]
+    standing = [object_ for object_ in rendered.objects if not object_.hooks]
     resources = {resource.name: resource for resource in recording.resources}
     return Expected(
-        tuple(_as_applied(one, rendered, generated) for one in standing),
+        tuple(_as_applied(object_, rendered, generated) for object_ in standing),
         rendered.releases,
-        tuple(one for one in rendered.objects if one.hooks),
+        tuple(object_ for object_ in rendered.objects if object_.hooks),
         rendered.charts.notes,
         resources,
         tuple(stack.settings.drift.ignore),

@@ -47,13 +47,15 @@ class Ignoring:
         live = without_terms(finding.live, applied)
         authors = authors_of(live)
         wanted: Manifest = applied
-        beside = [one for one in finding.differences if not one.declared or not one.steps]
+        beside = [difference for difference in finding.differences if not difference.declared or not difference.steps]
         ignored: list[Ignored] = []
         for number, rule in rules:
             covers = _covering(rule, authors)
             without_rule, wanted = wanted, kept(live, wanted, covers, name_of_item)
-            mine = [one for one in beside if (covers(one.steps) if one.steps else rule.deleted)]
-            beside = [one for one in beside if one not in mine]
+            mine = [
+                difference for difference in beside if (covers(difference.steps) if difference.steps else rule.deleted)
+            ]
+            beside = [difference for difference in beside if difference not in mine]
             mine = [*told(live, wanted, without_rule, scaled), *mine]
             if mine:
                 ignored.append(Ignored(number, rule.reason, replace(finding, differences=tuple(mine))))
@@ -61,7 +63,7 @@ class Ignoring:
         if not left or not ignored:
             return (finding, []) if left else (None, ignored)
         target = kept(live, wanted, lambda steps: is_ignored(live, text_of(steps), scaled), name_of_item)
-        target = without(target, {one.steps for one in left if not one.declared}, name_of_item)
+        target = without(target, {difference.steps for difference in left if not difference.declared}, name_of_item)
         free = frozenset(
             field
             for field in finding.declared
@@ -72,8 +74,10 @@ class Ignoring:
 
     def remarks(self, objects: Iterable[KubernetesObject], others: Iterable[Place]) -> Iterator[str]:
         """What has to be said of the rules themselves. `others` are what they may be about beside objects."""
-        manifests: dict[Place, Any] = {(one.kind, one.namespace, one.name): one.manifest for one in objects}
-        labels = {(one.kind, one.namespace, one.name): one.label for one in objects}
+        manifests: dict[Place, Any] = {
+            (object_.kind, object_.namespace, object_.name): object_.manifest for object_ in objects
+        }
+        labels = {(object_.kind, object_.namespace, object_.name): object_.label for object_ in objects}
         places = [*manifests, *others]
         for number, rule in self._rules:
             fitting = [place for place in places if rule.fits(*place)]

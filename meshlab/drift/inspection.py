@@ -50,7 +50,7 @@ class Inspection:
         LabError where the charts at hand are not those that are installed.
         """
         refuse_strange_namespaces(self.cluster, self._driver, self._stack.name)
-        ours = {(one.namespace, one.name) for one in self.expected.releases}
+        ours = {(release.namespace, release.name) for release in self.expected.releases}
         refuse_strange_releases(self._driver, self._stack.name, ours & seen.records.keys())
         deployment = self._driver.stack.export_stack().deployment or {}
         refuse_other_charts(cast(Mapping[str, Any], deployment), self.expected.resources, self._driver.options)

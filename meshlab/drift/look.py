@@ -15,8 +15,8 @@ from settings.names import REVISION_LABEL
 from ..comparison.declared import differences as declared_differences
 from ..comparison.finding import Difference, DriftFinding, Ignored, What
 from ..comparison.ignore_rules import Scaled, autoscaled, is_ignored
-from ..comparison.live import declared, differences, hindrances, untouched
-from ..ownership.copies import extras
+from ..comparison.live import declared, differences, hindrances, is_untouched
+from ..ownership.copies import find_extras
 from ..ownership.records import ReleaseRecord, failures_of, records_of, release_findings
 from ..render.objects import KubernetesObject
 from .expected import Expected
@@ -57,7 +57,7 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
     beside = [kind for key in (AUTOSCALERS, SECRETS) if (kind := kinds.of(*key)) is not None]
     silent = dict(kinds.silent)
     live = cluster.everything(dict.fromkeys([*served.values(), *beside]), silent)
-    releases = {(one.namespace, one.name) for one in expected.releases}
+    releases = {(release.namespace, release.name) for release in expected.releases}
     strays = Strays.of(failures_of(_of(live, kinds, SECRETS), releases), kinds)
     beyond = {key: kind for key in strays.kinds() - by_kind.keys() if (kind := kinds.of(*key)) is not None}
     live |= cluster.everything(beyond.values(), silent)
@@ -71,7 +71,7 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
     uncompared: list[str] = []
     for key, wanted in by_kind.items():
         if key[0] in silent or (key in served and served[key].label in silent):
-            uncompared += [one.label for one in wanted]
+            uncompared += [object_.label for object_ in wanted]
             continue
         there = {_place(manifest): manifest for manifest in live[served[key]]} if key in served else {}
         for one in wanted:
@@ -100,7 +100,7 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
             left.append(one)
         else:
             ignored.append(whole)
-    places = [("Release", one.namespace, one.name) for one in expected.releases]
+    places = [("Release", release.namespace, release.name) for release in expected.releases]
     places += [(one.finding.kind, one.finding.namespace, one.finding.name) for one in ignored]
     return DriftResult(
         tuple(sorted(left, key=_order)),
@@ -124,7 +124,7 @@ def _compared(
     ignoring: Ignoring,
 ) -> tuple[DriftFinding | None, list[Ignored]]:
     # Half a megabyte of schema keeps the API server busy for seconds, so it is asked only about one that was touched.
-    if one.kind == "CustomResourceDefinition" and not failed and untouched(live, one.manifest):
+    if one.kind == "CustomResourceDefinition" and not failed and is_untouched(live, one.manifest):
         return None, []
     finding = _finding(What.EDITED, one, live)
     try:
@@ -151,8 +151,12 @@ def _compared(
 
 def _leads_to(objects: Iterable[KubernetesObject]) -> dict[str, str]:
     """The revision by what a namespace may ask for: the revisions and tags whose webhooks the stack has."""
-    labels = [mapping(one.manifest["metadata"].get("labels")) for one in objects if one.kind == INJECTOR]
-    return {one.get(TAG_LABEL) or one[REVISION_LABEL]: one[REVISION_LABEL] for one in labels if REVISION_LABEL in one}
+    labels = [mapping(object_.manifest["metadata"].get("labels")) for object_ in objects if object_.kind == INJECTOR]
+    return {
+        label.get(TAG_LABEL) or label[REVISION_LABEL]: label[REVISION_LABEL]
+        for label in labels
+        if REVISION_LABEL in label
+    }
 
 
 def _extras(
@@ -162,9 +166,9 @@ def _extras(
     live: Mapping[Kind, list[Manifest]],
 ) -> Iterable[DriftFinding]:
     components = {(release.namespace, release.name): release.component for release in expected.releases}
-    own = {one.name for one in expected.objects if one.kind == "Namespace" and not one.patch}
+    own = {object_.name for object_ in expected.objects if object_.kind == "Namespace" and not object_.patch}
     for key, kind in served.items():
-        yield from extras(by_kind[key], live[kind], components, own)
+        yield from find_extras(by_kind[key], live[kind], components, own)
 
 
 def _stray_hooks(
@@ -174,8 +178,8 @@ def _stray_hooks(
     live: Mapping[Kind, list[Manifest]],
 ) -> Iterable[DriftFinding]:
     """Hooks that failed upgrades have left; those that the stack has too, the next upgrade deletes."""
-    own = {_identity(one) for one in expected.hooks}
-    resources = {(one.namespace, one.name): one for one in expected.releases}
+    own = {_identity(hook) for hook in expected.hooks}
+    resources = {(release.namespace, release.name): release for release in expected.releases}
     for identity, record in strays.hooks.items():
         api, kind, *place = identity
         there = live[served[api, kind]] if (api, kind) in served else []

@@ -28,11 +28,11 @@ def refuse_other_charts(deployment: Mapping[str, Any], resources: Mapping[str, R
 
 def _others(deployment: Mapping[str, Any], resources: Mapping[str, Recorded]) -> Iterator[str]:
     stored = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
-    for one in stored:
-        name = str(one["urn"]).rpartition("::")[2]
-        if one["type"] != RELEASE or name not in resources or one.get("delete"):
+    for item in stored:
+        name = str(item["urn"]).rpartition("::")[2]
+        if item["type"] != RELEASE or name not in resources or item.get("delete"):
             continue
-        before, now = cast(Mapping[str, Any], one.get("inputs") or {}), resources[name].inputs
+        before, now = cast(Mapping[str, Any], item.get("inputs") or {}), resources[name].inputs
         if before.get("version") == now.get("version") and before.get(PACKAGE) != now.get(PACKAGE):
             yield f"release {now['name']}: expected the installed chart {_told(before)}, got {_told(now)}"
 

@@ -17,7 +17,7 @@ from kube.api_objects import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
 from kube.discovery import Kind, Kinds, group_of
-from kube.fields import disowned, escaped, from_the_end, named, unescaped
+from kube.fields import are_named, disowned, escaped, sort_from_the_end, unescaped
 
 from ..comparison.declared import differences
 from ..comparison.finding import DriftFinding, What
@@ -56,10 +56,10 @@ class Remediator:
         changed where helm is not done with a release and would refuse it.
         """
         self._refuse_pending(seen)
-        copies = [one for one in seen.findings if one.what is What.EXTRA]
+        copies = [finding for finding in seen.findings if finding.what is What.EXTRA]
         if copies and approve(copies):
-            for one in copies:
-                self._delete(one, say)
+            for copy in copies:
+                self._delete(copy, say)
         self._take_away(seen.findings, say)
         self._by_the_driver(seen.findings, say)
         self._by_helm(seen, say)
@@ -70,24 +70,24 @@ class Remediator:
 
     def _refuse_pending(self, seen: DriftResult) -> None:
         """A failed release is upgraded like any other once what it left is gone; one in between is recover's."""
-        for one in self._expected.releases:
-            record = seen.records.get((one.namespace, one.name))
+        for release in self._expected.releases:
+            record = seen.records.get((release.namespace, release.name))
             if record is not None and record.status.startswith("pending"):
                 raise LabError(
-                    f"release {one.namespace}/{one.name} was left {record.status}, which helm refuses to touch; "
-                    f"nothing was changed",
+                    f"release {release.namespace}/{release.name} was left {record.status}, which helm refuses "
+                    "to touch; nothing was changed",
                     f"meshlab recover {self._driver.options}, then again",
                 )
 
     def _by_the_driver(self, findings: Iterable[DriftFinding], say: Say) -> None:
         """What Pulumi itself has: the program's own objects, and releases that are gone."""
         wanted = sorted(
-            one.resource
-            for one in findings
-            if _is_declared(one)
-            and one.resource
-            and one.target is None
-            and (not one.release or _is_release(one, What.DELETED))
+            finding.resource
+            for finding in findings
+            if _is_declared(finding)
+            and finding.resource
+            and finding.target is None
+            and (not finding.release or _is_release(finding, What.DELETED))
         )
         if not wanted:
             return
@@ -95,8 +95,8 @@ class Remediator:
         self._driver.restore(wanted)
 
     def _by_helm(self, seen: DriftResult, say: Say) -> None:
-        spared = {one.finding.release: one for one in seen.ignored if one.finding.release}
-        for one in (one for one in seen.findings if _is_release(one, What.EDITED)):
+        spared = {ignored.finding.release: ignored for ignored in seen.ignored if ignored.finding.release}
+        for one in (finding for finding in seen.findings if _is_release(finding, What.EDITED)):
             if one.name in spared:
                 ignored = spared[one.name]
                 say(f"leaves {one.label}: helm would put back what {ignored.where} ignores of {ignored.finding.label}")
@@ -104,11 +104,14 @@ class Remediator:
             # Pulumi takes note of a release's values where it sets them, and of no other hand's.
             say(f"helm brings {one.name} to the values that the stack has")
             self._helm.install(self._expected.resources[one.resource])
-        done = {one.name for one in seen.findings if one.kind == RELEASE}
+        done = {finding.name for finding in seen.findings if finding.kind == RELEASE}
         broken = {
-            one.release
-            for one in seen.findings
-            if one.release and one.release not in {*done, *spared} and _is_declared(one) and _helm_restores(one)
+            finding.release
+            for finding in seen.findings
+            if finding.release
+            and finding.release not in {*done, *spared}
+            and _is_declared(finding)
+            and _helm_restores(finding)
         }
         for release in self._expected.releases:
             if release.name in broken:
@@ -118,26 +121,26 @@ class Remediator:
 
     def _take_away(self, findings: Iterable[DriftFinding], say: Say) -> None:
         """Remove what others have added, and their hold on what they have changed."""
-        for one in findings:
-            kind, wanted = self._kinds.of(one.api, one.kind), self._wanted(one)
-            if kind is None or wanted is None or one.what is not What.EDITED:
+        for finding in findings:
+            kind, wanted = self._kinds.of(finding.api, finding.kind), self._wanted(finding)
+            if kind is None or wanted is None or finding.what is not What.EDITED:
                 continue
-            live: Manifest = one.live
-            if one.target is not None:
-                self._put_back(one, kind, say)
+            live: Manifest = finding.live
+            if finding.target is not None:
+                self._put_back(finding, kind, say)
                 continue
             # From the end: an item that goes moves those after it.
             added = sorted(
-                (each.pointer for each in one.differences if not each.declared), key=from_the_end, reverse=True
+                (each.pointer for each in finding.differences if not each.declared), key=sort_from_the_end, reverse=True
             )
             operations = [{"op": "remove", "path": pointer} for pointer in added]
-            if one.refused:
+            if finding.refused:
                 operations = list(_replacements(live, wanted.manifest))
             if operations:
-                say(f"takes away what others wrote into {one.label}")
+                say(f"takes away what others wrote into {finding.label}")
                 live = self._cluster.json_patch(kind.resource, live, operations)
-            if one.refused or not one.release:
-                self._let_go(one, kind, live)
+            if finding.refused or not finding.release:
+                self._let_go(finding, kind, live)
 
     def _put_back(self, one: DriftFinding, kind: Kind, say: Say) -> None:
         """Put back the fields of one object that differ, and leave those that are ignored."""
@@ -172,11 +175,11 @@ class Remediator:
     def _apply(self, findings: Iterable[DriftFinding], say: Say) -> bool:
         """Apply what helm left of a release as it was; false where there is no such thing."""
         done = False
-        for one in findings:
-            kind, wanted = self._kinds.of(one.api, one.kind), self._wanted(one)
-            whole = one.release and not one.refused and one.target is None
-            if kind is not None and wanted is not None and whole and _is_declared(one):
-                say(f"applies {one.label}")
+        for finding in findings:
+            kind, wanted = self._kinds.of(finding.api, finding.kind), self._wanted(finding)
+            whole = finding.release and not finding.refused and finding.target is None
+            if kind is not None and wanted is not None and whole and _is_declared(finding):
+                say(f"applies {finding.label}")
                 self._cluster.apply(kind.resource, wanted.manifest, HELM_MANAGER)
                 done = True
         return done
@@ -257,7 +260,7 @@ def _value_at(manifest: Manifest, pointer: str) -> Any:
 
 def _same_items(live: list[Any], target: list[Any]) -> bool:
     """Whether two lists have the same items in the same order, by their names where they have some."""
-    if not (named(live) and named(target)):
+    if not (are_named(live) and are_named(target)):
         return len(live) == len(target)
     return [item["name"] for item in live] == [item["name"] for item in target]
 

@@ -14,8 +14,8 @@ SHOWN_FIELDS = 12
 
 def lines(seen: DriftResult, stack: str, hooks: int, seconds: float, *, show_ignored: bool = False) -> Iterator[str]:
     """The report for a person. What the stack's rules ignore is counted, and listed with `show_ignored`."""
-    for one in seen.findings:
-        yield from _told(str(one.what), one)
+    for finding in seen.findings:
+        yield from _told(str(finding.what), finding)
     yield from _ignored(seen.ignored, listed=show_ignored)
     yield from seen.remarks
     for what, why in sorted(seen.silent.items()):
@@ -37,7 +37,7 @@ def _told(what: str, one: DriftFinding) -> Iterator[str]:
 def _ignored(ignored: Sequence[Ignored], *, listed: bool) -> Iterator[str]:
     for where, group in groupby(ignored, key=lambda one: one.where):
         mine = list(group)
-        fields = sum(len(one.finding.differences) for one in mine)
+        fields = sum(len(ignored.finding.differences) for ignored in mine)
         objects = counted(len(mine), "object")
         of = f"{counted(fields, 'field')} of {objects}" if fields else objects
         yield f"ignored: {of} by {where}: {mine[0].reason}" + ("" if listed else " (which: --show-ignored)")
@@ -49,7 +49,7 @@ def summed(findings: Sequence[DriftFinding]) -> str:
     """`no drift`, or how many objects are edited, deleted and extra."""
     if not findings:
         return "no drift"
-    kinds = [str(one.what) for one in findings]
+    kinds = [str(finding.what) for finding in findings]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
 
 
@@ -61,9 +61,9 @@ def document(seen: DriftResult, stack: str, seconds: float, fixed: Sequence[Drif
         "seconds": round(seconds, 1),
         "silent": dict(seen.silent),
         "uncompared": list(seen.uncompared),
-        "drift": [one.json() for one in seen.findings],
-        "fixed": [one.json() for one in fixed],
-        "ignored": [one.json() for one in seen.ignored],
+        "drift": [finding.json() for finding in seen.findings],
+        "fixed": [finding.json() for finding in fixed],
+        "ignored": [ignored.json() for ignored in seen.ignored],
         "remarks": list(seen.remarks),
     }
     return json.dumps(content, indent=1)

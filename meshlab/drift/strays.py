@@ -12,7 +12,7 @@ from base.goyaml.text import from_yaml
 from kube.api_objects import Manifest, RefusedError, Resource
 from kube.cluster import Cluster
 from kube.discovery import Kinds
-from kube.fields import Steps, escaped, from_the_end, named, text_of
+from kube.fields import Steps, are_named, escaped, sort_from_the_end, text_of
 from kube.objects import name_of
 
 from ..comparison.declared import differences
@@ -57,11 +57,11 @@ def fields(
     """The fields of an object that a failed revision has set and that the stack says nothing of."""
     found: dict[str, Difference] = {}
     for record, manifest in brought:
-        found |= {one.pointer: one for one in _left(manifest, wanted, live, _by(record))}
+        found |= {difference.pointer: difference for difference in _left(manifest, wanted, live, _by(record))}
     if not found:
         return []
     back = _coming_back(cluster, resource, live, wanted, [manifest for _, manifest in brought], found)
-    return [one for one in found.values() if one.path not in back]
+    return [difference for difference in found.values() if difference.path not in back]
 
 
 def _coming_back(
@@ -73,12 +73,14 @@ def _coming_back(
     pointers: Iterable[str],
 ) -> set[str]:
     """The fields that the API server sets by itself where they are taken away: those say nothing."""
-    operations = [{"op": "remove", "path": pointer} for pointer in sorted(pointers, key=from_the_end, reverse=True)]
+    operations = [
+        {"op": "remove", "path": pointer} for pointer in sorted(pointers, key=sort_from_the_end, reverse=True)
+    ]
     try:
         without = cluster.json_patch(resource, live, operations, dry_run=True)
     except RefusedError:
         return set()  # something must be there, and whether the stack has another value, the dry run of it tells
-    return {one.path for manifest in failed for one in _left(manifest, wanted, without, "")}
+    return {difference.path for manifest in failed for difference in _left(manifest, wanted, without, "")}
 
 
 def _by(record: ReleaseRecord) -> str:
@@ -95,7 +97,7 @@ def _left(failed: Any, wanted: Any, live: Any, by: str, at: Steps = (), pointer:
             yield from _item(brought[key], said.get(key), there[key], by, (*at, key), below)
     elif isinstance(failed, list) and isinstance(wanted, list) and isinstance(live, list):
         brought, said, there = cast(list[Any], failed), cast(list[Any], wanted), cast(list[Any], live)
-        if not (named(brought) and named(said) and named(there)):
+        if not (are_named(brought) and are_named(said) and are_named(there)):
             return  # a list that is compared as a whole, by the dry run
         before, ours = ({item["name"]: item for item in items} for items in (brought, said))
         for index, item in enumerate(there):

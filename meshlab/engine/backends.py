@@ -188,7 +188,9 @@ def legacy_files(folder: Path) -> list[Path]:
     """States of stacks that are not sorted by project, in the folder of a file backend."""
     names = {".json", *(f".json{ending}" for ending in COMPRESSED)}
     found = (folder / ".pulumi" / "stacks").glob("*.json*")
-    return sorted(one for one in found if one.is_file() and one.name.removeprefix(one.name.partition(".")[0]) in names)
+    return sorted(
+        path for path in found if path.is_file() and path.name.removeprefix(path.name.partition(".")[0]) in names
+    )
 
 
 def _absolute(url: str, base: Path) -> str:

@@ -96,7 +96,7 @@ class EngineDriver:
             return InlineStack(reference, self._workspace, StackInitMode.CREATE_OR_SELECT)
         except auto.CommandError as error:
             why = self.backend.fault(str(error))
-            raise LabError(f"{self.backend.told()}: stack {reference} cannot be had there: {why}") from None
+            raise LabError(f"{self.backend.told()}: stack {reference} cannot be selected there: {why}") from None
 
     def _unread(self, error: auto.CommandError) -> LabError:
         why = self.backend.fault(str(error))
@@ -170,14 +170,18 @@ class EngineDriver:
 
     def passwords(self) -> dict[str, str]:
         """What the stack's state has of generated passwords, in clear, by the logical names of their resources."""
-        found = {one["urn"].rsplit("::", 1)[-1]: one for one in self._resources() if one["type"] == PASSWORD}
+        found = {
+            resource["urn"].rsplit("::", 1)[-1]: resource
+            for resource in self._resources()
+            if resource["type"] == PASSWORD
+        }
         return {name: json.loads(one["outputs"]["result"]["plaintext"]) for name, one in found.items()}
 
     def _judge(self) -> None:
         """Hold the program to the policies. A broken rule that only `up` met would stop it half-way."""
-        subjects = [subject_of(one.type, one.inputs, one.urn) for one in self.recording.resources]
-        broken = violations([one for one in subjects if one is not None], self._policy)
-        lines = [f"{one.rule}: {one.subject.label}: {one.message}" for one in broken]
+        subjects = [subject_of(resource.type, resource.inputs, resource.urn) for resource in self.recording.resources]
+        broken = violations([subject for subject in subjects if subject is not None], self._policy)
+        lines = [f"{violation.rule}: {violation.subject.label}: {violation.message}" for violation in broken]
         if lines and self._policy.enforcement == "mandatory":
             raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
         for line in lines:
@@ -188,7 +192,7 @@ class EngineDriver:
         from .reasons import reasons  # needed after a failure alone
 
         names = {urn.rpartition("::")[2] for urn in urns}
-        return reasons(self._kubeconfig, [one for one in self.recording.resources if one.name in names])
+        return reasons(self._kubeconfig, [resource for resource in self.recording.resources if resource.name in names])
 
     def _was_up(self) -> bool:
         """Whether there is something to compare with. The SDK would ask twice, for what is secret as well."""
@@ -200,7 +204,7 @@ class EngineDriver:
 
     def _refuse_protected(self) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
-        protected = [one["urn"].rsplit("::", 1)[-1] for one in self._stored() if one.get("protect")]
+        protected = [item["urn"].rsplit("::", 1)[-1] for item in self._stored() if item.get("protect")]
         if protected:
             raise LabError(
                 f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed",
@@ -218,7 +222,7 @@ class EngineDriver:
         return cast(list[dict[str, Any]], deployment.get("resources") or [])
 
     def _urns(self, names: Collection[str]) -> list[str]:
-        return [one["urn"] for one in self._resources() if one["urn"].rsplit("::", 1)[-1] in names]
+        return [resource["urn"] for resource in self._resources() if resource["urn"].rsplit("::", 1)[-1] in names]
 
     def _write_project(self, engine: Engine, without: Collection[str]) -> None:
         """A project folder that leads back to the program, so that the committed stack file is never written to.

@@ -40,5 +40,5 @@ def operation(metadata: StepEventMetadata) -> EngineStep | None:
 def differences(reviewed: Sequence[EngineStep], now: Sequence[EngineStep]) -> Iterator[str]:
     """What differs between two previews, by what each of them would do."""
     before, after = set(reviewed), set(now)
-    yield from (f"no longer: {one.told()}" for one in sorted(before - after))
-    yield from (f"not reviewed: {one.told()}" for one in sorted(after - before))
+    yield from (f"no longer: {step.told()}" for step in sorted(before - after))
+    yield from (f"not reviewed: {step.told()}" for step in sorted(after - before))

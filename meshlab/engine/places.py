@@ -24,7 +24,7 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 """What the type of a namespace begins with, and of a patch of one that was there."""
 
 
-def place(
+def find_place(
     target: Target, stack: str, state: Path = STATE, *, project: Mapping[str, Any] | None = None
 ) -> tuple[Path, Backend]:
     """The folder of all that is kept of a stack on a cluster, and the backend of its state.
@@ -108,37 +108,37 @@ def forget(folder: Path, state: Path = STATE) -> None:
 
 
 def folders(state: Path = STATE) -> list[Path]:
-    """Every folder that `place` may have named."""
+    """Every folder that `find_place` may have named."""
     return [state, *state.glob("on/*"), *state.glob("backends/*")]
 
 
-def places(stack: str, state: Path = STATE) -> list[Path]:
+def list_places(stack: str, state: Path = STATE) -> list[Path]:
     """Every folder of ours that has a state of the stack, the last changed first; `state` where none has."""
     folders = [state, *state.glob("on/*")]
-    found = [one for one in folders if _state(one, stack).is_file()]
+    found = [folder for folder in folders if _state(folder, stack).is_file()]
     return sorted(found, key=lambda one: _state(one, stack).stat().st_mtime, reverse=True) or [state]
 
 
-def homes(stack: str, state: Path = STATE) -> list[tuple[Path, Backend]]:
+def list_homes(stack: str, state: Path = STATE) -> list[tuple[Path, Backend]]:
     """Where to look for a stack whose cluster is not asked for: the caller's backend, then each state of ours."""
     theirs = callers()
-    ours = [(one, backend_for(one, embedded=True)) for one in places(stack, state)]
+    ours = [(folder, backend_for(folder, embedded=True)) for folder in list_places(stack, state)]
     return [(_place_of(theirs, state), theirs), *ours] if theirs is not None else ours
 
 
-def home(stack: str, state: Path = STATE, *, embedded: bool) -> tuple[Path, Backend]:
+def find_home(stack: str, state: Path = STATE, *, embedded: bool) -> tuple[Path, Backend]:
     """The first of them, without the caller's where the stack is known to be on the embedded cluster."""
-    return next(one for one in homes(stack, state) if one[1].own or not embedded)
+    return next(home for home in list_homes(stack, state) if home[1].own or not embedded)
 
 
 def is_of(resources: Iterable[Mapping[str, Any]], live: Iterable[Manifest]) -> bool:
     """Whether resources of a state are on the cluster of these namespaces: true where they know no namespace."""
     known = {
         str(uid)
-        for one in resources
-        if str(one["type"]).startswith(NAMESPACE) and (uid := _metadata(one).get("uid")) is not None
+        for resource in resources
+        if str(resource["type"]).startswith(NAMESPACE) and (uid := _metadata(resource).get("uid")) is not None
     }
-    return not known or bool(known & {str(one["metadata"]["uid"]) for one in live})
+    return not known or bool(known & {str(item["metadata"]["uid"]) for item in live})
 
 
 def _metadata(resource: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,19 +19,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from base import process
 from base.errors import MeshlabError
-from embedded.tools import download as tooldownload
-from embedded.tools import pulumi_download as pulumidownload
-from embedded.tools import toolchain
+from base.say import Say
+from embedded.tools import download, pins, pulumi_download, toolchain
+from embedded.tools.pins import Version, parse_version
 from embedded.tools.pulumi_download import CLI, PROVIDER, is_partial, sdk_version
-from embedded.tools.toolchain import ToolsMissingError, Version, parse_version
+from embedded.tools.toolchain import ToolsMissingError
 
 if TYPE_CHECKING:
     from pulumi import automation as auto
 
-Say = toolchain.Progress
 
 PROVIDERS = ("kubernetes", "random")
-LAUNCHER = toolchain.TOOLS_FOLDER / "pulumi" / "launcher"
+LAUNCHER = pins.TOOLS_FOLDER / "pulumi" / "launcher"
 """The folder of what starts the program's own provider, beside those of `PROVIDERS`."""
 STAND_IN = "random"
 ASK_LIMIT_SECONDS, POLL_SECONDS = 20.0, 0.02
@@ -62,7 +61,7 @@ class Part:
     def told(self) -> str:
         """The part in a few words."""
         words = f"{self.name} {self.version} ({self.origin}"
-        stand_in = toolchain.table()[_tool(STAND_IN)]
+        stand_in = pins.table()[_tool(STAND_IN)]
         if self.name == STAND_IN and self.folder == stand_in.path.parent and not stand_in.downloaded:
             words += ", a stand-in for generated passwords alone"
         return words + (f"; its SDK is {self.wanted}, and the program asks for nothing newer)" if self.older else ")")
@@ -112,7 +111,7 @@ def find_engine(say: Say, also: Iterable[str] = ()) -> Engine:
     `also` names other tools that are needed, so that the longest build of all comes first. Raises EngineMissingError
     where the engine cannot be had, and MeshlabError where a build fails or a download is not what was pinned.
     """
-    parts = dict(zip((CLI, *PROVIDERS), here(), strict=True))
+    parts = dict(zip((CLI, *PROVIDERS), find_installed(), strict=True))
     _get([_tool(name) for name, part in parts.items() if part is None], also, say)
     cli, *providers = (part or _got(name) for name, part in parts.items())
     return Engine(cli, tuple(providers))
@@ -133,7 +132,7 @@ def cli_here() -> str:
     return str(found.folder / CLI) if found is not None else ""
 
 
-def here() -> list[Part | None]:
+def find_installed() -> list[Part | None]:
     """The CLI and the providers as far as they are on this machine, in this order; nothing is fetched or built."""
     return [_found_cli(), *(_found_provider(name) for name in PROVIDERS)]
 
@@ -149,18 +148,18 @@ def _get(missing: Sequence[str], also: Iterable[str], say: Say) -> None:
     try:
         toolchain.ensure([*missing, *also], say)
     except ToolsMissingError:
-        _refuse([name for name in missing if not toolchain.table()[name].path.is_file()])
+        _refuse([name for name in missing if not pins.table()[name].path.is_file()])
         raise
 
 
 def _not_by_pulumi(missing: Sequence[str], say: Say) -> list[str]:
     """Have Pulumi download what is missing; returns what still is. The CLI is first, for the providers need it."""
-    if not missing or not pulumidownload.answers(missing, say):
+    if not missing or not pulumi_download.answers(missing, say):
         return list(missing)
     cli = _found_cli() if missing[0] != CLI else None
     left: list[str] = []
     for name in missing:
-        if not pulumidownload.fetch(name, cli.folder / CLI if cli else None, say):
+        if not pulumi_download.fetch(name, cli.folder / CLI if cli else None, say):
             left.append(name)
         elif name == CLI:
             cli = _got(CLI)
@@ -169,14 +168,14 @@ def _not_by_pulumi(missing: Sequence[str], say: Say) -> list[str]:
 
 def _why_not(tool: str) -> str:
     """Why neither download is to be had."""
-    pinned = tooldownload.why_not(toolchain.table()[tool])
-    own = pinned and pulumidownload.why_not()
+    pinned = download.why_not(pins.table()[tool])
+    own = pinned and pulumi_download.why_not()
     return own and "; ".join(dict.fromkeys((pinned, own)))
 
 
 def _refuse(missing: Sequence[str]) -> None:
     if missing:
-        oldest = ".".join(map(str, toolchain.table()[CLI].at_least))
+        oldest = ".".join(map(str, pins.table()[CLI].at_least))
         why = _why_not(missing[0]) or "Pulumi's own download failed"
         raise EngineMissingError(
             f"no {', '.join(missing)}: not on PATH, not to be downloaded ({why}), and no Go to build with",
@@ -194,7 +193,7 @@ def _text(version: Version) -> str:
 
 
 def _found_cli() -> Part | None:
-    tool = toolchain.table()[CLI]
+    tool = pins.table()[CLI]
     on_path = shutil.which(CLI)
     if on_path is not None:
         version = _said(on_path, *tool.ask)
@@ -212,7 +211,7 @@ def _said(program: str, *ask: str) -> Version | None:
 
 
 def _found_provider(name: str) -> Part | None:
-    tool, wanted = toolchain.table()[_tool(name)], sdk_version(name)
+    tool, wanted = pins.table()[_tool(name)], sdk_version(name)
     on_path = shutil.which(_tool(name))
     if on_path is not None:
         version = _plugin_version(on_path)
@@ -225,8 +224,8 @@ def _of_the_user(name: str, wanted: str) -> Part | None:
     """The newest of the user's own downloads that the SDK can use. The engine marks by a file one that is not whole."""
     least = parse_version(wanted) or ()
     home = Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
-    whole = [one for one in (home / "plugins").glob(f"resource-{name}-v*") if one.is_dir() and not is_partial(one)]
-    fitting = {version: one for one in whole if (version := parse_version(one.name) or ()) >= least}
+    whole = [path for path in (home / "plugins").glob(f"resource-{name}-v*") if path.is_dir() and not is_partial(path)]
+    fitting = {version: path for path in whole if (version := parse_version(path.name) or ()) >= least}
     newest = max((version for version in fitting if version[:1] == least[:1]), default=None)
     return None if newest is None else Part(name, _text(newest), "downloaded", fitting[newest], wanted)
 
@@ -272,10 +271,10 @@ def _port(said: Path, child: subprocess.Popen[bytes]) -> int:
 
 def _cached(name: str) -> Part | None:
     """What the cache has of a part: downloaded by its digest, downloaded by Pulumi, or built, in this order."""
-    tool, wanted = toolchain.table()[_tool(name)], "" if name == CLI else sdk_version(name)
-    by_pulumi = None if tool.downloaded and tool.path.is_file() else pulumidownload.found(tool.name)
+    tool, wanted = pins.table()[_tool(name)], "" if name == CLI else sdk_version(name)
+    by_pulumi = None if tool.downloaded and tool.path.is_file() else pulumi_download.found(tool.name)
     if by_pulumi is not None:
-        return Part(name, pulumidownload.wanted(tool.name) or "", pulumidownload.ORIGIN, by_pulumi.parent, wanted)
+        return Part(name, pulumi_download.wanted(tool.name) or "", pulumi_download.ORIGIN, by_pulumi.parent, wanted)
     if not tool.path.is_file():
         return None
     origin = "downloaded" if tool.downloaded else "built here"
@@ -287,7 +286,7 @@ def _got(name: str) -> Part:
     part = _cached(name)
     if part is None:
         raise EngineMissingError(
-            f"{_tool(name)}: expected in {toolchain.cache_folder().parent}, but it is not there",
+            f"{_tool(name)}: expected in {pins.cache_folder().parent}, but it is not there",
             "if one that is on PATH does not work, take it from PATH",
         )
     return part

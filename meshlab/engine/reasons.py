@@ -50,9 +50,9 @@ def held(namespace: Manifest) -> Iterator[str]:
     """Why a namespace that is being deleted is still there."""
     if "deletionTimestamp" not in namespace["metadata"]:
         return
-    for one in _conditions(namespace):
-        if one["type"] in HELD and one["status"] == "True":
-            yield f"Namespace {name_of(namespace)}: {one['type']}: {one.get('message', '')}"
+    for condition in _conditions(namespace):
+        if condition["type"] in HELD and condition["status"] == "True":
+            yield f"Namespace {name_of(namespace)}: {condition['type']}: {condition.get('message', '')}"
 
 
 def _of(cluster: Cluster, resource: Recorded) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _of(cluster: Cluster, resource: Recorded) -> Iterator[str]:
     if kind == "Namespace":
         with suppress(MissingError):
             yield from held(cluster.get(NAMESPACES, name))
-    elif kind in [one.kind for one in WORKLOADS]:
+    elif kind in [workload.kind for workload in WORKLOADS]:
         for live in _workloads(cluster, namespace):
             if (live["kind"], name_of(live)) == (kind, name):
                 yield from _workload(cluster, live)
@@ -77,8 +77,8 @@ def _of(cluster: Cluster, resource: Recorded) -> Iterator[str]:
 def _workloads(cluster: Cluster, namespace: str) -> Iterator[Manifest]:
     """The workloads of a namespace that are not as they should be."""
     for resource in WORKLOADS:
-        for one in cluster.list(resource, namespace):
-            live = {"kind": resource.kind, **one}
+        for item in cluster.list(resource, namespace):
+            live = {"kind": resource.kind, **item}
             if not _is_done(live):
                 yield live
 
@@ -87,9 +87,9 @@ def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
     namespace = live["metadata"]["namespace"]
     pods, events = cluster.list(PODS, namespace), cluster.list(EVENTS, namespace)
     label = f"{live['kind']} {namespace}/{name_of(live)}"
-    bad = [one for one in _conditions(live) if BAD.get(one["type"]) == one["status"]]
+    bad = [condition for condition in _conditions(live) if BAD.get(condition["type"]) == condition["status"]]
     # What came of a failure to make pods is said there first; that time is over says nothing but that.
-    yield from (_line(label, one["type"], one) for one in bad if one.get("reason") != "ProgressDeadlineExceeded")
+    yield from (_line(label, item["type"], item) for item in bad if item.get("reason") != "ProgressDeadlineExceeded")
     seen: dict[str, str] = {}
     for event in events:
         about = event["involvedObject"]
@@ -98,7 +98,7 @@ def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
     if not bad:
         yield from (f"{label}: {reason}: {message}" for reason, message in seen.items())
     selector = mapping(mapping(live["spec"].get("selector")).get("matchLabels"))
-    waiting = [one for one in pods if selector and selector.items() <= labels_of(one).items() and not is_ready(one)]
+    waiting = [pod for pod in pods if selector and selector.items() <= labels_of(pod).items() and not is_ready(pod)]
     told: dict[str, list[str]] = {}
     for pod in waiting:
         for why in _pod(pod):
@@ -109,10 +109,10 @@ def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
 
 
 def _pod(pod: Manifest) -> Iterator[str]:
-    for one in _conditions(pod):
-        if one["type"] == "PodScheduled" and one["status"] == "False":
+    for condition in _conditions(pod):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
             # The event of the same news is FailedScheduling, which more people know.
-            yield f"FailedScheduling ({one.get('reason')}): {one.get('message')}"
+            yield f"FailedScheduling ({condition.get('reason')}): {condition.get('message')}"
     status = mapping(pod.get("status"))
     for container in (*entries(status.get("initContainerStatuses")), *entries(status.get("containerStatuses"))):
         waiting = mapping(mapping(container.get("state")).get("waiting"))
@@ -127,7 +127,9 @@ def _is_done(live: Manifest) -> bool:
             wanted = status.get("desiredNumberScheduled", 0)
             return status.get("numberReady", 0) >= wanted and status.get("updatedNumberScheduled", 0) >= wanted
         case "Job":
-            return any(one["type"] == "Complete" and one["status"] == "True" for one in _conditions(live))
+            return any(
+                condition["type"] == "Complete" and condition["status"] == "True" for condition in _conditions(live)
+            )
         case _:
             wanted = spec.get("replicas", 1)
             current = live["metadata"].get("generation") == status.get("observedGeneration")

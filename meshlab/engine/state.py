@@ -80,8 +80,8 @@ class State:
 
     def releases(self) -> dict[ReleaseKey, str]:
         """URN by helm release, for every release that the state has as created."""
-        found = [one for one in self.resources if one["type"] == RELEASE and not one.get("delete")]
-        return {ReleaseKey.of(one.get("inputs") or {}): str(one["urn"]) for one in found}
+        found = [resource for resource in self.resources if resource["type"] == RELEASE and not resource.get("delete")]
+        return {ReleaseKey.of(item.get("inputs") or {}): str(item["urn"]) for item in found}
 
     def forget(self, operation: PendingOperation) -> None:
         """Take a pending operation off the list."""
@@ -104,11 +104,11 @@ class State:
 
     def drop(self, urn: str) -> None:
         """Take a resource out that does not exist any more, and every mention of it by others."""
-        kept = [one for one in self.resources if one["urn"] != urn]
-        for one in kept:
-            if urn in (one.get("dependencies") or []):
-                one["dependencies"] = [other for other in one["dependencies"] if other != urn]
-            by_property = cast(dict[str, list[str]], one.get("propertyDependencies") or {})
+        kept = [resource for resource in self.resources if resource["urn"] != urn]
+        for item in kept:
+            if urn in (item.get("dependencies") or []):
+                item["dependencies"] = [other for other in item["dependencies"] if other != urn]
+            by_property = cast(dict[str, list[str]], item.get("propertyDependencies") or {})
             for key, urns in by_property.items():
                 by_property[key] = [other for other in urns or [] if other != urn]
         self._deployment["resources"] = kept

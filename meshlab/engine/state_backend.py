@@ -51,7 +51,7 @@ class StackBackend:
         drafts = list(state.parent.glob(f"{state.name}*.tmp"))
         return [
             *drafts,
-            *(file for file in (*beside, *(attributes_of(one.file) for one in self.locks())) if _broken(file)),
+            *(file for file in (*beside, *(attributes_of(lock.file) for lock in self.locks())) if _broken(file)),
         ]
 
     def exists(self) -> bool:

@@ -1,6 +1,6 @@
 """One comment of each kind on a pull request: written anew at every run, so that nobody reads an old one."""
 
-from .gh import by_bot, call, fitted, listed
+from .gh import call, fitted, is_by_bot, listed
 
 
 def mark_of(key: str) -> str:
@@ -13,7 +13,7 @@ def put(pull_request: int, key: str, text: str) -> str:
     mark = mark_of(key)
     body = {"body": fitted(f"{mark}\n{text}")}
     for comment in listed(f"issues/{pull_request}/comments?per_page=100"):
-        if by_bot(comment) and str(comment["body"]).startswith(mark):
+        if is_by_bot(comment) and str(comment["body"]).startswith(mark):
             return str(call(f"issues/comments/{comment['id']}", "PATCH", body)["html_url"])
     return str(call(f"issues/{pull_request}/comments", "POST", body)["html_url"])
 

@@ -26,13 +26,13 @@ def last_green(environment: str, other_than: str) -> Deployment | None:
 
 
 def _green(environment: str, other_than: str) -> Iterator[Deployment]:
-    for one in call(f"deployments?environment={environment}&per_page={LOOKED_AT}"):
-        if one["sha"] == other_than:
+    for item in call(f"deployments?environment={environment}&per_page={LOOKED_AT}"):
+        if item["sha"] == other_than:
             continue
         # A later deployment makes an earlier green one inactive: its last status alone does not tell.
-        for status in call(f"deployments/{one['id']}/statuses?per_page=100"):
+        for status in call(f"deployments/{item['id']}/statuses?per_page=100"):
             if status["state"] == "success":
                 yield Deployment(
-                    one["sha"], status["created_at"], status.get("log_url") or status.get("target_url") or ""
+                    item["sha"], status["created_at"], status.get("log_url") or status.get("target_url") or ""
                 )
                 break

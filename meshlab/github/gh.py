@@ -28,7 +28,7 @@ def listed(path: str) -> list[dict[str, Any]]:
     return [cast(dict[str, Any], json.loads(line)) for line in text.splitlines() if line.strip()]
 
 
-def by_bot(entry: Mapping[str, Any]) -> bool:
+def is_by_bot(entry: Mapping[str, Any]) -> bool:
     """Whether an entry was written by an app, as the workflows' token is: a person's text is never overwritten."""
     return cast(Mapping[str, Any], entry.get("user") or {}).get("type") == "Bot"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .comments import fenced, mark_of
-from .gh import BODY_LIMIT, by_bot, call, fitted, listed
+from .gh import BODY_LIMIT, call, fitted, is_by_bot, listed
 
 KEY = "drift"
 TITLE = "Drift: what runs is not what the stack files say"
@@ -43,7 +43,7 @@ def tell(looks: Sequence[Look]) -> str:
     found = [
         issue
         for issue in listed("issues?state=open&per_page=100")
-        if by_bot(issue) and str(issue.get("body") or "").startswith(mark)
+        if is_by_bot(issue) and str(issue.get("body") or "").startswith(mark)
     ]
     drifted = [look for look in looks if look.drifted]
     unseen = [look.stack for look in looks if look.failed]

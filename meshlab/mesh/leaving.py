@@ -3,7 +3,7 @@
 from base.wording import counted
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, labels_of
-from rollout.mesh_workloads import stranded
+from rollout.mesh_workloads import find_stranded
 from rollout.roll import shown, still_used
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
@@ -14,20 +14,21 @@ from ..target import LabError
 def leaving(cluster: Cluster, settings: Settings) -> list[str]:
     """The revisions that run in the cluster and that the stack no longer has, sorted. Raises AccessError."""
     running = {
-        labels_of(one).get(REVISION_LABEL, "") for one in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
+        labels_of(deployment).get(REVISION_LABEL, "")
+        for deployment in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
     }
     return sorted(running - set(settings.istio.revisions) - {""})
 
 
-def in_use(cluster: Cluster, settings: Settings) -> list[str]:
+def warn_of_use(cluster: Cluster, settings: Settings) -> list[str]:
     """One line for each revision that would go and has live proxies. Raises AccessError."""
-    proxies = stranded(cluster, leaving(cluster, settings))
+    proxies = find_stranded(cluster, leaving(cluster, settings))
     return [still_used(revision, pods) for revision, pods in sorted(proxies.items())]
 
 
 def refuse_stranding(cluster: Cluster, settings: Settings) -> None:
     """Raise LabError where a revision would go that live proxies still use."""
-    lines = in_use(cluster, settings)
+    lines = warn_of_use(cluster, settings)
     if lines:
         raise LabError("\n".join(lines))
 
@@ -37,5 +38,5 @@ def orphaned(cluster: Cluster, settings: Settings) -> list[str]:
     return [
         f"{counted(len(pods), 'pod')} of other owners with a sidecar of revision {revision}, whose istiod is gone: "
         f"{shown(pods)}; to remove it: kubectl rollout restart of their workloads"
-        for revision, pods in sorted(stranded(cluster, settings.istio.revisions).items())
+        for revision, pods in sorted(find_stranded(cluster, settings.istio.revisions).items())
     ]

@@ -19,13 +19,13 @@ def lines(status: MeshStatus) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     found = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     found += [
-        f"revision {one.revision}: {sum(one.proxies.values())} proxies and no istiod; restart them: they get no more "
-        "configuration"
-        for one in status.orphans
+        f"revision {orphan.revision}: {sum(orphan.proxies.values())} proxies and no istiod; restart them: they get no "
+        "more configuration"
+        for orphan in status.orphans
     ]
     if not status.behind:
         return [*found, "every workload of the mesh is on the revision that its namespace leads to"]
-    namespaces = {one.namespace for one in status.behind}
+    namespaces = {workload.namespace for workload in status.behind}
     return [
         *found,
         f"still to roll: {counted(len(status.behind), 'workload')} of {counted(len(namespaces), 'namespace')}",
@@ -35,10 +35,10 @@ def lines(status: MeshStatus) -> list[str]:
 
 def planned(workloads: Sequence[Workload]) -> Iterator[str]:
     """Where each of the first workloads is, and where it belongs."""
-    for one in workloads[:SHOWN]:
-        found = ", ".join(revision or "no sidecar" for revision in one.found)
-        by = f", by {one.label}" if one.label != one.wanted else ""
-        yield f"  {one}: {found} -> {one.wanted}{by}"
+    for workload in workloads[:SHOWN]:
+        found = ", ".join(revision or "no sidecar" for revision in workload.found)
+        by = f", by {workload.label}" if workload.label != workload.wanted else ""
+        yield f"  {workload}: {found} -> {workload.wanted}{by}"
     if len(workloads) > SHOWN:
         yield f"  and {len(workloads) - SHOWN} more"
 
@@ -47,8 +47,8 @@ def document(status: MeshStatus) -> str:
     """The status as JSON."""
     return json.dumps(
         {
-            "controlPlanes": [asdict(one) for one in status.control_planes],
-            "behind": [_entry(one) for one in status.behind],
+            "controlPlanes": [asdict(control_plane) for control_plane in status.control_planes],
+            "behind": [_entry(workload) for workload in status.behind],
         },
         indent=2,
     )

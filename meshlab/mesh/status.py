@@ -9,7 +9,7 @@ from kube.api_objects import Manifest, Resource, mapping
 from kube.cluster import Cluster
 from kube.objects import DEPLOYMENTS, INJECTORS, labels_of, name_of
 from kube.sidecars import image_tag, injected_by, proxy_version
-from rollout.mesh_workloads import PODS, Workload, behind, lives
+from rollout.mesh_workloads import PODS, Workload, find_behind, is_alive
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL
 
 SERVICES = Resource("v1", "services", "Service")
@@ -43,23 +43,25 @@ class MeshStatus:
     @property
     def orphans(self) -> tuple[ControlPlane, ...]:
         """Revisions that proxies use and no istiod is there for: those get no more configuration."""
-        return tuple(one for one in self.control_planes if not one.wanted and one.proxies)
+        return tuple(
+            control_plane for control_plane in self.control_planes if not control_plane.wanted and control_plane.proxies
+        )
 
 
 def look(cluster: Cluster) -> MeshStatus:
     """The status of the mesh. Raises AccessError."""
     istiods = {
-        labels_of(one).get(REVISION_LABEL, ""): one
-        for one in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
+        labels_of(deployment).get(REVISION_LABEL, ""): deployment
+        for deployment in cluster.list(DEPLOYMENTS, ISTIO_NAMESPACE, {"app": "istiod"})
     }
     tags = {
-        labels_of(one)[TAG_LABEL]: labels_of(one).get(REVISION_LABEL, "")
-        for one in cluster.list(INJECTORS)
-        if TAG_LABEL in labels_of(one)
+        labels_of(injector)[TAG_LABEL]: labels_of(injector).get(REVISION_LABEL, "")
+        for injector in cluster.list(INJECTORS)
+        if TAG_LABEL in labels_of(injector)
     }
     proxies: dict[str, Counter[str]] = {revision: Counter() for revision in istiods}
     for pod in cluster.list(PODS):
-        if lives(pod) and (revision := injected_by(pod)):
+        if is_alive(pod) and (revision := injected_by(pod)):
             proxies.setdefault(revision, Counter())[proxy_version(pod) or "unknown"] += 1
     default = _default(cluster)
     return MeshStatus(
@@ -75,7 +77,7 @@ def look(cluster: Cluster) -> MeshStatus:
             )
             for revision, count in sorted(proxies.items())
         ),
-        tuple(behind(cluster, {**{revision: revision for revision in istiods}, **tags})),
+        tuple(find_behind(cluster, {**{revision: revision for revision in istiods}, **tags})),
     )
 
 

@@ -43,9 +43,7 @@ def fetch(
 def published(charts: Iterable[Chart], source: ChartSource, helm: Path) -> dict[Chart, Locked]:
     """The digests of charts as their repositories serve them now. Raises MeshlabError."""
     if source.folder is not None:
-        raise MeshlabError(
-            f"{source.source}: expected a repository, got a folder: what lies there, nobody has published"
-        )
+        raise MeshlabError(f"{source.source}: expected a repository, got a folder: its charts are not published")
     with tempfile.TemporaryDirectory(prefix="meshlab-charts-") as work:
         return {
             chart: Locked(sha256(_pulled(chart, source, helm, Path(work))), address(chart, source)) for chart in charts

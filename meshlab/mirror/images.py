@@ -53,8 +53,8 @@ def pulled_images(stack: Stack, target: RenderTarget, mirror: Images | None) -> 
     upstream = dict(named_images(plain.objects))
     mirrored = {} if mirror is None else dict(named_images(rendered_with(stack, target, mirror).objects))
     # With a mirror a chart may leave out what it does not need there, such as a pod of helm's own tests.
-    pairs = {place: (full(image), mirrored.get(place, "")) for place, image in upstream.items()}
-    pairs |= {place: (full(image), image) for place, image in mirrored.items() if place not in pairs}
+    pairs = {place: (with_registry(image), mirrored.get(place, "")) for place, image in upstream.items()}
+    pairs |= {place: (with_registry(image), image) for place, image in mirrored.items() if place not in pairs}
     users: dict[tuple[str, str], set[str]] = {}
     for (identity, _), pair in pairs.items():
         if mirror is None or pair[1]:
@@ -74,7 +74,11 @@ def rendered_with(stack: Stack, target: RenderTarget, mirror: Images | None) -> 
 
 def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, str]]:
     """Every image that is pulled once the objects are there, by where it is named."""
-    there = [one for one in objects if not one.hooks or any(not hook.startswith("test") for hook in one.hooks)]
+    there = [
+        object_
+        for object_ in objects
+        if not object_.hooks or any(not hook.startswith("test") for hook in object_.hooks)
+    ]
     for one in there:
         for field, image in images(one):
             yield (one.identity, field), image
@@ -82,7 +86,7 @@ def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, s
             yield (one.identity, ".spec.deployment.image_name"), _kiali(one, there)
 
 
-def full(image: str) -> str:
+def with_registry(image: str) -> str:
     """An image with its registry, where it left out that it is Docker Hub's."""
     first, slash, _ = image.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
@@ -93,7 +97,7 @@ def full(image: str) -> str:
 def _kiali(kiali: KubernetesObject, objects: Iterable[KubernetesObject]) -> str:
     """Kiali's own image. No object names all of it: its operator takes what is left out from its own version."""
     deployment = cast(Mapping[str, Any], kiali.manifest["spec"].get("deployment") or {})
-    operators = [one for one in objects if one.name == OPERATOR and one.kind == "Deployment"]
+    operators = [object_ for object_ in objects if object_.name == OPERATOR and object_.kind == "Deployment"]
     if not operators:
         raise MeshlabError(f"{kiali.label}: expected a Deployment {OPERATOR} that says which version it is, got none")
     _, operator = next(images(operators[0]))

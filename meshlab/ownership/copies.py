@@ -19,7 +19,7 @@ PROGRAM_MANAGERS = ("pulumi-kubernetes*",)
 NOT_THE_CONTENT = ("apiVersion", "kind", "metadata", "status")
 
 
-def extras(
+def find_extras(
     known: Collection[KubernetesObject],
     objects: Sequence[Manifest],
     components: Mapping[tuple[str, str], str],
@@ -29,8 +29,8 @@ def extras(
 
     `components` has the component of each release by its namespace and name; `namespaces` are the stack's own.
     """
-    wanted = {(one.namespace, one.name) for one in known}
-    declared = [one for one in known if not one.release and not one.patch]
+    wanted = {(object_.namespace, object_.name) for object_ in known}
+    declared = [object_ for object_ in known if not object_.release and not object_.patch]
     for live in objects:
         metadata = live["metadata"]
         namespace, name = str(metadata.get("namespace") or ""), name_of(live)
@@ -43,7 +43,7 @@ def extras(
                 note = f"says it belongs to the release {owner[1]}, which brings no such object"
                 yield _finding(live, components[owner], owner[1], note)
             continue
-        original = next((one for one in declared if _is_copy(one, live, namespaces)), None)
+        original = next((object_ for object_ in declared if _is_copy(object_, live, namespaces)), None)
         if original is not None:
             yield _finding(live, original.component, "", f"a copy of {original.label}")
         elif declared and namespace in namespaces and _written_by_the_program(live):

@@ -10,7 +10,7 @@ from kube.discovery import Silent
 from kube.objects import name_of
 
 from .owned import CRD, Ours
-from .retained import Reason, kept_for
+from .retained import Reason, reason_to_stay
 
 # What the cluster makes and renews by itself, and what is a view of other objects.
 PASSING = frozenset({"Event", "Lease", "ComponentStatus", "Node", "CSINode", "APIService", "Endpoints"})
@@ -53,7 +53,7 @@ def left_of(cluster: Cluster, ours: Ours) -> tuple[list[Left], Silent]:
             mark = ours.mark(live)
             if mark and not live["metadata"].get("ownerReferences"):
                 adopted = ours.adopts(live)
-                found.append(Left(live, mark, kept_for(live, adopted=adopted)))
+                found.append(Left(live, mark, reason_to_stay(live, adopted=adopted)))
     return sorted(found, key=lambda one: one.label), silent
 
 
@@ -65,9 +65,9 @@ def custom_objects(cluster: Cluster, crds: Sequence[Manifest]) -> Mapping[str, l
         group, names = crd["spec"]["group"], crd["spec"]["names"]
         kind = next(
             (
-                one
-                for one in kinds.listable()
-                if one.resource.plural == names["plural"] and one.resource.api.startswith(f"{group}/")
+                kind
+                for kind in kinds.listable()
+                if kind.resource.plural == names["plural"] and kind.resource.api.startswith(f"{group}/")
             ),
             None,
         )
@@ -85,22 +85,22 @@ def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Ite
         yield f"kept, {reason.why}; to remove: {reason.command}"
         for line in _grouped(ones):
             yield f"  {line}"
-    leftovers = [one for one in found if one.reason is None]
-    for one in leftovers:
-        yield f"left over: {one.label} ({one.mark}); to remove: {one.command}"
+    leftovers = [leftover for leftover in found if leftover.reason is None]
+    for leftover in leftovers:
+        yield f"left over: {leftover.label} ({leftover.mark}); to remove: {leftover.command}"
     for what, why in sorted((silent or {}).items()):
-        yield f"could not be asked: {what} ({why}); whether anything of its kinds is left, nobody can tell"
+        yield f"could not be asked: {what} ({why}); what is left of its kinds is unknown"
     yield f"{counted(len(found) - len(leftovers), 'object')} kept on purpose, {len(leftovers)} left over"
 
 
 def _grouped(ones: Sequence[Left]) -> Iterator[str]:
     """CRDs one line a group, anything else one line each."""
     groups: dict[str, list[str]] = {}
-    for one in ones:
-        if one.manifest["kind"] == CRD:
-            plural, _, group = name_of(one.manifest).partition(".")
+    for leftover in ones:
+        if leftover.manifest["kind"] == CRD:
+            plural, _, group = name_of(leftover.manifest).partition(".")
             groups.setdefault(group, []).append(plural)
         else:
-            yield one.label
+            yield leftover.label
     for group, plurals in groups.items():
         yield f"{group}: {', '.join(plurals)}"

@@ -48,7 +48,7 @@ class Ours:
             for manifest in (manifest_of(resource),)
             if not resource.type.endswith("Patch") or manifest["kind"] == CRD
         ]
-        identities = {(str(one["kind"]), str(one["metadata"].get("namespace") or ""), name_of(one)) for one in own}
+        identities = {(str(item["kind"]), str(item["metadata"].get("namespace") or ""), name_of(item)) for item in own}
         return cls(
             frozenset((release.namespace, release.name) for release in releases),
             frozenset(name for kind, _, name in identities if kind == "Namespace"),

@@ -20,7 +20,7 @@ class Reason:
 CA_CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
 
 
-def kept_for(live: Manifest, *, adopted: bool = False) -> Reason | None:
+def reason_to_stay(live: Manifest, *, adopted: bool = False) -> Reason | None:
     """Why an object stays on purpose; None where it should not be there.
 
     `adopted`: it is a namespace that the stack adopted, or in one.

@@ -35,7 +35,11 @@ def refuse_strangers(session: Session, stack: str) -> None:
     cluster, resources = Cluster(session.target.kubeconfig), session.driver.recording.resources
     refuse_strange_namespaces(cluster, session.driver, stack)
     me = f"{PROJECT}/{stack}"
-    releases = {(str(one.inputs["namespace"]), str(one.inputs["name"])) for one in resources if one.type == RELEASE}
+    releases = {
+        (str(resource.inputs["namespace"]), str(resource.inputs["name"]))
+        for resource in resources
+        if resource.type == RELEASE
+    }
     for crd in cluster.list(CRDS):
         owner = helm_owner(crd)
         if str(crd["spec"]["group"]).endswith(GROUPS) and any(owner) and owner not in releases:
@@ -49,7 +53,10 @@ def refuse_strangers(session: Session, stack: str) -> None:
 def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str) -> None:
     """Raise MeshlabError where a namespace of the stack is there and its state has not made it, nor adopted it."""
     wanted, known = StackNamespaces.of(driver.recording.resources), state_namespaces(driver)
-    live = {name_of(one): annotations_of(one).get(OWNER_ANNOTATION, "") for one in cluster.list(NAMESPACES)}
+    live = {
+        name_of(namespace): annotations_of(namespace).get(OWNER_ANNOTATION, "")
+        for namespace in cluster.list(NAMESPACES)
+    }
     for trouble in strange_namespaces(wanted, known, live, f"{PROJECT}/{stack}"):
         # A provider before 4.29 would take over what is there, and destroy would take it away.
         raise MeshlabError(f"{trouble.text}", f"{trouble.fix}")
@@ -58,7 +65,10 @@ def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str
 def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tuple[str, str]]) -> None:
     """Raise MeshlabError where the state of the stack has not heard of a release (namespace, name) that is there."""
     state = State({"deployment": driver.stack.export_stack().deployment or {}})
-    known = {*state.releases(), *(ReleaseKey.of(one.inputs) for one in state.operations if one.type == RELEASE)}
+    known = {
+        *state.releases(),
+        *(ReleaseKey.of(operation.inputs) for operation in state.operations if operation.type == RELEASE),
+    }
     for namespace, name in sorted(there):
         if ReleaseKey(namespace, name) not in known:
             raise MeshlabError(
@@ -83,7 +93,7 @@ class StackNamespaces:
     @classmethod
     def of(cls, resources: Iterable[Recorded]) -> "StackNamespaces":
         """Those of a recorded program."""
-        return cls.among((one.type, one.inputs) for one in resources)
+        return cls.among((resource.type, resource.inputs) for resource in resources)
 
     @classmethod
     def among(cls, resources: Iterable[tuple[str, Mapping[str, Any]]]) -> "StackNamespaces":
@@ -128,7 +138,7 @@ def strange_namespaces(
             yield Trouble(f"{there} stack {live[name]}, not to {me}; nothing is taken over", ANOTHER_STACK)
         else:
             yield Trouble(
-                f"{there} somebody else, not to {me}; nothing is taken over",
+                f"{there} someone else, not to {me}; nothing is taken over",
                 f"to use it and leave it to its owner, name it in {setting}; else use another cluster",
             )
     for name in sorted(wanted.adopted - known.adopted):
@@ -157,5 +167,5 @@ def namespaces_in(deployment: Mapping[str, Any]) -> StackNamespaces:
     """The namespaces of a state, those of operations that never ended included."""
     resources = cast(list[Mapping[str, Any]], deployment.get("resources") or [])
     pending = cast(list[Mapping[str, Any]], deployment.get("pending_operations") or [])
-    found = [*resources, *(one["resource"] for one in pending)]
-    return StackNamespaces.among((str(one["type"]), mapping(one.get("inputs"))) for one in found)
+    found = [*resources, *(item["resource"] for item in pending)]
+    return StackNamespaces.among((str(item["type"]), mapping(item.get("inputs"))) for item in found)

@@ -48,7 +48,7 @@ class SavedPlan:
 
     def write(self, path: Path) -> None:
         """Keep it in a file that only its owner can read. Raises MeshlabError."""
-        operations = [asdict(one) for one in self.operations]
+        operations = [asdict(operation) for operation in self.operations]
         document = {"schema": SCHEMA, **asdict(self.origin), "operations": operations, "engine": self.engine}
         try:
             write_private(path, json.dumps(document, indent=1) + "\n")
@@ -64,7 +64,10 @@ class SavedPlan:
             if found["schema"] != SCHEMA:
                 raise MeshlabError(f"{expected} in form {SCHEMA}, got form {found['schema']}")
             origin = Origin(**{name: str(found[name]) for name in Origin.__dataclass_fields__})
-            listed = [EngineStep(one["urn"], one["action"], tuple(one["paths"])) for one in found["operations"]]
+            listed = [
+                EngineStep(operation["urn"], operation["action"], tuple(operation["paths"]))
+                for operation in found["operations"]
+            ]
             return cls(origin, tuple(listed), dict(found["engine"]))
         except OSError as error:
             raise MeshlabError(f"{expected}, got {error.strerror}") from None
@@ -114,7 +117,7 @@ def origin(stack: Stack) -> Origin:
     if tree.commit is None or tree.dirty:
         raise MeshlabError(
             f"plan: expected the tree of a commit, got {'changes beside one' if tree.commit else 'no repository'}",
-            "commit them: a plan is of a commit",
+            "commit them: a plan belongs to a commit",
         )
     # Where a folder of charts lies says nothing; what is in it does.
     section = cast(Mapping[str, Any], stack.config.get("meshlab:charts") or {})

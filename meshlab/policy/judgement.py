@@ -26,13 +26,13 @@ def judged(stack: Stack, target: RenderTarget) -> tuple[RenderedStack, list[Viol
     apart = judged_whole(stack, target).broken
     return rendered, [
         *violations(subjects, policy_settings(stack)),
-        *(Violation(CONSISTENT, object_of(one.subject.manifest), one.message) for one in apart),
+        *(Violation(CONSISTENT, object_of(broken.subject.manifest), broken.message) for broken in apart),
     ]
 
 
 def whole_stack(stack: Stack, target: RenderTarget) -> tuple[RenderedStack, list[Subject]]:
     """A rendered stack, and all that rules look at: what the program declares, then what its charts bring."""
     rendered = stack.rendered(target)
-    declared = (subject_of(one.type, one.inputs, one.urn) for one in stack.recording.resources)
-    brought = (object_of(one.manifest) for one in rendered.objects if one.release)
-    return rendered, [*(one for one in declared if one is not None), *brought]
+    declared = (subject_of(resource.type, resource.inputs, resource.urn) for resource in stack.recording.resources)
+    brought = (object_of(object_.manifest) for object_ in rendered.objects if object_.release)
+    return rendered, [*(item for item in declared if item is not None), *brought]

@@ -83,5 +83,5 @@ def kubernetes(settings: Settings, reached: Reached) -> Iterator[Finding]:
             f"for Kubernetes {live}: Istio {fitting}",
         )
     if not wrong and expected in (None, live):
-        versions = ", ".join(one.version for one in settings.istio.revisions.values())
+        versions = ", ".join(revision.version for revision in settings.istio.revisions.values())
         yield Finding("kubernetes", Level.OK, f"{reached.version}, supported by Istio {versions}")

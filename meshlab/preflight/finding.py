@@ -35,22 +35,22 @@ class Finding:
 
 def worst(findings: Iterable[Finding]) -> Level:
     """The worst level among findings."""
-    return max((one.level for one in findings), default=Level.OK)
+    return max((finding.level for finding in findings), default=Level.OK)
 
 
 def table(findings: Iterable[Finding]) -> list[str]:
     """The findings as lines: level, subject, what was found, and below it what to do."""
     rows = list(findings)
-    width = max((len(one.subject) for one in rows), default=0)
+    width = max((len(row.subject) for row in rows), default=0)
     lines: list[str] = []
-    for one in rows:
-        level = one.level.name.lower()
-        first, *rest = one.text.splitlines()
+    for row in rows:
+        level = row.level.name.lower()
+        first, *rest = row.text.splitlines()
         indent = " " * (len(Level.PROBLEM.name) + width + 4)
         lines += [
-            f"{level:{len(Level.PROBLEM.name)}}  {one.subject:{width}}  {first}",
+            f"{level:{len(Level.PROBLEM.name)}}  {row.subject:{width}}  {first}",
             *(indent + line for line in rest),
         ]
-        lines += [f"{indent}fix: {line}" for line in one.fix.splitlines()[:1]]
-        lines += [f"{indent}     {line}" for line in one.fix.splitlines()[1:]]
+        lines += [f"{indent}fix: {line}" for line in row.fix.splitlines()[:1]]
+        lines += [f"{indent}     {line}" for line in row.fix.splitlines()[1:]]
     return lines

@@ -31,7 +31,7 @@ def compare(source: Side, target: Side) -> IstioDifference:
     """The moves that make the target's control planes those of the source."""
     old, new = source.settings.istio, target.settings.istio
     found = list(_revisions(old, new, _raw_revisions(target)))
-    added = [one.key[-1] for one in found if isinstance(one, Move) and one.before is None]
+    added = [move.key[-1] for move in found if isinstance(move, Move) and move.before is None]
     versions = {name: one.version for name, one in new.revisions.items()}
     versions |= {name: old.revisions[name].version for name in added}
     followed = [*_tags(old, new, versions), *_default(old, new, versions)]
@@ -70,8 +70,8 @@ def _tags(old: IstioSettings, new: IstioSettings, versions: Mapping[str, str]) -
 def _default(old: IstioSettings, new: IstioSettings, versions: Mapping[str, str]) -> Iterator[Move | Setback]:
     # A stack with one revision need not say which is the default.
     if len(versions) > 1 or new.default_revision is not None:
-        for one in _followed((SECTION, DEFAULT), new.default, old.default, versions):
-            yield one
+        for move in _followed((SECTION, DEFAULT), new.default, old.default, versions):
+            yield move
             return
         if new.default_revision is None:
             yield Move((SECTION, DEFAULT), None, new.default)
@@ -90,11 +90,11 @@ def _followed(
 
 
 def _notes(source: Side, target: Side, followed: list[Move | Setback], added: list[str]) -> Iterator[str]:
-    for one in followed:
-        if isinstance(one, Move) and one.after in added and one.before is not None:
+    for move in followed:
+        if isinstance(move, Move) and move.after in added and move.before is not None:
             yield (
-                f"{'.'.join(one.key)} moves to {one.after} in the very update that installs it; to go step by step, "
-                f"put {one.before} back in Pulumi.{target.stack}.yaml for now, and promote again once {one.after} "
+                f"{'.'.join(move.key)} moves to {move.after} in the very update that installs it; to go step by step, "
+                f"put {move.before} back in Pulumi.{target.stack}.yaml for now, and promote again once {move.after} "
                 "runs there"
             )
     for name in target.settings.istio.revisions:

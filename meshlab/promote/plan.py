@@ -39,9 +39,13 @@ def plan(source: Stack, target: Stack, sections: Collection[str] = SECTIONS) -> 
     for pin in PINS:
         if pin.key[0] in sections and _runs(pin, old.settings) and _runs(pin, new.settings):
             found += _compared(pin, old, new)
-    moves = tuple(one for one in found if isinstance(one, Move))
+    moves = tuple(move for move in found if isinstance(move, Move))
     return Promotion(
-        source.name, target.name, moves, tuple(one for one in found if isinstance(one, Setback)), tuple(notes)
+        source.name,
+        target.name,
+        moves,
+        tuple(setback for setback in found if isinstance(setback, Setback)),
+        tuple(notes),
     )
 
 

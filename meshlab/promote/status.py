@@ -33,11 +33,11 @@ def status_lines(stacks: Sequence[Stack], state: Path = STATE) -> list[str]:
 def _rows(settings: Sequence[Settings]) -> Iterator[Row]:
     yield from _by_name("revision {}", settings, lambda istio: {n: r.version for n, r in istio.revisions.items()})
     yield from _by_name("tag {}", settings, lambda istio: istio.tags)
-    yield "default revision", *(one.istio.default for one in settings)
+    yield "default revision", *(setting.istio.default for setting in settings)
     for pin in PINS:
-        values = [pin.value(one) for one in settings]
+        values = [pin.value(setting) for setting in settings]
         section = pin.path[0]
-        runs = [getattr(getattr(one, section), "enabled", True) for one in settings]
+        runs = [getattr(getattr(setting, section), "enabled", True) for setting in settings]
         shown = [str(value) if value is not None and on else NOTHING for value, on in zip(values, runs, strict=True)]
         # Thresholds that are the same everywhere say nothing: there are many.
         if "thresholds" not in pin.key or len(set(shown)) > 1:
@@ -47,9 +47,9 @@ def _rows(settings: Sequence[Settings]) -> Iterator[Row]:
 def _by_name(
     title: str, settings: Sequence[Settings], of: Callable[[IstioSettings], Mapping[str, str]]
 ) -> Iterator[Row]:
-    names = dict.fromkeys(name for one in settings for name in of(one.istio))
+    names = dict.fromkeys(name for setting in settings for name in of(setting.istio))
     for name in names:
-        yield title.format(name), *(of(one.istio).get(name, NOTHING) for one in settings)
+        yield title.format(name), *(of(setting.istio).get(name, NOTHING) for setting in settings)
 
 
 def _verified(stacks: Sequence[str], state: Path) -> Iterator[Row]:
@@ -68,7 +68,7 @@ def _last_verify(stack: str, state: Path) -> str:
 
 def _told(step: Promotion) -> str:
     parts = [
-        f"{len(found)} {how} {step.source} ({', '.join(written(one.key) for one in found)})"
+        f"{len(found)} {how} {step.source} ({', '.join(written(move.key) for move in found)})"
         for how, found in (("behind", step.moves), ("ahead of", step.setbacks))
         if found
     ]

@@ -69,7 +69,10 @@ def _main(ours: str, project: str, result: str, generated: str, *stacks: str) ->
         except recorder.ProgramError as error:
             found[stack] = {"error": str(error)}
         else:
-            found[stack] = {"source": source, "resources": [dataclasses.asdict(one) for one in recording.resources]}
+            found[stack] = {
+                "source": source,
+                "resources": [dataclasses.asdict(resource) for resource in recording.resources],
+            }
     Path(result).write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -11,7 +11,11 @@ K = TypeVar("K", bound=Hashable)
 
 def parts_of(resources: Iterable[Recorded]) -> dict[str, Recorded]:
     """By URN, what takes time to bring up: no component, and no provider, which everything needs."""
-    return {one.urn: one for one in resources if one.custom and not one.type.startswith("pulumi:providers:")}
+    return {
+        resource.urn: resource
+        for resource in resources
+        if resource.custom and not resource.type.startswith("pulumi:providers:")
+    }
 
 
 def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
@@ -21,7 +25,7 @@ def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
     children after it: so they wait for that too.
     """
     listed = list(resources)
-    by_urn, parts = {one.urn: one for one in listed}, parts_of(listed)
+    by_urn, parts = {recorded.urn: recorded for recorded in listed}, parts_of(listed)
     inside: dict[str, set[str]] = {}
     for part in parts.values():
         for above in _above(part, by_urn):
@@ -30,7 +34,7 @@ def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
     needs: dict[str, set[str]] = {}
     for part in parts.values():
         waiting = (part, *_above(part, by_urn))
-        reasons = {urn for one in waiting for urn in (one.parent, *one.depends_on)}
+        reasons = {urn for recorded in waiting for urn in (recorded.parent, *recorded.depends_on)}
         # The component that it is in is no reason to wait for its siblings.
         reasons = {urn for urn in reasons if part.urn not in inside.get(urn, ())}
         needs[part.urn] = {needed for urn in reasons for needed in inside.get(urn, {urn} & parts.keys())}
@@ -39,7 +43,7 @@ def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
 
 def all_needs(needs: Mapping[K, Collection[K]]) -> dict[K, set[K]]:
     """What each waits for, itself or through others (transitive closure)."""
-    return {one: set(_reached(one, needs)) for one in needs}
+    return {need: set(_reached(need, needs)) for need in needs}
 
 
 def reduced(needs: Mapping[K, Collection[K]]) -> dict[K, set[K]]:
@@ -58,7 +62,7 @@ def longest_path(needs: Mapping[str, Collection[str]]) -> tuple[str, ...]:
 
     @cache
     def to(urn: str) -> tuple[str, ...]:
-        return (*_longest(to(one) for one in sorted(needs[urn])), urn)
+        return (*_longest(to(need) for need in sorted(needs[urn])), urn)
 
     return _longest(to(urn) for urn in sorted(needs))
 

@@ -239,7 +239,7 @@ class _RecordingMonitor(MockMonitor):
         super().__init__(_Echo(generated))
         self.generated, self.masked = generated, masked
         passwords = generated.values() if isinstance(generated, Mapping) else [generated] if generated else []
-        self.shown = {shown for one in passwords for shown in (one, encoded(one))}
+        self.shown = {shown for password in passwords for shown in (password, encoded(password))}
         self.recorded: list[Recorded] = []
         self.stack_outputs: dict[str, Any] = {}
         self.component_outputs: dict[str, int] = {}

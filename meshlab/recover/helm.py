@@ -58,7 +58,7 @@ class HelmRepair:
         """Every release of the cluster."""
         listed = self._run([self._helm, "list", "--all", "--all-namespaces", "--max", "0", "-o", "json"])
         found = [_release(entry) for entry in cast(list[Mapping[str, str]], json.loads(listed.stdout or "[]"))]
-        return {one.key: one for one in found}
+        return {release.key: release for release in found}
 
     def values(self, key: ReleaseKey) -> dict[str, Any]:
         """The values that a release was given."""
@@ -67,12 +67,14 @@ class HelmRepair:
 
     def way_back(self, key: ReleaseKey) -> tuple[int, ...]:
         """The revisions to roll back to, one after the other; the last one once stood. Empty where none ever did."""
-        return way_back(self._history(key))
+        return rollback_path(self._history(key))
 
     def _history(self, key: ReleaseKey) -> dict[int, str]:
         """Status of each revision that helm remembers."""
         got = self._run([self._helm, "history", key.name, "--namespace", key.namespace, "-o", "json"])
-        return {int(one["revision"]): one["status"] for one in cast(list[Mapping[str, Any]], json.loads(got.stdout))}
+        return {
+            int(entry["revision"]): entry["status"] for entry in cast(list[Mapping[str, Any]], json.loads(got.stdout))
+        }
 
     def uninstall(self, key: ReleaseKey) -> None:
         """Remove what a release brought, hooks included, but for CRDs: their objects, anybody's, would go with them.
@@ -101,11 +103,11 @@ class HelmRepair:
         """
         last = max(self._history(key))
         begun, good = self._manifest(key, last), self._manifest(key, revision)
-        self._take_note(key, last, [one for one in good if _identity(one) not in set(map(_identity, begun))])
+        self._take_note(key, last, [item for item in good if _identity(item) not in set(map(_identity, begun))])
         with self._kept(_crd_names(begun) - _crd_names(good)):
             self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
-        own = {_identity(one) for one in self._hooks(key, revision)}
-        gone = [one for one in self._hooks(key, last) if _identity(one) not in own]
+        own = {_identity(hook) for hook in self._hooks(key, revision)}
+        gone = [hook for hook in self._hooks(key, last) if _identity(hook) not in own]
         self._delete(_to_go("\n---\n".join(map(to_yaml, gone))), key.namespace)
 
     def _take_note(self, key: ReleaseKey, revision: int, objects: Sequence[Manifest]) -> None:
@@ -181,7 +183,7 @@ class HelmRepair:
         return process.run(args, timeout=limit, env=self._env, stdin=stdin, check=check)
 
 
-def way_back(history: Mapping[int, str]) -> tuple[int, ...]:
+def rollback_path(history: Mapping[int, str]) -> tuple[int, ...]:
     """The way from the last revision to the last that once stood, by way of each failed one in between.
 
     Helm compares an upgrade with the last revision that stood, so what a failed one added is in no manifest that a
@@ -212,7 +214,9 @@ def _identity(manifest: Manifest) -> tuple[str, str, str]:
 
 
 def _crd_names(manifests: Iterable[Manifest]) -> set[str]:
-    return {str(one["metadata"]["name"]) for one in manifests if one["kind"] == "CustomResourceDefinition"}
+    return {
+        str(manifest["metadata"]["name"]) for manifest in manifests if manifest["kind"] == "CustomResourceDefinition"
+    }
 
 
 def _parts(manifest: str) -> list[str]:

@@ -38,7 +38,7 @@ def steps_for(found: RecoveryFacts) -> list[Step]:
     steps: list[Step] = []
     for operation in found.state.operations:
         steps += _settle(operation, found)
-    begun = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
+    begun = {ReleaseKey.of(operation.inputs) for operation in found.state.operations if operation.type == RELEASE}
     owned = {key: urn for key, urn in found.state.releases().items() if key not in begun}
     for key, urn in owned.items():
         steps += _finish(found.releases.get(key), found, urn)
@@ -47,7 +47,7 @@ def steps_for(found: RecoveryFacts) -> list[Step]:
 
 def foreign(found: RecoveryFacts) -> list[HelmRelease]:
     """Unfinished releases of others, which are left alone."""
-    ours = {ReleaseKey.of(one.inputs) for one in found.state.operations if one.type == RELEASE}
+    ours = {ReleaseKey.of(operation.inputs) for operation in found.state.operations if operation.type == RELEASE}
     ours |= found.state.releases().keys()
     unfinished = (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE)
     return [one for key, one in found.releases.items() if one.status in unfinished and key not in ours]
@@ -58,7 +58,7 @@ def _settle(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]
         yield from _settle_create(operation, found)
     elif operation.type == RELEASE and operation.kind == "updating":
         yield from _finish(found.releases.get(ReleaseKey.of(operation.inputs)), found, operation.urn)
-        yield Forget(operation, "up compares it anew")
+        yield Forget(operation, "up compares it again")
     elif operation.type == RELEASE and operation.kind == "deleting":
         # The provider does not delete a release twice: it fails on one that is not there.
         gone = ReleaseKey.of(operation.inputs) not in found.releases
@@ -66,7 +66,7 @@ def _settle(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]
         if gone:
             yield Drop(operation.urn, "its release is gone")
     else:
-        yield Forget(operation, "up compares it anew" if operation.kind == "updating" else "the next run repeats it")
+        yield Forget(operation, "up compares it again" if operation.kind == "updating" else "the next run repeats it")
 
 
 def _settle_create(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]:
@@ -83,7 +83,7 @@ def _settle_create(operation: PendingOperation, found: RecoveryFacts) -> Iterato
         else:
             yield Forget(operation, _not_ours(operation))
     else:
-        yield Forget(operation, "it is nothing in the cluster, and made anew")
+        yield Forget(operation, "it has no object in the cluster, and is created again")
 
 
 def _not_ours(operation: PendingOperation) -> str:
@@ -98,12 +98,12 @@ def _settle_install(operation: PendingOperation, found: RecoveryFacts) -> Iterat
     if release is None:
         yield Forget(operation, "helm had not begun it")
     elif not _installed_by(operation, release, found):
-        yield Forget(operation, f"release {key} is somebody else's, and stays")
+        yield Forget(operation, f"release {key} belongs to someone else, and stays")
     elif release.status == DEPLOYED:
         yield Adopt(operation, adopted_release(operation))
     else:
         yield Uninstall(key, release.status)
-        yield Forget(operation, "up installs it anew")
+        yield Forget(operation, "up installs it again")
 
 
 def _installed_by(operation: PendingOperation, release: HelmRelease, found: RecoveryFacts) -> bool:

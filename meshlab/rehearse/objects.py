@@ -19,9 +19,9 @@ SHOWN = 5
 def served(kinds: Kinds, objects: Sequence[PlannedObject]) -> Cell:
     """Whether each object's API version is one that the cluster serves."""
     gone: dict[str, list[str]] = {}
-    for one in objects:
-        if _kind(kinds, one) is None:
-            gone.setdefault(f"{one.manifest['apiVersion']} {one.manifest['kind']}", []).append(one.label)
+    for object_ in objects:
+        if _kind(kinds, object_) is None:
+            gone.setdefault(f"{object_.manifest['apiVersion']} {object_.manifest['kind']}", []).append(object_.label)
     if not gone:
         return Cell(RehearsalResult.OK, f"{len(objects)} objects")
     return Cell(
@@ -33,7 +33,7 @@ def served(kinds: Kinds, objects: Sequence[PlannedObject]) -> Cell:
 
 def deprecated(cluster: Cluster, kinds: Kinds, objects: Sequence[PlannedObject]) -> Cell:
     """What the API server warns of where the objects are applied (its Warning headers), which changes nothing."""
-    asked = [(kind, one) for one in objects if (kind := _kind(kinds, one)) is not None]
+    asked = [(kind, object_) for object_ in objects if (kind := _kind(kinds, object_)) is not None]
     with ThreadPoolExecutor(WORKERS) as pool:
         answers = list(pool.map(_warnings, repeat(cluster), asked))
     warned: dict[str, list[str]] = {}

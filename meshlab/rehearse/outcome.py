@@ -92,22 +92,22 @@ class Rehearsal:
 
 def lines(stack: str, rehearsals: Sequence[Rehearsal]) -> list[str]:
     """The table, what there is to know of each cell that is not well, and the verdict."""
-    rows = [["", *(one.kubernetes for one in rehearsals)]]
-    rows += [[check.label, *(one.cells[check].shown for one in rehearsals)] for check in RehearsedCheck]
+    rows = [["", *(rehearsal.kubernetes for rehearsal in rehearsals)]]
+    rows += [[check.label, *(rehearsal.cells[check].shown for rehearsal in rehearsals)] for check in RehearsedCheck]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     told = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    for one in rehearsals:
+    for rehearsal in rehearsals:
         for check in RehearsedCheck:
-            cell = one.cells[check]
+            cell = rehearsal.cells[check]
             if cell.details:
-                told += ["", f"{one.kubernetes} {check.label}: {cell.shown}"]
+                told += ["", f"{rehearsal.kubernetes} {check.label}: {cell.shown}"]
                 told += [f"  {line}" for detail in cell.details for line in detail.splitlines()]
-    return [*told, "", *(_verdict(stack, one) for one in rehearsals)]
+    return [*told, "", *(_verdict(stack, rehearsal) for rehearsal in rehearsals)]
 
 
 def document(stack: str, rehearsals: Sequence[Rehearsal]) -> str:
     """The same for programs."""
-    return json.dumps({"stack": stack, "minors": [_entry(one) for one in rehearsals]}, indent=1)
+    return json.dumps({"stack": stack, "minors": [_entry(rehearsal) for rehearsal in rehearsals]}, indent=1)
 
 
 def _verdict(stack: str, one: Rehearsal) -> str:

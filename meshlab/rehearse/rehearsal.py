@@ -74,11 +74,11 @@ def on_minor(stack: Stack, minor: str) -> Stack:
 
 
 def _support(settings: Any, version: str) -> Cell:
-    findings = [one for one in kubernetes(settings, Reached("", "", version)) if one.level > Level.NOTE]
+    findings = [finding for finding in kubernetes(settings, Reached("", "", version)) if finding.level > Level.NOTE]
     if not findings:
         return Cell(RehearsalResult.OK)
-    failed = any(one.level is Level.PROBLEM for one in findings)
-    details = tuple(f"{one.text} ({one.fix})" for one in findings)
+    failed = any(finding.level is Level.PROBLEM for finding in findings)
+    details = tuple(f"{finding.text} ({finding.fix})" for finding in findings)
     return Cell(RehearsalResult.FAILED if failed else RehearsalResult.WARNING, "not this version", details)
 
 
@@ -155,7 +155,9 @@ class _Run:
         removed = removal.run()
         if removed.leftovers:
             return Cell(
-                RehearsalResult.FAILED, f"{len(removed.leftovers)} left", tuple(one.label for one in removed.leftovers)
+                RehearsalResult.FAILED,
+                f"{len(removed.leftovers)} left",
+                tuple(leftover.label for leftover in removed.leftovers),
             )
         return Cell(RehearsalResult.OK, f"{len(removed.outcome.steps)} resources, {time.monotonic() - started:.0f} s")
 
@@ -175,7 +177,7 @@ def _ended_by_signals(cluster: EmbeddedCluster) -> Generator[None]:
 
     before: dict[signal.Signals, Any] = {}
     with suppress(ValueError):  # only the main thread can
-        before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

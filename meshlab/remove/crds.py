@@ -19,10 +19,10 @@ GONE_LIMIT_SECONDS = 60.0
 SHOWN = 3
 
 
-def unkept(manifests: Iterable[Manifest]) -> list[str]:
+def names_deleted_by_helm(manifests: Iterable[Manifest]) -> list[str]:
     """Names of the CRDs among a release's manifests that helm deletes with the release."""
-    crds = (one for one in manifests if one.get("kind") == CRD)
-    return sorted(name_of(one) for one in crds if annotations_of(one).get(KEEP, "").strip() != "keep")
+    crds = (manifest for manifest in manifests if manifest.get("kind") == CRD)
+    return sorted(name_of(crd) for crd in crds if annotations_of(crd).get(KEEP, "").strip() != "keep")
 
 
 def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
@@ -40,14 +40,14 @@ def refuse_loss(cluster: Cluster, ours: Ours, leaving: Sequence[str]) -> None:
 
 def strangers(ours: Ours, objects: Iterable[Manifest]) -> list[Manifest]:
     """The objects that are not the stack's."""
-    return [one for one in objects if not ours.mark(one)]
+    return [object_ for object_ in objects if not ours.mark(object_)]
 
 
 def described(objects: Sequence[Manifest]) -> str:
     """How many there are of each kind, and some by name."""
-    counts = Counter(str(one["kind"]) for one in objects)
+    counts = Counter(str(object_["kind"]) for object_ in objects)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    names = [f"{one['metadata'].get('namespace', '')}/{name_of(one)}".lstrip("/") for one in objects]
+    names = [f"{object_['metadata'].get('namespace', '')}/{name_of(object_)}".lstrip("/") for object_ in objects]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{kinds} ({', '.join(names[:SHOWN])}{more})"
 
@@ -61,7 +61,7 @@ def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = G
     while left := {name for name in left if _is_there(cluster, name)}:
         if time.monotonic() > end:
             held = custom_objects(cluster, [cluster.get(CRDS, name) for name in sorted(left)])
-            stuck = [one for ones in held.values() for one in ones]
+            stuck = [item for ones in held.values() for item in ones]
             raise MeshlabError(
                 f"CRD {', '.join(sorted(left))}: not gone within {limit:g} s; these hold it by a finalizer that nobody "
                 f"takes away: {described(stuck) if stuck else 'none that shows'}"

@@ -21,13 +21,13 @@ def remove_kialis(cluster: Cluster, ours: Ours, say: Say, limit: float = LIMIT_S
 
     Raises MeshlabError where none is left who could take the finalizer away, or nobody has after `limit` seconds.
     """
-    waiting = [one for one in listed(cluster, KIALIS) if ours.mark(one)]
+    waiting = [item for item in listed(cluster, KIALIS) if ours.mark(item)]
     for kiali in waiting:
         cluster.delete(KIALIS, kiali)
     end = time.monotonic() + limit
     told = False
-    while waiting := [now for one in waiting if (now := _again(cluster, one)) is not None]:
-        finalizers = [name for one in waiting for name in _finalizers(one)]
+    while waiting := [now for item in waiting if (now := _again(cluster, item)) is not None]:
+        finalizers = [name for item in waiting for name in _finalizers(item)]
         where = f"{waiting[0]['metadata']['namespace']}/{name_of(waiting[0])}"
         if finalizers and not _operators(cluster, ours):
             raise MeshlabError(_stuck(waiting[0], f"no {OPERATOR} runs that could"))
@@ -52,11 +52,11 @@ def _again(cluster: Cluster, kiali: Manifest) -> Manifest | None:
 def _operators(cluster: Cluster, ours: Ours) -> Sequence[Manifest]:
     """The operator's Deployments that have a pod."""
     return [
-        one
-        for one in listed(cluster, DEPLOYMENTS)
-        if one["metadata"]["namespace"] in ours.namespaces | ours.adopted
-        and name_of(one) == OPERATOR
-        and mapping(one.get("status")).get("availableReplicas")
+        item
+        for item in listed(cluster, DEPLOYMENTS)
+        if item["metadata"]["namespace"] in ours.namespaces | ours.adopted
+        and name_of(item) == OPERATOR
+        and mapping(item.get("status")).get("availableReplicas")
     ]
 
 

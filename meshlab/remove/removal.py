@@ -19,7 +19,7 @@ from ..ownership.records import records_of
 from ..ownership.strangers import state_namespaces
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
-from .crds import CRDS, described, purge, refuse_loss, strangers, unkept
+from .crds import CRDS, described, names_deleted_by_helm, purge, refuse_loss, strangers
 from .kiali import LIMIT_SECONDS, remove_kialis
 
 Approve = Callable[[str], bool]
@@ -38,7 +38,7 @@ class Removed:
     @property
     def leftovers(self) -> list[Left]:
         """What is left and should not be."""
-        return [one for one in self.left if one.reason is None]
+        return [leftover for leftover in self.left if leftover.reason is None]
 
 
 class Removal:
@@ -81,13 +81,15 @@ class Removal:
         for api, why in sorted(self._cluster.kinds().silent.items()):
             group, _, version = api.rpartition("/")
             self._say(
-                f"could not be asked: {api} ({why}); no namespace goes until it answers or nobody announces it any "
-                f"more: kubectl delete apiservice {version}.{group}"
+                f"could not be asked: {api} ({why}); no namespace is removed until it answers or its APIService "
+                f"is deleted: kubectl delete apiservice {version}.{group}"
             )
 
     def _refuse_somebody_elses(self) -> None:
         there = sorted(
-            name for one in self._cluster.list(NAMESPACES) if (name := name_of(one)) in self._ours.namespaces
+            name
+            for namespace in self._cluster.list(NAMESPACES)
+            if (name := name_of(namespace)) in self._ours.namespaces
         )
         if there:
             raise MeshlabError(
@@ -102,15 +104,19 @@ class Removal:
 
     def leaving_crds(self) -> list[str]:
         """CRDs that helm deletes with their release, because neither their chart nor the program keeps them."""
-        stay = {_name(one) for one in self._resources if one.type == RELEASE and one.options.get("retainOnDelete")}
+        stay = {
+            _name(resource)
+            for resource in self._resources
+            if resource.type == RELEASE and resource.options.get("retainOnDelete")
+        }
         records = records_of(self._cluster.list(SECRETS, labels={"owner": "helm"}))
         own = [record for key, record in records.items() if key in self._ours.releases and record.name not in stay]
-        return sorted(name for record in own for name in unkept(from_yaml(record.manifest)))
+        return sorted(name for record in own for name in names_deleted_by_helm(from_yaml(record.manifest)))
 
     def _going_with_crds(self) -> str:
         """What goes with the CRDs beside this stack's own, for who has to agree."""
         crds = self._crds()
-        others = [one for ones in custom_objects(self._cluster, crds).values() for one in ones]
+        others = [item for ones in custom_objects(self._cluster, crds).values() for item in ones]
         lost = strangers(self._ours, others)
         what = described(lost) if lost else "no object that is not this stack's"
         return f"with {len(crds)} CRDs goes {what}"
@@ -118,11 +124,11 @@ class Removal:
     def _sweep(self) -> None:
         """What was made for the stack outside of its own namespaces, and is taken away from nowhere."""
         retained = {
-            (str(one.inputs["namespace"]), str(one.inputs["name"]))
-            for one in self._resources
-            if one.type == RELEASE
-            and one.options.get("retainOnDelete")
-            and one.inputs["namespace"] in self._ours.adopted
+            (str(resource.inputs["namespace"]), str(resource.inputs["name"]))
+            for resource in self._resources
+            if resource.type == RELEASE
+            and resource.options.get("retainOnDelete")
+            and resource.inputs["namespace"] in self._ours.adopted
         }
         # Its objects stay. Its record would have gone with the namespace, and keeps the next `up` from the name.
         for namespace, name in sorted(retained):

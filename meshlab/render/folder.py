@@ -90,7 +90,7 @@ def _listed(folder: Path) -> set[str] | None:
         text = (folder / INDEX).read_text(encoding="utf-8")
         documents = from_yaml(text) if text.startswith(_HEADER) else []
         objects = cast(list[dict[str, str]], documents[0]["objects"])
-        return {INDEX, *(one["file"] for one in objects)}
+        return {INDEX, *(object_["file"] for object_ in objects)}
     except (OSError, UnicodeDecodeError, TextError, LookupError, TypeError):
         return None
 

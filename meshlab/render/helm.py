@@ -161,7 +161,7 @@ def _agreed(release: Release, texts: list[str]) -> list[dict[str, Any]]:
             raise ReleaseError(f"{_named(release)}: expected YAML from its chart, got: {error}") from None
     first, *others = parsed
     for other in others:
-        if [_kind(one) for one in first] != [_kind(one) for one in other]:
+        if [_kind(item) for item in first] != [_kind(item) for item in other]:
             raise ReleaseError(f"{_named(release)}: its chart brings other kinds of objects at each rendering")
         first = cast(list[dict[str, Any]], steady(first, other))
     return first

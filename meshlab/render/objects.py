@@ -139,7 +139,7 @@ def flattened(documents: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 def crds(objects: Iterable[KubernetesObject]) -> list[KubernetesObject]:
     """The CustomResourceDefinitions among objects."""
-    return [one for one in objects if one.kind == "CustomResourceDefinition"]
+    return [object_ for object_ in objects if object_.kind == "CustomResourceDefinition"]
 
 
 def api_versions(objects: Iterable[KubernetesObject]) -> list[str]:
@@ -161,11 +161,11 @@ def with_namespaces(objects: Iterable[KubernetesObject], namespace_of: Mapping[s
         str(crd.manifest["spec"]["names"]["kind"]) for crd in crds(listed) if crd.manifest["spec"]["scope"] == "Cluster"
     }
     result: list[KubernetesObject] = []
-    for one in listed:
-        metadata = dict(cast(Mapping[str, Any], one.manifest["metadata"]))
-        if one.kind in cluster_wide:
+    for object_ in listed:
+        metadata = dict(cast(Mapping[str, Any], object_.manifest["metadata"]))
+        if object_.kind in cluster_wide:
             metadata.pop("namespace", None)
         else:
-            metadata["namespace"] = metadata.get("namespace") or namespace_of.get(one.resource, "default")
-        result.append(replace(one, manifest={**one.manifest, "metadata": metadata}))
+            metadata["namespace"] = metadata.get("namespace") or namespace_of.get(object_.resource, "default")
+        result.append(replace(object_, manifest={**object_.manifest, "metadata": metadata}))
     return result

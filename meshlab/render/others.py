@@ -40,8 +40,8 @@ def others_of(resources: Iterable[Recorded]) -> tuple[Other, ...]:
     listed = list(resources)
     by_urn = {resource.urn: resource for resource in listed}
     found = [
-        Other(one.name, one.type, one.inputs, former_names(one, by_urn))
-        for one in listed
-        if one.custom and one.type != RELEASE and not is_object(one)
+        Other(recorded.name, recorded.type, recorded.inputs, former_names(recorded, by_urn))
+        for recorded in listed
+        if recorded.custom and recorded.type != RELEASE and not is_object(recorded)
     ]
     return tuple(sorted(found, key=lambda one: (one.resource, one.type)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 
 from ..charts.choice import ChartFiles, Charts
 from ..recording.manifests import manifest_of
@@ -57,14 +57,14 @@ class RenderedStack:
         """Each helm release: its component, name, namespace, chart and version."""
         entries = [
             {
-                "component": one.component,
-                "resource": one.resource,
-                "name": one.name,
-                "namespace": one.namespace,
-                "chart": one.chart,
-                "version": one.version,
+                "component": release.component,
+                "resource": release.resource,
+                "name": release.name,
+                "namespace": release.namespace,
+                "chart": release.chart,
+                "version": release.version,
             }
-            for one in self.releases
+            for release in self.releases
         ]
         return sorted(entries, key=lambda entry: (entry["component"], entry["resource"]))
 
@@ -133,7 +133,7 @@ def _with_versions(target: RenderTarget, objects: Iterable[KubernetesObject]) ->
 
 def default_kubernetes() -> str:
     """The version of the embedded cluster, as `1.34.4`: what a stack is rendered for unless somebody says otherwise."""
-    return toolchain.table()["kube-apiserver"].release.removeprefix("v")
+    return pins.table()["kube-apiserver"].release.removeprefix("v")
 
 
 def _in_clear(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:

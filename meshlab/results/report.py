@@ -106,7 +106,7 @@ class Report:
             "result": self.verdict.value,
             "counts": self.counts,
             "checks": [
-                {**asdict(one), "status": one.status.value, "details": list(one.details)} for one in self.checks
+                {**asdict(check), "status": check.status.value, "details": list(check.details)} for check in self.checks
             ],
         }
 

@@ -76,8 +76,8 @@ def _names(node: Node) -> set[str]:
     mappings = target.items if isinstance(target, Sequence) else [target]
     return {
         name
-        for one in mappings
-        if isinstance(whole := followed(one), Mapping)
+        for mapping in mappings
+        if isinstance(whole := followed(mapping), Mapping)
         for name in PulumiValues().entries(whole)
     }
 

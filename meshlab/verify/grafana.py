@@ -56,6 +56,6 @@ class Grafana:
         if answer.status == http.client.UNAUTHORIZED:
             raise AnswerError(
                 f"{self._web.name} refuses user {self.user} with the password of its Secret "
-                "(it keeps the password of its first start: was the Secret made anew?)"
+                "(it keeps the password of its first start: was the Secret created again?)"
             )
         return self._web.json(path, parameters or {})

@@ -116,8 +116,8 @@ def _rolled(context: Context) -> Seen:
     name, pods = _mounted(deployment["spec"]["template"]), _pods(context)
     others = sorted({mounted for pod in pods if (mounted := _mounted(pod)) != name})
     if others or not pods:
-        raise Failed(f"the Deployment mounts {name}, its pods mount {', '.join(others) or 'nothing: there is none'}")
-    left = [name_of(one) for one in listed(context.cluster, CONFIG_MAPS, NAMESPACE, {"app": "envoy"})]
+        raise Failed(f"the Deployment mounts {name}, its pods mount {', '.join(others) or 'nothing: it has none'}")
+    left = [name_of(item) for item in listed(context.cluster, CONFIG_MAPS, NAMESPACE, {"app": "envoy"})]
     if left != [name]:
         raise Failed(f"expected the ConfigMap {name} alone, got {', '.join(sorted(left)) or 'none'}")
     return Seen(f"{len(pods)} of {len(pods)} pods mount {name}, and no other is left")

@@ -15,7 +15,7 @@ from .check import Check, Context
 from .dashboard import queries
 from .grafana import Grafana
 from .lab03_prometheus import prometheus
-from .lab03_stack import anonymous
+from .lab03_stack import is_anonymous
 from .objects import fetched
 from .queries import NOTHING_TO_PICK, Reader
 from .reach import require_part, require_telemetry, service, stack_names
@@ -32,7 +32,7 @@ def checks(settings: Settings) -> list[Check]:
         Check(
             "lab03.grafana-access",
             "Grafana allows the access that the settings define",
-            f"the administrator, {'and' if anonymous(settings) else 'but not'} anonymous users",
+            f"the administrator, {'and' if is_anonymous(settings) else 'but not'} anonymous users",
             _access,
         ),
         Check(
@@ -76,7 +76,7 @@ def grafana(context: Context) -> Grafana:
 
 
 def _access(context: Context) -> Seen:
-    target, wanted = grafana(context), anonymous(context.settings)
+    target, wanted = grafana(context), is_anonymous(context.settings)
     count, anyone = len(target.folders()), target.lets_anyone_in()
     seen = f"the administrator ({count} dashboards), {'and' if anyone else 'but not'} anonymous users"
     if anyone != wanted:

@@ -57,7 +57,7 @@ def checks(settings: Settings) -> list[Check]:
 
 def kiali(context: Context, *, signed_in: bool = True) -> Kiali:
     """The stack's Kiali, signed in where it wants that. NotApplicable where only a person could sign in."""
-    installed = any(name_of(one) == "kiali" for one in listed(context.cluster, DEPLOYMENTS, ISTIO_NAMESPACE))
+    installed = any(name_of(item) == "kiali" for item in listed(context.cluster, DEPLOYMENTS, ISTIO_NAMESPACE))
     if not installed:
         require_operator(context, OPERATOR, context.settings.kiali.namespace)
     server = mapping(context.settings.kiali.spec.get("server"))

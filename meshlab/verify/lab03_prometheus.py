@@ -95,7 +95,7 @@ def _each_once(context: Context, pods: Sequence[Manifest], path: str, port: int 
     """Each pod is one healthy target; what Prometheus finds by other monitors on other ports or paths is not meant."""
     source = prometheus(context)
     if not pods:
-        raise Failed("there is none in the cluster")
+        raise Failed("the cluster has none")
 
     def look() -> Seen:
         found = [
@@ -132,7 +132,9 @@ def _pod_of(target: dict[str, Any]) -> tuple[str, str]:
 def _rules(context: Context) -> Seen:
     source = prometheus(context)
     wanted = {
-        group["name"]: len(group["rules"]) for one in declared_rules(context.program) for group in one["spec"]["groups"]
+        group["name"]: len(group["rules"])
+        for declared_rule in declared_rules(context.program)
+        for group in declared_rule["spec"]["groups"]
     }
 
     def look() -> Seen:

@@ -35,7 +35,7 @@ def checks(settings: Settings) -> list[Check]:
     }
     made: dict[Part, str] = {part: f"{part}-{names.fullname}-{part}" for part in _MADE_BY_OPERATOR}
     ports = _ports(settings)
-    own, wanted = _own_dashboards(settings), anonymous(settings)
+    own, wanted = _own_dashboards(settings), is_anonymous(settings)
     return [
         *(
             Check(f"lab03.{part}", f"{part} runs", f"Deployment {name}, all pods ready", partial(_workload, part, name))
@@ -90,7 +90,7 @@ def _own_dashboards(settings: Settings) -> bool:
     return bool(mapping(settings.monitoring.values.get("grafana")).get("defaultDashboardsEnabled"))
 
 
-def anonymous(settings: Settings) -> bool:
+def is_anonymous(settings: Settings) -> bool:
     """Whether people get into Grafana who have not signed in, going by the values in the end."""
     return grafana_is_open(final_values(settings.monitoring, stack_names(settings), settings.cluster))
 
@@ -119,7 +119,7 @@ def _node_exporter(context: Context) -> Seen:
 def _by_operator(part: Part, name: str, context: Context) -> Seen:
     require_part(context, part)
     namespace = context.settings.monitoring.namespace
-    if not any(name_of(one) == name for one in listed(context.cluster, STATEFUL_SETS, namespace)):
+    if not any(name_of(item) == name for item in listed(context.cluster, STATEFUL_SETS, namespace)):
         require_operator(context, stack_names(context.settings).operator, namespace)
         raise Failed(f"StatefulSet {name} is not there: see the operator's log")
     return Seen(f"{available(fetched(context.cluster, STATEFUL_SETS, name, namespace))} ready")
@@ -141,16 +141,16 @@ def _addresses(context: Context) -> Seen:
 
 def _grafana_config(context: Context) -> Seen:
     require_part(context, "grafana")
-    names, wanted = stack_names(context.settings), anonymous(context.settings)
+    names, wanted = stack_names(context.settings), is_anonymous(context.settings)
     data = mapping(fetched(context.cluster, CONFIG_MAPS, names.grafana, names.namespace).get("data"))
     _, _, section = str(data.get("grafana.ini", "")).partition("[auth.anonymous]")
     lines = (line.partition("=") for line in section.partition("\n[")[0].splitlines())
     live = any(key.strip() == "enabled" and value.strip() == "true" for key, _, value in lines)
     # The chart labels what is its own; ours are the program's.
     chart = [
-        name_of(one)
-        for one in listed(context.cluster, CONFIG_MAPS, names.namespace, {"grafana_dashboard": "1"})
-        if {"chart", "helm.sh/chart"} & labels_of(one).keys()
+        name_of(item)
+        for item in listed(context.cluster, CONFIG_MAPS, names.namespace, {"grafana_dashboard": "1"})
+        if {"chart", "helm.sh/chart"} & labels_of(item).keys()
     ]
     seen = f"anonymous {_on(live)}, {len(chart)} of the chart's own dashboards"
     if live != wanted or (chart and not _own_dashboards(context.settings)):

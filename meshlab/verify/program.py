@@ -46,11 +46,11 @@ class Program:
 
     def of_component(self, component: str) -> list[Manifest]:
         """What a component declares, in the order of the recording."""
-        return [one.manifest for one in self.objects if one.component == component]
+        return [object_.manifest for object_ in self.objects if object_.component == component]
 
     def of_kind(self, kind: str) -> list[Manifest]:
         """All objects of a kind."""
-        return [one.manifest for one in self.objects if one.manifest["kind"] == kind]
+        return [object_.manifest for object_ in self.objects if object_.manifest["kind"] == kind]
 
     def one(self, kind: str, name: str, namespace: str = "") -> Manifest:
         """An object that the program has to have; Failed where it has none."""

@@ -58,7 +58,9 @@ def _told(node: Any) -> Iterator[Selector]:
         fields = cast(Mapping[str, Any], node)
         if "matchers" in fields:
             matchers = cast(list[Mapping[str, Any]], fields["matchers"])
-            yield from _of_matchers([(str(one["name"]), str(one["type"]), str(one["value"])) for one in matchers])
+            yield from _of_matchers(
+                [(str(matcher["name"]), str(matcher["type"]), str(matcher["value"])) for matcher in matchers]
+            )
             return
         for entry in fields.values():
             yield from _told(entry)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from components.stack_values import stack_names as names_of
 from kube.api_objects import Executed, Manifest, mapping
-from kube.objects import DEPLOYMENTS, PODS, SERVICES, endpoints, listed, name_of, nothing_runs, ready_pods
+from kube.objects import DEPLOYMENTS, PODS, SERVICES, endpoints, is_all_simulated, listed, name_of, ready_pods
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
@@ -36,7 +36,7 @@ def require_telemetry(context: Context) -> None:
 
 def require_operator(context: Context, name: str, namespace: str) -> None:
     """NotApplicable where the pods of an operator's Deployment do not really run, so that it does not do its work."""
-    if nothing_runs(context.cluster):
+    if is_all_simulated(context.cluster):
         raise NotApplicable("no operator really runs here that would make it")
     for deployment in listed(context.cluster, DEPLOYMENTS, namespace):
         labels = mapping(mapping(deployment["spec"].get("selector")).get("matchLabels"))
@@ -54,7 +54,7 @@ def service(context: Context, namespace: str, name: str, port: int, called: str)
     for pod, ports in endpoints(context.cluster, namespace, name):
         if named[0] in ports:
             return pod_port(context, fetched(context.cluster, PODS, pod, namespace), ports[named[0]], called)
-    if nothing_runs(context.cluster):
+    if is_all_simulated(context.cluster):
         raise NotApplicable(f"no pod really runs here that Service {name} could lead to")
     raise Failed(f"Service {name} (namespace {namespace}) leads to no ready pod")
 

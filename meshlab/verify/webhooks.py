@@ -5,7 +5,7 @@ from typing import Any
 
 from kube.api_objects import Manifest, entries
 from kube.cluster import Cluster
-from kube.objects import INJECTORS, PODS, VALIDATORS, endpoints, labels_of, listed, name_of, nothing_runs
+from kube.objects import INJECTORS, PODS, VALIDATORS, endpoints, is_all_simulated, labels_of, listed, name_of
 from settings.names import ISTIO_NAMESPACE, REVISION_LABEL, RevisionNames
 
 from ..results.outcome import Failed, NotApplicable, Seen
@@ -56,14 +56,14 @@ def are_trusted(context: Context) -> Seen:
     try:
         return context.eventually(look)
     except Failed as failed:
-        if nothing_runs(context.cluster):
+        if is_all_simulated(context.cluster):
             raise NotApplicable(f"no istiod really runs that could put it there: {failed}") from None
         raise
 
 
 def _configurations(cluster: Cluster) -> list[Manifest]:
     found = [*listed(cluster, INJECTORS), *listed(cluster, VALIDATORS)]
-    return [one for one in found if labels_of(one).get("app") in APPS]
+    return [item for item in found if labels_of(item).get("app") in APPS]
 
 
 def _webhooks(configuration: Manifest) -> Iterator[dict[str, Any]]:

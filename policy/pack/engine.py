@@ -59,7 +59,7 @@ def _resource_policy(rule: PolicyRule, settings: PackSettings) -> ResourceValida
 
 def _stack_policy(rule: StackRule) -> StackValidationPolicy:
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
-        found = (subject_of(one.resource_type, plain(one.props), one.urn) for one in args.resources)
+        found = (subject_of(resource.resource_type, plain(resource.props), resource.urn) for resource in args.resources)
         for subject, message in rule.check([subject for subject in found if subject is not None]):
             report_violation(f"{subject.label}: {message}", subject.urn)
 

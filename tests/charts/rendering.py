@@ -114,7 +114,7 @@ def text(chart: str, version: str, values: Mapping[str, Any], **how: Any) -> str
 def render(chart: str, version: str, values: Mapping[str, Any], **how: Any) -> dict[str, dict[str, Any]]:
     """What the stand-in renders, by `<kind> <name>`."""
     documents = yaml.load_all(text(chart, version, values, **how), Loader)
-    return {f"{one['kind']} {one['metadata']['name']}": one for one in documents if one}
+    return {f"{document['kind']} {document['metadata']['name']}": document for document in documents if document}
 
 
 def differences(fact: Any, actual: Any, path: str = "") -> Iterator[str]:

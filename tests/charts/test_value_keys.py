@@ -236,7 +236,7 @@ def _another(value):
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_value_of_the_programs_releases_has_an_effect(stack):
-    releases = [one.inputs for one in record(stack).of_type(RELEASE) if one.inputs["chart"] in STAND_INS]
+    releases = [resource.inputs for resource in record(stack).of_type(RELEASE) if resource.inputs["chart"] in STAND_INS]
     assert {release["chart"] for release in releases} == set(STAND_INS)
     idle = []
     for release in releases:

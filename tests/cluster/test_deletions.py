@@ -8,7 +8,7 @@ import pytest
 from base import process
 from base.errors import MeshlabError
 from embedded.cluster import EmbeddedCluster
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from meshlab.engine.state import ReleaseKey
 from meshlab.recover.helm import HelmRepair
 
@@ -75,7 +75,7 @@ def recovering(cluster: EmbeddedCluster, kubectl: Path | None = None) -> HelmRep
 def test_a_kubectl_that_would_ask_deletes_all_the_same(
     installed: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(toolchain.cache_folder().parent.parent))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pins.cache_folder().parent.parent))
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "kuberc").write_text(KUBERC)

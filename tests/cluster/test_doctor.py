@@ -71,14 +71,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def problems(findings: list[Finding], subject: str) -> list[Finding]:
-    return [one for one in findings if one.subject == subject and one.level is Level.PROBLEM]
+    return [finding for finding in findings if finding.subject == subject and finding.level is Level.PROBLEM]
 
 
 def test_an_empty_cluster_has_no_problem_and_nothing_is_changed(place: Place) -> None:
     before = inventory(place.cluster)
     findings = place.examine()
-    assert [one for one in findings if one.level is Level.PROBLEM] == []
-    by_subject = {one.subject: one for one in findings}
+    assert [finding for finding in findings if finding.level is Level.PROBLEM] == []
+    by_subject = {finding.subject: finding for finding in findings}
     (system,) = objects(place.cluster, "namespace", "kube-system")
     assert system["metadata"]["uid"] in by_subject["cluster"].text
     assert by_subject["rights"].text.startswith("everything (")
@@ -184,12 +184,12 @@ def test_a_namespace_of_somebody_else_is_a_problem_until_it_is_adopted(place: Pl
     place.cluster.kubectl("label", "namespace", "prometheus", "pod-security.kubernetes.io/enforce=restricted")
     try:
         (there,) = problems(place.examine(), "namespaces")
-        assert there.text.startswith("namespace prometheus: is there already and belongs to somebody else")
+        assert there.text.startswith("namespace prometheus: is there already and belongs to someone else")
         assert "cluster.adoptNamespaces" in there.fix
         findings = place.would_have(adoptNamespaces=["prometheus"])
         assert problems(findings, "namespaces") == []
         # What its owner lets in there is said as well: node-exporter reads the node.
-        refused = "\n".join(one.text for one in problems(findings, "admission"))
+        refused = "\n".join(problem.text for problem in problems(findings, "admission"))
         assert "a pod of DaemonSet prometheus/prom-prometheus-node-exporter" in refused
         assert 'violates PodSecurity "restricted' in refused
     finally:
@@ -330,7 +330,7 @@ def test_a_namespace_that_cannot_go_is_a_problem_with_what_holds_it(place: Place
     place.cluster.kubectl("delete", "namespace", "istio-system", "--wait=false")
 
     def told() -> list[Finding]:
-        return [one for one in problems(place.examine(), "namespaces") if "ContentFailure" in one.text]
+        return [problem for problem in problems(place.examine(), "namespaces") if "ContentFailure" in problem.text]
 
     (finding,) = eventually(told, "Kubernetes says what holds the namespace")
     assert finding.text.startswith("Namespace istio-system is being deleted")

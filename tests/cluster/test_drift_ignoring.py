@@ -143,7 +143,7 @@ def image(stack: Stack, name: str) -> str:
 
 
 def told(seen: DriftResult) -> dict[str, list[str]]:
-    return {one.label: [each.path for each in one.differences] for one in seen.findings}
+    return {finding.label: [each.path for each in finding.differences] for finding in seen.findings}
 
 
 def ignored(seen: DriftResult) -> dict[str, list[str]]:
@@ -243,7 +243,9 @@ def test_a_release_upgraded_by_hand_is_left_where_helm_would_undo_too_much(stack
 def test_an_object_that_is_gone_is_reported_unless_a_rule_says_that_it_may_be(stack: Stack) -> None:
     stack.cluster.kubectl("delete", "configmap", "settings")
     rule: dict[str, Any] = {"kinds": ["ConfigMap"], "names": ["settings"]}
-    assert [f"{one.what} {one.label}" for one in stack.look(rule).findings] == ["deleted ConfigMap default/settings"]
+    assert [f"{finding.what} {finding.label}" for finding in stack.look(rule).findings] == [
+        "deleted ConfigMap default/settings"
+    ]
     seen = stack.look({**rule, "deleted": True})
     assert (told(seen), ignored(seen)) == ({}, {"ConfigMap default/settings": []})
     stack.remediate({**rule, "deleted": True})

@@ -19,7 +19,7 @@ import yaml
 from base.errors import MeshlabError
 from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, record
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -110,7 +110,8 @@ def test_three_nodes_are_ready_and_free_for_pods(cluster: EmbeddedCluster) -> No
 
 def test_the_server_says_the_pinned_version(cluster: EmbeddedCluster) -> None:
     version = json.loads(cluster.kubectl("get", "--raw", "/version").stdout)
-    assert (version["major"], version["minor"]) == ("1", "34")
+    assert version["gitVersion"] == pins.table()["kube-apiserver"].release
+    assert (version["major"], version["minor"]) == ("1", "36")
 
 
 def test_a_deployment_becomes_available_behind_its_service(cluster: EmbeddedCluster) -> None:
@@ -456,7 +457,7 @@ def test_nothing_in_the_users_home_is_read_or_changed(tmp_path: Path) -> None:
         "tidy",
         HOME=str(home),
         KUBECONFIG=str(home / ".kube/other"),
-        XDG_CACHE_HOME=str(toolchain.cache_folder().parent.parent),
+        XDG_CACHE_HOME=str(pins.cache_folder().parent.parent),
         HTTPS_PROXY="http://127.0.0.1:9",
         KWOK_KUBE_APISERVER_PORT="1",
     )

@@ -16,7 +16,7 @@ from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, injection, record
 from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
 from embedded.cluster.supervisor import WOKEN
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
 
 OLD, NEW = "1-17", "1-30"
@@ -117,7 +117,7 @@ def containers(pod: dict[str, Any]) -> list[str]:
 
 
 def image(pod: dict[str, Any]) -> str:
-    return next(one["image"] for one in pod["spec"]["containers"] if one["name"] == "istio-proxy")
+    return next(container["image"] for container in pod["spec"]["containers"] if container["name"] == "istio-proxy")
 
 
 def revision_of(pod: dict[str, Any]) -> str:
@@ -213,7 +213,7 @@ def test_istiods_own_pages_are_there_through_the_api_server(cluster: EmbeddedClu
 def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: EmbeddedCluster) -> None:
     def refused() -> bool:
         answer = cluster.kubectl("create", "configmap", "probe", "--dry-run=server", check=False)
-        return "nobody answers at this address of an embedded cluster" in answer.stderr
+        return "nothing answers at this address of an embedded cluster" in answer.stderr
 
     configure_webhook(cluster, "hook.meshlab.test", "configmaps", "Fail")
     eventually(refused)
@@ -274,11 +274,11 @@ def test_an_old_releases_crds_and_template_do_not_keep_istiod_from_injecting(tmp
 def test_a_cluster_does_not_wait_for_istiod_to_be_built_and_its_pods_do(
     tmp_path: Path, charts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, go = toolchain.table()[PROGRAM].path, tmp_path / "bin/go"
+    program, go = pins.table()[PROGRAM].path, tmp_path / "bin/go"
     cache = tmp_path / "cache/meshlab/tools"
     cache.mkdir(parents=True)
     for name in [*CLUSTER_TOOLS, "helm"]:
-        folder = toolchain.table()[name].path.parent
+        folder = pins.table()[name].path.parent
         (cache / folder.name).symlink_to(folder)
     go.parent.mkdir()
     go.write_text(
@@ -351,7 +351,7 @@ def test_without_istiods_program_the_cluster_comes_up_and_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr(injection.toolchain, "find", lambda name: None)
     monkeypatch.setattr(injection.shutil, "which", lambda name: None)
-    tools = {name: toolchain.table()[name].path for name in CLUSTER_TOOLS}
+    tools = {name: pins.table()[name].path for name in CLUSTER_TOOLS}
     monkeypatch.setattr(clusters.embedded.toolchain, "ensure", lambda names, progress: tools)
     lines: list[str] = []
     with EmbeddedCluster.up("poor", nodes=1, state_dir=tmp_path, injection=True, progress=lines.append) as poor:
@@ -371,4 +371,4 @@ def test_a_cluster_made_without_injection_says_so_when_it_is_asked_for_it(tmp_pa
         clusters.up(tmp_path, "bare", injection=True, progress=lines.append)
     finally:
         clusters.down(tmp_path, "bare")
-    assert lines == ["cluster: bare was made without injection, so no namespace in the mesh gets pods; make it anew"]
+    assert lines == ["cluster: bare was made without injection, so no namespace in the mesh gets pods; create it again"]

@@ -91,11 +91,11 @@ def test_a_broken_virtual_service_is_refused_and_a_good_one_is_not(evidence: Evi
 
 
 def test_each_validator_leads_to_a_living_revision_and_lets_nothing_pass_unseen(evidence: Evidence) -> None:
-    names = {one["metadata"]["name"] for one in evidence.validators}
+    names = {validator["metadata"]["name"] for validator in evidence.validators}
     # Charts of old revisions bring none of their own.
     assert {"istiod-default-validator", f"istio-validator-{NEW}-istio-system"} <= names
-    for one in evidence.validators:
-        claims.the_validator_is_served(one, evidence.services)
+    for validator in evidence.validators:
+        claims.the_validator_is_served(validator, evidence.services)
 
 
 def test_the_service_istiod_leads_to_the_default_revision_alone(evidence: Evidence) -> None:

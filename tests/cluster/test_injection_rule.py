@@ -245,10 +245,10 @@ def test_a_tags_webhooks_select_what_the_charts_own_do(tag: str, version: str) -
 def selectors(webhooks: Mapping[str, Any]) -> dict[str, list[str]]:
     """Terms of both selectors by webhook, in no order."""
     return {
-        one["name"]: sorted(
+        webhook["name"]: sorted(
             json.dumps([selector, term["key"], term["operator"], term.get("values", [])])
             for selector in ("namespaceSelector", "objectSelector")
-            for term in one[selector]["matchExpressions"]
+            for term in webhook[selector]["matchExpressions"]
         )
-        for one in webhooks["webhooks"]
+        for webhook in webhooks["webhooks"]
     }

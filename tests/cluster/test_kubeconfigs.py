@@ -11,7 +11,7 @@ import kube.cluster
 from base import process
 from base.environment import reaching
 from embedded.cluster import EmbeddedCluster
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from kube.kubeconfig import AccessError
 from kube.sign_in import KEY
 from meshlab.target import named_target
@@ -60,7 +60,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.chdir(home)
     # Where our own programs lie stays.
-    monkeypatch.setenv("XDG_CACHE_HOME", str(toolchain.cache_folder().parent.parent))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pins.cache_folder().parent.parent))
     monkeypatch.setenv("HOME", str(home))
     return home
 

@@ -32,7 +32,7 @@ WRONG = ("mesh-certificate-alerts", "IstioCACertificateExpiring")
 def rendered() -> list[dict[str, Any]]:
     """What prod's charts bring."""
     found = Stack.load(STACK, renderer=renderer_of([STACK])).rendered(TARGET)
-    return [dict(one.manifest) for one in found.objects if one.release]
+    return [dict(object_.manifest) for object_ in found.objects if object_.release]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, rendered: list[dict[str, A
     owned = [one for one in rendered if one["kind"] in ("Prometheus", "Alertmanager")]
     with EmbeddedCluster.up("operator-writes", state_dir=folder) as running:
         _apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *crds)
-        running.kubectl("wait", "--for=condition=Established", "crd", *(one["metadata"]["name"] for one in crds))
+        running.kubectl("wait", "--for=condition=Established", "crd", *(crd["metadata"]["name"] for crd in crds))
         _apply(running, *owned, *with_a_wrong_one())
         web = f"--web.listen-address={LOOPBACK}:{free_ports(1)[0]}"
         with operator(running, folder, web, *reloader_options(rendered)):
@@ -85,14 +85,17 @@ def with_a_wrong_one() -> list[dict[str, Any]]:
     found = copy.deepcopy(rules())
     for entry in found:
         if entry["metadata"]["name"] == WRONG[0]:
-            (rule,) = [one for one in entry["spec"]["groups"][0]["rules"] if one["alert"] == WRONG[1]]
+            (rule,) = [rule for rule in entry["spec"]["groups"][0]["rules"] if rule["alert"] == WRONG[1]]
             rule["expr"] = "sum("
     assert found != rules()
     return found
 
 
 def stateful_sets(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
-    return [{**one, "apiVersion": "apps/v1", "kind": "StatefulSet"} for one in objects(cluster, "sts", "-n", NAMESPACE)]
+    return [
+        {**object_, "apiVersion": "apps/v1", "kind": "StatefulSet"}
+        for object_ in objects(cluster, "sts", "-n", NAMESPACE)
+    ]
 
 
 def test_every_container_that_the_operator_makes_has_requests_and_limits(cluster: EmbeddedCluster) -> None:

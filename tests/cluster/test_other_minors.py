@@ -102,7 +102,7 @@ def test_the_api_servers_own_warnings_name_the_object(cluster: EmbeddedCluster) 
     assert line.startswith("v1 Endpoints is deprecated in v1.33+")
     assert line.endswith(": Endpoints default/old")
     assert deprecated(live, live.kinds(), [SERVICE]).result is RehearsalResult.OK
-    names = [one["metadata"]["name"] for one in live.list(SERVICES, "default")]
+    names = [service["metadata"]["name"] for service in live.list(SERVICES, "default")]
     assert "new" not in names, "it was a dry run"
 
 

@@ -35,16 +35,16 @@ def test_what_is_scraped_are_the_metrics_of_real_istiods_and_of_real_envoys(evid
     assert {
         series["metric"]["istio_rev"]: series["value"][1] for series in evidence.metrics["istiods"]
     } == dict.fromkeys(VERSIONS, "1")
-    live = {(one["metric"]["namespace"], one["metric"]["pod_name"]) for one in evidence.metrics["sidecars"]}
+    live = {(sidecar["metric"]["namespace"], sidecar["metric"]["pod_name"]) for sidecar in evidence.metrics["sidecars"]}
     assert len(live) == len(SIDECARS)
     assert [series["metric"]["job"] for series in evidence.metrics["standalone"]] == ["envoy"]
 
 
 def test_several_services_lead_to_one_istiod_so_that_scraping_it_once_means_something(evidence: Evidence) -> None:
     pilots = {
-        one["metadata"]["name"]
-        for one in evidence.services
-        if one["metadata"].get("labels", {}).get("istio") == "pilot"
+        service["metadata"]["name"]
+        for service in evidence.services
+        if service["metadata"].get("labels", {}).get("istio") == "pilot"
     }
     assert pilots == {"istiod", f"istiod-revision-tag-{CHART_TAG}", *(f"istiod-{revision}" for revision in VERSIONS)}
 
@@ -64,7 +64,7 @@ def test_a_pod_is_scraped_once_or_not_at_all_by_its_shape(evidence: Evidence, sh
 def test_the_shapes_are_what_they_are_meant_to_be(evidence: Evidence) -> None:
     """Else a pod could be left out for another reason than the one it stands for."""
     pods = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in evidence.pods}
-    shape = {one.name: pods[one.namespace, one.name] for one in SHAPES}
+    shape = {shape.name: pods[shape.namespace, shape.name] for shape in SHAPES}
     with_sidecar = {name for name, pod in shape.items() if "istio-proxy" in claims.containers(pod)}
     assert with_sidecar == shape.keys() - {"opted-out", "outside"}
     annotated = {name for name, pod in shape.items() if "prometheus.io/scrape" in pod["metadata"]["annotations"]}

@@ -59,11 +59,11 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
 
 def test_what_can_be_seen_passes_what_needs_a_real_pod_is_not_applicable_and_nothing_fails(verified: Verified) -> None:
     results = verified.all()
-    assert [f"{one.id}: {one.seen}" for one in results if one.status is Status.FAILED] == []
-    silent = {one.id for one in results if one.status is Status.NOT_APPLICABLE}
-    dashboards = {one.id for one in results if one.id.startswith(("lab03.dashboard-", "lab03.queries-"))}
+    assert [f"{result.id}: {result.seen}" for result in results if result.status is Status.FAILED] == []
+    silent = {result.id for result in results if result.status is Status.NOT_APPLICABLE}
+    dashboards = {result.id for result in results if result.id.startswith(("lab03.dashboard-", "lab03.queries-"))}
     assert silent == NEEDS_A_POD | dashboards
-    assert {one.id for one in results if one.status is Status.PASSED} >= {
+    assert {result.id for result in results if result.status is Status.PASSED} >= {
         "lab02.istiod-1-17-registry",
         "lab02.webhooks",
         "lab02.webhooks-trusted",

@@ -86,7 +86,7 @@ def recordings() -> Iterator[tuple[str, dict[str, Any], Backend]]:
 
 def main(names: list[str]) -> int:
     """Record everything, or what is named."""
-    wanted = [one for one in recordings() if not names or one[0] in names]
+    wanted = [recording for recording in recordings() if not names or recording[0] in names]
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for name in pool.map(lambda one: _record(*one), wanted):

@@ -51,8 +51,8 @@ BOTH = {"cluster": {"adoptNamespaces": [NAMESPACE, "kiali-operator"]}}
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("adopted"), "adopted") as lab:
-        for one in OWNERS:
-            lab.cluster.kubectl("create", "-f", "-", stdin=json.dumps(one))
+        for owner in OWNERS:
+            lab.cluster.kubectl("create", "-f", "-", stdin=json.dumps(owner))
         lab.before = inventory(lab.cluster)
         yield lab
 
@@ -78,7 +78,7 @@ def test_what_is_to_be_adopted_has_to_be_there(lab: Lab) -> None:
 
 
 def test_a_namespace_of_somebody_else_is_refused_with_the_setting_that_adopts_it(lab: Lab) -> None:
-    with pytest.raises(MeshlabError, match=r"belongs to somebody else, .*name it in cluster\.adoptNamespaces"):
+    with pytest.raises(MeshlabError, match=r"belongs to someone else, .*name it in cluster\.adoptNamespaces"):
         refuse_strangers(session(lab, PLAIN), "dev")
     refuse_strangers(session(lab, ADOPTING), "dev")
 
@@ -94,7 +94,7 @@ def test_a_second_preview_has_no_changes_and_drift_finds_nothing(lab: Lab) -> No
     refuse_strangers(session(lab, ADOPTING), "dev")
     assert changed(driver(lab, **ADOPTING).preview()) == set()
     seen = Inspection(driver(lab, **ADOPTING), lab.declared(**ADOPTING), lab.cluster.kubeconfig, lab.say).look()
-    assert [one.label for one in seen.findings] == []
+    assert [finding.label for finding in seen.findings] == []
 
 
 def test_doctor_has_no_problem_with_what_is_there(lab: Lab) -> None:
@@ -117,7 +117,7 @@ def test_removal_leaves_it_with_all_that_its_owner_had_in_it(lab: Lab, owners: d
     if time == "second":
         driver(lab, **ADOPTING).up()
     removed = Removal(driver(lab, **ADOPTING), "dev", lab.cluster.kubeconfig, lab.say).run()
-    assert [one.label for one in removed.leftovers] == []
+    assert [leftover.label for leftover in removed.leftovers] == []
     assert "it was there before the stack" in "\n".join(lines(removed.left))
     now = inventory(lab.cluster)
     assert {name: now.get(name) for name in lab.before} == lab.before

@@ -184,7 +184,7 @@ def test_a_new_backend_beside_a_state_of_ours_is_refused(desk: Desk, command: st
 
 def test_doctor_says_the_same_as_a_finding(desk: Desk) -> None:
     found = desk.run("doctor", "--json", **TEAM(desk))
-    (finding,) = [one for one in json.loads(found.stdout)["findings"] if one["subject"] == "state"]
+    (finding,) = [finding for finding in json.loads(found.stdout)["findings"] if finding["subject"] == "state"]
     assert finding["level"] == "problem"
     assert f" and not in {desk.team} (PULUMI_BACKEND_URL); " in finding["text"]
 
@@ -243,7 +243,7 @@ def test_promote_asks_the_callers_backend_when_the_stack_was_updated(
 def test_a_bucket_has_the_state_and_doctor_asks_the_cli_for_it(desk: Desk) -> None:
     desk.copied_to("dev", **S3(desk))
     assert unchanged(desk.done("preview", **S3(desk)))
-    (row,) = [one for one in findings(desk, **S3(desk)) if one["subject"] == "state"]
+    (row,) = [finding for finding in findings(desk, **S3(desk)) if finding["subject"] == "state"]
     assert row["text"] == f"{desk.s3} (PULUMI_BACKEND_URL), has this stack"
     assert "nothing to recover: stack dev has no lock" in desk.done("recover", "--yes", **S3(desk))
 
@@ -253,15 +253,17 @@ def test_a_bucket_that_is_not_there_is_a_line(desk: Desk) -> None:
     found = desk.run("preview", **nowhere)
     assert found.code == 1
     (line,) = found.stderr.splitlines()
-    assert line.startswith(f"{nowhere['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL): stack dev cannot be had there: ")
-    (row,) = [one for one in findings(desk, **nowhere) if one["subject"] == "state"]
+    assert line.startswith(
+        f"{nowhere['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL): stack dev cannot be selected there: "
+    )
+    (row,) = [finding for finding in findings(desk, **nowhere) if finding["subject"] == "state"]
     assert (row["level"], " cannot be read: " in row["text"]) == ("problem", True)
 
 
 def test_the_legacy_layout_of_a_bucket_is_said_with_the_upgrade(desk: Desk) -> None:
     old = {**S3(desk), "PULUMI_BACKEND_URL": desk.address_of(LEGACY)}
     upgrade = "PULUMI_DIY_BACKEND_IGNORE_DEPRECATION_ERROR=1 pulumi state upgrade"
-    (row,) = [one for one in findings(desk, **old) if one["subject"] == "state"]
+    (row,) = [finding for finding in findings(desk, **old) if finding["subject"] == "state"]
     assert row["level"] == "problem"
     assert "has the legacy layout, states not sorted by project" in row["text"]
     assert upgrade in row["text"]
@@ -279,11 +281,13 @@ def test_pulumi_cloud_has_the_state_and_locks_its_secrets_itself(desk: Desk) -> 
     stack = desk.cloud.stacks["acme", "meshlab", "dev"]
     assert stack.deployment is not None
     assert stack.deployment["secrets_providers"]["type"] == "service"
-    sealed = [one["outputs"]["result"] for one in stack.deployment["resources"] if one["type"] == PASSWORD]
+    sealed = [
+        resource["outputs"]["result"] for resource in stack.deployment["resources"] if resource["type"] == PASSWORD
+    ]
     assert sealed
     assert all(base64.b64decode(one["ciphertext"]).startswith(SEAL) for one in sealed)
     assert stack.done == ["import", "import", "preview succeeded"]
-    (row,) = [one for one in findings(desk, stack="acme/dev", **CLOUD(desk)) if one["subject"] == "state"]
+    (row,) = [finding for finding in findings(desk, stack="acme/dev", **CLOUD(desk)) if finding["subject"] == "state"]
     assert row["text"] == f"{desk.cloud.url} (PULUMI_ACCESS_TOKEN), has this stack"
     assert desk.cloud.unknown == []
 
@@ -292,7 +296,7 @@ def test_pulumi_cloud_refuses_a_wrong_token_in_a_line(desk: Desk) -> None:
     found = desk.run("preview", stack="acme/dev", **{**CLOUD(desk), "PULUMI_ACCESS_TOKEN": "pul-wrong"})
     assert found.code == 1
     (line,) = found.stderr.splitlines()
-    assert line.startswith(f"{desk.cloud.url} (PULUMI_ACCESS_TOKEN): stack acme/dev cannot be had there: ")
+    assert line.startswith(f"{desk.cloud.url} (PULUMI_ACCESS_TOKEN): stack acme/dev cannot be selected there: ")
 
 
 def test_up_writes_its_state_to_pulumi_cloud(desk: Desk) -> None:
@@ -309,7 +313,7 @@ def test_down_in_a_folder_of_the_callers_leaves_the_stack_there(desk: Desk) -> N
     assert ", 0 left over" in said
     assert f"stack dev is in {desk.team} still, empty" in said
     assert not desk.state_in(TEAM(desk)).get("resources")
-    names = [str(one["name"]) for one in json.loads(desk.cli("stack", "ls", "--json", **TEAM(desk)).stdout)]
+    names = [str(entry["name"]) for entry in json.loads(desk.cli("stack", "ls", "--json", **TEAM(desk)).stdout)]
     assert names == ["dev"]
 
 

@@ -114,7 +114,10 @@ def test_namespaces_follow_one_by_one(lab: Lab) -> None:
 
 def test_going_back_is_the_same_command(lab: Lab) -> None:
     step(lab, of(*ALL), OLD, istio=istio(OLD, NEW, tag=OLD, default=OLD), mesh=mesh())
-    assert {one.revision: bool(one.proxies) for one in meshed.status(lab.cluster).control_planes} == {
+    assert {
+        control_plane.revision: bool(control_plane.proxies)
+        for control_plane in meshed.status(lab.cluster).control_planes
+    } == {
         OLD: True,
         NEW: False,
     }
@@ -137,7 +140,7 @@ def test_a_revision_with_a_live_proxy_is_not_removed(lab: Lab) -> None:
     assert "revision 1-17 is no more in the stack, and 1 proxies still use it: stray/app-" in str(refused.value)
     assert "Traceback" not in str(refused.value)
     assert "istiod-1-17" in [
-        one["metadata"]["name"] for one in objects(lab.cluster, "deployments", "-n", "istio-system")
+        object_["metadata"]["name"] for object_ in objects(lab.cluster, "deployments", "-n", "istio-system")
     ]
 
 
@@ -152,6 +155,8 @@ def test_once_that_proxy_has_moved_the_revision_goes(lab: Lab) -> None:
 
 def test_destroy_leaves_the_teams_namespaces_as_they_were(lab: Lab) -> None:
     driver(lab, istio=istio(NEW, tag=NEW, default=NEW), mesh=mesh()).down()
-    labels = {one["metadata"]["name"]: one["metadata"]["labels"] for one in objects(lab.cluster, "namespaces")}
+    labels = {
+        object_["metadata"]["name"]: object_["metadata"]["labels"] for object_ in objects(lab.cluster, "namespaces")
+    }
     assert all("istio.io/rev" not in labels[name] for name in TEAMS)
     assert len(objects(lab.cluster, "deployments", "-n", "team-a")) == len(TEAMS["team-a"])

@@ -33,7 +33,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def pack_anew(file: Path) -> None:
     """Put one more template into a packed chart."""
     with tarfile.open(file) as archive:
-        members = [(one, archive.extractfile(one)) for one in archive.getmembers() if one.isfile()]
+        members = [(member, archive.extractfile(member)) for member in archive.getmembers() if member.isfile()]
         content = [(one.name, source.read()) for one, source in members if source is not None]
     content.append(("kiali-operator/templates/more.yaml", MORE.encode()))
     with tarfile.open(file, "w:gz") as archive:
@@ -49,5 +49,8 @@ def test_a_chart_that_is_packed_anew_under_its_version_is_a_change(lab: Lab) -> 
     pack_anew(Path(lab.charts) / CHART)
     assert changed(driver(lab).preview()) == {"kiali-release"}
     assert changed(driver(lab).up()) == {"kiali-release"}
-    assert [one["metadata"]["name"] for one in objects(lab.cluster, "configmap", "packed-anew", "-n", "kiali-operator")]
+    assert [
+        object_["metadata"]["name"]
+        for object_ in objects(lab.cluster, "configmap", "packed-anew", "-n", "kiali-operator")
+    ]
     assert not driver(lab).preview(expect_no_changes=True).changed

@@ -47,7 +47,10 @@ def inspected(lab: Lab, **over: Any) -> Inspection:
 
 
 def told(findings: tuple[DriftFinding, ...]) -> list[str]:
-    return [f"{one.what} {one.label}: {'; '.join(each.line for each in one.differences)}" for one in findings]
+    return [
+        f"{finding.what} {finding.label}: {'; '.join(each.line for each in finding.differences)}"
+        for finding in findings
+    ]
 
 
 def test_a_fresh_lab_has_no_drift(inspection: Inspection) -> None:
@@ -81,21 +84,21 @@ def test_what_hands_do_shows_in_no_preview(lab: Lab, after_edits: tuple[DriftFin
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_what_a_hand_does_is_named_once(edit: HandEdit, after_edits: tuple[DriftFinding, ...]) -> None:
-    (finding,) = [one for one in after_edits if one.label == edit.label]
+    (finding,) = [finding for finding in after_edits if finding.label == edit.label]
     assert finding.what == edit.what
-    paths = [one.path for one in finding.differences]
+    paths = [difference.path for difference in finding.differences]
     assert len(paths) == len(set(paths))
     assert not edit.field or any(path.startswith(edit.field) for path in paths)
 
 
 def test_nothing_else_is_named(after_edits: tuple[DriftFinding, ...]) -> None:
-    assert sorted(one.label for one in after_edits) == sorted(edit.label for edit in EDITS)
+    assert sorted(finding.label for finding in after_edits) == sorted(edit.label for edit in EDITS)
 
 
 def test_no_value_of_a_secret_is_shown(after_edits: tuple[DriftFinding, ...]) -> None:
-    secrets = [each for one in after_edits if one.kind == "Secret" for each in one.differences]
+    secrets = [each for finding in after_edits if finding.kind == "Secret" for each in finding.differences]
     assert len(secrets) == 2
-    assert {(one.live, one.wanted) for one in secrets} == {("<secret>", "<secret>")}
+    assert {(secret.live, secret.wanted) for secret in secrets} == {("<secret>", "<secret>")}
 
 
 def test_extra_objects_stay_where_nobody_agrees_to_their_end(
@@ -131,6 +134,6 @@ def test_a_release_that_was_uninstalled_by_hand_comes_back(lab: Lab) -> None:
     found = inspected(lab)
     lab.helm("uninstall", "kiali-operator", "--namespace", "kiali-operator", "--wait")
     seen = found.look()
-    assert {one.release for one in seen.findings} == {"kiali-operator"}
+    assert {finding.release for finding in seen.findings} == {"kiali-operator"}
     assert told(found.remediate(seen, lambda copies: True).findings) == []
     driver(lab).stack.preview(expect_no_changes=True)

@@ -32,7 +32,7 @@ def inspected(lab: Lab) -> Inspection:
 
 
 def told(findings: tuple[DriftFinding, ...]) -> dict[str, list[str]]:
-    return {one.label: [each.path for each in one.differences] for one in findings}
+    return {finding.label: [each.path for each in finding.differences] for finding in findings}
 
 
 def live(lab: Lab, name: str, namespace: str) -> dict[str, Any]:

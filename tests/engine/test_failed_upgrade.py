@@ -60,8 +60,8 @@ def istiod(lab: Lab) -> dict[str, Any]:
 
 def crd_specs(lab: Lab) -> dict[str, Any]:
     """The CRDs of the Prometheus operator, as the API server has them."""
-    crds = [one for one in objects(lab.cluster, "crds") if one["spec"]["group"] == "monitoring.coreos.com"]
-    return {one["metadata"]["name"]: (one["metadata"]["annotations"], one["spec"]) for one in crds}
+    crds = [object_ for object_ in objects(lab.cluster, "crds") if object_["spec"]["group"] == "monitoring.coreos.com"]
+    return {crd["metadata"]["name"]: (crd["metadata"]["annotations"], crd["spec"]) for crd in crds}
 
 
 def fails(lab: Lab, settings: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ def inspected(lab: Lab) -> Inspection:
 
 
 def drift(lab: Lab) -> list[str]:
-    return [told for one in inspected(lab).look().findings for told in said(one)]
+    return [told for finding in inspected(lab).look().findings for told in said(finding)]
 
 
 def said(one: DriftFinding) -> list[str]:

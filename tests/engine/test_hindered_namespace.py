@@ -54,7 +54,10 @@ def test_a_roll_that_cannot_bring_sidecars_is_told_before_and_is_an_error(lab: L
 def test_drift_tells_the_label(lab: Lab) -> None:
     inspection = Inspection(driver(lab, **MESH), lab.declared(**MESH), lab.cluster.kubeconfig, lab.say)
     (label,) = (
-        line.line for one in inspection.look().findings for line in one.differences if one.label == "Namespace default"
+        line.line
+        for finding in inspection.look().findings
+        for line in finding.differences
+        if finding.label == "Namespace default"
     )
     assert label.startswith("metadata.labels.istio-injection: enabled, expected nothing (by kubectl-label")
 

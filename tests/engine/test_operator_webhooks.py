@@ -39,7 +39,7 @@ def up(lab: Lab, **over: Any) -> set[str]:
 
 def configurations(lab: Lab) -> list[str]:
     """Names of the operator's webhook configurations, one for each kind."""
-    found = [one["metadata"]["name"] for one in objects(lab.cluster, CONFIGURATIONS)]
+    found = [object_["metadata"]["name"] for object_ in objects(lab.cluster, CONFIGURATIONS)]
     return sorted(name for name in found if name.startswith("prom-"))
 
 
@@ -62,9 +62,9 @@ def test_the_program_takes_its_place_and_its_secret(lab: Lab) -> None:
     assert configurations(lab) == [OURS] * 2
     certificate = secret(lab)["cert"]
     assert x509.load_pem_x509_certificate(base64.b64decode(certificate))
-    for one in objects(lab.cluster, CONFIGURATIONS):
-        if one["metadata"]["name"] == OURS:
-            assert {webhook["clientConfig"]["caBundle"] for webhook in one["webhooks"]} == {certificate}
+    for object_ in objects(lab.cluster, CONFIGURATIONS):
+        if object_["metadata"]["name"] == OURS:
+            assert {webhook["clientConfig"]["caBundle"] for webhook in object_["webhooks"]} == {certificate}
 
 
 def test_another_secret_is_another_certificate_everywhere_and_rolls_nothing(lab: Lab) -> None:

@@ -75,15 +75,18 @@ def refused(lab: Lab, plan: SavedPlan, **over: Any) -> str:
 
 def test_a_whole_stack_is_brought_up_as_it_was_reviewed(lab: Lab) -> None:
     plan = plan_of(lab)
-    assert {one.action for one in plan.operations} == {"create"}
+    assert {operation.action for operation in plan.operations} == {"create"}
     outcome = apply(session(lab), plan)
-    assert {step.name for step in outcome.changed} >= {one.name for one in plan.operations}
+    assert {step.name for step in outcome.changed} >= {operation.name for operation in plan.operations}
     assert not changed(session(lab).driver.preview(expect_no_changes=True))
 
 
 def test_a_reviewed_change_is_applied_and_is_all_that_happens(lab: Lab) -> None:
     plan = plan_of(lab, **RETRY)
-    assert {one.name for one in plan.operations} == {"envoy-demo-envoy-config", "envoy-demo-envoy-deployment"}
+    assert {operation.name for operation in plan.operations} == {
+        "envoy-demo-envoy-config",
+        "envoy-demo-envoy-deployment",
+    }
     apply(session(lab, **RETRY), plan)
     assert not changed(session(lab, **RETRY).driver.preview(expect_no_changes=True))
 
@@ -123,7 +126,7 @@ def test_a_live_object_deleted_meanwhile_is_refused_with_nothing_changed(lab: La
 
 def test_what_other_hands_did_is_put_back_once_that_was_reviewed(lab: Lab) -> None:
     plan = plan_of(lab, **RETRY)
-    assert [one.told() for one in plan.operations] == ["create envoy-demo-sleep-service"]
+    assert [operation.told() for operation in plan.operations] == ["create envoy-demo-sleep-service"]
     apply(session(lab, **RETRY), plan)
     assert objects(lab.cluster, "service", "sleep", "-n", "default")
 

@@ -37,8 +37,8 @@ def webhooks(lab: Lab) -> dict[str, list[dict[str, Any]]]:
     """The webhook configurations by name; of two kinds, some have the same."""
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in enforcer.KINDS:
-        for one in objects(lab.cluster, kind):
-            found.setdefault(one["metadata"]["name"], []).append(one)
+        for object_ in objects(lab.cluster, kind):
+            found.setdefault(object_["metadata"]["name"], []).append(object_)
     return found
 
 
@@ -46,7 +46,7 @@ def drift(lab: Lab, tag: str, **cluster: Any) -> list[str]:
     """The webhooks that have drifted, and how."""
     over = stack(tag, **cluster)
     inspection = Inspection(driver(lab, **over), lab.declared(**over), lab.cluster.kubeconfig, lab.say)
-    return [f"{one.label}: {each.line}" for one in inspection.look().findings for each in one.differences]
+    return [f"{finding.label}: {each.line}" for finding in inspection.look().findings for each in finding.differences]
 
 
 def test_the_platforms_terms_are_no_drift(lab: Lab) -> None:
@@ -77,7 +77,7 @@ def test_a_tag_moves_and_releases_upgrade_beside_the_platform(lab: Lab) -> None:
     assert "istio-tag-stable" in changed(driver(lab, **stack(NEW)).up())
     assert TAG in enforcer.enforce(lab.cluster)
     (tag,) = webhooks(lab)[TAG]
-    assert {one["clientConfig"]["service"]["name"] for one in tag["webhooks"]} == {f"istiod-{NEW}"}
+    assert {webhook["clientConfig"]["service"]["name"] for webhook in tag["webhooks"]} == {f"istiod-{NEW}"}
     assert drift(lab, NEW) == []
 
 
@@ -93,7 +93,7 @@ def test_webhooks_that_opt_out_are_left_alone(lab: Lab) -> None:
     assert marked - {f"istio-sidecar-injector-{OLD}"} == {*OURS, f"istio-sidecar-injector-{NEW}"}
     assert not marked & set(enforcer.enforce(lab.cluster))
     (tag,) = webhooks(lab)[TAG]
-    keys = {term["key"] for one in tag["webhooks"] for term in one["namespaceSelector"]["matchExpressions"]}
+    keys = {term["key"] for webhook in tag["webhooks"] for term in webhook["namespaceSelector"]["matchExpressions"]}
     assert keys == {"istio.io/rev", "istio-injection"}
     assert drift(lab, NEW, **settings) == []
     driver(lab, **stack(NEW, **settings)).preview(expect_no_changes=True)

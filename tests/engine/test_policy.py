@@ -54,7 +54,7 @@ def names(outcome: Outcome) -> set[str]:
 
 def test_a_stack_that_keeps_to_the_rules_passes(lab: Lab) -> None:
     outcome = driver(lab, {}).preview()
-    assert {one.name for one in record("prod").resources} <= names(outcome)
+    assert {resource.name for resource in record("prod").resources} <= names(outcome)
     assert not [line for line in lab.lines if "policy (" in line]
 
 
@@ -78,7 +78,7 @@ def test_it_also_stops_up_before_anything_is_changed(lab: Lab) -> None:
 def test_where_the_rules_are_advisory_the_same_stack_is_only_told(lab: Lab) -> None:
     lab.lines.clear()
     outcome = driver(lab, BAD, enforcement="advisory").preview()
-    assert {one.name for one in record("prod").resources} <= names(outcome)
+    assert {resource.name for resource in record("prod").resources} <= names(outcome)
     advice = [line for line in lab.lines if line.startswith("  policy (advisory) ")]
     assert told("\n".join(advice)) == BROKEN
     assert len(advice) == len(BROKEN)

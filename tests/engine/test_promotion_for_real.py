@@ -134,7 +134,10 @@ def step(desk: Desk, *, moves: bool, default: str) -> Outcome:
 
 def proxies(desk: Desk) -> dict[str, bool]:
     """Whether any proxy is on it, by revision of staging."""
-    return {one.revision: bool(one.proxies) for one in meshed.status(desk.lab.cluster).control_planes}
+    return {
+        control_plane.revision: bool(control_plane.proxies)
+        for control_plane in meshed.status(desk.lab.cluster).control_planes
+    }
 
 
 def test_staging_and_next_come_up_as_they_are_shipped(desk: Desk, shipped: Shipped) -> None:

@@ -113,7 +113,9 @@ def test_a_label_that_another_manager_owns_is_named_with_the_object_and_the_mana
 def test_a_namespace_that_does_not_go_says_what_is_left_in_it_and_why(lab: Lab) -> None:
     lose_a_conversion(lab.cluster, "istioinaction")
     lab.cluster.kubectl("delete", "namespace", "istioinaction", "--wait=false")
-    recorded = [one for one in driver(lab, **QUICK).recording.resources if one.name == "sample-apps-namespace"]
+    recorded = [
+        resource for resource in driver(lab, **QUICK).recording.resources if resource.name == "sample-apps-namespace"
+    ]
 
     def told() -> list[str]:
         return [line for line in reasons(lab.cluster.kubeconfig, recorded) if "ContentFailure" in line]

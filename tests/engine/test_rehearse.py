@@ -51,7 +51,7 @@ def words(*minors: str) -> list[str]:
 def supported(minor: str) -> bool:
     """Whether each Istio of the stack supports a minor."""
     revisions = Stack.load(STACK).settings.istio.revisions.values()
-    return all(supports(one.version, minor) for one in revisions)
+    return all(supports(revision.version, minor) for revision in revisions)
 
 
 def assert_nothing_is_left(state_dir: Path) -> None:
@@ -71,7 +71,9 @@ def done(state_dir: Path) -> Any:
 
 def test_the_stack_comes_up_previews_clean_and_comes_down_on_each_minor(done: Any) -> None:
     _, document, told = done
-    assert [one["kubernetes"] for one in document["minors"]] == [kubernetes.release(minor) for minor in MINORS], told
+    assert [minor["kubernetes"] for minor in document["minors"]] == [kubernetes.release(minor) for minor in MINORS], (
+        told
+    )
     for one in document["minors"]:
         cells = {cell["check"]: cell for cell in one["checks"]}
         assert list(cells) == [check.value for check in RehearsedCheck]
@@ -85,7 +87,7 @@ def test_the_stack_comes_up_previews_clean_and_comes_down_on_each_minor(done: An
 
 def test_the_exit_code_follows_what_istio_supports(done: Any) -> None:
     code, document, _ = done
-    seen = {one["minor"]: one["checks"][0] for one in document["minors"]}
+    seen = {minor["minor"]: minor["checks"][0] for minor in document["minors"]}
     for minor in MINORS:
         assert seen[minor]["result"] == (RehearsalResult.OK if supported(minor) else RehearsalResult.FAILED)
     assert code == (0 if all(supported(minor) for minor in MINORS) else NOT_WELL)

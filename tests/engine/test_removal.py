@@ -129,7 +129,9 @@ def test_removal_waits_for_the_operator_and_explains_all_that_is_left(lab: Lab) 
 
 
 def test_other_teams_objects_are_still_there(lab: Lab) -> None:
-    assert [one["metadata"]["name"] for one in objects(lab.cluster, "servicemonitors", "-n", OTHERS)] == ["theirs"]
+    assert [object_["metadata"]["name"] for object_ in objects(lab.cluster, "servicemonitors", "-n", OTHERS)] == [
+        "theirs"
+    ]
 
 
 def test_a_later_up_goes_on_with_the_kept_crds(lab: Lab) -> None:
@@ -195,10 +197,10 @@ def test_what_nobody_can_explain_is_reported_by_its_mark_with_a_command(lab: Lab
     for manifest in planted.values():
         lab.cluster.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
     removed = removal(lab).run()
-    assert {one.label for one in removed.leftovers} == set(planted)
-    for one in removed.leftovers:
-        assert one.mark
-        lab.cluster.kubectl(*one.command.split()[1:])
+    assert {leftover.label for leftover in removed.leftovers} == set(planted)
+    for leftover in removed.leftovers:
+        assert leftover.mark
+        lab.cluster.kubectl(*leftover.command.split()[1:])
     assert [name for name in lab.left() if "planted" in name] == []
 
 

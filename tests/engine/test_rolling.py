@@ -83,7 +83,10 @@ def test_going_back_rolls_them_again(lab: Lab) -> None:
     print(f"{len(record.order)} rolled, {record.most_at_once} at a time, in {seconds:.1f} s")
     assert len(record.order) == 400
     assert record.most_at_once <= many.LIMIT
-    assert {one.revision: sum(one.proxies.values()) for one in meshed.status(lab.cluster).control_planes} == {
+    assert {
+        control_plane.revision: sum(control_plane.proxies.values())
+        for control_plane in meshed.status(lab.cluster).control_planes
+    } == {
         many.OLD: 400,
         many.NEW: 0,
     }

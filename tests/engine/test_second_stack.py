@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from base.errors import MeshlabError
-from embedded.tools.toolchain import parse_version
+from embedded.tools.pins import parse_version
 from meshlab.drift.inspection import Inspection
 from meshlab.engine.driver import EngineDriver
-from meshlab.engine.programs import find_engine, here
+from meshlab.engine.programs import find_engine, find_installed
 from meshlab.ownership.strangers import refuse_strange_releases, refuse_strangers
 from meshlab.remove.removal import Removal
 from meshlab.session import Session
@@ -19,7 +19,7 @@ from tests.support.inventory import inventory, objects
 from tests.support.lab import Lab, running_lab
 from tests.support.stacks import with_config
 
-_kubernetes = here()[1]
+_kubernetes = find_installed()[1]
 STRICT = _kubernetes is not None and (parse_version(_kubernetes.version) or ()) >= (4, 29)
 """Whether the provider creates nothing that is there already; before 4.29 it takes it over, and only we refuse."""
 

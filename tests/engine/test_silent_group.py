@@ -43,7 +43,9 @@ def test_removal_goes_on_and_says_what_holds_namespaces(lab: Lab) -> None:
         def held() -> bool:
             (namespace,) = objects(lab.cluster, "namespace", "prometheus")
             conditions = namespace["status"].get("conditions", [])
-            return any(one["reason"] == "DiscoveryFailed" and one["status"] == "True" for one in conditions)
+            return any(
+                condition["reason"] == "DiscoveryFailed" and condition["status"] == "True" for condition in conditions
+            )
 
         eventually(held, "Kubernetes holds the namespace")
         # What the line told to do.
@@ -54,7 +56,7 @@ def test_removal_goes_on_and_says_what_holds_namespaces(lab: Lab) -> None:
     removed = Removal(driver(lab), lab.stack, lab.cluster.kubeconfig, lab.say).run()
     beside.join()
     (told,) = [line for line in lab.lines if line.startswith(f"could not be asked: {GROUP}")]
-    assert "no namespace goes until" in told
+    assert "no namespace is removed until" in told
     assert told.endswith(f"kubectl delete apiservice {API_SERVICE}")
     assert removed.leftovers == []
 

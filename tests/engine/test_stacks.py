@@ -82,7 +82,9 @@ def test_prods_istiods_are_on_different_nodes_and_kept_by_a_budget(lab: Lab) -> 
     eventually(lambda: len(objects(lab.cluster, *where)) > 1, "a second istiod")
     pods = objects(lab.cluster, *where)
     assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods) == 2
-    budgets = {one["metadata"]["name"]: one["spec"] for one in objects(lab.cluster, "poddisruptionbudgets", "-A")}
+    budgets = {
+        object_["metadata"]["name"]: object_["spec"] for object_ in objects(lab.cluster, "poddisruptionbudgets", "-A")
+    }
     assert budgets[f"istiod-{revision(lab)}"]["minAvailable"] == 1
     assert {name.rpartition("-")[2] for name in budgets} >= {"prometheus", "alertmanager"}
 

@@ -49,8 +49,10 @@ def seen() -> dict[str, Any]:
 def uids(lab: Lab) -> dict[str, str]:
     """UIDs of every custom object of ours and of others, by kind, namespace and name."""
     return {
-        f"{one['kind']} {one['metadata']['namespace']}/{one['metadata']['name']}": one["metadata"]["uid"]
-        for one in objects(lab.cluster, CUSTOM, "-A")
+        f"{object_['kind']} {object_['metadata']['namespace']}/{object_['metadata']['name']}": object_["metadata"][
+            "uid"
+        ]
+        for object_ in objects(lab.cluster, CUSTOM, "-A")
     }
 
 
@@ -85,7 +87,7 @@ def test_crds_that_nobody_owns_are_handed_over_by_the_commands_that_doctor_gives
         command, *words = shlex.split(line)
         assert command == "kubectl"
         lab.cluster.kubectl(*words)
-    assert [one.level for one in doctors_findings(lab)] == [Level.OK]
+    assert [finding.level for finding in doctors_findings(lab)] == [Level.OK]
 
     driver(lab).up()
     assert {name: crd["metadata"]["uid"] for name, crd in operator_crds(lab).items()} == bare
@@ -130,7 +132,7 @@ def test_a_second_run_changes_nothing(lab: Lab) -> None:
 
 def test_going_back_to_older_crds_is_a_problem_that_doctor_names(lab: Lab) -> None:
     # doctor looks at the stack file, which still has the versions of 2023.
-    assert any("newer operator" in one.text and one.level is Level.PROBLEM for one in doctors_findings(lab))
+    assert any("newer operator" in finding.text and finding.level is Level.PROBLEM for finding in doctors_findings(lab))
 
 
 def test_destroy_leaves_only_what_is_documented_as_kept(lab: Lab) -> None:

@@ -19,7 +19,7 @@ def figures(recording: Recording) -> dict[str, Any]:
     return {
         "components and providers": len(recording.resources) - len(parts),
         "resources": len(parts),
-        "releases": sum(one.type == RELEASE for one in parts.values()),
+        "releases": sum(part.type == RELEASE for part in parts.values()),
         "edges": sum(len(others) for others in reduced(needs).values()),
         "longest path": len(path),
         "on the longest path": path,

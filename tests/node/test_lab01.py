@@ -43,7 +43,7 @@ def failures(lab: Lab, name: str) -> dict[str, str]:
 def test_the_pods_of_lab_01_run_on_the_real_node(lab: Lab) -> None:
     up(lab, "base")
     pods = objects(lab.cluster, "pods", "-n", "default")
-    assert {one["metadata"]["labels"]["app"]: one["spec"]["nodeName"] for one in pods} == dict.fromkeys(
+    assert {pod["metadata"]["labels"]["app"]: pod["spec"]["nodeName"] for pod in pods} == dict.fromkeys(
         ("envoy", "httpbin", "sleep"), "real-node"
     )
 
@@ -74,7 +74,7 @@ def test_a_pod_of_envoy_that_is_killed_loses_requests_which_are_counted(lab: Lab
 
 def envoys(lab: Lab) -> list[str]:
     """The pods of Envoy, those that end as well."""
-    return [one["metadata"]["name"] for one in objects(lab.cluster, "pods", "-n", "default", "-l", "app=envoy")]
+    return [object_["metadata"]["name"] for object_ in objects(lab.cluster, "pods", "-n", "default", "-l", "app=envoy")]
 
 
 def told(name: str, calls: Calls) -> None:

@@ -28,7 +28,7 @@ def renderer() -> Renderer:
 
 
 def declared(stack: str) -> list[tuple[str, dict[str, Any]]]:
-    return [(one.type, dict(one.inputs)) for one in record(stack).resources]
+    return [(resource.type, dict(resource.inputs)) for resource in record(stack).resources]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -65,7 +65,7 @@ def test_the_pack_and_the_program_have_the_same_settings_and_defaults() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_what_the_charts_bring_keeps_to_every_rule(stack: str, renderer: Renderer) -> None:
     rendered, broken = judged(Stack.load(stack, renderer=renderer), TARGET)
-    assert len([one for one in rendered.objects if one.release]) > 80
+    assert len([object_ for object_ in rendered.objects if object_.release]) > 80
     assert broken == []
 
 

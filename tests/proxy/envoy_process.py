@@ -67,7 +67,7 @@ def probed_listener(config: dict[str, Any]) -> str:
     """The name of the listener on the port that the kubelet asks."""
     (port,) = (port["containerPort"] for port in _container()["ports"] if port["name"] == probe()["port"])
     listeners = config["staticResources"]["listeners"]
-    (name,) = (one["name"] for one in listeners if one["address"]["socketAddress"]["portValue"] == port)
+    (name,) = (listener["name"] for listener in listeners if listener["address"]["socketAddress"]["portValue"] == port)
     return name
 
 
@@ -79,14 +79,16 @@ def container_command(config_file: Path) -> list[str]:
 
 
 def _container() -> dict[str, Any]:
-    (deployment,) = (one for one in load_manifests("envoy_demo", "envoy.yaml") if one["kind"] == "Deployment")
+    (deployment,) = (
+        manifest for manifest in load_manifests("envoy_demo", "envoy.yaml") if manifest["kind"] == "Deployment"
+    )
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     return container
 
 
 def main_listener(config: dict[str, Any]) -> dict[str, Any]:
     """The listener for clients."""
-    (listener,) = (one for one in config["staticResources"]["listeners"] if one["name"] == LISTENER)
+    (listener,) = (listener for listener in config["staticResources"]["listeners"] if listener["name"] == LISTENER)
     return listener
 
 
@@ -174,8 +176,12 @@ class Envoy:
         try:
             self.admin_port = self._wait_until_loaded()
             listeners = json.loads(self.admin("/listeners?format=json").body)["listener_statuses"]
-            self.listening = {one["name"]: one["local_address"]["socket_address"]["address"] for one in listeners}
-            ports = {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in listeners}
+            self.listening = {
+                listener["name"]: listener["local_address"]["socket_address"]["address"] for listener in listeners
+            }
+            ports = {
+                listener["name"]: listener["local_address"]["socket_address"]["port_value"] for listener in listeners
+            }
             self.port: int = ports[LISTENER]
             self._probe_port: int = ports[self._probed_listener]
         except BaseException:

@@ -79,7 +79,9 @@ def test_a_dual_stack_pod_serves_both_families(envoy_binary: Path, tmp_path: Pat
 
 @every_family
 def test_before_it_stops_envoy_is_unready_in_each_family(envoy_binary: Path, tmp_path: Path, host: str) -> None:
-    (deployment,) = (one for one in load_manifests("envoy_demo", "envoy.yaml") if one["kind"] == "Deployment")
+    (deployment,) = (
+        manifest for manifest in load_manifests("envoy_demo", "envoy.yaml") if manifest["kind"] == "Deployment"
+    )
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     *shell, script = container["lifecycle"]["preStop"]["exec"]["command"]
     with (
@@ -112,7 +114,9 @@ def test_a_kernel_without_ipv6_is_served_as_well(envoy_binary: Path, tmp_path: P
 def test_httpbins_command_serves_every_family_of_its_kernel(tmp_path: Path, inet6: str, hosts: list[str]) -> None:
     """The image's gunicorn runs in an environment of pipenv and with gevent; here it is the one of the tests."""
     pytest.importorskip("gunicorn", reason="needs gunicorn (make setup)")
-    (deployment,) = (one for one in load_manifests("envoy_demo", "httpbin.yaml") if one["kind"] == "Deployment")
+    (deployment,) = (
+        manifest for manifest in load_manifests("envoy_demo", "httpbin.yaml") if manifest["kind"] == "Deployment"
+    )
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     *shell, script = container["command"]
     changes = {"/proc/net/if_inet6": inet6, "pipenv run gunicorn": "python -m gunicorn", " -k gevent": ""}

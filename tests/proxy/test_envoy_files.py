@@ -136,7 +136,9 @@ def test_admin_requests_are_logged_on_stdout(start_envoy: StartEnvoy) -> None:
 @every_scenario
 def test_readiness_depends_on_every_cluster_that_is_routed_to(scenario: str) -> None:
     config = load_scenario(scenario)
-    (listener,) = (one for one in config["staticResources"]["listeners"] if one["name"] == probed_listener(config))
+    (listener,) = (
+        listener for listener in config["staticResources"]["listeners"] if listener["name"] == probed_listener(config)
+    )
     health_check = listener["filterChains"][0]["filters"][0]["typedConfig"]["httpFilters"][0]["typedConfig"]
 
     assert health_check["headers"] == [{"name": ":path", "stringMatch": {"exact": probe()["path"]}}]

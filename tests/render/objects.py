@@ -62,7 +62,7 @@ def rendered(
     stack: str = "dev",
     charts: ChartFiles | None = None,
 ) -> RenderedStack:
-    files = charts or ChartFiles("folder", {one.resource: Path(one.chart) for one in releases})
+    files = charts or ChartFiles("folder", {release.resource: Path(release.chart) for release in releases})
     return RenderedStack(stack, RenderTarget("1.34.4"), files, tuple(releases), tuple(objects), tuple(others))
 
 

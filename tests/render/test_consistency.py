@@ -172,10 +172,10 @@ def test_what_hangs_on_a_value_follows_it(stack: str, over: dict[str, Any], rend
 def test_kiali_and_grafana_ask_prometheus_below_its_path(stack: str, renderer: Renderer) -> None:
     whole = rendered(stack, FOLLOWED["names, ports and paths"], renderer)
     address = "http://kps-prometheus.prometheus:9999/prometheus"
-    by_kind = {one.kind: one.manifest for one in whole.objects if one.kind in ("Kiali", "Prometheus")}
+    by_kind = {object_.kind: object_.manifest for object_ in whole.objects if object_.kind in ("Kiali", "Prometheus")}
     assert by_kind["Kiali"]["spec"]["external_services"]["prometheus"]["url"] == address
     assert by_kind["Prometheus"]["spec"]["externalUrl"] == address
-    (sources,) = (one.manifest["data"] for one in whole.objects if one.name.endswith("-grafana-datasource"))
+    (sources,) = (object_.manifest["data"] for object_ in whole.objects if object_.name.endswith("-grafana-datasource"))
     assert f"url: {address}" in "".join(sources.values())
 
 
@@ -185,14 +185,14 @@ def test_affinity_of_a_stacks_own_is_not_overruled(stack: str, renderer: Rendere
     own = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     over = {"monitoring": {"replicas": 2, "values": {"prometheus": {"prometheusSpec": {"affinity": own}}}}}
     whole = rendered(stack, over, renderer)
-    (prometheus,) = (one for one in whole.objects if one.kind == "Prometheus")
+    (prometheus,) = (object_ for object_ in whole.objects if object_.kind == "Prometheus")
     assert prometheus.manifest["spec"]["affinity"] == own
 
 
 def scaled(stack: str, over: Mapping[str, Any], renderer: Renderer) -> tuple[int, int]:
     """The replicas between which istiod is scaled."""
     whole = rendered(stack, over, renderer)
-    (scaler,) = (one.manifest["spec"] for one in whole.objects if one.kind == "HorizontalPodAutoscaler")
+    (scaler,) = (object_.manifest["spec"] for object_ in whole.objects if object_.kind == "HorizontalPodAutoscaler")
     return scaler["minReplicas"], scaler["maxReplicas"]
 
 
@@ -217,9 +217,9 @@ def test_a_registry_of_one_image_does_nothing_beside_that_of_all(renderer: Rende
     images = [
         {
             container["image"]
-            for one in rendered("next", {**mirrored, **monitoring(**values)}, renderer).objects
-            if one.kind == "Deployment" and one.release == "prom"
-            for container in one.manifest["spec"]["template"]["spec"]["containers"]
+            for object_ in rendered("next", {**mirrored, **monitoring(**values)}, renderer).objects
+            if object_.kind == "Deployment" and object_.release == "prom"
+            for container in object_.manifest["spec"]["template"]["spec"]["containers"]
         }
         for values in (said, {**said, **other})
     ]
@@ -259,7 +259,7 @@ def test_a_stack_whose_values_cannot_be_rendered_without_one_another_is_told_all
 def test_policy_tells_it_as_a_rule_of_its_own(renderer: Renderer) -> None:
     stack = stack_of("dev", monitoring(namespaceOverride="observability"), renderer)
     _, violations = judged_by_policy(stack, TARGET)
-    told = [one for one in violations if one.rule == "consistent-whole"]
+    told = [violation for violation in violations if violation.rule == "consistent-whole"]
     assert told
     assert "without meshlab:monitoring.values.namespaceOverride it fits" in told[0].message
 
@@ -292,4 +292,4 @@ def test_doctor_has_a_problem_for_each_and_so_up_does_not_begin() -> None:
     problem, note = objects(Demands.from_json(plan.to_json()))
     assert (note.level, note.text) == (Level.NOTE, "a Secret z has to be there already")
     assert (problem.level, problem.text, problem.fix) == (Level.PROBLEM, "Service x: wrong", "without y it fits")
-    assert [one.level for one in objects(Demands((), (), (), ()))] == [Level.OK]
+    assert [object_.level for object_ in objects(Demands((), (), (), ()))] == [Level.OK]

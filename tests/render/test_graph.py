@@ -107,10 +107,16 @@ def test_the_order_of_registration_changes_nothing(dev: Recording) -> None:
 
 def test_every_resource_and_every_wait_of_the_program_is_in_the_picture(dev: Recording) -> None:
     picture = picture_of(dev.resources)
-    resources = {one.urn: one for one in dev.resources if one.custom and not one.type.startswith("pulumi:providers:")}
+    resources = {
+        resource.urn: resource
+        for resource in dev.resources
+        if resource.custom and not resource.type.startswith("pulumi:providers:")
+    }
     assert sum(len(card.rows) for card in picture.cards) == len(resources)
-    names = {one.urn: one.name for one in dev.resources}
-    waits = {(one.parent, urn) for one in resources.values() for urn in one.depends_on if urn in resources}
+    names = {resource.urn: resource.name for resource in dev.resources}
+    waits = {
+        (resource.parent, urn) for resource in resources.values() for urn in resource.depends_on if urn in resources
+    }
     between = {(names[waiting], names[resources[urn].parent]) for waiting, urn in waits}
     drawn_between = {(waiting.component, needed.component) for waiting, needed in reach(picture.arrows)}
     assert {pair for pair in between if pair[0] != pair[1]} <= drawn_between

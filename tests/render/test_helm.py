@@ -42,7 +42,7 @@ def rendered(renderer: Renderer, *releases: Recorded) -> RenderedStack:
 
 
 def labels(stack: RenderedStack) -> list[str]:
-    return [one.label for one in stack.files.values()]
+    return [file.label for file in stack.files.values()]
 
 
 def only(renderer: Renderer, one: Recorded) -> KubernetesObject:

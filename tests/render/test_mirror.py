@@ -18,7 +18,7 @@ from meshlab.charts.lock import ChartLock, Locked
 from meshlab.cli.commands import images as images_command
 from meshlab.cli.commands.images import run
 from meshlab.mirror.charts import fetch, published
-from meshlab.mirror.images import PulledImage, full, pulled_images, rendered_with
+from meshlab.mirror.images import PulledImage, pulled_images, rendered_with, with_registry
 from meshlab.recording.recorder import stack_config
 from meshlab.render.stack import RenderedStack, Renderer
 from meshlab.stack import Stack
@@ -58,16 +58,16 @@ def path_of(image: str) -> str:
 def test_with_a_mirror_every_image_of_a_stack_comes_from_it(stack: str, renderer: Renderer) -> None:
     images = images_of(stack, renderer)
     assert len(images) >= 12
-    assert [one for one in images if not one.mirror.startswith(f"{MIRROR}/")] == []
-    assert [one for one in images if one.upstream.startswith(MIRROR)] == []
+    assert [image for image in images if not image.mirror.startswith(f"{MIRROR}/")] == []
+    assert [image for image in images if image.upstream.startswith(MIRROR)] == []
     # Paths are those of upstream, but for Istio's, whose registries have them below different ones.
-    moved = [one for one in images if not one.mirror.endswith(path_of(one.upstream))]
+    moved = [image for image in images if not image.mirror.endswith(path_of(image.upstream))]
     assert all("/istio/" in one.mirror for one in moved)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_with_a_mirror_nothing_in_a_stack_names_another_registry(stack: str, renderer: Renderer) -> None:
-    hosts = {one.upstream.partition("/")[0] for one in images_of(stack, renderer)}
+    hosts = {image.upstream.partition("/")[0] for image in images_of(stack, renderer)}
     assert {"docker.io", "quay.io", "registry.k8s.io"} <= hosts
     names = re.compile("|".join(rf"(?<![\w.-]){re.escape(host)}/[\w./-]+" for host in sorted(hosts)))
     mirrored = rendered(stack, renderer, MIRROR).objects
@@ -89,14 +89,14 @@ def test_each_registry_has_a_mirror_of_its_own(stack: str, rest: str | None, ren
     mirrors = {"docker.io": "mirror.example/hub", "quay.io": "mirror.example/quay"}
     images = pulled_images(Stack.load(stack, renderer=renderer), TARGET, Images(rest, registries=mirrors))[1]
     hosts = set()
-    for one in images:
-        host, _, path = one.upstream.partition("/")
+    for image in images:
+        host, _, path = image.upstream.partition("/")
         hosts.add(host)
-        assert one.mirror == f"{mirrors.get(host, rest or host)}/{path}", one
+        assert image.mirror == f"{mirrors.get(host, rest or host)}/{path}", image
     assert {"docker.io", "quay.io", "registry.k8s.io"} <= hosts
     if rest is None:
         # What is left out goes on coming from where it came.
-        assert [one.upstream for one in images] == [one.upstream for one in images_of(stack, renderer)]
+        assert [image.upstream for image in images] == [image.upstream for image in images_of(stack, renderer)]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -104,7 +104,7 @@ def test_images_that_no_pod_template_names_are_there(stack: str, renderer: Rende
     config = stack_config(stack)
     ((revision, plane),) = config["meshlab:istio"]["revisions"].items()
     istio, kiali = plane["version"], f"v{config['meshlab:kiali']['version']}"
-    by_path = {one.mirror.removeprefix(f"{MIRROR}/"): one for one in images_of(stack, renderer)}
+    by_path = {image.mirror.removeprefix(f"{MIRROR}/"): image for image in images_of(stack, renderer)}
     sidecar, ui = by_path[f"istio/proxyv2:{istio}"], by_path[f"kiali/kiali:{kiali}"]
     assert sidecar.users == (f"ConfigMap istio-system/istio-sidecar-injector-{revision}",)
     assert ui.upstream == f"quay.io/kiali/kiali:{kiali}"
@@ -115,7 +115,7 @@ def test_images_that_no_pod_template_names_are_there(stack: str, renderer: Rende
 def test_without_a_mirror_the_images_are_those_of_upstream(renderer: Renderer) -> None:
     plain = pulled_images(Stack.load("dev", renderer=renderer), TARGET, None)[1]
     assert {one.mirror for one in plain} == {""}
-    assert [one.upstream for one in plain] == [one.upstream for one in images_of("dev", renderer)]
+    assert [one.upstream for one in plain] == [image.upstream for image in images_of("dev", renderer)]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_without_a_mirror_the_images_are_those_of_upstream(renderer: Renderer) -
     ],
 )
 def test_an_image_without_a_registry_is_docker_hubs(image: str, whole: str) -> None:
-    assert full(image) == whole
+    assert with_registry(image) == whole
 
 
 def test_an_image_that_passes_the_mirror_by_is_told_and_fails_the_command(
@@ -201,6 +201,6 @@ def test_a_chart_that_nobody_has_is_one_line(repository: ChartSource, helm: Path
     with pytest.raises(MeshlabError) as caught:
         fetch([Chart("other", "1.0.0")], repository, tmp_path / "out", ChartLock({}), helm, required=False)
     assert str(caught.value).startswith(
-        f"the chart other 1.0.0 cannot be had from {repository.source}: helm pull failed"
+        f"the chart other 1.0.0 cannot be downloaded from {repository.source}: helm pull failed"
     )
     assert "\n" not in str(caught.value)

@@ -41,9 +41,9 @@ def step(helm: Path) -> Comparison:
 
 def rules(stack: RenderedStack | None) -> Iterator[dict[str, Any]]:
     assert stack is not None
-    for one in stack.objects:
-        if one.kind == "PrometheusRule" and one.release == "prom":
-            for group in one.manifest["spec"]["groups"]:
+    for object_ in stack.objects:
+        if object_.kind == "PrometheusRule" and object_.release == "prom":
+            for group in object_.manifest["spec"]["groups"]:
                 yield from group["rules"]
 
 

@@ -78,7 +78,11 @@ def test_the_page_asks_for_nothing_and_runs_its_own_script_alone(comparisons: li
     elements = Elements(text)
     assert not {"img", "iframe", "object", "form"} & set(elements.names)
     assert elements.names.count("script") == 1
-    outside = [one for one in elements.addresses if one != "data:," and not one.startswith(("#", "base/", "head/"))]
+    outside = [
+        address
+        for address in elements.addresses
+        if address != "data:," and not address.startswith(("#", "base/", "head/"))
+    ]
     assert outside == []
     assert re.findall(r"url\(|@import|https?://", text) == []
 
@@ -137,7 +141,7 @@ def test_the_warnings_are_those_of_the_comment_and_none_is_cut(browser: Page, tm
     users = [obj("Pod", f"web{number}", {"spec": {"image": "nginx:1"}}) for number in range(9)]
     show(browser, tmp_path, [changed([], users)])
     (line,) = browser.seen(".warnings li")
-    assert all(one.label in line for one in users)
+    assert all(user.label in line for user in users)
 
 
 def test_a_long_diff_is_there_to_its_last_line() -> None:
@@ -156,7 +160,7 @@ def test_contents_of_a_secret_show_that_they_change_and_nothing_else(browser: Pa
 
 def test_what_is_left_out_is_said_and_not_shown(browser: Page, tmp_path: Path) -> None:
     rules = Filter("diff.yaml", (Placed(3, DiffRule(kinds=["Service"])),))
-    show(browser, tmp_path, [replace(one, leave_out=rules) for one in two_stacks()])
+    show(browser, tmp_path, [replace(comparison, leave_out=rules) for comparison in two_stacks()])
     assert browser.seen("#stack-dev .told li") == ["left out by diff.yaml, line 3: 1 changed object"]
     assert browser.seen("#stack-dev h2") == ["dev 1 added 1 removed"]
     assert not any(label.startswith("Service") for label in browser.seen(OBJECTS))

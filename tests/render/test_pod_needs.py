@@ -29,15 +29,17 @@ def rendered(stack: str, renderer: Renderer, asked: dict[str, Any]) -> tuple[Kub
 
 def pods(objects: tuple[KubernetesObject, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The spec of the pods of each workload, with the Secrets of its account where it names none."""
-    accounts = {(one.namespace, one.name): one.manifest for one in objects if one.kind == "ServiceAccount"}
-    for one in objects:
-        if one.hooks:
+    accounts = {
+        (object_.namespace, object_.name): object_.manifest for object_ in objects if object_.kind == "ServiceAccount"
+    }
+    for object_ in objects:
+        if object_.hooks:
             continue
-        spec = one.manifest.get("spec") or {}
-        found = spec if one.kind in OPERATORS else (spec.get("template") or {}).get("spec") or {}
-        if "containers" in found or one.kind in OPERATORS:
-            account = accounts.get((one.namespace, found.get("serviceAccountName", "")), {})
-            yield one.label, {"imagePullSecrets": account.get("imagePullSecrets"), **found}
+        spec = object_.manifest.get("spec") or {}
+        found = spec if object_.kind in OPERATORS else (spec.get("template") or {}).get("spec") or {}
+        if "containers" in found or object_.kind in OPERATORS:
+            account = accounts.get((object_.namespace, found.get("serviceAccountName", "")), {})
+            yield object_.label, {"imagePullSecrets": account.get("imagePullSecrets"), **found}
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -45,20 +47,20 @@ def test_every_pod_pulls_with_the_secrets_and_tolerates_the_taints(stack: str, r
     found = dict(pods(rendered(stack, renderer, ASKED)))
     assert len(found) >= 8
     for label, pod in found.items():
-        assert [one["name"] for one in pod["imagePullSecrets"] or ()] == SECRETS, label
+        assert [secret["name"] for secret in pod["imagePullSecrets"] or ()] == SECRETS, label
         assert TAINT in pod["tolerations"], label
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_kiali_and_sidecars_pull_with_them_too(stack: str, renderer: Renderer) -> None:
     objects = rendered(stack, renderer, ASKED)
-    (kiali,) = (one.manifest["spec"]["deployment"] for one in objects if one.kind == "Kiali")
+    (kiali,) = (object_.manifest["spec"]["deployment"] for object_ in objects if object_.kind == "Kiali")
     assert kiali["image_pull_secrets"] == SECRETS
     assert kiali["tolerations"] == [TAINT]
     values = [
-        one.manifest["data"]["values"]
-        for one in objects
-        if one.name.startswith("istio-sidecar-injector-") and one.kind == "ConfigMap"
+        object_.manifest["data"]["values"]
+        for object_ in objects
+        if object_.name.startswith("istio-sidecar-injector-") and object_.kind == "ConfigMap"
     ]
     assert values
     assert all(secret in text for text in values for secret in SECRETS)

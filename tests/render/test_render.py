@@ -54,7 +54,7 @@ def index(out: Path) -> dict[str, Any]:
 def resources() -> dict[str, Any]:
     """What the program registers, by name; where its charts come from left out, as render does."""
     over, _ = chartless(stack_config("dev"))
-    return {one.name: one for one in record("dev", config=over).resources}
+    return {resource.name: resource for resource in record("dev", config=over).resources}
 
 
 def test_two_runs_write_the_same_bytes(out: Path, charts: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_every_resource_of_the_program_that_is_an_object_is_there_under_its_comp
     index: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     own = {entry["resource"]: entry["component"] for entry in index["objects"] if "release" not in entry}
-    by_urn = {one.urn: one for one in resources.values()}
+    by_urn = {resource.urn: resource for resource in resources.values()}
     expected = {name: by_urn[one.parent].name for name, one in resources.items() if is_object(one)}
     assert len(expected) > 30
     assert own == expected
@@ -92,7 +92,8 @@ def test_every_release_is_listed_with_its_chart_and_brings_objects(
 ) -> None:
     releases = {name: one.inputs for name, one in resources.items() if one.type == RELEASE}
     listed = {
-        one["resource"]: (one["name"], one["namespace"], one["chart"], one["version"]) for one in index["releases"]
+        release["resource"]: (release["name"], release["namespace"], release["chart"], release["version"])
+        for release in index["releases"]
     }
     assert listed == {
         name: (inputs["name"], inputs["namespace"], inputs["chart"], inputs["version"])
@@ -112,7 +113,7 @@ def test_every_object_that_helm_renders_for_a_release_is_named(
         assert done.returncode == 0, done.stderr
         documents = [one for one in yaml.load_all(done.stdout, Loader) if one]
         named = sorted((e["kind"], e["name"]) for e in index["objects"] if e["resource"] == name)
-        assert named == sorted((one["kind"], one["metadata"]["name"]) for one in documents)
+        assert named == sorted((document["kind"], document["metadata"]["name"]) for document in documents)
 
 
 def test_the_stack_is_rendered_for_the_embedded_clusters_version_and_its_own_kinds(index: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from meshlab.render.objects import KubernetesObject
 from meshlab.render.others import Other
 from tests.render.objects import CLUSTER, changed, chart, compared, obj, rendered
 
-ANEW = "cannot change in place: Pulumi deletes it and creates it anew"
+ANEW = "cannot change in place: Pulumi deletes it and creates it again"
 STUCK = "cannot change in place: helm's upgrade of prom fails until it is deleted"
 REFUSED = "cannot change in place: Pulumi's update fails until it is deleted"
 
@@ -151,7 +151,7 @@ def test_another_resource_for_the_same_object_without_an_alias_is_told() -> None
 def test_a_release_with_another_name_or_namespace_is_installed_anew(field: str, value: str) -> None:
     ((who, text),) = released([chart("prom", "1")], [replace(chart("prom", "1"), **{field: value})])
     assert who == "Release prom"
-    assert text.endswith(f"becomes {value}: Pulumi uninstalls it and installs it anew")
+    assert text.endswith(f"becomes {value}: Pulumi uninstalls it and installs it again")
 
 
 def test_a_release_with_another_version_is_upgraded_in_place() -> None:
@@ -167,11 +167,11 @@ def test_a_release_that_another_resource_stands_for_is_told_unless_an_alias_says
 
 def test_another_cluster_is_another_lab() -> None:
     others = [Other("cluster", CLUSTER.type, {"context": context}) for context in ("staging", "prod")]
-    before, after = (rendered(others=[one]) for one in others)
+    before, after = (rendered(others=[other]) for other in others)
     assert list(replacements(compared(before, after))) == [
         (
             "Provider cluster",
-            "context staging becomes prod: where that is another cluster, everything is created anew there",
+            "context staging becomes prod: where that is another cluster, everything is created again there",
         )
     ]
 
@@ -182,7 +182,7 @@ def test_a_setting_of_the_provider_that_names_no_cluster_replaces_nothing() -> N
 
 def test_a_password_that_is_generated_anew_is_told() -> None:
     others = [Other("part-key", "random:index/randomPassword:RandomPassword", {"length": length}) for length in (1, 2)]
-    before, after = (rendered(others=[one]) for one in others)
+    before, after = (rendered(others=[other]) for other in others)
     assert list(replacements(compared(before, after))) == [
         ("RandomPassword part-key", "length: another value is generated, for all that use it")
     ]

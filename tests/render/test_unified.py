@@ -59,7 +59,7 @@ def test_a_secret_that_changes_in_another_field_too_is_told_as_well() -> None:
 
 def test_a_resource_that_is_no_object_is_a_line_of_its_own() -> None:
     others = [Other("part-key", "random:index/randomPassword:RandomPassword", {"length": length}) for length in (1, 2)]
-    before, after = (rendered(others=[one]) for one in others)
+    before, after = (rendered(others=[other]) for other in others)
     assert unified([compared(before, after)]) == "# dev: RandomPassword part-key: length\n"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from base import process
-from embedded.tools import toolchain
+from embedded.tools import pins
 
 REQUIREMENTS = Path(__file__).with_name("bucket-requirements.txt")
 REGION = "eu-north-1"
@@ -48,7 +48,7 @@ def put(address: str, path: str, content: bytes = b"") -> None:
 
 def _python() -> Path:
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = toolchain.cache_folder().parent / f"bucket-{wanted}"
+    folder = pins.cache_folder().parent / f"bucket-{wanted}"
     python, whole = folder / "bin" / "python", folder / "whole"
     if not whole.is_file():
         shutil.rmtree(folder, ignore_errors=True)

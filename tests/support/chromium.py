@@ -18,7 +18,7 @@ from pathlib import Path
 import brotlicffi
 
 from base.process import ProcessError, run
-from embedded.tools.toolchain import cache_folder
+from embedded.tools.pins import cache_folder
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGE, VERSION, MEGABYTES = "@sparticuz/chromium", "153.0.0", 67

@@ -32,7 +32,7 @@ def each_istiod_is_one_target(targets: Iterable[Target], pods: Iterable[Object])
         revision = pod["metadata"]["labels"]["istio.io/rev"]
         address = f"{pod['status']['podIP']}:15014"
         # Discovery names the container that declares the port; the chart of 1.17 does not declare it.
-        declared = {one["name"] for one in pod["spec"]["containers"] if _declares(one, 15014)}
+        declared = {container["name"] for container in pod["spec"]["containers"] if _declares(container, 15014)}
         expected[f"http://{address}/metrics"] = {
             **({"container": "discovery"} if declared else {}),
             "app": "istiod",
@@ -96,7 +96,7 @@ def all_are_healthy(targets: Iterable[Target]) -> None:
 
 
 def _declares(container: Mapping[str, Any], port: int) -> bool:
-    return port in (one["containerPort"] for one in container.get("ports", ()))
+    return port in (port["containerPort"] for port in container.get("ports", ()))
 
 
 def _are(targets: Iterable[Target], expected: Mapping[str, Mapping[str, str]]) -> None:
@@ -120,8 +120,8 @@ def all_rules_are_loaded(loaded: Sequence[Mapping[str, Any]], objects: Iterable[
     """Every rule of the PrometheusRules is loaded and has been evaluated, and no loaded rule at all has failed."""
     wanted = [
         rule.get("record") or rule["alert"]
-        for one in objects
-        for group in one["spec"]["groups"]
+        for object_ in objects
+        for group in object_["spec"]["groups"]
         for rule in group["rules"]
     ]
     assert wanted
@@ -145,7 +145,7 @@ def has_its_sidecar(pods: Iterable[Object], app: str, revision: str, namespace: 
     for pod in mine:
         assert "istio-proxy" in containers(pod), f"{namespace}/{app}: expected a sidecar, got {containers(pod)}"
         assert revision_of(pod) == revision, f"{namespace}/{app}: expected {revision}, got {revision_of(pod)}"
-        (image,) = (one["image"] for one in pod["spec"]["containers"] if one["name"] == "istio-proxy")
+        (image,) = (container["image"] for container in pod["spec"]["containers"] if container["name"] == "istio-proxy")
         assert image.endswith(f":{VERSIONS[revision]}"), f"{namespace}/{app}: {image} is not {VERSIONS[revision]}"
 
 
@@ -172,7 +172,9 @@ def the_alias_leads_to_the_default_revision(revisions: Collection[str]) -> None:
 
 def the_validator_is_served(configuration: Object, services: Iterable[Object]) -> None:
     """A validating webhook leads to the Service of a revision, is trusted, and refuses where it cannot be asked."""
-    own = {one["metadata"]["name"] for one in services if "istio.io/rev" in one["metadata"].get("labels", {})}
+    own = {
+        service["metadata"]["name"] for service in services if "istio.io/rev" in service["metadata"].get("labels", {})
+    }
     name = configuration["metadata"]["name"]
     for webhook in configuration["webhooks"]:
         client = webhook["clientConfig"]
@@ -184,7 +186,9 @@ def the_validator_is_served(configuration: Object, services: Iterable[Object]) -
 
 def the_registry_has_every_service(registry: Collection[str], services: Iterable[Object]) -> None:
     """Istiod knows every Service of the cluster by its full name, whether or not it is in the mesh."""
-    wanted = {f"{one['metadata']['name']}.{one['metadata']['namespace']}.svc.cluster.local" for one in services}
+    wanted = {
+        f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local" for service in services
+    }
     assert wanted <= set(registry), f"Services that istiod's registry lacks: {sorted(wanted - set(registry))}"
 
 
@@ -230,7 +234,7 @@ def _app(pod: Object) -> tuple[str, str]:
 
 def _first(objects: Iterable[Object]) -> int:
     """The lowest resource version, 0 where there is no object."""
-    return min((int(one["metadata"]["resourceVersion"]) for one in objects), default=0)
+    return min((int(object_["metadata"]["resourceVersion"]) for object_ in objects), default=0)
 
 
 # --- Kiali and Grafana
@@ -265,7 +269,7 @@ def the_kiali_object_has_one_owner(rendered: Iterable[Object]) -> None:
 
 def each_dashboard_can_be_applied_by_hand(config_maps: Iterable[Object]) -> None:
     """Each ConfigMap is small enough for client-side apply."""
-    sizes = {one["metadata"]["name"]: len(json.dumps(one)) for one in config_maps}
+    sizes = {config_map["metadata"]["name"]: len(json.dumps(config_map)) for config_map in config_maps}
     assert sizes
     big = {name: size for name, size in sizes.items() if size > LAST_APPLIED_LIMIT_BYTES}
     assert not big, f"bytes of ConfigMaps that client-side apply refuses: {big}"

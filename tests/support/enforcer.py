@@ -21,13 +21,13 @@ def enforce(cluster: EmbeddedCluster) -> list[str]:
     """Add what is missing, under the enforcer's own name; the configurations that it has changed."""
     changed: list[str] = []
     for kind in KINDS:
-        for one in objects(cluster, kind):
-            metadata = one["metadata"]
+        for object_ in objects(cluster, kind):
+            metadata = object_["metadata"]
             if OPT_OUT.items() <= {**metadata.get("labels", {}), **metadata.get("annotations", {})}.items():
                 continue
             patch = [
                 {"op": "replace", "path": f"/webhooks/{index}/namespaceSelector", "value": enforced(webhook)}
-                for index, webhook in enumerate(one["webhooks"])
+                for index, webhook in enumerate(object_["webhooks"])
                 if enforced(webhook) != webhook["namespaceSelector"]
             ]
             if patch:

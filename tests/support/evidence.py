@@ -201,7 +201,8 @@ class _Run:
             )
         self._apply(*(shape.manifest() for shape in SHAPES))
         eventually(
-            lambda: all(one["status"].get("podIP") for one in self._shapes()), "an address for each pod of the tests"
+            lambda: all(shape["status"].get("podIP") for shape in self._shapes()),
+            "an address for each pod of the tests",
         )
         for shape in SHAPES:
             if shape.ipv6:
@@ -259,8 +260,8 @@ class _Run:
         ]
 
     def _all_are_served(self, validators: Iterable[Object]) -> None:
-        for one in validators:
-            claims.the_validator_is_served(one, self.evidence.services)
+        for validator in validators:
+            claims.the_validator_is_served(validator, self.evidence.services)
 
     def _create_virtual_service(self, name: str, http: list[dict[str, Any]]) -> str:
         manifest = {
@@ -285,7 +286,7 @@ class _Run:
     def _look_at_prometheus(self) -> None:
         evidence = self.evidence
         rules = self._get("prometheusrules", "-n", NAMESPACE, "-l", "release=prom")
-        evidence.rule_objects = [one for one in rules if one["metadata"]["name"].startswith("mesh-")]
+        evidence.rule_objects = [rule for rule in rules if rule["metadata"]["name"].startswith("mesh-")]
         configuration = self._generated(set(MONITORS))
         write_rules(self.cluster, NAMESPACE, self.folder / "proof")
         with prometheus(outside_a_pod(configuration, self.cluster, self.folder / "proof"), self.folder / "proof") as it:
@@ -389,7 +390,7 @@ class _Run:
         """Runs httpbin in a namespace that is then labelled, as the lab has it. That the label works is shown by a pod
         that comes after it."""
         self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": LAB_ORDER}})
-        self._apply(*(in_namespace(one, LAB_ORDER) for one in load_manifests("envoy_demo", "httpbin.yaml")))
+        self._apply(*(in_namespace(manifest, LAB_ORDER) for manifest in load_manifests("envoy_demo", "httpbin.yaml")))
         self._available("httpbin", LAB_ORDER)
         self.cluster.kubectl("label", "namespace", LAB_ORDER, f"istio.io/rev={OLD}")
         self.cluster.kubectl("create", "deployment", "late", "-n", LAB_ORDER, "--image=example/app")
@@ -405,7 +406,7 @@ class _Run:
         return eventually(
             lambda: (
                 (pods := self._get("pods", "-A"))
-                and not [one for one in pods if "deletionTimestamp" in one["metadata"]]
+                and not [pod for pod in pods if "deletionTimestamp" in pod["metadata"]]
                 and pods
             ),
             "no pod is being deleted",

@@ -75,7 +75,7 @@ def descendants(pid: int, program: str) -> list[int]:
     below = [child for child, parent in parents.items() if parent == pid]
     roots = [child for child in below if _program(child) == program]
     found = [one for root in roots for one in (root, *_below(root, parents))]
-    return found or [one for child in below for one in descendants(child, program)]
+    return found or [descendant for child in below for descendant in descendants(child, program)]
 
 
 def kill_engine(whole: bool) -> list[int]:

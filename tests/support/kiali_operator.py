@@ -19,7 +19,9 @@ def stand_in_operator(cluster: EmbeddedCluster, seconds: float) -> Iterator[list
 
     def work() -> None:
         while not done.wait(0.5):
-            going = [one for one in objects(cluster, "kialis", "-A") if "deletionTimestamp" in one["metadata"]]
+            going = [
+                object_ for object_ in objects(cluster, "kialis", "-A") if "deletionTimestamp" in object_["metadata"]
+            ]
             if going and not done.wait(seconds):
                 patch("istio-system", "kiali", "kiali", {"metadata": {"finalizers": None}})(cluster)
                 took.append(time.monotonic())

@@ -66,9 +66,9 @@ def have_rolled_once(cluster: EmbeddedCluster, record: RollingRecord, begun: int
 def generations(cluster: EmbeddedCluster) -> dict[str, int]:
     """How often each workload's specification has been written: once when it was made, and once each time it rolled."""
     return {
-        f"{one['metadata']['namespace']}/{one['metadata']['name']}": one["metadata"]["generation"]
-        for one in objects(cluster, "deployments", "-A")
-        if one["metadata"]["namespace"] in TEAMS
+        f"{object_['metadata']['namespace']}/{object_['metadata']['name']}": object_["metadata"]["generation"]
+        for object_ in objects(cluster, "deployments", "-A")
+        if object_["metadata"]["namespace"] in TEAMS
     }
 
 

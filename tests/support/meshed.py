@@ -56,9 +56,9 @@ def status(cluster: EmbeddedCluster) -> MeshStatus:
 def every_namespace_has_its_injector(cluster: EmbeddedCluster, namespaces: set[str]) -> None:
     """The label of each namespace is one that a webhook looks for whose istiod is ready, and no two do."""
     ready = {
-        one["metadata"]["name"]
-        for one in objects(cluster, "deployments", "-n", "istio-system", "-l", "app=istiod")
-        if one["status"].get("availableReplicas", 0) >= 1
+        object_["metadata"]["name"]
+        for object_ in objects(cluster, "deployments", "-n", "istio-system", "-l", "app=istiod")
+        if object_["status"].get("availableReplicas", 0) >= 1
     }
     leads: dict[str, list[str]] = {}
     for webhook in _webhooks(cluster):
@@ -68,10 +68,10 @@ def every_namespace_has_its_injector(cluster: EmbeddedCluster, namespaces: set[s
                 assert webhook["clientConfig"].get("caBundle"), webhook
                 for label in term["values"]:
                     leads.setdefault(label, []).append(service)
-    for one in objects(cluster, "namespaces"):
-        name = one["metadata"]["name"]
+    for object_ in objects(cluster, "namespaces"):
+        name = object_["metadata"]["name"]
         if name in namespaces:
-            (service,) = leads[one["metadata"]["labels"]["istio.io/rev"]]
+            (service,) = leads[object_["metadata"]["labels"]["istio.io/rev"]]
             assert service in ready, f"{name}: {service} is not ready"
 
 
@@ -81,7 +81,9 @@ def each_istiod_is_seen_once(cluster: EmbeddedCluster) -> None:
     That Prometheus reads the monitor so, the cluster tier shows with a real one.
     """
     (monitor,) = (
-        one for one in objects(cluster, "servicemonitors", "-n", "prometheus") if one["metadata"]["name"] == MONITOR
+        object_
+        for object_ in objects(cluster, "servicemonitors", "-n", "prometheus")
+        if object_["metadata"]["name"] == MONITOR
     )
     selector = monitor["spec"]["selector"]
     pods = [
@@ -90,13 +92,13 @@ def each_istiod_is_seen_once(cluster: EmbeddedCluster) -> None:
         if pod["metadata"]["labels"].get("app") == "istiod"
     ]
     services = [
-        one["spec"]["selector"]
-        for one in objects(cluster, "services", "-n", "istio-system")
-        if _selects(selector, one["metadata"].get("labels", {}))
+        object_["spec"]["selector"]
+        for object_ in objects(cluster, "services", "-n", "istio-system")
+        if _selects(selector, object_["metadata"].get("labels", {}))
     ]
     assert pods
     for pod in pods:
-        leading = [one for one in services if one.items() <= pod["metadata"]["labels"].items()]
+        leading = [service for service in services if service.items() <= pod["metadata"]["labels"].items()]
         assert len(leading) == 1, f"{pod['metadata']['name']}: {leading}"
 
 
@@ -104,8 +106,8 @@ def the_default_revision_is(cluster: EmbeddedCluster, revision: str) -> None:
     """Validation, the Service `istiod` and the spec of a Kiali that names one are all of one revision."""
     (validator,) = objects(cluster, "validatingwebhookconfigurations", "istiod-default-validator")
     assert validator["metadata"]["labels"]["istio.io/rev"] == revision
-    assert [one["clientConfig"]["service"]["name"] for one in validator["webhooks"]] == [f"istiod-{revision}"]
-    assert all(one["clientConfig"].get("caBundle") for one in validator["webhooks"])
+    assert [webhook["clientConfig"]["service"]["name"] for webhook in validator["webhooks"]] == [f"istiod-{revision}"]
+    assert all(webhook["clientConfig"].get("caBundle") for webhook in validator["webhooks"])
     (alias,) = objects(cluster, "service", "istiod", "-n", "istio-system")
     assert alias["spec"]["selector"]["istio.io/rev"] == revision
     (kiali,) = objects(cluster, "kialis", "-n", "istio-system")

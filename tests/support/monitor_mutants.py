@@ -52,7 +52,7 @@ class Mutant:
 def _without_condition(key: str) -> Callable[[dict[str, Any]], object]:
     def undo(monitor: dict[str, Any]) -> None:
         selector = monitor["spec"]["selector"]
-        kept = [one for one in selector["matchExpressions"] if one["key"] != key]
+        kept = [expression for expression in selector["matchExpressions"] if expression["key"] != key]
         assert len(kept) == len(selector["matchExpressions"]) - 1
         selector["matchExpressions"] = kept
 

@@ -26,10 +26,10 @@ def python_image(target: Path, name: str) -> Path:
     programs = {f"/bin/{name}": Path(shutil.which(name) or "") for name in SHELL}
     programs[str(interpreter)] = interpreter
     modules = [one for one in library.rglob("*") if one.is_file() and not LEFT_OUT.search(str(one))]
-    files = {**programs, **{str(one): one for one in modules}}
-    extensions = [one for one in modules if one.suffix == ".so"]
+    files = {**programs, **{str(module): module for module in modules}}
+    extensions = [module for module in modules if module.suffix == ".so"]
     for loaded in [*programs.values(), *extensions]:
-        files |= {str(one): one for one in _libraries(loaded)}
+        files |= {str(library): library for library in _libraries(loaded)}
     entries = [Entry(path.lstrip("/"), source=source.resolve()) for path, source in files.items()]
     recipe = Recipe("test", (), (), "programs of this machine")
     with target.open("wb") as sink:

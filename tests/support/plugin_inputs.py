@@ -71,7 +71,7 @@ def _write(model: type[Section], classes: dict[str, str]) -> None:
         if key in PROGRAMS.get(model.__name__, ()):
             continue
         kind, words = _kind(field.annotation, classes), documents[name]
-        values = [value for one in _literals(field.annotation) for value in one]
+        values = [value for literal in _literals(field.annotation) for value in literal]
         if values:
             words = f"{words} One of {', '.join(f'`{value}`' for value in values)}."
         lines.append(f"    {key}: {kind if field.is_required() else f'NotRequired[{kind}]'}")
@@ -87,10 +87,10 @@ def _kind(annotation: Any, classes: dict[str, str]) -> str:
     if origin is Literal:
         return type(arguments[0]).__name__
     if origin in (Union, types.UnionType):
-        (held,) = (one for one in arguments if one is not type(None))
+        (held,) = (argument for argument in arguments if argument is not type(None))
         return _kind(held, classes)
     if origin in (list, dict):
-        return f"{origin.__name__}[{', '.join(_kind(one, classes) for one in arguments)}]"
+        return f"{origin.__name__}[{', '.join(_kind(argument, classes) for argument in arguments)}]"
     if annotation is Any:
         return "Any"
     if issubclass(annotation, Section):
@@ -102,8 +102,8 @@ def _literals(annotation: Any) -> Iterator[tuple[Any, ...]]:
     if get_origin(annotation) is Literal:
         yield get_args(annotation)
     else:
-        for one in get_args(annotation):
-            yield from _literals(one)
+        for part in get_args(annotation):
+            yield from _literals(part)
 
 
 def _documents(model: type[Section]) -> Iterator[tuple[str, str]]:

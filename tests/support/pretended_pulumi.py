@@ -7,7 +7,7 @@ import pytest
 from pulumi import automation
 from semver import VersionInfo
 
-from embedded.tools import pulumi_download as pulumidownload
+from embedded.tools import pulumi_download
 from meshlab.engine.programs import CLI, Engine, Part
 from meshlab.recording.recorder import ROOT
 
@@ -66,7 +66,7 @@ PLUGIN_INSTALL = (
 
 def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Makes Pulumi's own download work; the list has each install of a CLI."""
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: "")
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: "")
     return installs(monkeypatch)
 
 

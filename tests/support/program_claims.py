@@ -42,7 +42,7 @@ def the_validator_has_an_installed_revision(program: Recording) -> None:
 
 def sidecars_merge_metrics_and_capture_dns(program: Recording) -> None:
     """By the mesh configuration of every revision. Merging is what gives pods the annotation that monitors go by."""
-    releases = [one for one in program.of_type(RELEASE) if one.name.startswith("istio-istiod-")]
+    releases = [resource for resource in program.of_type(RELEASE) if resource.name.startswith("istio-istiod-")]
     assert releases
     for release in releases:
         mesh = release.inputs["values"]["meshConfig"]
@@ -52,7 +52,7 @@ def sidecars_merge_metrics_and_capture_dns(program: Recording) -> None:
 
 def namespaces_of_others_are_only_labelled(program: Recording) -> None:
     """A Namespace resource for `default` would take it away on destroy."""
-    owned = {one.inputs["metadata"]["name"] for one in program.of_type("kubernetes:core/v1:Namespace")}
+    owned = {resource.inputs["metadata"]["name"] for resource in program.of_type("kubernetes:core/v1:Namespace")}
     assert "default" not in owned
     patched = program.of_type("kubernetes:core/v1:NamespacePatch")
     assert "default" in {one.inputs["metadata"]["name"] for one in patched}
@@ -63,18 +63,20 @@ def namespaces_of_others_are_only_labelled(program: Recording) -> None:
 def prometheus_selects_every_monitor_and_rule(program: Recording) -> None:
     """By the label with the stack's release."""
     release = program.named("monitoring-stack").inputs["name"]
-    objects = [one for one in program.resources if one.type.startswith("kubernetes:monitoring.coreos.com/")]
+    objects = [
+        resource for resource in program.resources if resource.type.startswith("kubernetes:monitoring.coreos.com/")
+    ]
     assert len(objects) >= 6
-    for one in objects:
-        assert one.inputs["metadata"]["labels"]["release"] == release, one.name
+    for object_ in objects:
+        assert object_.inputs["metadata"]["labels"]["release"] == release, object_.name
 
 
 def nothing_waits_for_monitors_to_go(program: Recording) -> None:
     """They have no finalizer, and the provider's polling costs seconds for each."""
-    monitors = [one for one in program.resources if one.type.endswith("Monitor")]
+    monitors = [resource for resource in program.resources if resource.type.endswith("Monitor")]
     assert len(monitors) >= 2
-    for one in monitors:
-        assert one.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true", one.name
+    for monitor in monitors:
+        assert monitor.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true", monitor.name
 
 
 def the_operators_crds_are_its_own(program: Recording) -> None:
@@ -93,7 +95,7 @@ def grafana_takes_its_administrator_from_the_secret(program: Recording) -> None:
 
 def dashboards_are_small_enough(program: Recording) -> None:
     """One ConfigMap each."""
-    maps = [one for one in program.of_type("kubernetes:core/v1:ConfigMap") if "dashboard" in one.name]
+    maps = [resource for resource in program.of_type("kubernetes:core/v1:ConfigMap") if "dashboard" in resource.name]
     claims.each_dashboard_can_be_applied_by_hand([dict(one.inputs) for one in maps])
 
 
@@ -122,7 +124,7 @@ def complaints(program: Recording, unit_tests: ModuleType | None = None) -> Iter
     """Names of the assertions that a program does not pass: the claims above, and the unit tests that judge the dev
     stack's recording, parametrized ones once for each set of parameters. One at a time: the first may be enough."""
     unit = _judges(unit_tests) if unit_tests else ()
-    for name, ask in (*((one.__name__, one) for one in CLAIMS), *unit):
+    for name, ask in (*((claim.__name__, claim) for claim in CLAIMS), *unit):
         try:
             ask(program)
         except Exception:  # as for pytest, a test that cannot go on has failed

@@ -51,7 +51,9 @@ class Mutant:
             options={key: value for key, value in before.options.items() if key not in self.drops},
         )
         assert after != before, f"{self.name} changes nothing"
-        return replace(program, resources=tuple(_one_or_other(one, before, after) for one in program.resources))
+        return replace(
+            program, resources=tuple(_one_or_other(resource, before, after) for resource in program.resources)
+        )
 
 
 def _one_or_other(one: Recorded, before: Recorded, after: Recorded) -> Recorded:
@@ -60,11 +62,11 @@ def _one_or_other(one: Recorded, before: Recorded, after: Recorded) -> Recorded:
 
 def dashboards_in_one(program: Recording) -> Recording:
     """All dashboards in the first one's ConfigMap."""
-    maps = [one for one in program.resources if one.name.startswith(DASHBOARD)]
+    maps = [resource for resource in program.resources if resource.name.startswith(DASHBOARD)]
     first, *rest = maps
     together = {name: text for one in maps for name, text in one.inputs["data"].items()}
     merged = replace(first, inputs={**first.inputs, "data": together})
-    kept = [one for one in program.resources if one not in rest]
+    kept = [resource for resource in program.resources if resource not in rest]
     return replace(program, resources=tuple(_one_or_other(one, first, merged) for one in kept))
 
 

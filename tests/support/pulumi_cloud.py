@@ -141,7 +141,7 @@ def _encrypt(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any
 
 
 def _encrypt_all(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any:
-    return {"ciphertexts": [_sealed(one) for one in body["plaintexts"]]}
+    return {"ciphertexts": [_sealed(plaintext) for plaintext in body["plaintexts"]]}
 
 
 def _decrypt(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any:
@@ -149,7 +149,7 @@ def _decrypt(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any
 
 
 def _decrypt_all(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any:
-    return {"plaintexts": {one: _opened(one) for one in body["ciphertexts"]}}
+    return {"plaintexts": {ciphertext: _opened(ciphertext) for ciphertext in body["ciphertexts"]}}
 
 
 def _sealed(text: str) -> str:

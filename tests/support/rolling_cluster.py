@@ -99,7 +99,7 @@ class RollingCluster:
                 {"metadata": {"name": name, "labels": {**({"istio.io/rev": one} if one else {}), **self._more(name)}}}
                 for name, one in self.labels.items()
             ]
-        here = [one for one in self.deployments if namespace in ("", one.namespace)]
+        here = [deployment for deployment in self.deployments if namespace in ("", deployment.namespace)]
         if resource.kind == "Pod":
             bare = [one for one in self.bare if namespace in ("", one["metadata"]["namespace"])]
             return [*(pod for one in here for pod in one.pods()), *bare]
@@ -120,17 +120,19 @@ class RollingCluster:
 
     def tick(self, seconds: float) -> None:
         """Time passes: the first that rolls is done, with pods of the revision that its namespace leads to."""
-        for one in self.deployments:
-            if one.rolling and not one.stuck:
-                one.revisions = [self.injects.get(self.labels[one.namespace], "")] * len(one.revisions)
-                one.rolling = False
+        for deployment in self.deployments:
+            if deployment.rolling and not deployment.stuck:
+                deployment.revisions = [self.injects.get(self.labels[deployment.namespace], "")] * len(
+                    deployment.revisions
+                )
+                deployment.rolling = False
                 return
 
     def _more(self, namespace: str) -> dict[str, str]:
         return self.more_labels.get(namespace, {})
 
     def _named(self, namespace: str, name: str) -> Rolling:
-        for one in self.deployments:
-            if (one.namespace, one.name) == (namespace, name):
-                return one
+        for deployment in self.deployments:
+            if (deployment.namespace, deployment.name) == (namespace, name):
+                return deployment
         raise MissingError(f"{namespace}/{name} is not there")

@@ -11,7 +11,7 @@ from urllib3.exceptions import ProtocolError
 
 import kube.cluster
 from embedded.cluster import EmbeddedCluster
-from rollout.workload_status import done
+from rollout.workload_status import is_done
 
 from .waiting import patiently
 
@@ -73,7 +73,7 @@ class RollingRecord:
         if metadata["namespace"] not in self._namespaces:
             return
         name, generation = f"{metadata['namespace']}/{metadata['name']}", metadata["generation"]
-        if gone or done("Deployment", deployment):
+        if gone or is_done("Deployment", deployment):
             self._rolling.discard(name)
         elif name not in self._rolling:
             self._rolling.add(name)

@@ -133,7 +133,7 @@ def test_side_by_side_fails_where_any_of_it_does(tmp_path: Path, failing: str) -
 def test_each_phase_of_the_course_changes_what_it_says() -> None:
     def releases(phase: str) -> dict[str, Any]:
         found = record(course.STACK, config=overlaid(course.STACK, course.overlay(phase)))
-        return {one.name: one.inputs for one in found.of_type("kubernetes:helm.sh/v3:Release")}
+        return {resource.name: resource.inputs for resource in found.of_type("kubernetes:helm.sh/v3:Release")}
 
     first, same, changed, newer = (releases(phase) for phase in ("up", "no-op", "change", "upgrade"))
     assert first == same
@@ -157,10 +157,12 @@ def test_a_larger_lab_registers_just_that_much_more(tmp_path: Path) -> None:
 
 def test_added_namespaces_exist_with_workloads_that_ask_for_no_pod() -> None:
     objects = list(yaml.safe_load_all(larger.workloads(2)))
-    assert [one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"] == larger.added_namespaces(2)
-    deployments = [one for one in objects if one["kind"] == "Deployment"]
+    assert [
+        object_["metadata"]["name"] for object_ in objects if object_["kind"] == "Namespace"
+    ] == larger.added_namespaces(2)
+    deployments = [object_ for object_ in objects if object_["kind"] == "Deployment"]
     assert len(deployments) == 2 * larger.WORKLOADS
-    assert {one["spec"]["replicas"] for one in deployments} == {0}
+    assert {deployment["spec"]["replicas"] for deployment in deployments} == {0}
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +180,7 @@ def test_the_page_and_the_picture_are_those_of_the_results(kept: dict[str, Any])
 def test_the_results_have_every_tool_and_every_dimension_or_the_reason_why_not(kept: dict[str, Any]) -> None:
     comparison = kept["comparison"]
     assert {run["tool"] for run in comparison["runs"]} | set(comparison["missing"]) == set(TOOLS)
-    wanted = {(one.name, value) for one in larger.DIMENSIONS for value in one.values}
+    wanted = {(dimension.name, value) for dimension in larger.DIMENSIONS for value in dimension.values}
     assert {(point["dimension"], point["value"]) for point in kept["growth"]["points"]} == wanted
 
 
@@ -195,7 +197,7 @@ def test_a_target_is_met_by_comparison_alone() -> None:
 
 def test_a_phase_that_failed_counts_as_no_figure_and_the_page_says_so(kept: dict[str, Any]) -> None:
     broken = json.loads(json.dumps(kept))
-    run = next(one for one in broken["comparison"]["runs"] if (one["tool"], one["phase"]) == ("lab", "destroy"))
+    run = next(run for run in broken["comparison"]["runs"] if (run["tool"], run["phase"]) == ("lab", "destroy"))
     for field in ("seconds", "cpu_seconds", "memory_bytes"):
         run.pop(field, None)
     run["failed"] = "the API server went away"

@@ -11,7 +11,7 @@ from meshlab.cli.main import main
 from meshlab.doctor.injection import injection
 from meshlab.doctor.revisions import revisions
 from meshlab.mesh import report
-from meshlab.mesh.leaving import in_use, orphaned, refuse_stranding
+from meshlab.mesh.leaving import orphaned, refuse_stranding, warn_of_use
 from meshlab.mesh.plan import roll_plan
 from meshlab.mesh.status import look
 from meshlab.preflight.finding import Level
@@ -118,7 +118,7 @@ def test_the_status_as_json_has_every_workload() -> None:
 
 def test_a_revision_goes_only_without_proxies() -> None:
     here = cluster(Rolling("b", "api", [OLD]))
-    assert in_use(here, settings(OLD, NEW)) == []
+    assert warn_of_use(here, settings(OLD, NEW)) == []
     assert list(revisions(settings(OLD, NEW), here)) == []
     (problem,) = revisions(settings(NEW), here)
     assert problem.level is Level.PROBLEM

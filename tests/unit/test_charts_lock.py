@@ -33,7 +33,7 @@ def test_the_lock_in_this_tree_is_whole_and_for_charts_that_a_stack_installs() -
     assert LOCK.read_text(encoding="utf-8") == lock.text()
     assert lock.charts
     assert set(lock.charts) <= set(charts_of(map(Stack.load, STACKS)))
-    assert all("https://" in one.source for one in lock.charts.values())
+    assert all("https://" in chart.source for chart in lock.charts.values())
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:

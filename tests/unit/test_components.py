@@ -151,22 +151,25 @@ def test_crds_stay_when_the_stack_goes(dev: Recording) -> None:
 def test_what_runs_no_pods_goes_with_a_namespace_of_the_program(stack: str) -> None:
     recorded = record(stack)
     types = {"Namespace", "Deployment", "Kiali", "Release", "CustomResourceDefinitionPatch", "NamespacePatch"}
-    ours = {one.inputs["metadata"]["name"]: one.name for one in recorded.of_type("kubernetes:core/v1:Namespace")}
+    ours = {
+        resource.inputs["metadata"]["name"]: resource.name
+        for resource in recorded.of_type("kubernetes:core/v1:Namespace")
+    }
     inside = [
-        one
-        for one in recorded.resources
-        if one.provider
-        and one.type.rpartition(":")[2] not in types
-        and one.inputs.get("metadata", {}).get("namespace") in ours
+        resource
+        for resource in recorded.resources
+        if resource.provider
+        and resource.type.rpartition(":")[2] not in types
+        and resource.inputs.get("metadata", {}).get("namespace") in ours
         # It outlives the stack where the chart makes the webhooks, and the alias of istiod moves last.
-        and not one.options.get("retainOnDelete")
-        and not one.name.startswith("mesh-rollout-")
+        and not resource.options.get("retainOnDelete")
+        and not resource.name.startswith("mesh-rollout-")
     ]
     assert len(inside) > 15
     for one in inside:
         assert one.options.get("deletedWith") == ours[one.inputs["metadata"]["namespace"]], one.name
-    others = [one for one in recorded.resources if one not in inside]
-    assert not [one.name for one in others if "deletedWith" in one.options]
+    others = [resource for resource in recorded.resources if resource not in inside]
+    assert not [other.name for other in others if "deletedWith" in other.options]
 
 
 def test_grafanas_password_is_in_a_secret_and_in_no_release(dev: Recording) -> None:
@@ -316,7 +319,7 @@ def test_namespaces_and_workloads_wait_for_the_tag_that_they_follow() -> None:
 
 def test_moving_a_tag_rolls_the_workloads_on_it_and_no_others_and_changes_no_namespace() -> None:
     before, after = record("dev", config=TAGGED), record("dev", config=tags_moved_to("1-30"))
-    changed = {one.name for one in before.resources if one.inputs != after.named(one.name).inputs}
+    changed = {resource.name for resource in before.resources if resource.inputs != after.named(resource.name).inputs}
     assert changed == {"istio-tag-stable", "envoy-demo-httpbin-deployment", "envoy-demo-sleep-deployment"}
 
 
@@ -334,7 +337,7 @@ MESHED = (
 def test_where_so_many_may_roll_at_a_time_ours_roll_with_the_others_and_not_by_themselves() -> None:
     moved = {**ROLLED, "meshlab:istio": tags_moved_to("1-30")["meshlab:istio"]}
     before, after = record("dev", config=ROLLED), record("dev", config=moved)
-    changed = {one.name for one in before.resources if one.inputs != after.named(one.name).inputs}
+    changed = {resource.name for resource in before.resources if resource.inputs != after.named(resource.name).inputs}
     assert changed == {"istio-tag-stable", "mesh-rollout-workloads"}
     for name in MESHED:
         pods = after.named(name).inputs["spec"]["template"]["metadata"]
@@ -357,14 +360,14 @@ def test_workloads_of_others_roll_after_ours_and_the_default_revision_follows_th
 
 def test_without_a_limit_owners_roll_their_own_workloads() -> None:
     recording = record("dev", config=TAGGED)
-    assert not [one for one in recording.resources if one.type.startswith("pulumi-python:")]
+    assert not [resource for resource in recording.resources if resource.type.startswith("pulumi-python:")]
 
 
 def test_namespaces_of_ours_have_the_strictest_pod_security_that_their_pods_allow(dev: Recording) -> None:
     level = "pod-security.kubernetes.io/enforce"
     levels = {
-        one.inputs["metadata"]["name"]: one.inputs["metadata"]["labels"][level]
-        for one in dev.of_type("kubernetes:core/v1:Namespace")
+        resource.inputs["metadata"]["name"]: resource.inputs["metadata"]["labels"][level]
+        for resource in dev.of_type("kubernetes:core/v1:Namespace")
     }
     assert levels == {
         "istio-system": "baseline",
@@ -380,16 +383,16 @@ def test_namespaces_of_ours_have_the_strictest_pod_security_that_their_pods_allo
 
 def test_protected_namespaces_are_all_of_ours_and_only_where_it_is_asked_for(dev: Recording) -> None:
     asked = record("dev", config={"meshlab:cluster": {"protectNamespaces": True}})
-    protected = {one.name for one in asked.resources if one.options.get("protect")}
-    assert protected == {one.name for one in asked.of_type("kubernetes:core/v1:Namespace")}
-    assert not [one for one in dev.resources if one.options.get("protect")]
+    protected = {resource.name for resource in asked.resources if resource.options.get("protect")}
+    assert protected == {resource.name for resource in asked.of_type("kubernetes:core/v1:Namespace")}
+    assert not [resource for resource in dev.resources if resource.options.get("protect")]
 
 
 def test_every_namespace_of_ours_carries_what_the_cluster_asks_for_and_what_we_say_wins(dev: Recording) -> None:
     level, stack = "pod-security.kubernetes.io/enforce", "meshlab.io/stack"
     asked = {"namespaceLabels": {"team": "mesh", level: "privileged"}, "namespaceAnnotations": {"c": "d", stack: "x"}}
     found = record("dev", config={"meshlab:cluster": asked}).of_type("kubernetes:core/v1:Namespace")
-    before = {one.name: one.inputs["metadata"] for one in dev.of_type("kubernetes:core/v1:Namespace")}
+    before = {resource.name: resource.inputs["metadata"] for resource in dev.of_type("kubernetes:core/v1:Namespace")}
     assert len(found) == len(before) == 4
     for one in found:
         plain, metadata = before[one.name], one.inputs["metadata"]
@@ -411,7 +414,9 @@ def test_of_an_adopted_namespace_only_the_mark_and_the_meshs_label_are_ours() ->
 
 def test_what_is_in_an_adopted_namespace_is_deleted_by_itself(dev: Recording) -> None:
     adopted = record("dev", config={"meshlab:cluster": {"adoptNamespaces": ["prometheus"]}})
-    with_it = {one.name for one in dev.resources if one.options.get("deletedWith") == "monitoring-namespace"}
+    with_it = {
+        resource.name for resource in dev.resources if resource.options.get("deletedWith") == "monitoring-namespace"
+    }
     assert len(with_it) > 10
     assert not [name for name in with_it if "deletedWith" in adopted.named(name).options]
     # Nothing but the CRDs outlives the stack there.
@@ -424,10 +429,10 @@ def test_resources_of_our_own_workloads_are_a_setting(dev: Recording) -> None:
     asked = record("dev", config={"meshlab:envoyDemo": {"resources": size}, "meshlab:sampleApps": {"resources": size}})
     deployments = asked.of_type("kubernetes:apps/v1:Deployment")
     assert len(deployments) == 7
-    for one in deployments:
-        containers = one.inputs["spec"]["template"]["spec"]["containers"]
+    for deployment in deployments:
+        containers = deployment.inputs["spec"]["template"]["spec"]["containers"]
         assert all(container["resources"] == size for container in containers)
-        before = dev.named(one.name).inputs["spec"]["template"]["spec"]["containers"]
+        before = dev.named(deployment.name).inputs["spec"]["template"]["spec"]["containers"]
         assert all(container["resources"]["limits"] for container in before)
 
 

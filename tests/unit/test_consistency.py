@@ -285,8 +285,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_what_fits_passes_and_what_does_not_is_told(case: Case) -> None:
     assert inconsistencies(case.good) == []
-    assert [one.text for one in inconsistencies(case.bad) if case.said in one.text], [
-        one.text for one in inconsistencies(case.bad)
+    assert [inconsistency.text for inconsistency in inconsistencies(case.bad) if case.said in inconsistency.text], [
+        inconsistency.text for inconsistency in inconsistencies(case.bad)
     ]
 
 

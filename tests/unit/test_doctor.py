@@ -130,7 +130,7 @@ def test_which_kubernetes_an_istio_supports_stands_in_the_table(istio: str, vers
 
 
 def test_the_table_has_every_istio_of_the_stacks_and_no_gap() -> None:
-    minors = [int(one.split(".")[1]) for one in ISTIO_KUBERNETES]
+    minors = [int(istio.split(".")[1]) for istio in ISTIO_KUBERNETES]
     assert minors == list(range(minors[0], minors[-1] + 1))
     for stack in STACKS:
         config = Stack.load(stack).settings
@@ -248,7 +248,7 @@ def test_no_right_to_escalate_is_a_warning_beside_all_other_rights() -> None:
         ),
     ]
     findings = list(permissions(FakeCluster(asked), PLAN))
-    assert [one.level for one in findings] == [Level.OK, Level.WARNING]
+    assert [finding.level for finding in findings] == [Level.OK, Level.WARNING]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_a_plan_has_each_kind_once_a_place_and_the_crds_with_their_release() -> 
     assert plan.images == ("docker.io/library/a:1",)
     assert Demands.from_json(plan.to_json()) == plan
     rolling = reduced(objects, {"release": ("kiali-operator", "crds")}, rolls=True)
-    assert {one for one in rolling.kinds if one not in plan.kinds} == {
+    assert {kind for kind in rolling.kinds if kind not in plan.kinds} == {
         PlannedKind("apps", plural, "", patched=True) for plural in ("daemonsets", "deployments", "statefulsets")
     }
 
@@ -351,7 +351,7 @@ def test_an_unfinished_release_of_the_stack_leads_to_recover() -> None:
 def test_somebody_elses_unfinished_release_is_only_a_note() -> None:
     theirs = [(ReleaseKey("team", "app"), "pending-install")]
     findings = list(releases(FakeCluster(records=theirs), "dev", {PROM}, Known(exists=False, readable=True)))
-    assert [one.level for one in findings] == [Level.NOTE, Level.OK]
+    assert [finding.level for finding in findings] == [Level.NOTE, Level.OK]
 
 
 def test_a_release_of_our_name_that_the_state_does_not_know_is_a_problem_where_the_state_can_be_read() -> None:
@@ -601,7 +601,7 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
-    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
     found = list(programs.programs())
@@ -613,10 +613,12 @@ def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note
 
 def test_a_tool_that_can_be_downloaded_is_a_note_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
-    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
-    monkeypatch.setattr(programs.tooldownload, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
-    levels = {one.text.split()[0]: one.level for one in programs.programs() if one.level is not Level.OK}
+    monkeypatch.setattr(programs.download, "why_not", lambda tool: "" if tool.name == "helm" else "no digest")
+    levels = {
+        program.text.split()[0]: program.level for program in programs.programs() if program.level is not Level.OK
+    }
     assert levels == {"helm": Level.NOTE, "no": Level.PROBLEM}
 
 
@@ -629,7 +631,7 @@ ENGINE = [
 
 
 def test_the_engine_is_told_with_where_it_is_from_and_what_is_older(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "here", lambda: ENGINE)
+    monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     found = list(programs.programs())
     assert [one.level for one in found if "pulumi" in one.text] == [Level.OK]
     assert found[-1].text.endswith(
@@ -639,14 +641,14 @@ def test_the_engine_is_told_with_where_it_is_from_and_what_is_older(monkeypatch:
 
 
 def test_an_engine_that_is_not_here_yet_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "here", lambda: [None, None, None])
-    (one,) = [one for one in programs.programs() if "pulumi" in one.text]
+    monkeypatch.setattr(programs, "find_installed", lambda: [None, None, None])
+    (one,) = [program for program in programs.programs() if "pulumi" in program.text]
     assert (one.level, one.text) == (Level.WARNING, "no pulumi here yet")
     assert one.fix == "`up` downloads it, or builds it with Go 1.26 or newer"
 
 
 def test_providers_that_are_not_here_yet_are_a_warning_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "here", lambda: [CLI, None, ENGINE[2]])
+    monkeypatch.setattr(programs, "find_installed", lambda: [CLI, None, ENGINE[2]])
     found = list(programs.programs())
     (one,) = [one for one in found if "providers" in one.text]
     assert (one.level, one.text) == (Level.WARNING, "providers not here yet: kubernetes")
@@ -657,7 +659,7 @@ def test_looking_for_the_engine_fetches_and_builds_nothing(own: Path, monkeypatc
     monkeypatch.setenv("XDG_CACHE_HOME", str(own / "cache"))
     monkeypatch.setenv("PATH", str(own))
     monkeypatch.setattr("embedded.tools.toolchain.ensure", lambda *given: pytest.fail("fetched or built"))
-    assert [one.text for one in programs.programs() if one.level is Level.WARNING] == ["no pulumi here yet"]
+    assert [program.text for program in programs.programs() if program.level is Level.WARNING] == ["no pulumi here yet"]
     assert not (own / "cache").exists()
 
 
@@ -679,10 +681,10 @@ def test_a_cluster_that_does_not_answer_is_one_problem_and_the_rest_is_still_loo
 
     monkeypatch.setattr(examination, "Cluster", silent)
     findings = examine(Question(Stack.load("dev"), Target(own / "k", embedded=False, label="context x"), own), print)
-    assert [one.text for one in findings if one.level is Level.PROBLEM] == [
+    assert [finding.text for finding in findings if finding.level is Level.PROBLEM] == [
         "context x: https://127.0.0.1:1 does not answer: connection refused"
     ]
-    assert {"tools", "charts", "state", "cluster"} <= {one.subject for one in findings}
+    assert {"tools", "charts", "state", "cluster"} <= {finding.subject for finding in findings}
 
 
 @pytest.mark.usefixtures("no_charts_asked_for")
@@ -692,8 +694,8 @@ def test_an_error_of_one_subject_does_not_hide_the_others(own: Path, monkeypatch
 
     monkeypatch.setattr(examination, "programs", broken)
     findings = examine(Question(Stack.load("dev"), None, own), print)
-    assert [one.subject for one in findings if one.level is Level.PROBLEM] == ["tools"]
-    assert "cluster" in {one.subject for one in findings}
+    assert [finding.subject for finding in findings if finding.level is Level.PROBLEM] == ["tools"]
+    assert "cluster" in {finding.subject for finding in findings}
 
 
 def test_up_stops_at_a_problem_and_goes_on_with_a_warning(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:

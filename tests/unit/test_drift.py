@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from kube.changes import DRIFT_MANAGER
-from kube.fields import disowned, from_the_end, managers
+from kube.fields import disowned, managers, sort_from_the_end
 from kube.helm_records import RECORD_TYPE, packed, record_name
 from meshlab.comparison.finding import Difference, DriftFinding, Ignored, What, short
 from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
-from meshlab.comparison.live import comparable, differences, hindrances, untouched
+from meshlab.comparison.live import comparable, differences, hindrances, is_untouched
 from meshlab.comparison.platforms import PLATFORMS
 from meshlab.drift.ignoring import Ignoring
 from meshlab.drift.look import DriftResult
 from meshlab.drift.report import document, lines
-from meshlab.ownership.copies import extras
+from meshlab.ownership.copies import find_extras
 from meshlab.ownership.records import records_of, release_findings
 from meshlab.recording.recorder import ROOT
 from meshlab.recording.releases import Release
@@ -38,7 +38,10 @@ def deployment(*entries: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 
 def found(live: dict[str, Any], applied: dict[str, Any], *, patch: bool = False) -> dict[str, tuple[Any, Any]]:
-    return {one.path: (one.live, one.wanted) for one in differences(live, applied, set(), patch=patch)}
+    return {
+        difference.path: (difference.live, difference.wanted)
+        for difference in differences(live, applied, set(), patch=patch)
+    }
 
 
 def test_an_object_that_is_as_declared_has_no_differences() -> None:
@@ -181,7 +184,7 @@ def split(
 
 
 def paths(left: DriftFinding | None) -> list[str]:
-    return [one.path for one in left.differences] if left else []
+    return [difference.path for difference in left.differences] if left else []
 
 
 REPLICAS = {"kinds": ["Deployment"], "fields": ["spec.replicas"]}
@@ -349,9 +352,9 @@ def test_a_manifest_is_compared_as_the_api_server_keeps_it() -> None:
 def test_a_crd_counts_as_untouched_only_where_no_stranger_wrote_and_all_is_there() -> None:
     manifest = deployment(replicas=1)
     del manifest["metadata"]["managedFields"]
-    assert untouched(deployment(manager("helm", LABELS), replicas=1, paused=False), manifest)
-    assert not untouched(deployment(manager("helm", LABELS), replicas=2), manifest)
-    assert not untouched(deployment(manager("kubectl-edit", LABELS), replicas=1), manifest)
+    assert is_untouched(deployment(manager("helm", LABELS), replicas=1, paused=False), manifest)
+    assert not is_untouched(deployment(manager("helm", LABELS), replicas=2), manifest)
+    assert not is_untouched(deployment(manager("kubectl-edit", LABELS), replicas=1), manifest)
 
 
 def test_replicas_are_an_autoscalers_only_where_it_scales_that_very_object() -> None:
@@ -381,7 +384,7 @@ def test_letting_go_of_fields_keeps_every_other_of_theirs() -> None:
 
 def test_of_one_list_later_items_are_removed_first() -> None:
     pointers = ["/spec/items/2", "/spec/items/10", "/spec/items/10/name"]
-    assert sorted(pointers, key=from_the_end, reverse=True) == [
+    assert sorted(pointers, key=sort_from_the_end, reverse=True) == [
         "/spec/items/10/name",
         "/spec/items/10",
         "/spec/items/2",
@@ -399,7 +402,9 @@ MONITOR = {
 def copies(*others: dict[str, Any]) -> list[str]:
     known = [KubernetesObject("mesh-monitors", "monitor", "", MONITOR)]
     components = {("prometheus", "prom"): "monitoring"}
-    return [f"{one.name}: {one.note}" for one in extras(known, [MONITOR, *others], components, {"prometheus"})]
+    return [
+        f"{extra.name}: {extra.note}" for extra in find_extras(known, [MONITOR, *others], components, {"prometheus"})
+    ]
 
 
 def other(name: str, **changes: Any) -> dict[str, Any]:
@@ -452,7 +457,7 @@ RELEASE = Release(
 
 def of_release(*secrets: dict[str, Any]) -> list[tuple[str, list[str]]]:
     findings = release_findings([RELEASE], records_of(secrets))
-    return [(str(one.what), [each.line for each in one.differences]) for one in findings]
+    return [(str(finding.what), [each.line for each in finding.differences]) for finding in findings]
 
 
 def test_a_release_of_the_same_chart_and_values_is_as_it_should_be() -> None:

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from embedded.tools import toolchain
-from embedded.tools.toolchain import parse_version
+from embedded.tools import pins
+from embedded.tools.pins import parse_version
 from meshlab.engine.programs import CLI, PROVIDERS
 from meshlab.recording.recorder import ROOT
 from meshlab.stackfile.reading import read_project
@@ -23,7 +23,7 @@ def sdk(name: str) -> tuple[int, ...]:
 
 
 def cli() -> tuple[int, ...]:
-    return parse_version(toolchain.table()[CLI].release) or ()
+    return parse_version(pins.table()[CLI].release) or ()
 
 
 def test_the_cli_is_of_its_sdks_release_line_and_not_older() -> None:
@@ -33,27 +33,27 @@ def test_the_cli_is_of_its_sdks_release_line_and_not_older() -> None:
 
 
 def test_the_cli_that_is_built_is_one_that_would_be_taken_from_path() -> None:
-    tool = toolchain.table()[CLI]
+    tool = pins.table()[CLI]
     assert tool.fits(cli())
     assert tool.fits(sdk("pulumi"))
 
 
 def test_the_libraries_of_the_cli_are_of_its_own_release() -> None:
     """The stand-in of the random provider is built from them."""
-    table = toolchain.table()
+    table = pins.table()
     assert table["pulumi-resource-random"].tag == table[CLI].tag
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_provider_is_of_its_sdks_major_version(name: str) -> None:
-    tool, wanted = toolchain.table()[f"pulumi-resource-{name}"], sdk(f"pulumi-{name}")
+    tool, wanted = pins.table()[f"pulumi-resource-{name}"], sdk(f"pulumi-{name}")
     assert (parse_version(tool.release) or ())[0] == wanted[0]
     assert tool.fits(wanted)
     assert tool.at_least == (parse_version(tool.release) or ())[:2], "what is older than ours was not tried"
 
 
 def test_plain_pulumi_asks_for_the_versions_that_we_take_from_path() -> None:
-    tool = toolchain.table()[CLI]
+    tool = pins.table()[CLI]
     oldest, newer = (".".join(map(str, (*bound, 0, 0)[:3])) for bound in (tool.at_least, tool.below))
     for file in (ROOT / "Pulumi.yaml", ROOT / "examples" / "two_components" / "Pulumi.yaml"):
         assert read_project(file)["requiredPulumiVersion"] == f">={oldest} <{newer}"

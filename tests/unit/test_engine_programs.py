@@ -9,15 +9,22 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from embedded.tools import download as tooldownload
-from embedded.tools import pulumi_download as pulumidownload
-from embedded.tools import toolchain
+from embedded.tools import download, pins, pulumi_download, toolchain
 from embedded.tools.downloads import Download
 from embedded.tools.downloads import here as here_is
 from embedded.tools.pulumi_download import pulumi_home as home
 from meshlab.cli import main as meshlab_cli
 from meshlab.engine import programs as engine_programs
-from meshlab.engine.programs import CLI, PROVIDERS, Engine, EngineMissingError, Part, find_cli, find_engine, here
+from meshlab.engine.programs import (
+    CLI,
+    PROVIDERS,
+    Engine,
+    EngineMissingError,
+    Part,
+    find_cli,
+    find_engine,
+    find_installed,
+)
 from tests.support import pretended_pulumi
 from tests.support.release_server import ReleaseServer, Served, serving
 
@@ -26,7 +33,7 @@ REFUSED = "https://get.pulumi.com: HTTP 403"
 TOOLS = (CLI, "pulumi-resource-kubernetes", "pulumi-resource-random")
 ALL = ", ".join(TOOLS)
 KUBERNETES, RANDOM = (engine_programs.sdk_version(name) for name in PROVIDERS)
-RELEASE = toolchain.table()[CLI].release.removeprefix("v")
+RELEASE = pins.table()[CLI].release.removeprefix("v")
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +45,10 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi"))
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
-    monkeypatch.setattr(pulumidownload, "_told", set[str]())
-    monkeypatch.setattr(tooldownload, "_faults", {})
-    monkeypatch.setattr(tooldownload, "_silent", {})
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumi_download, "_told", set[str]())
+    monkeypatch.setattr(download, "_faults", {})
+    monkeypatch.setattr(download, "_silent", {})
     return folder
 
 
@@ -54,13 +61,13 @@ def said() -> list[str]:
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
     """A machine on which downloads work, from the server that is returned."""
     with serving() as server:
-        table = dict(toolchain.table())
+        table = dict(pins.table())
         for name in TOOLS:
             content = f"#!/bin/sh\necho {table[name].release}\n".encode()
             server.files[f"/{name}"] = Served(content)
             of = Download("pulumi", server.base, name, hashlib.sha256(content).hexdigest())
             table[name] = dataclasses.replace(table[name], download=of)
-        monkeypatch.setattr(toolchain, "table", lambda: table)
+        monkeypatch.setattr(pins, "table", lambda: table)
         monkeypatch.delenv("MESHLAB_DOWNLOADS")
         yield server
 
@@ -68,8 +75,8 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
 @pytest.fixture
 def by_pulumi(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A machine on which Pulumi's own download works, and no digest is pinned; the list has what was fetched."""
-    table = {name: dataclasses.replace(tool, download=None) for name, tool in toolchain.table().items()}
-    monkeypatch.setattr(toolchain, "table", lambda: table)
+    table = {name: dataclasses.replace(tool, download=None) for name, tool in pins.table().items()}
+    monkeypatch.setattr(pins, "table", lambda: table)
     monkeypatch.delenv("MESHLAB_DOWNLOADS")
     return pretended_pulumi.downloads(monkeypatch)
 
@@ -90,7 +97,7 @@ def builds(monkeypatch: pytest.MonkeyPatch, on_path: Path) -> list[list[str]]:
 
 def pretended(tool: str) -> Path:
     """A tool as it lies in the cache once it is built."""
-    path = toolchain.table()[tool].path
+    path = pins.table()[tool].path
     return pretended_pulumi.program(path.parent, path.name, "#!/bin/sh\n")
 
 
@@ -108,7 +115,7 @@ def fetched_provider(name: str, version: str) -> Path:
 def downloaded(tool: str) -> Path:
     """A tool as it lies in the cache once it is downloaded by its digest."""
     path = pretended(tool)
-    (path.parent / toolchain.ORIGIN).touch()
+    (path.parent / pins.ORIGIN).touch()
     return path
 
 
@@ -131,7 +138,7 @@ BY_PULUMI = {
 def test_a_fitting_cli_on_path_is_taken_first(on_path: Path, version: str, said: list[str]) -> None:
     pretended(CLI)
     pretended_pulumi.cli(on_path, f"v{version}")
-    assert here()[0] == Part(CLI, version, "on PATH", on_path)
+    assert find_installed()[0] == Part(CLI, version, "on PATH", on_path)
     assert find_cli(said.append) == str(on_path / CLI)
     assert said == []
 
@@ -139,32 +146,32 @@ def test_a_fitting_cli_on_path_is_taken_first(on_path: Path, version: str, said:
 @pytest.mark.parametrize("version", ["v3.259.9", "v2.25.2", "v4.0.0", "dev"])
 def test_a_cli_of_another_version_is_not_taken(on_path: Path, version: str) -> None:
     pretended_pulumi.cli(on_path, version)
-    assert here()[0] is None
+    assert find_installed()[0] is None
     pretended(CLI)
-    cli, *_ = here()
+    cli, *_ = find_installed()
     assert cli is not None
     assert cli.origin == "built here"
 
 
 def test_a_cli_that_fails_is_not_taken(on_path: Path) -> None:
     pretended_pulumi.program(on_path, CLI, "#!/bin/sh\necho v3.276.0\nexit 1\n")
-    assert here()[0] is None
+    assert find_installed()[0] is None
 
 
 def test_of_the_cache_a_pinned_cli_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
     pretended(CLI)
-    assert [part and part.origin for part in here()] == ["built here", None, None]
+    assert [part and part.origin for part in find_installed()] == ["built here", None, None]
     file = fetched_cli()
-    assert here()[0] == Part(CLI, RELEASE, "downloaded by Pulumi", file.parent)
+    assert find_installed()[0] == Part(CLI, RELEASE, "downloaded by Pulumi", file.parent)
     path = downloaded(CLI)
-    assert here()[0] == Part(CLI, RELEASE, "downloaded", path.parent)
+    assert find_installed()[0] == Part(CLI, RELEASE, "downloaded", path.parent)
 
 
 def test_an_installed_cli_that_is_not_whole_or_of_another_version_is_none() -> None:
     (home() / "versions" / RELEASE / "bin").mkdir(parents=True)
     for name in ("3.275.0", f".new-{RELEASE}"):
         pretended_pulumi.cli(home() / "versions" / name / "bin")
-    assert here()[0] is None
+    assert find_installed()[0] is None
 
 
 # A provider
@@ -173,13 +180,13 @@ def test_an_installed_cli_that_is_not_whole_or_of_another_version_is_none() -> N
 def test_a_provider_on_path_is_asked_for_its_version(on_path: Path) -> None:
     pretended_pulumi.provider(on_path, "random", "4.30.1")
     pretended("pulumi-resource-random")
-    assert here()[2] == Part("random", "4.30.1", "on PATH", on_path, RANDOM)
+    assert find_installed()[2] == Part("random", "4.30.1", "on PATH", on_path, RANDOM)
 
 
 @pytest.mark.parametrize("version", ["4.20.0", "5.0.0", ""])
 def test_a_provider_on_path_of_another_version_is_not_taken(on_path: Path, version: str) -> None:
     pretended_pulumi.provider(on_path, "random", version)
-    assert here()[2] is None
+    assert find_installed()[2] is None
 
 
 @pytest.mark.parametrize(
@@ -192,17 +199,17 @@ def test_a_provider_on_path_that_does_not_answer_is_not_taken(
     monkeypatch.setattr(engine_programs, "ASK_LIMIT_SECONDS", 3.0)
     monkeypatch.setenv("PATH", f"{on_path}:/usr/bin:/bin")
     pretended_pulumi.program(on_path, "pulumi-resource-random", text)
-    assert here()[2] is None
+    assert find_installed()[2] is None
 
 
 def test_of_the_cache_a_pinned_provider_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
     pretended("pulumi-resource-kubernetes")
     fetched_provider("kubernetes", "4.24.0")
-    assert [part and part.origin for part in here()[1:]] == ["built here", None]
+    assert [part and part.origin for part in find_installed()[1:]] == ["built here", None]
     folder = fetched_provider("kubernetes", KUBERNETES)
-    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded by Pulumi", folder, KUBERNETES)
+    assert find_installed()[1] == Part("kubernetes", KUBERNETES, "downloaded by Pulumi", folder, KUBERNETES)
     path = downloaded("pulumi-resource-kubernetes")
-    assert here()[1] == Part("kubernetes", "4.25.0", "downloaded", path.parent, KUBERNETES)
+    assert find_installed()[1] == Part("kubernetes", "4.25.0", "downloaded", path.parent, KUBERNETES)
 
 
 def test_what_a_broken_download_left_is_no_provider() -> None:
@@ -210,7 +217,7 @@ def test_what_a_broken_download_left_is_no_provider() -> None:
     folder.with_name(f"{folder.name}.partial").touch()
     (home() / "plugins" / f"resource-random-v{RANDOM}").mkdir()
     (home() / "plugins" / f"resource-random-v{RANDOM}.lock").touch()
-    assert here()[1:] == [None, None]
+    assert find_installed()[1:] == [None, None]
 
 
 # All of it
@@ -299,10 +306,10 @@ def test_the_cli_alone_is_downloaded_by_pulumi_too(by_pulumi: list[str], said: l
 def test_where_pulumis_site_does_not_answer_that_is_said_once_and_all_is_built(
     by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: REFUSED)
     assert origins(find_engine(said.append)) == BUILT
     for tool in TOOLS:
-        toolchain.table()[tool].path.unlink()
+        pins.table()[tool].path.unlink()
     assert origins(find_engine(said.append)) == BUILT
     assert (by_pulumi, builds) == ([], [list(TOOLS)] * 2)
     assert said == [f"engine: nothing can be downloaded by Pulumi ({REFUSED}), so these have to be built: {ALL}"]
@@ -311,8 +318,8 @@ def test_where_pulumis_site_does_not_answer_that_is_said_once_and_all_is_built(
 def test_a_host_that_is_silent_already_is_not_asked_again_and_not_told_again(
     by_pulumi: list[str], builds: list[list[str]], said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tooldownload, "_silent", {pulumidownload.SITE: "no answer"})
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(download, "_silent", {pulumi_download.SITE: "no answer"})
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: pytest.fail("asked"))
     assert origins(find_engine(said.append)) == BUILT
     assert (by_pulumi, said) == ([], [])
 
@@ -326,7 +333,7 @@ def test_nothing_is_asked_of_pulumi_in_a_closed_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MESHLAB_DOWNLOADS", setting)
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: pytest.fail("asked"))
     assert origins(find_engine(said.append)) == BUILT
     assert (by_pulumi, said, builds) == ([], [], [list(TOOLS)])
 
@@ -374,8 +381,8 @@ def test_where_downloads_answer_nothing_is_built(downloads: ReleaseServer, said:
     assert sorted(path for path, _ in downloads.asked) == sorted(f"/{name}" for name in TOOLS)
     assert origins(engine) == {name: told.replace("built here", "downloaded") for name, told in BUILT.items()}
     assert engine.plugins == {
-        "kubernetes": toolchain.table()["pulumi-resource-kubernetes"].path.parent,
-        "random": toolchain.table()["pulumi-resource-random"].path.parent,
+        "kubernetes": pins.table()["pulumi-resource-kubernetes"].path.parent,
+        "random": pins.table()["pulumi-resource-random"].path.parent,
         "pulumi-python": engine_programs.LAUNCHER,
     }
     assert "a stand-in" not in engine.told()
@@ -392,11 +399,11 @@ def test_a_download_that_fails_is_said_and_built(
     downloads.files[f"/{CLI}"].statuses = [404]
     built: list[str] = []
     monkeypatch.setattr(
-        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(one.name).name for one in tools)
+        "embedded.tools.build.build", lambda tools, progress: built.extend(pretended(tool.name).name for tool in tools)
     )
     assert origins(find_engine(said.append))[CLI] == BUILT[CLI]
     assert built == [CLI]
-    assert any(f"the download of pulumi {toolchain.table()[CLI].release} failed" in line for line in said)
+    assert any(f"the download of pulumi {pins.table()[CLI].release} failed" in line for line in said)
 
 
 def test_without_go_a_download_that_fails_is_an_engine_that_is_missing(
@@ -424,7 +431,7 @@ def test_without_go_a_download_that_fails_is_an_engine_that_is_missing(
 def test_without_go_the_line_says_why_neither_download_is_to_be_had(
     by_pulumi: list[str], setting: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulumidownload, "_fault", lambda: REFUSED)
+    monkeypatch.setattr(pulumi_download, "_fault", lambda: REFUSED)
     monkeypatch.setenv("MESHLAB_DOWNLOADS", setting)
     digest = f"tools.toml has no digest of pulumi v{RELEASE} for {here_is()}"
     with pytest.raises(EngineMissingError) as caught:
@@ -450,7 +457,7 @@ def test_the_command_line_ends_with_that_line(
     # Before the charts, which helm would have to be built for.
     monkeypatch.setattr("meshlab.stack.Stack.installable", lambda stack: pytest.fail("asked for charts"))
     assert meshlab_cli.main(["up", "--stack", "dev"]) == 1
-    (line,) = [one for one in capsys.readouterr().err.splitlines() if one]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
     assert "install Pulumi 3.260 or newer, or Go 1.26 or newer" in line
 
 
@@ -463,7 +470,7 @@ def test_a_provider_older_than_its_sdk_is_said_with_why_it_will_do() -> None:
     engine = find_engine(print)
     assert engine.older
     assert engine.told() == (
-        f"engine: pulumi {toolchain.table()[CLI].release.removeprefix('v')} (built here), "
+        f"engine: pulumi {pins.table()[CLI].release.removeprefix('v')} (built here), "
         f"kubernetes 4.25.0 (built here; its SDK is {KUBERNETES}, and the program asks for nothing newer), "
         "random 4.21.4 (built here, a stand-in for generated passwords alone)"
     )
@@ -476,10 +483,10 @@ def test_a_random_provider_from_elsewhere_is_no_stand_in(on_path: Path) -> None:
 def test_a_provider_of_the_users_own_downloads_is_taken_where_it_is_of_the_sdks_major_version(tmp_path: Path) -> None:
     theirs = tmp_path / "pulumi" / "plugins"
     (theirs / "resource-kubernetes-v5.0.0").mkdir(parents=True)
-    assert here()[1] is None
+    assert find_installed()[1] is None
     folder = theirs / f"resource-kubernetes-v{KUBERNETES}"
     folder.mkdir()
-    assert here()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
+    assert find_installed()[1] == Part("kubernetes", KUBERNETES, "downloaded", folder, KUBERNETES)
 
 
 @pytest.mark.parametrize(
@@ -498,7 +505,7 @@ def test_the_engine_is_shown_each_provider(on_path: Path) -> None:
 
 def test_the_cli_is_not_asked_for_its_version_again(on_path: Path) -> None:
     pretended_pulumi.cli(on_path, otherwise="exit 1")
-    cli, *_ = here()
+    cli, *_ = find_installed()
     assert cli is not None
     pretended_pulumi.program(on_path, CLI, "#!/bin/sh\nexit 1\n")
     command = Engine(cli, ()).command

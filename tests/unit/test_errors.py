@@ -72,7 +72,7 @@ def test_an_error_has_a_class_of_its_own_only_where_somebody_catches_it() -> Non
     folders = ("base", "bench", "components", "embedded", "kube", "meshlab", "plugin", "rollout", "settings")
     sources = [path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py")]
     caught = set().union(*map(caught_names, sources))
-    assert sorted({one.__name__ for one in error_classes()} - caught) == []
+    assert sorted({error_class.__name__ for error_class in error_classes()} - caught) == []
 
 
 @pytest.mark.parametrize(

@@ -102,14 +102,14 @@ def texts(tmp_path: Path) -> Path:
 
 def test_each_text_is_one_comment_and_is_written_anew_the_next_time(github: GitHub, texts: Path) -> None:
     assert cli.main(["comment", str(texts), "--pull-request", "7"]) == 0
-    assert [one["body"] for one in github["comments"]] == [
+    assert [comment["body"] for comment in github["comments"]] == [
         "<!-- meshlab:diff -->\n### `dev`: 1 added\n",
         "<!-- meshlab:preview-dev -->\n### Preview dev\n\n````\n+ create ```x\n````\n",
     ]
     (texts / "diff.md").write_text("nothing changes\n", encoding="utf-8")
     assert cli.main(["comment", str(texts), "--pull-request", "7"]) == 0
-    assert [one["body"].splitlines()[1] for one in github["comments"]] == ["nothing changes", "### Preview dev"]
-    assert {one["issue"] for one in github["comments"]} == {7}
+    assert [comment["body"].splitlines()[1] for comment in github["comments"]] == ["nothing changes", "### Preview dev"]
+    assert {comment["issue"] for comment in github["comments"]} == {7}
 
 
 def test_a_persons_comment_with_the_same_mark_is_left_alone(github: GitHub, texts: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_issue_is_closed_when_nothing_drifts_any_more(github: GitHub, tmp_pa
     look(tmp_path / "drift", "prod", 0)
     assert tell(tmp_path / "drift") == 0
     assert [issue["state"] for issue in github["issues"]] == ["closed"]
-    assert [one["body"] for one in github["comments"]] == ["No drift any more at 2026-11-24T03:17:00Z."]
+    assert [comment["body"] for comment in github["comments"]] == ["No drift any more at 2026-11-24T03:17:00Z."]
 
 
 def test_a_stack_that_could_not_be_seen_neither_opens_nor_closes_the_issue(

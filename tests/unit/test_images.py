@@ -18,7 +18,7 @@ from base.errors import MeshlabError
 from embedded.cluster.layout import free_ports
 from embedded.images import archive, build, host, interpreter, names, recipes
 from embedded.images.model import Entry, Image, Recipe
-from embedded.tools import toolchain
+from embedded.tools import pins, toolchain
 from tests.support.waiting import eventually
 
 RECIPE = Recipe("demo", ("demo",), (), "demo", user="10:10", entrypoint=("/demo",), folder="/data")
@@ -37,7 +37,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def ensure(wanted: list[str], _progress: object) -> None:
         for name in wanted:
-            path = toolchain.table()[name].path
+            path = pins.table()[name].path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(name.encode())
             os.utime(path, (1, 1))
@@ -77,16 +77,19 @@ def test_every_part_of_an_archive_is_named_by_its_digest() -> None:
     content, digest = written([[Entry("etc/passwd", 0o644, data=b"root")], [Entry("demo", data=b"program")]])
     image = Archive(content)
     assert json.loads(image.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
-    assert {one["digest"] for one in image.index["manifests"]} == {digest}
+    assert {manifest["digest"] for manifest in image.index["manifests"]} == {digest}
     # The layers are not compressed, so that both digests of each are the same.
-    assert image.config["rootfs"]["diff_ids"] == [one["digest"] for one in image.manifest["layers"]]
+    assert image.config["rootfs"]["diff_ids"] == [layer["digest"] for layer in image.manifest["layers"]]
     assert [list(layer) for layer in image.layers()] == [["etc", "etc/passwd"], ["demo"]]
 
 
 def test_an_archive_has_each_name_with_its_tag() -> None:
     image = Archive(written([[Entry("demo", data=b"")]])[0])
-    annotations = [one["annotations"] for one in image.index["manifests"]]
-    assert [(one[archive.NAME], one[archive.TAG]) for one in annotations] == [(NAMES[0], "1"), (NAMES[1], "2")]
+    annotations = [manifest["annotations"] for manifest in image.index["manifests"]]
+    assert [(annotation[archive.NAME], annotation[archive.TAG]) for annotation in annotations] == [
+        (NAMES[0], "1"),
+        (NAMES[1], "2"),
+    ]
 
 
 def test_the_configuration_says_user_program_and_folder() -> None:
@@ -151,7 +154,7 @@ def test_every_recipe_is_complete() -> None:
         assert recipes.content(recipe)
         assert all(part.isdigit() for part in recipe.user.split(":")), recipe.name
         assert recipe.entrypoint or recipe.command
-        assert set(recipes.tools(recipe)) <= set(toolchain.table())
+        assert set(recipes.tools(recipe)) <= set(pins.table())
 
 
 def test_no_two_recipes_stand_in_for_one_image() -> None:
@@ -181,7 +184,7 @@ def test_names_of_one_recipe_share_an_archive(cache: Path, tmp_path: Path) -> No
     assert image.names == ("registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.6")
     assert image.archive == tmp_path / "out" / "pause.tar"
     read = Archive((tmp_path / "out" / "pause.tar").read_bytes())
-    assert {one["digest"] for one in read.index["manifests"]} == {image.digest}
+    assert {manifest["digest"] for manifest in read.index["manifests"]} == {image.digest}
     assert len(said) == 1
     assert "built here" in said[0]
     assert len(list(cache.glob("pause-*.tar"))) == 1
@@ -197,7 +200,7 @@ def test_an_image_is_built_once_and_again_when_a_file_changes(
         assert build_pause(tmp_path) == first
 
     def another(_wanted: list[str], _progress: object) -> None:
-        toolchain.table()["pause"].path.write_bytes(b"another")
+        pins.table()["pause"].path.write_bytes(b"another")
 
     monkeypatch.setattr(toolchain, "ensure", another)
     assert build_pause(tmp_path).digest != first.digest

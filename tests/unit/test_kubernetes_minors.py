@@ -8,7 +8,7 @@ import pytest
 from base.errors import MeshlabError
 from embedded.cluster import CLUSTER_TOOLS, record, wanted_tools
 from embedded.cluster.embedded import START_AGAIN_TOOLS
-from embedded.tools import kubernetes, toolchain
+from embedded.tools import kubernetes, pins, toolchain
 from meshlab.stack import Stack
 from meshlab.target import minor_for
 from settings.versions import newest_for, supports
@@ -23,7 +23,7 @@ def test_there_is_more_than_the_pin() -> None:
 
 
 def test_no_folder_stands_for_the_minor_of_the_pin() -> None:
-    assert kubernetes.pinned() not in toolchain.minor_folders("kubernetes")
+    assert kubernetes.pinned() not in pins.minor_folders("kubernetes")
 
 
 @pytest.mark.parametrize("minor", OTHERS)
@@ -31,7 +31,7 @@ def test_a_folder_pins_the_server_in_the_minor_that_it_is_called_by(minor: str) 
     assert kubernetes.release(minor).startswith(f"v{minor}.")
     keys = kubernetes.keys(CLUSTER_TOOLS, minor)
     assert {name for name in CLUSTER_TOOLS if keys[name] != name} == set(SERVER)
-    tools = [toolchain.table()[keys[name]] for name in SERVER]
+    tools = [pins.table()[keys[name]] for name in SERVER]
     assert {tool.tag for tool in tools} == {kubernetes.release(minor)}
     assert all(tool.path.parent.name == f"{tool.name}-{tool.tag}" for tool in tools)
     assert all(f"gitMinor={minor.split('.')[1]}" in tool.linker_flags for tool in tools)
@@ -39,7 +39,7 @@ def test_a_folder_pins_the_server_in_the_minor_that_it_is_called_by(minor: str) 
 
 @pytest.mark.parametrize("minor", OTHERS)
 def test_a_folder_has_all_staging_modules_of_its_version(minor: str) -> None:
-    module_file = (toolchain.TOOLS_FOLDER / f"kubernetes-{minor}" / "go.mod").read_text()
+    module_file = (pins.TOOLS_FOLDER / f"kubernetes-{minor}" / "go.mod").read_text()
     replaced = re.findall(r"(k8s\.io/\S+) => k8s\.io/\S+ (v\S+)", module_file)
     assert len(replaced) >= 30
     assert {version for _, version in replaced} == {re.sub(r"^v1", "v0", kubernetes.release(minor))}
@@ -48,9 +48,7 @@ def test_a_folder_has_all_staging_modules_of_its_version(minor: str) -> None:
 def test_the_pins_own_minor_is_the_pin() -> None:
     assert kubernetes.keys(CLUSTER_TOOLS, kubernetes.pinned()) == {name: name for name in CLUSTER_TOOLS}
     assert kubernetes.keys(CLUSTER_TOOLS) == {name: name for name in CLUSTER_TOOLS}
-    assert (
-        kubernetes.release() == kubernetes.release(kubernetes.pinned()) == toolchain.table()["kube-apiserver"].release
-    )
+    assert kubernetes.release() == kubernetes.release(kubernetes.pinned()) == pins.table()["kube-apiserver"].release
 
 
 @pytest.mark.parametrize("wrong", ["1.99", "v1.35.4", "", "latest"])
@@ -101,8 +99,11 @@ def test_the_newest_minor_is_the_one_that_all_istios_support() -> None:
 @pytest.mark.parametrize("stack", ["dev", "next", "staging", "prod"])
 def test_a_stack_gets_a_kubernetes_that_its_istios_support_where_there_is_one(stack: str) -> None:
     settings = Stack.load(stack).settings
-    istios = [one.version for one in settings.istio.revisions.values()]
-    got, fitting = minor_for(settings), [one for one in kubernetes.minors() if all(supports(i, one) for i in istios)]
+    istios = [revision.version for revision in settings.istio.revisions.values()]
+    got, fitting = (
+        minor_for(settings),
+        [minor for minor in kubernetes.minors() if all(supports(i, minor) for i in istios)],
+    )
     assert got == (fitting[-1] if fitting else kubernetes.pinned())
     assert bool(fitting) == (stack != "dev"), "the handbook's Istio is out of support"
 

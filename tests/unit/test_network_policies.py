@@ -55,7 +55,7 @@ REFUSED = {
 
 @cache
 def policies() -> list[dict[str, Any]]:
-    return [dict(one.inputs) for one in record("dev").of_type(POLICY)]
+    return [dict(resource.inputs) for resource in record("dev").of_type(POLICY)]
 
 
 def allowed(source: Any, destination: tuple[str, dict[str, str]], port: int) -> bool:

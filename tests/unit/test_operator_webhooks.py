@@ -106,10 +106,10 @@ def serving(secret: dict[str, str]) -> ssl.SSLContext:
 
 def test_the_key_is_in_one_secret_and_nowhere_else(known: Recording) -> None:
     key = known.named("monitoring-admission-certificate").inputs["data"]["key"]
-    holders = [one.name for one in known.resources if key in str(one.inputs)]
+    holders = [resource.name for resource in known.resources if key in str(resource.inputs)]
     assert holders == ["monitoring-admission-certificate"]
     shown = record("dev", generated=SECRET, masked=True)
-    assert not [one.name for one in shown.resources if key in str(one.inputs)]
+    assert not [resource.name for resource in shown.resources if key in str(resource.inputs)]
     assert key not in str(known.outputs)
 
 
@@ -119,7 +119,9 @@ def test_the_certificate_takes_over_what_the_charts_job_wrote(dev: Recording) ->
 
 
 def test_a_webhook_that_nobody_answers_lets_everything_pass(known: Recording) -> None:
-    assert {one["failurePolicy"] for name in (VALIDATING, MUTATING) for one in webhooks(known, name)} == {"Ignore"}
+    assert {webhook["failurePolicy"] for name in (VALIDATING, MUTATING) for webhook in webhooks(known, name)} == {
+        "Ignore"
+    }
 
 
 def test_the_release_makes_no_webhook_and_runs_no_job_for_one(dev: Recording) -> None:
@@ -139,7 +141,7 @@ def test_who_has_the_chart_make_the_webhooks_or_no_operator_to_answer_has_none_o
     operator: dict[str, Any],
 ) -> None:
     recording = with_operator(**operator)
-    assert not [one.name for one in recording.resources if "admission" in one.name]
+    assert not [resource.name for resource in recording.resources if "admission" in resource.name]
 
 
 def test_other_values_of_the_operator_leave_the_webhooks_ours() -> None:

@@ -28,18 +28,18 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 def names(recording: Recording, component: str) -> set[str]:
     """Names and types of what a component of the lab registers, at any depth."""
     return {
-        f"{one.type} {one.name}"
-        for one in recording.resources
-        if one.custom and (one.name == component or one.name.startswith(f"{component}-"))
+        f"{resource.type} {resource.name}"
+        for resource in recording.resources
+        if resource.custom and (resource.name == component or resource.name.startswith(f"{component}-"))
     }
 
 
 def test_the_example_has_its_applications_wait_for_the_injector() -> None:
     example = record("dev", project_dir=EXAMPLE)
-    by_urn = {one.urn: one.name for one in example.resources}
+    by_urn = {resource.urn: resource.name for resource in example.resources}
     deployments = example.of_type("kubernetes:apps/v1:Deployment")
     assert len(deployments) == 4
-    assert all("istio-istiod-1-30" in {by_urn[urn] for urn in one.depends_on} for one in deployments)
+    assert all("istio-istiod-1-30" in {by_urn[urn] for urn in deployment.depends_on} for deployment in deployments)
     assert example.outputs == {"revision": "1-30"}
 
 
@@ -49,12 +49,12 @@ def test_a_packaged_component_registers_what_the_lab_does(component: str, packag
 
 
 def test_a_packaged_control_plane_has_its_revision(packaged: Recording) -> None:
-    assert {one.name for one in packaged.of_type("kubernetes:helm.sh/v3:Release")} >= {
+    assert {resource.name for resource in packaged.of_type("kubernetes:helm.sh/v3:Release")} >= {
         "istio-base",
         "istio-istiod-1-30",
     }
 
 
 def test_packaged_applications_are_outside_the_mesh(packaged: Recording) -> None:
-    for one in packaged.of_type("kubernetes:apps/v1:Deployment"):
-        assert one.inputs["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+    for resource in packaged.of_type("kubernetes:apps/v1:Deployment"):
+        assert resource.inputs["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"

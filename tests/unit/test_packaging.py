@@ -81,7 +81,7 @@ def test_pip_reads_a_lock_file_and_finds_it_installed(lock: str) -> None:
 def test_every_dependency_is_pinned_once_and_exactly() -> None:
     texts = [text for listed in (PROJECT["dependencies"], *EXTRAS.values()) for text in listed]
     ours = [Requirement(text) for text in texts]
-    pinned = [one for one in ours if one.name != PROJECT["name"]]
+    pinned = [package for package in ours if package.name != PROJECT["name"]]
     assert all([spec.operator for spec in one.specifier] == ["=="] for one in pinned)
     names = [canonicalize_name(one.name) for one in pinned]
     assert len(names) == len(set(names))

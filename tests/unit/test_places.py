@@ -9,7 +9,7 @@ import pytest
 from base.errors import MeshlabError
 from meshlab.engine import places
 from meshlab.engine.backends import Source, backend_for
-from meshlab.engine.places import forget, is_of, place, refuse_elsewhere
+from meshlab.engine.places import find_place, forget, is_of, refuse_elsewhere
 from meshlab.target import Target
 
 HERE = {"kube-system": "uid-here", "default": "default-here", "istio-system": "istio-here"}
@@ -54,8 +54,8 @@ def state(folder: Path, *uids: str, record: str = "") -> Path:
 
 
 def test_at_first_the_embedded_cluster_has_the_folder_and_others_have_one_each(tmp_path: Path) -> None:
-    assert place(EMBEDDED, "dev", tmp_path)[0] == tmp_path
-    assert place(NAMED, "dev", tmp_path)[0] == tmp_path / "on" / "uid-here"
+    assert find_place(EMBEDDED, "dev", tmp_path)[0] == tmp_path
+    assert find_place(NAMED, "dev", tmp_path)[0] == tmp_path / "on" / "uid-here"
 
 
 @pytest.mark.parametrize("target", [EMBEDDED, NAMED], ids=["embedded", "named"])
@@ -75,20 +75,20 @@ def test_a_state_that_is_there_is_of_the_cluster_that_it_knows(
     target: Target, uids: tuple[str, ...], record: str, own: bool, tmp_path: Path
 ) -> None:
     state(tmp_path, *uids, record=record)
-    assert place(target, "dev", tmp_path)[0] == (tmp_path / "on" / "uid-here" if own else tmp_path)
+    assert find_place(target, "dev", tmp_path)[0] == (tmp_path / "on" / "uid-here" if own else tmp_path)
 
 
 def test_a_state_of_this_very_cluster_goes_first(tmp_path: Path) -> None:
     state(tmp_path, record="uid-here")
     own = state(tmp_path / "on" / "uid-here")
-    assert place(EMBEDDED, "dev", tmp_path)[0] == own
+    assert find_place(EMBEDDED, "dev", tmp_path)[0] == own
 
 
 def test_what_asks_no_cluster_takes_the_state_that_was_changed_last(tmp_path: Path) -> None:
-    assert places.places("dev", tmp_path) == [tmp_path]
+    assert places.list_places("dev", tmp_path) == [tmp_path]
     first, second = state(tmp_path), state(tmp_path / "on" / "uid-here")
     (first / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json").touch()
-    assert places.places("dev", tmp_path) == [first, second]
+    assert places.list_places("dev", tmp_path) == [first, second]
 
 
 def test_a_folder_goes_with_its_last_state(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_backend_of_the_callers_is_one_place_and_not_for_another_cluster(
     refuse_elsewhere(lambda: elsewhere, backend_for(tmp_path, embedded=False), NAMED, "dev")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     bucket = backend_for(tmp_path, embedded=False)
-    assert place(NAMED, "dev", tmp_path)[0].parent == tmp_path / "backends"
+    assert find_place(NAMED, "dev", tmp_path)[0].parent == tmp_path / "backends"
     refuse_elsewhere(lambda: None, bucket, NAMED, "dev")
     refuse_elsewhere(lambda: {"resources": [resource("istio-here")]}, bucket, NAMED, "dev")
     line = r"^stack dev: its state in s3://states \(PULUMI_BACKEND_URL\) is of another cluster than the context x,"
@@ -127,14 +127,14 @@ def test_the_embedded_cluster_has_its_folder_whatever_backend_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    assert place(EMBEDDED, "dev", tmp_path)[0] == tmp_path
+    assert find_place(EMBEDDED, "dev", tmp_path)[0] == tmp_path
 
 
 def test_a_state_of_ours_is_never_left_behind_for_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = state(tmp_path / "on" / "uid-here")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     with pytest.raises(MeshlabError) as caught:
-        place(NAMED, "dev", tmp_path)
+        find_place(NAMED, "dev", tmp_path)
     ours = (own / "pulumi").as_uri()
     assert str(caught.value) == (
         f"stack dev: its state on the context x is in {own / 'pulumi'}, and not in s3://states (PULUMI_BACKEND_URL); "
@@ -142,7 +142,7 @@ def test_a_state_of_ours_is_never_left_behind_for_an_empty_one(tmp_path: Path, m
         f"with it: PULUMI_BACKEND_URL={ours})"
     )
     monkeypatch.setenv("PULUMI_BACKEND_URL", ours)
-    assert place(NAMED, "dev", tmp_path)[0] == own
+    assert find_place(NAMED, "dev", tmp_path)[0] == own
     assert backend_for(own, embedded=False).own
 
 
@@ -151,18 +151,21 @@ def test_an_empty_state_of_ours_keeps_nobody_from_a_backend(tmp_path: Path, monk
     file = state(tmp_path / "on" / "uid-here") / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     file.write_text(json.dumps({"checkpoint": {"latest": {"manifest": {}}}}))
-    assert place(NAMED, "dev", tmp_path)[0].parent == tmp_path / "backends"
+    assert find_place(NAMED, "dev", tmp_path)[0].parent == tmp_path / "backends"
     file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": [{"type": "creating"}]}}}))
     with pytest.raises(MeshlabError, match=r"^stack dev: its state on the .* is in .*, and not in "):
-        place(NAMED, "dev", tmp_path)
+        find_place(NAMED, "dev", tmp_path)
 
 
 def test_the_callers_backend_is_looked_into_first_where_no_cluster_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = state(tmp_path / "on" / "uid-here")
-    assert places.home("dev", tmp_path, embedded=False)[0] == own
+    assert places.find_home("dev", tmp_path, embedded=False)[0] == own
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    assert [backend.source for _, backend in places.homes("dev", tmp_path)] == [Source.ENVIRONMENT, Source.EMBEDDED]
-    assert places.home("dev", tmp_path, embedded=True)[0] == own
-    assert places.home("dev", tmp_path, embedded=False)[1].url == "s3://states"
+    assert [backend.source for _, backend in places.list_homes("dev", tmp_path)] == [
+        Source.ENVIRONMENT,
+        Source.EMBEDDED,
+    ]
+    assert places.find_home("dev", tmp_path, embedded=True)[0] == own
+    assert places.find_home("dev", tmp_path, embedded=False)[1].url == "s3://states"

@@ -32,12 +32,12 @@ with display.shown(lambda line: print(line, flush=True)) as board:
 """
 DOWNLOAD = """
 import dataclasses, sys
-from embedded.tools import display, toolchain
+from embedded.tools import display, pins, toolchain
 from embedded.tools.downloads import Download
 display.DRAWN_EVERY_SECONDS = 0.05
 base, sha256 = sys.argv[1:]
-table = {"helm": dataclasses.replace(toolchain.table()["helm"], download=Download("helm", base, "helm", sha256))}
-toolchain.table = lambda: table
+table = {"helm": dataclasses.replace(pins.table()["helm"], download=Download("helm", base, "helm", sha256))}
+pins.table = lambda: table
 toolchain.ensure(["helm"])
 """
 

@@ -41,7 +41,7 @@ def moves(found: Promotion) -> dict[str, Any]:
 
 
 def setbacks(found: Promotion) -> list[str]:
-    return [written(one.key).removeprefix("meshlab:") for one in found.setbacks]
+    return [written(setback.key).removeprefix("meshlab:") for setback in found.setbacks]
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ def test_a_wrong_stack_file_is_named(source: Config, target: Config) -> None:
 def test_status_shows_every_pin_and_how_far_each_stack_is_behind(tmp_path: Any) -> None:
     configs = {"next": small(r1_31="1.31.0"), "staging": small(r1_30="1.30.3"), "prod": small(r1_30="1.30.3")}
     configs["next"]["meshlab:kiali"]["version"] = "2.28.0"
-    lines = status_lines([with_config(*one) for one in configs.items()], tmp_path)
+    lines = status_lines([with_config(*config) for config in configs.items()], tmp_path)
     assert lines[0].split() == ["pin", "next", "staging", "prod"]
     assert [line.split()[-3:] for line in lines if line.startswith("revision 1-31")] == [["1.31.0", "-", "-"]]
     assert [line.split() for line in lines if line.startswith("kiali.version")] == [
@@ -332,7 +332,7 @@ def test_status_shows_thresholds_only_where_they_differ(tmp_path: Any) -> None:
     configs["next"]["meshlab:meshMonitors"] = {"thresholds": {to_camel("error_budget_ratio"): 0.02}}
     shown = [
         line.split()
-        for line in status_lines([with_config(*one) for one in configs.items()], tmp_path)
+        for line in status_lines([with_config(*config) for config in configs.items()], tmp_path)
         if "thresholds" in line
     ]
     assert shown[0] == ["meshMonitors.thresholds.errorBudgetRatio", "0.02", "0.01"]

@@ -12,19 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from embedded.tools import download as tooldownload
-from embedded.tools import downloads, toolchain, transfer
-from embedded.tools import lock as toollock
-from embedded.tools import pulumi_download as pulumidownload
+from embedded.tools import download, downloads, pins, pulumi_download, tool_lock, transfer
 from embedded.tools.pulumi_download import CLI, SITE, pulumi_home
 from tests.support import pretended_pulumi
 from tests.support.release_server import ReleaseServer, Served, serving
 
 # The machine's own, before a test has a cache of its own.
-REAL_CLI = toolchain.table()[CLI].path
+REAL_CLI = pins.table()[CLI].path
 RANDOM = "pulumi-resource-random"
-VERSION = pulumidownload.sdk_version("random")
-RELEASE = pulumidownload.wanted(CLI)
+VERSION = pulumi_download.sdk_version("random")
+RELEASE = pulumi_download.wanted(CLI)
 needs_cli = pytest.mark.skipif(not REAL_CLI.is_file(), reason="no pulumi of the pinned version in the tools' cache")
 
 
@@ -35,8 +32,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MESHLAB_DOWNLOADS", raising=False)
     for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pulumidownload, "_told", set[str]())
-    monkeypatch.setattr(tooldownload, "_silent", {})
+    monkeypatch.setattr(pulumi_download, "_told", set[str]())
+    monkeypatch.setattr(download, "_silent", {})
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     through(monkeypatch, f"http://127.0.0.1:{port}")
@@ -48,13 +45,13 @@ def through(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
         monkeypatch.setenv(name, proxy)
     # It keeps the proxies that were there when it was first used.
     monkeypatch.setattr(urllib.request, "_opener", None)
-    pulumidownload._fault.cache_clear()
+    pulumi_download._fault.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
     yield
-    pulumidownload._fault.cache_clear()
+    pulumi_download._fault.cache_clear()
 
 
 @pytest.fixture
@@ -81,8 +78,8 @@ def packed(name: str) -> bytes:
 
 
 def test_a_site_that_cannot_be_reached_is_said_once(said: list[str]) -> None:
-    assert not pulumidownload.answers([CLI, RANDOM], said.append)
-    assert not pulumidownload.answers([RANDOM], said.append)
+    assert not pulumi_download.answers([CLI, RANDOM], said.append)
+    assert not pulumi_download.answers([RANDOM], said.append)
     assert said == [
         f"engine: nothing can be downloaded by Pulumi ({SITE}: Connection refused), so these have to be built: "
         f"{CLI}, {RANDOM}"
@@ -93,25 +90,25 @@ def test_a_proxy_that_refuses_is_a_site_that_does_not_answer(
     server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     through(monkeypatch, server.base)
-    assert pulumidownload.why_not() == f"{SITE}: Tunnel connection failed: 501 Unsupported method ('CONNECT')"
+    assert pulumi_download.why_not() == f"{SITE}: Tunnel connection failed: 501 Unsupported method ('CONNECT')"
 
 
 def test_a_site_that_is_silent_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tooldownload, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(transfer, "ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         through(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
-        assert pulumidownload.why_not() == f"{SITE}: no answer within 0.3 s"
-        assert pulumidownload.why_not() == f"{SITE}: no answer within 0.3 s"
+        assert pulumi_download.why_not() == f"{SITE}: no answer within 0.3 s"
+        assert pulumi_download.why_not() == f"{SITE}: no answer within 0.3 s"
     assert time.monotonic() - started < 5
 
 
 def test_a_name_that_takes_long_to_be_found_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tooldownload, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(pulumidownload, "_ask", lambda: time.sleep(10) or "")
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(pulumi_download, "_ask", lambda: time.sleep(10) or "")
     started = time.monotonic()
-    assert pulumidownload.why_not() == f"{SITE}: no answer within 0.3 s"
+    assert pulumi_download.why_not() == f"{SITE}: no answer within 0.3 s"
     assert time.monotonic() - started < 5
 
 
@@ -122,8 +119,8 @@ def test_the_script_that_the_api_will_fetch_is_what_is_asked_for(
     server.files["/install.sh"] = Served(b"#!/bin/sh\n", statuses=answer)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with monkeypatch.context() as here:
-        here.setattr(pulumidownload, "SITE", server.base)
-        assert pulumidownload.why_not() == why.replace(SITE, server.base)
+        here.setattr(pulumi_download, "SITE", server.base)
+        assert pulumi_download.why_not() == why.replace(SITE, server.base)
     assert [path for path, _ in server.asked] == ["/install.sh"]
 
 
@@ -140,9 +137,9 @@ def test_a_provider_that_the_real_cli_installs_is_found(
     # Nothing of the caller's PULUMI_* but logins and places reaches a program.
     led = f"export PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES='.*={server.base}'"
     cli = pretended_pulumi.program(tmp_path, CLI, f'#!/bin/sh\n{led}\nexec "{REAL_CLI}" "$@"\n')
-    assert pulumidownload.fetch(RANDOM, cli, said.append)
+    assert pulumi_download.fetch(RANDOM, cli, said.append)
     program = pulumi_home() / "plugins" / f"resource-random-v{VERSION}" / RANDOM
-    assert pulumidownload.found(RANDOM) == program
+    assert pulumi_download.found(RANDOM) == program
     assert os.access(program, os.X_OK)
     assert said == [f"engine: downloading {RANDOM} {VERSION} by Pulumi, which no digest of tools.toml pins"]
     assert [path for path, _ in server.asked] == [f"/{RANDOM}-v{VERSION}-{place}.tar.gz"]
@@ -150,8 +147,8 @@ def test_a_provider_that_the_real_cli_installs_is_found(
 
 @needs_cli
 def test_a_provider_that_the_real_cli_cannot_install_is_one_line(said: list[str]) -> None:
-    assert not pulumidownload.fetch(RANDOM, REAL_CLI, said.append)
-    assert pulumidownload.found(RANDOM) is None
+    assert not pulumi_download.fetch(RANDOM, REAL_CLI, said.append)
+    assert pulumi_download.found(RANDOM) is None
     assert len(said) == 2
     assert said[1].startswith(
         f"engine: the download of {RANDOM} {VERSION} by Pulumi failed, so it has to be built: pulumi plugin failed"
@@ -160,11 +157,11 @@ def test_a_provider_that_the_real_cli_cannot_install_is_one_line(said: list[str]
 
 
 def test_a_cli_that_the_real_installer_cannot_fetch_is_one_line_and_leaves_nothing(said: list[str]) -> None:
-    assert not pulumidownload.fetch(CLI, None, said.append)
+    assert not pulumi_download.fetch(CLI, None, said.append)
     assert len(said) == 2
     assert said[1].startswith(f"engine: the download of pulumi {RELEASE} by Pulumi failed, so it has to be built: ")
     assert said[1].endswith("Connection refused>")
-    assert pulumidownload.fetched() == []
+    assert pulumi_download.fetched() == []
 
 
 def test_an_install_takes_the_place_of_what_a_broken_one_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +170,7 @@ def test_an_install_takes_the_place_of_what_a_broken_one_left(monkeypatch: pytes
         (versions / name / "bin").mkdir(parents=True)
         (versions / name / "bin" / "left").touch()
     pretended_pulumi.installs(monkeypatch)
-    assert pulumidownload.fetch(CLI, None, lambda line: None)
+    assert pulumi_download.fetch(CLI, None, lambda line: None)
     assert [str(path.relative_to(versions)) for path in versions.rglob("*") if path.is_file()] == [
         f"{RELEASE}/bin/{CLI}"
     ]
@@ -181,8 +178,8 @@ def test_an_install_takes_the_place_of_what_a_broken_one_left(monkeypatch: pytes
 
 def test_two_at_once_install_once(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
     fetched = pretended_pulumi.installs(monkeypatch)
-    with toollock.held(toollock.fetching(CLI)):
-        both = [threading.Thread(target=pulumidownload.fetch, args=(CLI, None, said.append)) for _ in range(2)]
+    with tool_lock.held(tool_lock.fetching(CLI)):
+        both = [threading.Thread(target=pulumi_download.fetch, args=(CLI, None, said.append)) for _ in range(2)]
         for one in both:
             one.start()
         time.sleep(0.2)
@@ -194,5 +191,5 @@ def test_two_at_once_install_once(monkeypatch: pytest.MonkeyPatch, said: list[st
 
 
 def test_a_provider_is_not_asked_for_without_a_cli(said: list[str]) -> None:
-    assert not pulumidownload.fetch(RANDOM, None, said.append)
+    assert not pulumi_download.fetch(RANDOM, None, said.append)
     assert said == []

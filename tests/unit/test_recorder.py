@@ -21,9 +21,9 @@ def test_resources_stand_in_one_order_however_they_were_registered(dev: Recordin
 
 def test_each_resource_stands_after_all_that_it_needs(dev: Recording) -> None:
     place = {one.urn: number for number, one in enumerate(dev.resources)}
-    for one in dev.resources:
-        needs = [one.parent, one.provider.rpartition("::")[0], *one.depends_on]
-        assert all(place[need] < place[one.urn] for need in needs if need)
+    for resource in dev.resources:
+        needs = [resource.parent, resource.provider.rpartition("::")[0], *resource.depends_on]
+        assert all(place[need] < place[resource.urn] for need in needs if need)
 
 
 def test_the_caller_s_kubeconfig_is_no_part_of_the_recording(dev: Recording, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from meshlab.engine.watch import Watch
 from meshlab.recover import helm as helm_module
 from meshlab.recover.adoption import UNSEEN
 from meshlab.recover.carry_out import carry_out
-from meshlab.recover.helm import HelmRelease, HelmRepair, way_back
+from meshlab.recover.helm import HelmRelease, HelmRepair, rollback_path
 from meshlab.recover.live import look_up
 from meshlab.recover.orphans import orphans_of
 from meshlab.recover.plan import RecoveryFacts, foreign, steps_for
@@ -106,7 +106,7 @@ def found(
     since: datetime | None = BEGAN,
     values: Mapping[str, Any] = VALUES,
 ) -> RecoveryFacts:
-    by_key = {one.key: one for one in releases}
+    by_key = {release.key: release for release in releases}
     return RecoveryFacts(known, by_key, since, look, lambda _: values, lambda _: way)
 
 
@@ -153,7 +153,7 @@ def test_an_install_that_finished_unseen_is_entered_into_the_state_with_its_inpu
 def test_a_release_of_somebody_else_under_our_name_is_left_alone(release: HelmRelease, values: dict[str, Any]) -> None:
     (step,) = steps_for(found(state(("creating", release_resource())), release, values=values))
     assert isinstance(step, Forget)
-    assert "release prometheus/prom is somebody else's, and stays" in step.told()
+    assert "release prometheus/prom belongs to someone else, and stays" in step.told()
 
 
 @pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])
@@ -193,7 +193,7 @@ def test_a_failed_first_install_is_left_to_the_next_up() -> None:
     ],
 )
 def test_the_way_back_goes_through_each_failed_revision(history: dict[int, str], way: tuple[int, ...]) -> None:
-    assert way_back(history) == way
+    assert rollback_path(history) == way
 
 
 def test_an_upgrade_that_finished_unseen_is_compared_anew() -> None:
@@ -264,7 +264,7 @@ def test_entering_what_replaces_another_leaves_the_other_to_be_deleted() -> None
     dependent = {"urn": f"{URN}x::y", "type": "x", "dependencies": [old["urn"]]}
     known = state(("creating", config_map()), resources=[old, dependent])
     known.adopt({**config_map(), "id": "default/web"})
-    assert [one.get("id") for one in known.resources] == ["default/web", "default/old", None]
+    assert [resource.get("id") for resource in known.resources] == ["default/web", "default/old", None]
     assert known.resources[1]["delete"] is True
     assert "delete" not in known.resources[0]
 

@@ -22,8 +22,8 @@ SIGNATURE = {SIGNATURE_KEY: SECRET}
 def state(*secrets: Any) -> dict[str, Any]:
     """State as `stack export --show-secrets` gives it."""
     resources = [
-        {"urn": "x", "outputs": {"open": "in the clear", "shut": {**SIGNATURE, "plaintext": json.dumps(one)}}}
-        for one in secrets
+        {"urn": "x", "outputs": {"open": "in the clear", "shut": {**SIGNATURE, "plaintext": json.dumps(secret)}}}
+        for secret in secrets
     ]
     return {"version": 3, "deployment": {"manifest": {}, "resources": resources}}
 

@@ -68,7 +68,7 @@ def test_what_is_deprecated_is_a_warning_and_works() -> None:
 
 def test_the_document_has_the_same() -> None:
     read = json.loads(document("staging", [GOOD, BAD]))
-    assert [(one["minor"], one["kubernetes"], one["well"], one["seconds"]) for one in read["minors"]] == [
+    assert [(minor["minor"], minor["kubernetes"], minor["well"], minor["seconds"]) for minor in read["minors"]] == [
         ("1.35", "v1.35.4", True, 61.2),
         ("1.36", "v1.36.3", False, 12.0),
     ]

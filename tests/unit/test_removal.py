@@ -8,9 +8,9 @@ from base.errors import MeshlabError
 from meshlab.cli.main import COMMANDS, parser_for
 from meshlab.ownership.leftovers import Left, lines
 from meshlab.ownership.owned import Ours
-from meshlab.ownership.retained import kept_for
+from meshlab.ownership.retained import reason_to_stay
 from meshlab.recording.recorder import Recording, record
-from meshlab.remove.crds import described, unkept
+from meshlab.remove.crds import described, names_deleted_by_helm
 from meshlab.remove.removal import refuse_protected
 
 
@@ -81,16 +81,16 @@ def test_an_object_of_others_has_no_mark(ours: Ours, manifest: dict[str, Any]) -
 
 def test_what_is_kept_on_purpose_has_a_reason_and_a_command() -> None:
     for manifest in (live("CustomResourceDefinition", "x"), live("ConfigMap", "istio-ca-root-cert", "shop")):
-        reason = kept_for(manifest)
+        reason = reason_to_stay(manifest)
         assert reason is not None
         assert reason.why
         assert reason.command
-    assert kept_for(live("ConfigMap", "x", "shop")) is None
+    assert reason_to_stay(live("ConfigMap", "x", "shop")) is None
 
 
 def test_a_volume_is_kept_only_where_its_class_keeps_it() -> None:
-    assert kept_for(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Retain"})) is not None
-    assert kept_for(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Delete"})) is None
+    assert reason_to_stay(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Retain"})) is not None
+    assert reason_to_stay(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Delete"})) is None
 
 
 def test_the_report_groups_what_is_kept_and_names_each_leftover_with_its_command() -> None:
@@ -99,7 +99,7 @@ def test_the_report_groups_what_is_kept_and_names_each_leftover_with_its_command
         live("CustomResourceDefinition", "prometheuses.monitoring.coreos.com"),
         live("Secret", "s", "shop"),
     ]
-    report = list(lines([Left(one, "a mark", kept_for(one)) for one in manifests]))
+    report = list(lines([Left(manifest, "a mark", reason_to_stay(manifest)) for manifest in manifests]))
     assert report[0].endswith("to remove: meshlab destroy --purge-crds")
     assert report[1:] == [
         "  monitoring.coreos.com: probes, prometheuses",
@@ -115,7 +115,7 @@ def test_crds_that_helm_would_delete_are_those_without_the_policy() -> None:
         live("CustomResourceDefinition", "gone"),
         live("Service", "s"),
     ]
-    assert unkept(manifests) == ["gone"]
+    assert names_deleted_by_helm(manifests) == ["gone"]
 
 
 def test_objects_are_counted_by_kind_and_some_are_named() -> None:
@@ -134,7 +134,7 @@ def test_an_adopted_namespace_is_kept_with_what_is_not_the_stacks_in_it() -> Non
     ours = Ours.of(record("dev", config={"meshlab:cluster": {"adoptNamespaces": ["prometheus"]}}).resources)
     namespace = live("Namespace", "prometheus")
     assert ours.mark(namespace)
-    reason = kept_for(namespace, adopted=ours.adopts(namespace))
+    reason = reason_to_stay(namespace, adopted=ours.adopts(namespace))
     assert reason is not None
     assert "before the stack" in reason.why
     assert ours.mark(live("Secret", "pull", "prometheus")) == ""
@@ -142,7 +142,7 @@ def test_an_adopted_namespace_is_kept_with_what_is_not_the_stacks_in_it() -> Non
     made = {"app.kubernetes.io/managed-by": "prometheus-operator", "app.kubernetes.io/instance": "prom-kube-prometheus"}
     claim = live("PersistentVolumeClaim", "db", "prometheus", metadata={"labels": made})
     assert ours.mark(claim)
-    assert kept_for(claim, adopted=ours.adopts(claim)) is not None
+    assert reason_to_stay(claim, adopted=ours.adopts(claim)) is not None
     record_of = live(
         "Secret",
         "sh.helm.release.v1.prom.v1",
@@ -151,7 +151,7 @@ def test_an_adopted_namespace_is_kept_with_what_is_not_the_stacks_in_it() -> Non
         metadata={"labels": {"name": "prom"}},
     )
     assert ours.mark(record_of)
-    assert kept_for(record_of, adopted=ours.adopts(record_of)) is None
+    assert reason_to_stay(record_of, adopted=ours.adopts(record_of)) is None
 
 
 def test_destroy_and_down_are_the_same() -> None:

@@ -279,7 +279,8 @@ def test_versions_that_move_together_are_of_one_group(together: set[str]) -> Non
         frozenset(
             rule["groupName"]
             for rule in CONFIG["packageRules"]
-            if "groupName" in rule and any(fnmatch(name, one.replace("**", "*")) for one in rule["matchPackageNames"])
+            if "groupName" in rule
+            and any(fnmatch(name, pattern.replace("**", "*")) for pattern in rule["matchPackageNames"])
         )
         for name in together
     }

@@ -39,7 +39,7 @@ class Live:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_shipped_stacks_use_no_address_that_is_switched_off(stack: str) -> None:
-    declared = dict(texts({one.name: one.inputs for one in record(stack).resources}))
+    declared = dict(texts({resource.name: resource.inputs for resource in record(stack).resources}))
     assert [path for path, text in declared.items() if any(address in text for address in RETIRED)] == []
     repositories = {text for path, text in declared.items() if path.endswith("repositoryOpts.repo")}
     assert "https://blob.istio.io/istio-release/charts" in repositories

@@ -9,9 +9,9 @@ from base.errors import MeshlabError
 from components.rollout_provider import Rollout, RolloutProvider
 from kube.api_objects import Manifest
 from kube.sidecars import injected_by, proxy_version
-from rollout.mesh_workloads import ROLLOUT, behind, kept, stranded
+from rollout.mesh_workloads import ROLLOUT, find_behind, find_held_back, find_stranded
 from rollout.roll import RollPlan, follow, roll
-from rollout.workload_status import done, failure, restartable
+from rollout.workload_status import can_restart, failure, is_done
 from tests.support.rolling_cluster import Rolling, RollingCluster, pod
 
 OLD, NEW = "1-17", "1-30"
@@ -34,7 +34,7 @@ def test_a_moved_tag_rolls_exactly_the_workloads_of_namespaces_on_it() -> None:
     here = cluster(*many("a", 2), *many("b", 1), *many("c", 2), *many("elsewhere", 1))
     assert roll(here, plan(), here.tick).count == 3
     assert sorted(here.order) == ["a/app-0", "a/app-1", "b/app-0"]
-    assert [one.revisions[0] for one in here.deployments] == [NEW, NEW, NEW, OLD, OLD, OLD]
+    assert [deployment.revisions[0] for deployment in here.deployments] == [NEW, NEW, NEW, OLD, OLD, OLD]
 
 
 def test_they_roll_by_namespace_and_name() -> None:
@@ -61,13 +61,13 @@ def test_going_back_is_the_same() -> None:
     roll(here, plan(), here.tick)
     here.injects = back = {**MOVED, "stable": OLD}
     assert roll(here, plan(leads_to=back), here.tick).count == 3
-    assert {one.revisions[0] for one in here.deployments} == {OLD}
+    assert {deployment.revisions[0] for deployment in here.deployments} == {OLD}
 
 
 def test_a_namespace_that_is_about_to_get_another_label_counts_by_that_one() -> None:
     here = cluster(*many("c", 2))
-    assert behind(here, MOVED) == []
-    assert [str(one) for one in behind(here, MOVED, {"c": "stable"})] == ["c/app-0", "c/app-1"]
+    assert find_behind(here, MOVED) == []
+    assert [str(one) for one in find_behind(here, MOVED, {"c": "stable"})] == ["c/app-0", "c/app-1"]
 
 
 def test_workloads_without_a_sidecar_roll_into_the_mesh_unless_they_want_none() -> None:
@@ -79,7 +79,7 @@ def test_workloads_without_a_sidecar_roll_into_the_mesh_unless_they_want_none() 
         Rolling("a", "opted-out-as-of-old", [""], annotated),
         Rolling("a", "on-the-nodes-network", [""], {"spec": {"hostNetwork": True}}),
     )
-    assert [one.name for one in behind(here, MOVED)] == ["joins"]
+    assert [one.name for one in find_behind(here, MOVED)] == ["joins"]
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped() -> None:
@@ -87,16 +87,16 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped() -> None:
 
     def killed(seconds: float) -> None:
         here.tick(seconds)
-        if sum(one.revisions[0] == NEW for one in here.deployments) == 3:
+        if sum(deployment.revisions[0] == NEW for deployment in here.deployments) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         roll(here, plan(), killed)
-    begun = [one.name for one in here.deployments if one.rolling]
+    begun = [deployment.name for deployment in here.deployments if deployment.rolling]
     assert len(begun) == 1
     roll(here, plan(), here.tick)
-    assert {one.revisions[0] for one in here.deployments} == {NEW}
-    assert [one.restarts for one in here.deployments if one.name not in begun] == [1] * 5
+    assert {deployment.revisions[0] for deployment in here.deployments} == {NEW}
+    assert [deployment.restarts for deployment in here.deployments if deployment.name not in begun] == [1] * 5
 
 
 def test_what_a_cut_off_run_has_begun_is_awaited_and_not_begun_again() -> None:
@@ -133,7 +133,7 @@ def test_a_workload_that_does_not_come_up_stops_the_rest_and_says_how_much_is_le
         "a/bad: not ready with revision 1-30: image not found; 5 of 6 workloads were left as they were"
     )
     assert "\n" not in text
-    assert all(one.restarts == 0 for one in here.deployments[1:])
+    assert all(deployment.restarts == 0 for deployment in here.deployments[1:])
 
 
 def test_what_was_stuck_before_is_left_to_its_owner_and_holds_nobody_up() -> None:
@@ -149,7 +149,9 @@ def test_a_workload_that_its_owner_removes_meanwhile_is_no_error() -> None:
 
     def owner(seconds: float) -> None:
         if len(here.deployments) == 3:
-            here.deployments = [one for one in here.deployments if one.name not in ("app-0", "app-2")]
+            here.deployments = [
+                deployment for deployment in here.deployments if deployment.name not in ("app-0", "app-2")
+            ]
         here.tick(seconds)
 
     roll(here, plan(at_once=1), owner)
@@ -225,7 +227,7 @@ def test_what_the_injectors_own_settings_keep_out_is_left_alone() -> None:
     def left(config: dict[str, Any]) -> list[str]:
         metadata = {"name": f"istio-sidecar-injector-{NEW}", "labels": {"istio.io/rev": NEW}}
         here.config_maps = [{"metadata": metadata, "data": {"config": json.dumps(config)}}]
-        return [one.name for one in behind(here, MOVED)]
+        return [one.name for one in find_behind(here, MOVED)]
 
     assert left({"policy": "enabled", **never}) == ["asks", "plain"]
     assert left({"policy": "disabled", **never}) == ["asks"]
@@ -244,7 +246,7 @@ def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
         Rolling("plain", "outside", [OLD]),
     )
     here.more_labels = {"legacy": {"istio-injection": "enabled"}}
-    found = behind(here, {**MOVED, "default": NEW})
+    found = find_behind(here, {**MOVED, "default": NEW})
     assert [(str(one), one.label) for one in found] == [
         ("legacy/app", "default"),
         ("plain/asks", "default"),
@@ -255,8 +257,8 @@ def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
 def test_a_hindrance_is_none_where_the_default_revision_is_the_same() -> None:
     here = cluster(Rolling("a", "app", [""]))
     here.more_labels = {"a": {"istio-injection": "enabled"}}
-    assert kept(here, {**MOVED, "default": NEW}, {"a": "stable"}) == []
-    (other,) = kept(here, {**MOVED, "default": OLD}, {"a": "stable"})
+    assert find_held_back(here, {**MOVED, "default": NEW}, {"a": "stable"}) == []
+    (other,) = find_held_back(here, {**MOVED, "default": OLD}, {"a": "stable"})
     assert (other.hindrance.instead, other.workloads) == (OLD, ("a/app",))
 
 
@@ -283,7 +285,7 @@ def test_a_revision_does_not_go_while_proxies_use_it() -> None:
 def test_proxies_of_control_planes_that_are_not_ours_do_not_matter() -> None:
     here = cluster(outside="none")
     here.bare = [pod("outside", "app", "somebody-elses")]
-    assert stranded(here, [OLD]) == {}
+    assert find_stranded(here, [OLD]) == {}
 
 
 def test_pods_that_have_ended_or_are_going_count_for_nothing() -> None:
@@ -292,7 +294,7 @@ def test_pods_that_have_ended_or_are_going_count_for_nothing() -> None:
     ended["status"]["phase"] = "Succeeded"
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     here.bare = [ended, going]
-    assert stranded(here, [OLD]) == {}
+    assert find_stranded(here, [OLD]) == {}
 
 
 def test_the_resource_has_the_type_that_others_know_it_by() -> None:
@@ -327,7 +329,7 @@ def test_a_workload_is_done_when_all_its_pods_are_new_available_and_alone(
     kind: str, changed: dict[str, int], expected: bool
 ) -> None:
     workload: Manifest = {"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": {**STATUS, **changed}}
-    assert done(kind, workload) is expected
+    assert is_done(kind, workload) is expected
 
 
 def test_only_a_passed_deadline_ends_the_waiting() -> None:
@@ -343,7 +345,7 @@ def test_only_a_passed_deadline_ends_the_waiting() -> None:
     [({}, True), ({"paused": True}, False), ({"updateStrategy": {"type": "OnDelete"}}, False)],
 )
 def test_what_only_rolls_when_its_pods_are_deleted_is_left_to_its_owner(spec: dict[str, Any], expected: bool) -> None:
-    assert restartable({"spec": spec}) is expected
+    assert can_restart({"spec": spec}) is expected
 
 
 def test_a_pod_says_whose_sidecar_it_has_and_of_which_version() -> None:

@@ -76,7 +76,9 @@ def test_yaml_is_read_and_written_by_go_s_rules_but_for_what_is_listed() -> None
 def test_the_program_reads_its_manifests_as_kubernetes_would() -> None:
     # What has no apiVersion is a file of Envoy's, whose text the program passes on.
     files = {path: from_yaml(path.read_text(encoding="utf-8")) for path in MANIFESTS.rglob("*.yaml")}
-    manifests = {path: objects for path, objects in files.items() if all("apiVersion" in one for one in objects)}
+    manifests = {
+        path: objects for path, objects in files.items() if all("apiVersion" in object_ for object_ in objects)
+    }
     assert manifests
     for path, objects in manifests.items():
         assert load_manifests(*path.relative_to(MANIFESTS).parts) == objects, path

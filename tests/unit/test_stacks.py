@@ -89,7 +89,7 @@ def test_every_stack_but_the_handbooks_runs_supported_versions_by_a_tag() -> Non
     for stack in ORDER:
         istio = stack_config(stack)["meshlab:istio"]
         kubernetes = minor_for(Stack.load(stack).settings)
-        assert all(supports(one["version"], kubernetes) for one in istio["revisions"].values())
+        assert all(supports(revision["version"], kubernetes) for revision in istio["revisions"].values())
         assert istio["tags"]["stable"] in istio["revisions"]
 
 
@@ -144,21 +144,21 @@ def test_only_dev_lets_people_in_who_have_not_signed_in_and_they_only_look(stack
 
 
 def test_prod_has_no_demo_and_protects_its_namespaces(prod: Recording, staging: Recording) -> None:
-    components = {one.name for one in prod.resources if not one.custom}
+    components = {resource.name for resource in prod.resources if not resource.custom}
     assert components == {"istio", "monitoring", "mesh-monitors", "kiali", "mesh-rollout"}
     namespaces = prod.of_type("kubernetes:core/v1:Namespace")
     assert len(namespaces) == 3
-    assert all(one.options.get("protect") for one in namespaces)
-    assert not [one for one in staging.resources if one.options.get("protect")]
+    assert all(namespace.options.get("protect") for namespace in namespaces)
+    assert not [resource for resource in staging.resources if resource.options.get("protect")]
 
 
 def test_a_moved_tag_rolls_so_many_workloads_at_a_time_and_none_where_the_lab_is(
     dev: Recording, prod: Recording, staging: Recording
 ) -> None:
     name = "mesh-rollout-workloads"
-    assert [one.inputs["atOnce"] for one in prod.resources if one.name == name] == [5]
-    assert [one.inputs["atOnce"] for one in staging.resources if one.name == name] == [4]
-    assert not [one for one in dev.resources if one.name == name]
+    assert [resource.inputs["atOnce"] for resource in prod.resources if resource.name == name] == [5]
+    assert [resource.inputs["atOnce"] for resource in staging.resources if resource.name == name] == [4]
+    assert not [resource for resource in dev.resources if resource.name == name]
 
 
 def test_stagings_workloads_follow_the_tag(staging: Recording) -> None:

@@ -10,20 +10,17 @@ from pathlib import Path
 import pytest
 
 from embedded.tools import cache as toolcache
-from embedded.tools import download as tooldownload
-from embedded.tools import lock as toollock
-from embedded.tools import pulumi_download as pulumidownload
-from embedded.tools import toolchain
+from embedded.tools import download, pins, pulumi_download, tool_lock
 from embedded.tools.cache import PrunedEntry
 from meshlab.cli import main as cli
 from meshlab.recording.recorder import ROOT
 
-HELM = toolchain.table()["helm"]
+HELM = pins.table()["helm"]
 OLD = "helm-v3.1.0"
 HOLD = """
 import sys, time
-from embedded.tools import lock as toollock
-with toollock.held(sys.argv[1]):
+from embedded.tools import tool_lock
+with tool_lock.held(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -35,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
-    folder = toolchain.cache_folder()
+    folder = pins.cache_folder()
     folder.mkdir(parents=True)
     return folder
 
@@ -46,16 +43,16 @@ def put(folder: Path, name: str, size: int = 1000, origin: str = "") -> Path:
     program.parent.mkdir(parents=True)
     program.write_bytes(b"#" * size)
     if origin:
-        (program.parent / toolchain.ORIGIN).write_text(origin)
+        (program.parent / pins.ORIGIN).write_text(origin)
     return program.parent
 
 
 def by_pulumi(kind: str, file: str, size: int = 1000) -> Path:
     """A program such as Pulumi's own download leaves it; returns the folder of its version."""
-    program = pulumidownload.pulumi_home() / kind / file
+    program = pulumi_download.pulumi_home() / kind / file
     program.parent.mkdir(parents=True)
     program.write_bytes(b"#" * size)
-    return pulumidownload.pulumi_home() / kind / file.partition("/")[0]
+    return pulumi_download.pulumi_home() / kind / file.partition("/")[0]
 
 
 @contextmanager
@@ -87,14 +84,14 @@ def test_the_list_says_what_it_is_where_it_came_from_and_whether_a_pin_names_it(
     put(cache, "gone-v0.1.0", 500)
     kubectl = tmp_path / "bin" / "kubectl"
     kubectl.parent.mkdir()
-    kubectl.write_text("#!/bin/sh\necho Client Version: v1.34.1\n")
+    kubectl.write_text("#!/bin/sh\necho Client Version: v1.36.1\n")
     kubectl.chmod(0o755)
     assert told(capsys) == [
         "NAME     VERSION  SIZE   FROM      PINNED",
         "gone     v0.1.0   500 B  build     no",
         "helm     v3.1.0   2 MB   build     no",
         f"helm     {HELM.release}  54 MB  download  yes",
-        "kubectl  v1.34.1  0 B    PATH      yes",
+        "kubectl  v1.36.1  0 B    PATH      yes",
         f"56 MB in {cache.parent}; no pin names 2 MB of it, which `meshlab tools --prune` removes",
     ]
 
@@ -107,14 +104,14 @@ def test_the_list_as_json_has_bytes_and_paths(cache: Path, capsys: pytest.Captur
 
 
 def test_a_program_of_ours_is_listed_by_the_version_that_it_gives_itself(cache: Path) -> None:
-    tool = toolchain.table()["pulumi-resource-random"]
+    tool = pins.table()["pulumi-resource-random"]
     put(cache, tool.path.parent.name)
     (one,) = toolcache.kept()
     assert (one.name, one.version, one.pinned) == ("pulumi-resource-random", tool.release, True)
 
 
 def test_what_pulumi_downloaded_is_listed_as_its_own(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    version = pulumidownload.wanted("pulumi")
+    version = pulumi_download.wanted("pulumi")
     by_pulumi("versions", f"{version}/bin/pulumi", 3_000_000)
     by_pulumi("versions", "3.100.0/bin/pulumi", 2_000_000)
     by_pulumi("plugins", "resource-random-v4.1.0/pulumi-resource-random")
@@ -141,7 +138,7 @@ def test_without_a_cache_the_list_is_empty(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
     assert toolcache.kept() == toolcache.prune() == []
-    assert told(capsys, "--prune") == [f"0 B freed in {toolchain.cache_folder().parent}"]
+    assert told(capsys, "--prune") == [f"0 B freed in {pins.cache_folder().parent}"]
     assert not (tmp_path / "none").exists()
 
 
@@ -162,16 +159,16 @@ def test_what_no_pin_names_is_removed_and_how_much_is_said(cache: Path, capsys: 
 
 
 def test_every_pin_stays(cache: Path) -> None:
-    folders = {put(cache, tool.path.parent.name) for tool in toolchain.table().values()}
+    folders = {put(cache, tool.path.parent.name) for tool in pins.table().values()}
     assert toolcache.prune() == []
     assert all(folder.is_dir() for folder in folders)
 
 
 def test_of_pulumis_downloads_only_the_pinned_versions_stay(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache.rmdir()
-    kept = {by_pulumi("versions", f"{pulumidownload.wanted('pulumi')}/bin/pulumi")}
+    kept = {by_pulumi("versions", f"{pulumi_download.wanted('pulumi')}/bin/pulumi")}
     for name in ("kubernetes", "random"):
-        version = pulumidownload.sdk_version(name)
+        version = pulumi_download.sdk_version(name)
         kept.add(by_pulumi("plugins", f"resource-{name}-v{version}/pulumi-resource-{name}"))
     by_pulumi("versions", "3.100.0/bin/pulumi")
     by_pulumi("versions", ".new-3.276.0/bin/pulumi")
@@ -179,7 +176,7 @@ def test_of_pulumis_downloads_only_the_pinned_versions_stay(cache: Path, capsys:
     broken = by_pulumi("plugins", "resource-random-v4.2.0/pulumi-resource-random")
     for folder, ending in ((old, ".lock"), (broken, ".partial"), (broken, ".lock")):
         folder.with_name(folder.name + ending).touch()
-    logs = pulumidownload.pulumi_home() / "logs"
+    logs = pulumi_download.pulumi_home() / "logs"
     logs.mkdir()
     assert told(capsys, "--prune") == [
         "removed an unfinished download of pulumi by Pulumi (1 kB)",
@@ -188,7 +185,7 @@ def test_of_pulumis_downloads_only_the_pinned_versions_stay(cache: Path, capsys:
         "removed an unfinished download of pulumi-resource-random by Pulumi (1 kB)",
         f"4 kB freed in {cache.parent}",
     ]
-    left = {path for kind in ("versions", "plugins") for path in (pulumidownload.pulumi_home() / kind).iterdir()}
+    left = {path for kind in ("versions", "plugins") for path in (pulumi_download.pulumi_home() / kind).iterdir()}
     assert (left, logs.is_dir()) == (kept, True)
 
 
@@ -196,7 +193,7 @@ def test_a_download_by_pulumi_that_another_process_is_at_work_on_stays(cache: Pa
     old = by_pulumi("plugins", "resource-random-v4.1.0/pulumi-resource-random")
     lock = old.with_name(f"{old.name}.lock")
     lock.touch()
-    with another_process_holds(toollock.fetching("pulumi-resource-random")):
+    with another_process_holds(tool_lock.fetching("pulumi-resource-random")):
         assert [one.busy for one in toolcache.prune()] == [True]
         assert old.is_dir()
         assert lock.is_file()
@@ -212,7 +209,7 @@ def test_what_is_no_tool_stays(cache: Path) -> None:
     assert len(list(cache.iterdir())) == 4
 
 
-@pytest.mark.parametrize("key", [HELM.folder, toollock.fetching("helm")])
+@pytest.mark.parametrize("key", [HELM.folder, tool_lock.fetching("helm")])
 def test_what_another_process_is_at_work_on_stays(cache: Path, key: str, capsys: pytest.CaptureFixture[str]) -> None:
     old = put(cache, OLD)
     with another_process_holds(key):
@@ -250,13 +247,13 @@ def test_the_rest_of_a_killed_build_goes_and_a_running_one_stays(cache: Path) ->
 
 
 def test_the_beginning_of_a_download_stays_as_long_as_its_pin(cache: Path) -> None:
-    pinned = next(tool for tool in toolchain.table().values() if tool.download)
+    pinned = next(tool for tool in pins.table().values() if tool.download)
     assert pinned.download
-    current = tooldownload.part_of(pinned.name, pinned.download.sha256)
+    current = download.part_of(pinned.name, pinned.download.sha256)
     current.touch()
-    old = tooldownload.part_of("pulumi-resource-kubernetes", "f" * 64)
+    old = download.part_of("pulumi-resource-kubernetes", "f" * 64)
     old.write_bytes(b"#" * 7)
-    with another_process_holds(toollock.fetching("pulumi-resource-kubernetes")):
+    with another_process_holds(tool_lock.fetching("pulumi-resource-kubernetes")):
         assert [one.busy for one in toolcache.prune()] == [True]
     assert toolcache.prune() == [PrunedEntry("an unfinished download of pulumi-resource-kubernetes", 7, busy=False)]
     assert (current.exists(), old.exists()) == (True, False)

@@ -9,8 +9,8 @@ import pytest
 
 from base.errors import MeshlabError
 from embedded.tools import build as toolbuild
-from embedded.tools import display, toolchain
-from embedded.tools.toolchain import OWN, parse_version
+from embedded.tools import display, pins, toolchain
+from embedded.tools.pins import OWN, parse_version
 
 OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random", "pause", "coredns")
 
@@ -94,24 +94,24 @@ def test_a_version_is_read_from_what_programs_say(said: str, version: tuple[int,
 @pytest.mark.parametrize(
     ("name", "fitting", "other"),
     [
-        ("kube-apiserver", ["1.34.0", "1.34.9"], ["1.33.9", "1.35.0"]),
-        ("kubectl", ["1.33.0", "1.34.4", "1.35.2"], ["1.32.4", "1.36.0"]),
+        ("kube-apiserver", ["1.36.0", "1.36.9"], ["1.35.9", "1.37.0"]),
+        ("kubectl", ["1.35.0", "1.36.3", "1.37.2"], ["1.34.4", "1.38.0"]),
         ("etcd", ["3.6.0", "3.6.16"], ["3.4.23", "3.5.21", "3.7.0"]),
         ("kwok", ["0.7.0"], ["0.6.1", "0.8.0"]),
         ("helm", ["3.14.0", "3.20.2"], ["3.13.3", "4.0.0"]),
     ],
 )
 def test_only_versions_that_were_tried_together_fit(name: str, fitting: list[str], other: list[str]) -> None:
-    tool = toolchain.table()[name]
+    tool = pins.table()[name]
     assert [version for version in fitting + other if tool.fits(parse_version(version) or ())] == fitting
 
 
-@pytest.mark.parametrize("name", sorted(toolchain.table()))
+@pytest.mark.parametrize("name", sorted(pins.table()))
 def test_every_tool_is_pinned_by_the_module_that_builds_it(name: str) -> None:
-    tool = toolchain.table()[name]
-    module_file = (toolchain.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
+    tool = pins.table()[name]
+    module_file = (pins.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
     assert f"{tool.module} {tool.tag}" in module_file
-    assert (toolchain.TOOLS_FOLDER / tool.folder / "go.sum").is_file()
+    assert (pins.TOOLS_FOLDER / tool.folder / "go.sum").is_file()
     if name in OURS:
         # What our own package imports keeps the requirement tidy, so that it needs no tool line.
         assert imports_of(tool.package, tool.module)
@@ -125,69 +125,74 @@ def test_every_tool_is_pinned_by_the_module_that_builds_it(name: str) -> None:
 
 def imports_of(package: str, module: str) -> set[str]:
     """What the Go files of a package of ours import of a module."""
-    files = (toolchain.TOOLS_FOLDER / package.removeprefix(OWN)).glob("*.go")
+    files = (pins.TOOLS_FOLDER / package.removeprefix(OWN)).glob("*.go")
     return {found for file in files for found in re.findall(rf'"({re.escape(module)}[^"]*)"', file.read_text())}
 
 
 def test_only_programs_of_ours_have_a_digest_of_their_source() -> None:
-    assert {name for name, tool in toolchain.table().items() if tool.source} == set(OURS)
-    assert {name for name, tool in toolchain.table().items() if tool.package.startswith(OWN)} == set(OURS)
+    assert {name for name, tool in pins.table().items() if tool.source} == set(OURS)
+    assert {name for name, tool in pins.table().items() if tool.package.startswith(OWN)} == set(OURS)
 
 
 def test_the_module_of_a_package_of_ours_is_called_as_its_folder() -> None:
     for name in OURS:
-        tool = toolchain.table()[name]
-        assert f"module {OWN}{tool.folder}\n" in (toolchain.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
+        tool = pins.table()[name]
+        assert f"module {OWN}{tool.folder}\n" in (pins.TOOLS_FOLDER / tool.folder / "go.mod").read_text()
         assert tool.package == f"{OWN}{tool.folder}" or tool.package.startswith(f"{OWN}{tool.folder}/")
 
 
 def test_another_source_of_ours_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain, "TOOLS_FOLDER", tmp_path)
+    monkeypatch.setattr(pins, "TOOLS_FOLDER", tmp_path)
     main = tmp_path / "x" / "main.go"
     main.parent.mkdir()
     digests: list[str] = []
     for source in ("package main", "package main // changed"):
         main.write_text(source)
-        digests.append(toolchain._source(f"{OWN}x"))
+        digests.append(pins._source(f"{OWN}x"))
     (main.parent / "more.go").write_text("package main")
-    digests.append(toolchain._source(f"{OWN}x"))
+    digests.append(pins._source(f"{OWN}x"))
+    (main.parent / "below").mkdir()
+    (main.parent / "below" / "part.go").write_text("package below")
+    digests.append(pins._source(f"{OWN}x"))
     (main.parent / "README").write_text("of no account")
-    assert toolchain._source(f"{OWN}x") == digests[-1]
-    assert len(set(digests)) == 3
-    assert {len(one) for one in digests} == {toolchain.SOURCE_DIGITS}
-    assert toolchain._source("example.com/not/ours") == ""
+    assert pins._source(f"{OWN}x") == digests[-1]
+    assert len(set(digests)) == 4
+    assert {len(digest) for digest in digests} == {pins.SOURCE_DIGITS}
+    assert pins._source("example.com/not/ours") == ""
 
 
 def test_all_staging_modules_of_kubernetes_follow_its_version() -> None:
-    module_file = (toolchain.TOOLS_FOLDER / "kubernetes" / "go.mod").read_text()
+    module_file = (pins.TOOLS_FOLDER / "kubernetes" / "go.mod").read_text()
     replaced = re.findall(r"(k8s\.io/\S+) => k8s\.io/\S+ (v\S+)", module_file)
     assert len(replaced) >= 30
-    expected = re.sub(r"^v1", "v0", toolchain.table()["kube-apiserver"].tag)
+    expected = re.sub(r"^v1", "v0", pins.table()["kube-apiserver"].tag)
     assert {version for _, version in replaced} == {expected}
 
 
 def test_the_version_is_stamped_into_what_would_believe_in_another() -> None:
-    table = toolchain.table()
-    assert "k8s.io/component-base/version.gitVersion=v1.34." in table["kube-apiserver"].linker_flags
-    assert "k8s.io/component-base/version.gitMinor=34" in table["kube-apiserver"].linker_flags
+    table = pins.table()
+    assert "k8s.io/component-base/version.gitVersion=v1.36." in table["kube-apiserver"].linker_flags
+    assert "k8s.io/component-base/version.gitMinor=36" in table["kube-apiserver"].linker_flags
     assert f"internal/version.version={table['helm'].tag}" in table["helm"].linker_flags
     assert "version.Version=3.9.1" in table["prometheus"].linker_flags
 
 
-def test_the_version_helm_believes_in_is_that_of_its_client_library() -> None:
-    module_file = (toolchain.TOOLS_FOLDER / "helm" / "go.mod").read_text()
-    library = re.search(r"k8s\.io/client-go v0\.(\d+)\.", module_file)
-    assert library
-    assert f"chartutil.k8sVersionMinor={library[1]}" in toolchain.table()["helm"].linker_flags
+def test_helm_believes_in_the_kubernetes_version_of_its_release() -> None:
+    helm = pins.table()["helm"]
+    # helm 3.18 was released with the libraries of Kubernetes 1.33, 3.19 with those of 1.34, and so on.
+    version = parse_version(helm.tag)
+    assert version and version[0] == 3
+    minors = re.findall(r"(?:chartutil|rules)\.k8sVersionMinor=(\d+)", helm.linker_flags)
+    assert minors == [str(version[1] + 15)] * 2
 
 
 def test_built_programs_lie_outside_the_tree_by_name_and_version(tmp_path: Path) -> None:
-    tool = toolchain.table()["kube-apiserver"]
+    tool = pins.table()["kube-apiserver"]
     assert tool.path == tmp_path / "cache/meshlab/tools" / f"kube-apiserver-{tool.tag}" / "kube-apiserver"
 
 
 def test_a_program_of_ours_lies_by_name_version_and_source(tmp_path: Path) -> None:
-    tool = toolchain.table()["pulumi-resource-random"]
+    tool = pins.table()["pulumi-resource-random"]
     assert tool.path == tmp_path / "cache/meshlab/tools" / f"{tool.name}-{tool.tag}-{tool.source}" / tool.name
 
 
@@ -195,12 +200,12 @@ def test_without_xdg_the_cache_is_in_the_home(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("HOME", str(tmp_path))
     for value in ("", "relative/path"):
         monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert toolchain.cache_folder() == tmp_path / ".cache/meshlab/tools"
+        assert pins.cache_folder() == tmp_path / ".cache/meshlab/tools"
 
 
 def test_a_program_whose_package_ends_in_a_version_is_built_under_the_name_before(tmp_path: Path) -> None:
-    assert toolchain.table()["etcd"].built_as == "server"
-    assert toolchain.table()["kube-apiserver"].built_as == "kube-apiserver"
+    assert pins.table()["etcd"].built_as == "server"
+    assert pins.table()["kube-apiserver"].built_as == "kube-apiserver"
 
 
 def test_a_fitting_program_on_path_is_used(empty_machine: Path) -> None:
@@ -214,6 +219,11 @@ def test_a_program_of_another_version_is_not_used(empty_machine: Path) -> None:
     assert (toolchain.find("etcd"), toolchain.find("helm")) == (None, None)
 
 
+def test_a_program_that_fails_is_not_used_whatever_it_prints(empty_machine: Path) -> None:
+    install(empty_machine, "helm", "v3.18.4+gd80839c", code=1)
+    assert toolchain.find("helm") is None
+
+
 def test_a_program_that_cannot_say_its_version_is_not_used(empty_machine: Path) -> None:
     install(empty_machine, "kwok", "what?")
     (empty_machine / "helm").mkdir()
@@ -222,7 +232,7 @@ def test_a_program_that_cannot_say_its_version_is_not_used(empty_machine: Path) 
 
 def test_what_cannot_say_its_version_is_never_taken_from_path(empty_machine: Path) -> None:
     for name in OURS:
-        tool = toolchain.table()[name]
+        tool = pins.table()[name]
         assert tool.ask == ()
         install(empty_machine, name, tool.release)
         assert toolchain.find(name) is None
@@ -241,7 +251,7 @@ def test_kubebuilder_assets_come_before_path(
 
 def test_what_was_built_comes_first_and_is_not_asked(empty_machine: Path) -> None:
     install(empty_machine, "helm", "v3.18.4")
-    built = toolchain.table()["helm"].path
+    built = pins.table()["helm"].path
     install(built.parent, "helm", "not asked", code=1)
     assert toolchain.find("helm") == built
 
@@ -250,15 +260,15 @@ def test_without_go_and_programs_one_line_says_what_to_install() -> None:
     with pytest.raises(toolchain.ToolsMissingError) as caught:
         toolchain.ensure(["kubectl", "etcd"])
     assert str(caught.value) == (
-        "not on this machine: kubectl 1.33 to below 1.36, etcd 3.6 to below 3.7; "
+        "not on this machine: kubectl 1.35 to below 1.38, etcd 3.6 to below 3.7; "
         "install Go 1.26 or newer, which builds them once, or put them on PATH"
     )
 
 
 def test_the_go_version_asked_for_builds_every_module() -> None:
     asked = parse_version(toolchain.GO_HINT)
-    folders = {tool.folder for tool in toolchain.table().values()}
-    files = [(toolchain.TOOLS_FOLDER / folder / "go.mod").read_text() for folder in folders]
+    folders = {tool.folder for tool in pins.table().values()}
+    files = [(pins.TOOLS_FOLDER / folder / "go.mod").read_text() for folder in folders]
     needed = [parse_version(line[3:]) for text in files for line in text.splitlines() if line.startswith("go ")]
     assert len(needed) == len(folders)
     assert asked and all(version and version[:2] <= asked for version in needed)
@@ -270,10 +280,10 @@ def test_only_what_is_missing_is_built_and_each_folder_once(
 ) -> None:
     monkeypatch.setenv("GOFLAGS", "-mod=vendor")
     monkeypatch.setenv("GOOS", "plan9")
-    kubectl = install(empty_machine, "kubectl", "Client Version: v1.34.1")
+    kubectl = install(empty_machine, "kubectl", "Client Version: v1.36.1")
     lines: list[str] = []
     found = toolchain.ensure(["kubectl", "kube-scheduler", "kube-apiserver", "kwok"], lines.append)
-    table = toolchain.table()
+    table = pins.table()
     assert found == {
         "kubectl": kubectl,
         "kube-scheduler": table["kube-scheduler"].path,
@@ -283,7 +293,7 @@ def test_only_what_is_missing_is_built_and_each_folder_once(
     assert all(path.is_file() for path in found.values())
     calls = go.read_text().splitlines()
     assert len(calls) == 2
-    assert calls[0].startswith(f"{toolchain.TOOLS_FOLDER}/kubernetes -mod=readonly |build -v -trimpath")
+    assert calls[0].startswith(f"{pins.TOOLS_FOLDER}/kubernetes -mod=readonly |build -v -trimpath")
     assert calls[0].endswith("k8s.io/kubernetes/cmd/kube-scheduler k8s.io/kubernetes/cmd/kube-apiserver")
     kubernetes, kwok = f"kube-scheduler, kube-apiserver {table['kube-apiserver'].tag}", f"kwok {table['kwok'].tag}"
     told = [re.sub(r"in \d+ s$", "in N s", line) for line in lines if "packages" not in line]
@@ -307,7 +317,7 @@ def built(lines: Iterable[str]) -> list[str]:
 def test_the_longest_build_is_the_first(go: Path) -> None:
     lines: list[str] = []
     names = ["kwok", "pulumi", "helm", "pulumi-resource-kubernetes"]
-    table = toolchain.table()
+    table = pins.table()
     (beside,) = table["pulumi-resource-kubernetes"].beside
     file = go.parent / "module" / beside
     file.parent.mkdir(parents=True)
@@ -321,7 +331,7 @@ def test_the_longest_build_is_the_first(go: Path) -> None:
 def test_a_single_build_is_told_without_a_count() -> None:
     lines: list[str] = []
     toolchain.ensure(["helm"], lines.append)
-    tag = toolchain.table()["helm"].tag
+    tag = pins.table()["helm"].tag
     assert lines[0] == f"tools: building helm {tag} from source, once for this machine: about 55 s"
 
 
@@ -337,7 +347,7 @@ def test_a_long_build_tells_how_far_it_is() -> None:
 
 
 def test_the_files_that_a_program_reads_lie_beside_it(empty_machine: Path, go: Path) -> None:
-    tool = toolchain.table()["pulumi-resource-kubernetes"]
+    tool = pins.table()["pulumi-resource-kubernetes"]
     (beside,) = tool.beside
     original = empty_machine / "module" / beside
     original.parent.mkdir(parents=True)
@@ -350,7 +360,7 @@ def test_the_files_that_a_program_reads_lie_beside_it(empty_machine: Path, go: P
 
 
 def test_a_program_whose_file_is_missing_is_not_there(empty_machine: Path, go: Path) -> None:
-    tool = toolchain.table()["pulumi-resource-kubernetes"]
+    tool = pins.table()["pulumi-resource-kubernetes"]
     with pytest.raises(MeshlabError, match=r"^building pulumi-resource-kubernetes .*schema\.json"):
         toolchain.ensure([tool.name], lambda line: None)
     assert toolchain.find(tool.name) is None
@@ -362,7 +372,7 @@ def test_a_failed_build_is_one_line_with_gos_reason_and_leaves_nothing_behind(em
     go.chmod(0o755)
     with pytest.raises(MeshlabError) as caught:
         toolchain.ensure(["helm"], lambda line: None)
-    tag, folder = toolchain.table()["helm"].tag, toolchain.cache_folder()
+    tag, folder = pins.table()["helm"].tag, pins.cache_folder()
     reason = "go: go.mod requires go >= 1.26"
     assert str(caught.value) == f"building helm {tag} failed: {reason} (log: {folder}/build-helm.log)"
     assert sorted(path.name for path in folder.iterdir()) == [".lock-helm", "build-helm.log"]
@@ -371,8 +381,8 @@ def test_a_failed_build_is_one_line_with_gos_reason_and_leaves_nothing_behind(em
 @pytest.mark.usefixtures("go", "machine")
 def test_what_a_build_took_here_is_what_the_next_one_is_told_by() -> None:
     toolchain.ensure(["helm"], lambda line: None)
-    tool, lines = toolchain.table()["kwok"], list[str]()
-    speed = float((toolchain.cache_folder() / "speed").read_text())
+    tool, lines = pins.table()["kwok"], list[str]()
+    speed = float((pins.cache_folder() / "speed").read_text())
     assert speed > 1, "the pretended clock is slow"
     toolchain.ensure(["kwok"], lines.append)
     assert lines[0].endswith(f"about {display.about_seconds(tool.cpu_seconds / 2 * speed)}")
@@ -381,4 +391,4 @@ def test_what_a_build_took_here_is_what_the_next_one_is_told_by() -> None:
 @pytest.mark.usefixtures("go")
 def test_what_go_had_in_its_cache_says_nothing_of_the_machine() -> None:
     toolchain.ensure(["helm"], lambda line: None)
-    assert not (toolchain.cache_folder() / "speed").exists()
+    assert not (pins.cache_folder() / "speed").exists()

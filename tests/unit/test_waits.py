@@ -22,14 +22,14 @@ class Waits:
 
     def __init__(self, stack: str) -> None:
         resources = record(stack).resources
-        by_urn = {one.urn: one for one in resources}
+        by_urn = {resource.urn: resource for resource in resources}
         self.parts = parts_of(resources)
         self.component = {urn: component_of(one, by_urn) for urn, one in self.parts.items()}
         self._needs = all_needs(needs_of(resources))
 
     def where(self, holds: Callable[[Recorded], bool]) -> list[Recorded]:
         """The resources for which `holds` is true; fails where there are none, of which anything could be said."""
-        found = [one for one in self.parts.values() if holds(one)]
+        found = [part for part in self.parts.values() if holds(part)]
         assert found
         return found
 
@@ -44,11 +44,11 @@ class Waits:
 
     def names(self, resources: Iterable[Recorded]) -> set[str]:
         """Logical names of all that any of some resources waits for."""
-        return {self.parts[urn].name for one in resources for urn in self._needs[one.urn]}
+        return {self.parts[urn].name for resource in resources for urn in self._needs[resource.urn]}
 
     def components(self, resources: Iterable[Recorded]) -> set[str]:
         """Components of all that any of some resources waits for."""
-        return {self.component[urn] for one in resources for urn in self._needs[one.urn]}
+        return {self.component[urn] for resource in resources for urn in self._needs[resource.urn]}
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -90,7 +90,7 @@ def test_dashboards_wait_for_their_namespace_alone(waits: Waits) -> None:
 
 
 def test_nothing_but_its_webhooks_waits_for_the_monitoring_stack_which_takes_longest(waits: Waits) -> None:
-    waiting = {one.name for one in waits.parts.values() if "monitoring-stack" in waits.names([one])}
+    waiting = {part.name for part in waits.parts.values() if "monitoring-stack" in waits.names([part])}
     assert waiting == {
         "monitoring-admission-mutatingwebhookconfiguration",
         "monitoring-admission-validatingwebhookconfiguration",
@@ -150,7 +150,7 @@ def test_the_standalone_envoy_which_is_outside_the_mesh_does_not_wait_for_istio(
 
 def test_workloads_wait_for_no_workload_of_another_app(dev: Waits) -> None:
     deployments = dev.where(lambda one: one.type.endswith(":Deployment"))
-    assert not dev.names(deployments) & {one.name for one in deployments}
+    assert not dev.names(deployments) & {deployment.name for deployment in deployments}
 
 
 def test_network_policies_wait_for_their_namespace_alone(waits: Waits) -> None:

@@ -29,8 +29,8 @@ class FakeCluster:
 
     def add(self, *objects: Object) -> None:
         """Put objects in, or in the place of what has their name."""
-        for one in objects:
-            self.objects[key_of(one)] = one
+        for object_ in objects:
+            self.objects[key_of(object_)] = object_
 
     def of(self, kind: str, name: str, namespace: str = "") -> Object:
         """An object to look at or to change."""

@@ -270,4 +270,4 @@ def _ready(status: str = "True") -> dict[str, str]:
 
 def names_of(objects: Sequence[Mapping[str, Any]]) -> list[str]:
     """Their names."""
-    return [str(one["metadata"]["name"]) for one in objects]
+    return [str(object_["metadata"]["name"]) for object_ in objects]

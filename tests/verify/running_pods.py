@@ -115,7 +115,7 @@ class World:
         times, url = re.search(r"seq (\d+)", command[-1]), re.search(r"'(http[^']+)'", command[-1])
         assert times and url, f"not a loop over calls: {command}"
         replies = [self._call(url[1]) for _ in range(int(times[1]))]
-        return Executed(0, "".join(f"{0 if isinstance(one, str) else one[0]:03}\n" for one in replies), "")
+        return Executed(0, "".join(f"{0 if isinstance(reply, str) else reply[0]:03}\n" for reply in replies), "")
 
     def _call(self, url: str) -> tuple[int, float, str] | str:
         if url.startswith("http://envoy:15000/stats"):
@@ -137,7 +137,7 @@ class World:
         for (kind, namespace, name), pod in self.cluster.objects.items():
             if kind != "Pod":
                 continue
-            address, containers = pod["status"]["podIP"], [one["name"] for one in pod["spec"]["containers"]]
+            address, containers = pod["status"]["podIP"], [container["name"] for container in pod["spec"]["containers"]]
             if pod["metadata"]["labels"].get("app") == "istiod":
                 found.append(_target("istiod", namespace, name, f"http://{address}:15014/metrics"))
             elif "istio-proxy" in containers:
@@ -173,11 +173,11 @@ class World:
 
     def _vector(self, expression: str) -> Object:
         metric = {"workload": "httpbin"} if "by (workload)" in expression else {}
-        points = [{"metric": metric, "value": [time.time(), one]} for one in self._values(expression)]
+        points = [{"metric": metric, "value": [time.time(), value]} for value in self._values(expression)]
         return {"resultType": "vector", "result": points}
 
     def _matrix(self, expression: str) -> Object:
-        points = [{"metric": {}, "values": [[time.time(), one]]} for one in self._values(expression)]
+        points = [{"metric": {}, "values": [[time.time(), value]]} for value in self._values(expression)]
         return {"resultType": "matrix", "result": points}
 
     def _values(self, expression: str) -> list[str]:

@@ -26,7 +26,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(finished: Report) -> None:
     text = html_of(finished)
     elements = Elements(text)
     assert not {"script", "img", "iframe", "object", "form"} & set(elements.names)
-    assert [one for one in elements.addresses if one != "data:," and not one.startswith("#")] == []
+    assert [address for address in elements.addresses if address != "data:," and not address.startswith("#")] == []
     assert re.findall(r"url\(|@import|https?://(?!127\.0\.0\.1)", text) == []
 
 

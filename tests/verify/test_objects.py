@@ -54,7 +54,7 @@ def test_paths_are_those_of_the_api(api: str, kind: str, path: str) -> None:
 
 def test_the_program_has_every_object_of_the_stack_without_what_is_for_the_engine(program: Program) -> None:
     assert len(program.objects) >= 40
-    annotated = [one.manifest["metadata"].get("annotations") or {} for one in program.objects]
+    annotated = [object_.manifest["metadata"].get("annotations") or {} for object_ in program.objects]
     assert not [key for annotations in annotated for key in annotations if key.startswith("pulumi.com/")]
     secrets = program.of_kind("Secret")
     assert len(secrets) == 2

@@ -29,7 +29,7 @@ def test_grafanas_password_is_in_no_report_and_no_line(
     with world.running() as cluster:
         results = run_checks(checks, settings, program, cluster, said.append, said.append)
     assert results
-    assert any(one.status is Status.FAILED for one in results) == refused
+    assert any(result.status is Status.FAILED for result in results) == refused
     subject = report.Subject("dev", "test", True, "v1.34.4", report.Commit("x", False), report.labs_of(results))
     done = report.Report(subject, datetime.now(UTC), datetime.now(UTC), tuple(results))
     seen = {

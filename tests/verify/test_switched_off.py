@@ -153,7 +153,11 @@ def test_the_chart_makes_what_is_looked_at_and_nothing_of_it_where_that_is_off(n
     def rendered(values: dict[str, Any]) -> set[str]:
         recording = record(name, config=overlaid(name, {"monitoring": {"values": values}}))
         found = renderer.recorded(name, recording.resources, None, TARGET)
-        return {f"{one.manifest['kind']} {one.manifest['metadata']['name']}" for one in found.objects if one.release}
+        return {
+            f"{object_.manifest['kind']} {object_.manifest['metadata']['name']}"
+            for object_ in found.objects
+            if object_.release
+        }
 
     looked_at = set[str]().union(*OBJECTS.values())
     switches = [SWITCHES[part] for part in OBJECTS]

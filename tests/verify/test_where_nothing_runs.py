@@ -51,8 +51,8 @@ def test_what_needs_a_real_pod_is_not_applicable_and_the_rest_passes(world: Worl
     world.cluster.commands = None
     checks = all_checks(world.settings)
     results = run_checks(checks, world.settings, world.program, world.cluster, lambda line: None)
-    assert [f"{one.id}: {one.seen}" for one in results if one.status is Status.FAILED] == []
-    silent = {one.id for one in results if one.status is Status.NOT_APPLICABLE}
+    assert [f"{result.id}: {result.seen}" for result in results if result.status is Status.FAILED] == []
+    silent = {result.id for result in results if result.status is Status.NOT_APPLICABLE}
     dashboards = {check.id for check in checks if check.id.startswith(("lab03.dashboard-", "lab03.queries-"))}
     assert silent == NEEDS_A_POD | dashboards
 
@@ -99,17 +99,17 @@ def test_what_a_stack_leaves_out_is_not_applicable_and_named(section: str) -> No
     world = World(*stack(**{section: {"enabled": False}}))
     with world.running() as cluster:
         results = run_checks(all_checks(world.settings), world.settings, world.program, cluster, lambda line: None)
-    assert [f"{one.id}: {one.seen}" for one in results if one.status is Status.FAILED] == []
-    left_out = [one.id for one in results if one.seen == f"the stack has {section}.enabled: false"]
+    assert [f"{result.id}: {result.seen}" for result in results if result.status is Status.FAILED] == []
+    left_out = [result.id for result in results if result.seen == f"the stack has {section}.enabled: false"]
     assert len(left_out) >= 5
-    assert all(one.status is Status.NOT_APPLICABLE for one in results if one.id in left_out)
+    assert all(result.status is Status.NOT_APPLICABLE for result in results if result.id in left_out)
 
 
 def test_without_a_mesh_nothing_of_it_is_expected() -> None:
     world = World(*stack(mesh={"namespaces": {}}))
     with world.running() as cluster:
         results = run_checks(all_checks(world.settings), world.settings, world.program, cluster, lambda line: None)
-    by_id = {one.id: one for one in results}
+    by_id = {result.id: result for result in results}
     for check in (
         "lab02.sidecar-httpbin",
         "lab02.in-sync",
@@ -118,7 +118,7 @@ def test_without_a_mesh_nothing_of_it_is_expected() -> None:
         "lab03.kiali-graph",
     ):
         assert by_id[check].status is Status.NOT_APPLICABLE, by_id[check].seen
-    assert [one.id for one in results if one.status is Status.FAILED] == []
+    assert [result.id for result in results if result.status is Status.FAILED] == []
 
 
 def test_another_namespace_in_the_mesh_is_held_to_it(verify: Callable[[World, str], Result]) -> None:

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "down":
         say(f"{args.name} is gone" if cluster.down(STATE, args.name) else f"{args.name} was not there")
     else:
-        for one in cluster.status(STATE):
-            state = "running" if one.running else "stopped"
-            say(f"{one.name}\t{state}\t{one.kubernetes or '?'}\t{one.server}\t{one.kubeconfig}")
+        for status in cluster.status(STATE):
+            state = "running" if status.running else "stopped"
+            say(f"{status.name}\t{state}\t{status.kubernetes or '?'}\t{status.server}\t{status.kubeconfig}")
     return 0

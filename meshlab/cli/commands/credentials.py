@@ -13,7 +13,7 @@ from typing import Any, cast
 from base.errors import MeshlabError
 
 from ...credentials.clouds import CLOUDS
-from ...credentials.kubeconfigs import VARIABLES, by_cloud, credential, stored
+from ...credentials.kubeconfigs import VARIABLES, credential, write_from_cloud, write_stored
 from ...credentials.requirements import CONTEXT, STORED, TOKEN, WAYS, check, chosen
 from ...state_folder import STATE
 from ..console import say
@@ -41,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     check(variables, secrets)
     way, file = chosen(variables), _file(args.out)
     if way == "kubeconfig":
-        stored(secrets[STORED], variables[CONTEXT], file)
+        write_stored(secrets[STORED], variables[CONTEXT], file)
     else:
         wanted = (CONTEXT, *WAYS[way].variables, *WAYS[way].optional)
         cloud = CLOUDS[way]({name: variables[name] for name in wanted if variables.get(name)}, args.folder)
-        by_cloud(cloud, way, file)
+        write_from_cloud(cloud, way, file)
         _hand_on(cloud.environment())
     say(f"context {variables[CONTEXT]} in {file}, by {way}")
     return 0

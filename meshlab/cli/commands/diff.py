@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         check_artifact(args.out)
     comparisons = compare(renderer_of(args, say_aside), target_of(args), args.base, None if args.all else [args.stack])
-    same = all(one.same for one in comparisons)
+    same = all(comparison.same for comparison in comparisons)
     told = remarks(comparisons, every=args.all)
     if args.out is not None:
         write_artifact(args.out, comparisons, told)
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     elif same:
         print(nothing_changed(comparisons))
     else:
-        for note in dict.fromkeys(note for one in comparisons for note in one.rendered.charts.notes):
+        for note in dict.fromkeys(note for comparison in comparisons for note in comparison.rendered.charts.notes):
             say_aside(note)
         sys.stdout.write(unified(comparisons))
     if told and not args.markdown:

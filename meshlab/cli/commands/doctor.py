@@ -11,7 +11,7 @@ from kube.api_objects import AccessError
 
 from ...doctor.examination import Question, examine
 from ...engine.backends import Backend
-from ...engine.places import place
+from ...engine.places import find_place
 from ...preflight.finding import Finding, Level, table, worst
 from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         )
         target = None
     # Where no cluster could be named, that none runs is no news, nor is more of a state that is not to be used.
-    told = {one.subject for one in findings}
+    told = {finding.subject for finding in findings}
     stack = Stack.load(args.stack, charts=args.charts)
     folder, backend = STATE, None
     try:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         told.add("state")
     named = args.cluster is not None
     question = Question(stack, target, folder, args.images, named=named, backend=backend)
-    findings += [one for one in examine(question, _quiet) if one.subject not in told]
+    findings += [finding for finding in examine(question, _quiet) if finding.subject not in told]
     bad = worst(findings)
     seconds = time.monotonic() - started
     if args.json:
@@ -62,13 +62,15 @@ def run(args: argparse.Namespace) -> int:
             "stack": args.stack,
             "worst": bad.name.lower(),
             "seconds": round(seconds, 1),
-            "findings": [one.as_json() for one in findings],
+            "findings": [finding.as_json() for finding in findings],
         }
         print(json.dumps(document, indent=1))
     else:
         for line in table(findings):
             say(line)
-        problems, warnings = (sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING))
+        problems, warnings = (
+            sum(finding.level is level for finding in findings) for level in (Level.PROBLEM, Level.WARNING)
+        )
         say(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')} ({seconds:.1f} s)")
     return 1 if bad is Level.PROBLEM else 0
 
@@ -82,7 +84,7 @@ def _embedded() -> Target | None:
 def _place(target: Target | None, stack: Stack) -> tuple[Path, Backend | None]:
     """Where the stack's state lies; a cluster that does not answer is a finding of its own."""
     try:
-        return place(target, stack.name, project=stack.project) if target is not None else (STATE, None)
+        return find_place(target, stack.name, project=stack.project) if target is not None else (STATE, None)
     except AccessError:
         return STATE, None
 

@@ -60,7 +60,7 @@ def _approval(*, yes: bool) -> Approve:
         if yes:
             return True
         if not sys.stdin.isatty():
-            say("nobody is there to ask: --yes agrees to it")
+            say("expected a terminal to confirm it on, got none (to confirm it in advance, add --yes)")
             return False
         return input("Remove the CRDs? [y/N] ").strip().lower() in ("y", "yes")
 

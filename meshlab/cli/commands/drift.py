@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     inspection = Inspection(session.driver, session.stack, session.target.kubeconfig, say)
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
-    every = [*seen.findings, *(one.finding for one in seen.ignored)]
-    if all(one.what is What.DELETED for one in every) and len(every) >= seen.compared > 0:
+    every = [*seen.findings, *(ignored.finding for ignored in seen.ignored)]
+    if all(finding.what is What.DELETED for finding in every) and len(every) >= seen.compared > 0:
         raise MeshlabError(
             f"nothing of stack {args.stack} is on the {session.target.label}",
             f"bring it up: meshlab up --stack {args.stack}{session.options}",
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
 def _tell(
     args: argparse.Namespace, on: str, before: DriftResult, seen: DriftResult, hooks: int, seconds: float, say: Say
 ) -> None:
-    left = {(one.what, one.label) for one in seen.findings}
-    fixed = [one for one in before.findings if (one.what, one.label) not in left]
+    left = {(finding.what, finding.label) for finding in seen.findings}
+    fixed = [finding for finding in before.findings if (finding.what, finding.label) not in left]
     if args.json:
         print(report.document(seen, args.stack, seconds, fixed))
         return
@@ -88,7 +88,7 @@ def _approve(copies: Sequence[DriftFinding], *, yes: bool, say: Say) -> bool:
     if not sys.stdin.isatty():
         say(f"not deleted: {counted(len(copies), 'extra object')} (--yes deletes without asking)")
         return False
-    return input(f"Delete {', '.join(one.label for one in copies)}? [y/N] ").strip().lower() in ("y", "yes")
+    return input(f"Delete {', '.join(copy.label for copy in copies)}? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _say(out: TextIO, line: str) -> None:

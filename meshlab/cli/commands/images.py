@@ -36,11 +36,13 @@ def run(args: argparse.Namespace) -> int:
     for note in rendered.charts.notes:
         say_aside(note)
     if args.json:
-        print(json.dumps([asdict(one) for one in images], indent=2))
+        print(json.dumps([asdict(image) for image in images], indent=2))
     else:
-        for one in images:
-            print(f"{one.upstream} {one.mirror}" if _place(mirror, one) else one.upstream)
-    elsewhere = [one for one in images if (place := _place(mirror, one)) and not one.mirror.startswith(f"{place}/")]
+        for image in images:
+            print(f"{image.upstream} {image.mirror}" if _place(mirror, image) else image.upstream)
+    elsewhere = [
+        image for image in images if (place := _place(mirror, image)) and not image.mirror.startswith(f"{place}/")
+    ]
     for one in elsewhere:
         wanted = f"{one.upstream} from {_place(mirror, one)}"
         say_aside(f"{args.stack}: expected {wanted}, got {one.mirror} ({', '.join(one.users)})")

@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
         declared = Stack.load(stack, renderer=renderer)
         enforcement = policy_settings(declared).enforcement
         rendered, violations = judged(declared, target)
-        for one in violations:
-            say(f"{stack}: {one.rule} ({enforcement}): {one.subject.label}: {one.message}")
+        for violation in violations:
+            say(f"{stack}: {violation.rule} ({enforcement}): {violation.subject.label}: {violation.message}")
         for note in rendered.charts.notes:
             say(note)
         say(

@@ -11,7 +11,7 @@ from base.errors import MeshlabError
 from base.wording import counted
 
 from ...diff.unified import unified
-from ...engine.places import home
+from ...engine.places import find_home
 from ...promote.evidence import Evidence, read_report, refusals
 from ...promote.moves import Move, written
 from ...promote.pins import ORDER, SECTIONS
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _promote(args, found, newer)
     if reasons:
-        raise MeshlabError("\n".join(["", f"{source} may not be promoted now:", *reasons]))
+        raise MeshlabError("\n".join(["", f"{source} cannot be promoted now:", *reasons]))
     return 0
 
 
@@ -129,11 +129,11 @@ def _pair(source: str | None, target: str | None) -> tuple[str, str]:
 
 
 def _setbacks(found: Promotion) -> Iterator[str]:
-    for one in found.setbacks:
+    for setback in found.setbacks:
         yield (
-            f"Pulumi.{found.target}.yaml: {written(one.key)}: expected nothing newer than {found.source}'s "
-            f"{one.wanted}, got {one.current}; promotion never goes back (raise it in {found.source}, or leave its "
-            "section out with --only)"
+            f"Pulumi.{found.target}.yaml: {written(setback.key)}: expected nothing newer than {found.source}'s "
+            f"{setback.wanted}, got {setback.current}; promotion never goes back (raise it in {found.source}, or leave "
+            "its section out with --only)"
         )
 
 
@@ -143,7 +143,7 @@ def _evidence(source: Stack, *, embedded: bool) -> Evidence:
     return Evidence(
         commit_of(ROOT),
         file_changed=bool(status.stdout.strip()),
-        update=last_update(source.name, say_aside, home(source.name, STATE, embedded=embedded)[1]),
+        update=last_update(source.name, say_aside, find_home(source.name, STATE, embedded=embedded)[1]),
         labs=frozenset(check.lab for check in all_checks(source.settings)),
     )
 

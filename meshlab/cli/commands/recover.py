@@ -13,7 +13,7 @@ from embedded.tools import toolchain
 from kube.cluster import Cluster
 
 from ...engine.backends import Backend, backend_for
-from ...engine.places import place, refuse_elsewhere
+from ...engine.places import find_place, refuse_elsewhere
 from ...engine.programs import find_cli
 from ...engine.state_backend import StackBackend
 from ...preflight.identity import refuse_another
@@ -46,14 +46,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Say what is to be done, ask, and do it: 0 where there is nothing to do or it is done, 1 where it was declined."""
-    if args.cluster is None and EMBEDDED not in [one.name for one in cluster.status(STATE)]:
+    if args.cluster is None and EMBEDDED not in [status.name for status in cluster.status(STATE)]:
         say("nothing to recover: there is no embedded cluster (name another one with --cluster CONTEXT)")
         return 0
     stack = Stack.load(args.stack)
     target = embedded_target(say) if args.cluster is None else named_target(args.cluster)
     refuse_another(stack.settings, target, say)
     agree = (lambda: True) if args.yes else _ask
-    folder, backend = place(target, stack.name, project=stack.project)
+    folder, backend = find_place(target, stack.name, project=stack.project)
     options = RecoverOptions(stack.name, target, folder, args.holder_is_gone, backend)
     return 0 if recover(options, agree, say) else 1
 
@@ -114,5 +114,8 @@ def _tell_others(found: Recovery, options: RecoverOptions, say: Say) -> None:
 
 def _ask() -> bool:
     if not sys.stdin.isatty():
-        raise MeshlabError("nobody to ask: nothing was changed", "to continue without confirmation, add --yes")
+        raise MeshlabError(
+            "expected a terminal to confirm it on, got none; nothing was changed",
+            "to continue without confirmation, add --yes",
+        )
     return input("Do this? [y/N] ").strip().lower() in ("y", "yes")

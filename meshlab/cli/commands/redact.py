@@ -11,7 +11,7 @@ from base.files import write_private
 from base.wording import counted
 
 from ...engine.backends import NOT_THERE, Backend
-from ...engine.places import homes
+from ...engine.places import list_homes
 from ...engine.programs import find_cli
 from ...engine.secrets import PASSPHRASE, PASSPHRASE_FILE, passphrase_environment
 from ...recording.recorder import ROOT
@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     """Rewrite each file whole or not at all; says how many places there were."""
     stack = Stack.load(args.stack)
     # The stack may be on several clusters, and the log of any of them.
-    found = [_secrets(stack, *home) for home in homes(args.stack, STATE)]
-    if all(one is None for one in found):
+    found = [_secrets(stack, *home) for home in list_homes(args.stack, STATE)]
+    if all(group is None for group in found):
         raise MeshlabError(f"{args.stack}: has no state here whose secrets could be looked for; nothing was redacted")
-    secrets = {secret for one in found for secret in one or ()}
+    secrets = {secret for group in found for secret in group or ()}
     for file in args.files:
         try:
             text, count = redacted(file.read_text(encoding="utf-8", errors="surrogateescape"), secrets)
@@ -72,4 +72,6 @@ def _secrets(stack: Stack, folder: Path, backend: Backend) -> set[str] | None:
     passphrases = [os.environ.get(PASSPHRASE, "")]
     for name in (environment.get(PASSPHRASE_FILE), os.environ.get(PASSPHRASE_FILE)):
         passphrases += [Path(name).read_text(encoding="utf-8").strip()] if name else []
-    return secrets_of(json.loads(done.stdout)) | {one for one in passphrases if len(one) >= SHORTEST}
+    return secrets_of(json.loads(done.stdout)) | {
+        passphrase for passphrase in passphrases if len(passphrase) >= SHORTEST
+    }

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     rehearsals = [rehearse(subject, minor) for minor in minors]
     for line in [document(args.stack, rehearsals)] if args.json else lines(args.stack, rehearsals):
         say(line)
-    return 0 if all(one.well for one in rehearsals) else NOT_WELL
+    return 0 if all(rehearsal.well for rehearsal in rehearsals) else NOT_WELL
 
 
 def asked_minors(text: str | None) -> Sequence[str]:

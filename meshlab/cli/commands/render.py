@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     write_folder(args.out, rendered.index(), {file: one.manifest for file, one in rendered.files.items()})
     for line in rendered.charts.notes:
         say(line)
-    components = {one.component for one in rendered.objects}
+    components = {object_.component for object_ in rendered.objects}
     inside = f"{counted(len(rendered.objects), 'object')} of {counted(len(components), 'component')}"
     say(
         f"{args.stack}: {inside} and {counted(len(rendered.releases), 'release')} in {args.out}, "
@@ -42,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
     verdict = judged(stack, target)
     for line in verdict.notes:
         say(f"{args.stack}: {line}")
-    for one in verdict.broken:
-        say(f"{args.stack}: {RULE}: {one.line}")
+    for broken in verdict.broken:
+        say(f"{args.stack}: {RULE}: {broken.line}")
     return 1 if verdict.broken else 0

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from embedded.tools import cache as toolcache
-from embedded.tools import toolchain
+from embedded.tools import pins
 from embedded.tools.cache import CachedTool
 
 from ..console import say
@@ -27,14 +27,17 @@ def run(args: argparse.Namespace) -> int:
         return 0
     kept = toolcache.kept()
     if args.json:
-        print(json.dumps([_as_json(one) for one in kept], indent=1))
+        print(json.dumps([_as_json(tool) for tool in kept], indent=1))
         return 0
-    rows = [HEAD, *((one.name, one.version, size(one.size), one.origin, "yes" if one.pinned else "no") for one in kept)]
+    rows = [
+        HEAD,
+        *((tool.name, tool.version, size(tool.size), tool.origin, "yes" if tool.pinned else "no") for tool in kept),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     for row in rows:
         say("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
-    unused = [one for one in kept if not one.pinned]
-    say(f"{size(sum(one.size for one in kept))} in {toolchain.cache_folder().parent}{_what_to_do(unused)}")
+    unused = [tool for tool in kept if not tool.pinned]
+    say(f"{size(sum(tool.size for tool in kept))} in {pins.cache_folder().parent}{_what_to_do(unused)}")
     for name, number in toolcache.others().items():
         say(f"beside them {name} ({size(number)}), which is no tool")
     return 0
@@ -43,18 +46,18 @@ def run(args: argparse.Namespace) -> int:
 def _what_to_do(unused: list[CachedTool]) -> str:
     if not unused:
         return ""
-    return f"; no pin names {size(sum(one.size for one in unused))} of it, which `meshlab tools --prune` removes"
+    return f"; no pin names {size(sum(tool.size for tool in unused))} of it, which `meshlab tools --prune` removes"
 
 
 def _prune() -> None:
     freed = 0
-    for one in toolcache.prune():
-        if one.busy:
-            say(f"left {one.what}: another process is at work on it")
+    for entry in toolcache.prune():
+        if entry.busy:
+            say(f"left {entry.what}: another process is at work on it")
         else:
-            freed += one.size
-            say(f"removed {one.what} ({size(one.size)})")
-    say(f"{size(freed)} freed in {toolchain.cache_folder().parent}")
+            freed += entry.size
+            say(f"removed {entry.what} ({size(entry.size)})")
+    say(f"{size(freed)} freed in {pins.cache_folder().parent}")
 
 
 def _as_json(one: CachedTool) -> dict[str, object]:

@@ -19,7 +19,7 @@ def _check(subject: Subject, settings: PackSettings) -> Findings:
     found = [*_grafana(subject), *_kiali(subject)]
     for where, looks_only in found:
         if not settings.allow_anonymous:
-            yield f"{where}: expected nobody without signing in, got anonymous access (setting policy.allowAnonymous)"
+            yield f"{where}: expected sign-in for every user, got anonymous access (setting policy.allowAnonymous)"
         elif not looks_only:
             yield f"{where}: expected people who have not signed in to look only, got more than that"
 
@@ -32,7 +32,7 @@ def _grafana(subject: Subject) -> Iterator[tuple[str, bool]]:
         elif place.key == _SWITCH and is_true(place.value):
             yield place.path, place.around.get(_ROLE, _LOOKING) == _LOOKING
         elif place.key == "env":
-            variables = {mapping(one).get("name"): mapping(one).get("value") for one in entries(place.value)}
+            variables = {mapping(item).get("name"): mapping(item).get("value") for item in entries(place.value)}
             if is_true(variables.get(_SWITCH)):
                 yield f"{place.path}[{_SWITCH}]", variables.get(_ROLE, _LOOKING) == _LOOKING
         elif place.key == _GRAFANA_FILE and isinstance(place.value, str):

@@ -14,7 +14,9 @@ _KINDS = ("PodMonitor", "Probe", "PrometheusRule", "ScrapeConfig", "ServiceMonit
 
 def _check(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str]]:
     releases = sorted(
-        one.name for one in subjects if isinstance(one, DeclaredRelease) and one.chart == MONITORING_STACK
+        subject.name
+        for subject in subjects
+        if isinstance(subject, DeclaredRelease) and subject.chart == MONITORING_STACK
     )
     for subject in subjects:
         if not isinstance(subject, Object) or subject.group != _GROUP or subject.kind not in _KINDS:

@@ -12,7 +12,11 @@ _EVERYWHERE = "enableNamespacesByDefault"
 
 
 def _check(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str]]:
-    homes = {one.namespace for one in subjects if isinstance(one, DeclaredRelease) and one.chart == MONITORING_STACK}
+    homes = {
+        subject.namespace
+        for subject in subjects
+        if isinstance(subject, DeclaredRelease) and subject.chart == MONITORING_STACK
+    }
     for subject in subjects:
         messages: Iterable[str] = ()
         if isinstance(subject, Object) and subject.kind == "Namespace":

@@ -190,7 +190,7 @@ class _Type:
 def _least(marks: Sequence[ast.expr]) -> Iterator[int]:
     for mark in marks:
         if isinstance(mark, ast.Call):
-            yield from (ast.literal_eval(one.value) for one in mark.keywords if one.arg == "ge")
+            yield from (ast.literal_eval(keyword.value) for keyword in mark.keywords if keyword.arg == "ge")
 
 
 def _choices(values: Sequence[Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from .toolchain import cache_folder
+from .pins import cache_folder
 
 LOCK = ".lock-"
 """What the file of a lock begins with."""
