@@ -10,6 +10,7 @@ import pytest
 from meshlab.mirror.images import named_images
 from meshlab.published_envoy import switched_off
 from meshlab.render.helm import RenderTarget
+from meshlab.render.stack import default_kubernetes
 from meshlab.results.outcome import Status
 from meshlab.stack import Stack
 from tests.support.charts import chart_folder
@@ -46,7 +47,7 @@ def overlay() -> dict[str, Any]:
 def lab(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Lab]:
     charts = {"charts": {"source": str(chart_folder("dev"))}}
     stack = Stack.load("dev", overlay={**overlay(), **charts})
-    found = stack.rendered(RenderTarget("1.34.4"), once=True)
+    found = stack.rendered(RenderTarget(default_kubernetes()), once=True)
     names = {name for _, name in named_images(found.objects) if not any(one in name for one in ABSENT)}
     with real_lab(tmp_path_factory.mktemp("lab03"), "lab03", image, names) as lab:
         driver(lab, **overlay()).up()
