@@ -46,12 +46,21 @@ def chain_of(run: Run, needs: Mapping[str, Collection[str]]) -> Chain:
     which none of the resources of `needs` was begun.
     """
     timed = {urn: run.spans[urn] for urn in needs if urn in run.spans}
-    waits = reduced({urn: others & timed.keys() for urn, others in all_needs(needs).items() if urn in timed})
+    needed = {urn: others & timed.keys() for urn, others in all_needs(needs).items() if urn in timed}
+    waits = reduced(needed)
     links: list[ChainLink] = []
     ahead: Collection[str] = timed
     while ahead:
-        last = max((timed[urn] for urn in ahead), key=lambda span: (span.ended, span.seconds, span.urn))
+        last = _last([timed[urn] for urn in ahead], needed)
         ahead = waits[last.urn]
         before = max((timed[urn].ended for urn in ahead), default=0.0)
         links.append(ChainLink(last, last.began - before))
     return Chain(tuple(reversed(links)), run.seconds, len(timed))
+
+
+def _last(spans: Collection[Span], needed: Mapping[str, Collection[str]]) -> Span:
+    """The one that ended last. Of several at the same time, as the log has it, not one that another of them needs."""
+    end = max(span.ended for span in spans)
+    together = [span for span in spans if span.ended == end]
+    free = [span for span in together if not any(span.urn in needed[other.urn] for other in together)]
+    return max(free, key=lambda span: (span.seconds, span.urn))

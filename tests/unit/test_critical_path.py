@@ -52,6 +52,11 @@ def test_where_times_are_whole_seconds_a_need_that_follows_from_another_is_not_p
     assert names(chain_of(run(times), {"a": [], "b": ["a"], "c": ["a", "b"]})) == ["a", "b", "c"]
 
 
+def test_of_resources_that_end_at_once_the_chain_has_those_that_the_last_needs() -> None:
+    times = {"c": (1.0, 1.0), "b": (1.0, 1.0), "a": (1.0, 1.0)}
+    assert names(chain_of(run(times), {"c": [], "b": ["c"], "a": ["b"]})) == ["c", "b", "a"]
+
+
 def test_a_run_without_any_of_the_resources_has_no_chain() -> None:
     assert chain_of(run({"other": (1.0, 2.0)}), NEEDS).links == ()
 
