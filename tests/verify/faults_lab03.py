@@ -333,6 +333,21 @@ FAULTS = [
         r"data: expected a value, got nothing",
     ),
     Fault(
+        "lab03.declared",
+        "a webhook of the operator without a certificate",
+        changed(
+            "ValidatingWebhookConfiguration",
+            "prom-operator-admission",
+            "",
+            "webhooks",
+            0,
+            "clientConfig",
+            "caBundle",
+            to=None,
+        ),
+        r"caBundle: expected a value, got nothing",
+    ),
+    Fault(
         "lab03.targets-istiod", "not a target", _lost("istio-component-monitor"), r"1 of 1: istiod-1-17-0 is 0 targets"
     ),
     Fault(
