@@ -58,13 +58,13 @@ class RealNode:
         shutil.copyfile(self._mine.kubeconfig, self.folder / files.KUBECONFIG.name)
 
     def load(self, archives: Sequence[Path]) -> list[str]:
-        """Load archives of images, and return the names of all that it has. Raises ImageError."""
+        """Load archives of images, and return the names of all that it has. Raises NodeError."""
         if archives:
             self._given.touch()
         return images.load(self._holder, self.folder, archives)
 
     def build(self, names: Iterable[str], progress: Say) -> list[Image]:
-        """Build what stands in for the named images and load what it does not have yet. Raises ImageError."""
+        """Build what stands in for the named images and load what it does not have yet. Raises NodeError."""
         built = build(names, self.folder / "built", progress)
         there = images.digests(self._holder)
         new = [

@@ -3,8 +3,8 @@
 docs/real_node.md tells what it is and what it needs. Nothing here knows of clusters' records; embedded.cluster uses it.
 """
 
-from .images import ImageError, load
+from .images import load
 from .layout import NODE, NODE_TOOLS, Ranges
 from .requirements import NodeError, check
 
-__all__ = ["NODE", "NODE_TOOLS", "ImageError", "NodeError", "Ranges", "check", "load"]
+__all__ = ["NODE", "NODE_TOOLS", "NodeError", "Ranges", "check", "load"]

@@ -16,10 +16,6 @@ LIST = "images"
 """The file in the node's folder with the names of its images, a line each; `placement` reads it."""
 
 
-class ImageError(NodeError):
-    """An archive could not be loaded. The text names it."""
-
-
 def digests(holder: int) -> dict[str, str]:
     """The digest of each image that the node has, by name."""
     rows = [line.split() for line in _ctr(holder, "images", "list").splitlines()[1:]]
@@ -29,13 +25,13 @@ def digests(holder: int) -> dict[str, str]:
 def load(holder: int, folder: Path, archives: Iterable[Path]) -> list[str]:
     """Load archives, as `docker save` or an OCI layout in a .tar has them, and return the names of all images there.
 
-    `holder` is a process in the node's mount namespace, `folder` the node's. Raises ImageError.
+    `holder` is a process in the node's mount namespace, `folder` the node's. Raises NodeError.
     """
     for archive in archives:
         try:
             _ctr(holder, "images", "import", str(archive))
         except process.ProcessError as error:
-            raise ImageError(f"{archive}: expected an archive of container images, containerd said: {error}") from None
+            raise NodeError(f"{archive}: expected an archive of container images, containerd said: {error}") from None
     names = [name for name in _ctr(holder, "images", "list", "--quiet").splitlines() if not name.startswith("sha256:")]
     unfinished = folder / f".{LIST}"
     unfinished.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
@@ -44,10 +40,10 @@ def load(holder: int, folder: Path, archives: Iterable[Path]) -> list[str]:
 
 
 def sandbox(folder: Path) -> list[Path]:
-    """The archive of the image that holds a pod's namespaces. Raises ImageError where it cannot be built."""
+    """The archive of the image that holds a pod's namespaces. Raises NodeError where it cannot be built."""
     (image,) = build([SANDBOX_IMAGE], folder / "sandbox", lambda line: None)
     if image.archive is None:
-        raise ImageError(f"a real node needs the image {SANDBOX_IMAGE}: {image.reason}")
+        raise NodeError(f"a real node needs the image {SANDBOX_IMAGE}: {image.reason}")
     return [image.archive]
 
 

@@ -484,7 +484,7 @@ CASES = [
         "Grafana's file",
         ini("false"),
         ini("true"),
-        '"grafana.ini" [auth.anonymous]: expected nobody without',
+        '"grafana.ini" [auth.anonymous]: expected sign-in for every user',
     ),
     Case(
         "no-anonymous-access",

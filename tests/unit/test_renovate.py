@@ -64,6 +64,7 @@ BY_HAND = {
         "cniVersion",
         "the version of a format, not of a program: every containerd since 1.3 reads it",
     ),
+    "embedded/node/trial.py": ("ociVersion", "the version of a format, which every runc reads"),
     "settings/operator_crds.yaml": (".", "`meshlab charts pairs` reads it from a repository's index"),
     "charts.lock": (".", "the digest of one version: `meshlab charts lock` adds another beside it"),
     "Pulumi.yaml": (
