@@ -37,7 +37,7 @@ up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, 
 preview: setup ## Show what `make up` would change
 	@$(RUN) preview $(OPTIONS) $(NODES)
 
-rehearse: setup ## Try the stack on other minors of Kubernetes (KUBERNETES=1.34,1.35, STACK=dev, CHARTS=<folder>)
+rehearse: setup ## Try the stack on other minors of Kubernetes (KUBERNETES=1.35,1.36, STACK=dev, CHARTS=<folder>)
 	@$(RUN) rehearse --stack $(STACK) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(if $(CHARTS),--charts '$(CHARTS)')
 
 doctor: setup ## Check tools, cluster, rights and state, with a fix for each problem
