@@ -231,7 +231,7 @@ def test_a_cluster_that_does_not_answer_is_told(place: Place, tmp_path: Path) ->
     assert "does not answer" in finding.text
 
 
-def test_a_release_that_was_left_pending_leads_to_recover_only_where_it_is_the_stacks(place: Place) -> None:
+def test_a_pending_release_leads_to_recover_only_if_it_is_the_stacks(place: Place) -> None:
     kubectl = place.cluster.kubectl
     kubectl("create", "namespace", "prometheus")
     kubectl("create", "secret", "generic", "sh.helm.release.v1.prom.v1", "-n", "prometheus")
@@ -250,7 +250,7 @@ def test_a_release_that_was_left_pending_leads_to_recover_only_where_it_is_the_s
     kubectl("delete", "namespace", "prometheus")
 
 
-def test_crds_installed_the_default_way_are_handed_over_by_the_printed_commands_and_none_is_made_anew(
+def test_printed_commands_hand_over_crds_and_create_none_again(
     place: Place,
 ) -> None:
     chart = f"{place.charts}/prometheus-operator-crds-0.1.0.tgz"

@@ -38,9 +38,7 @@ def test_a_workload_of_the_mesh_has_the_sidecar_of_its_namespaces_revision(
 
 
 @pytest.mark.parametrize("app", ["httpbin", "sleep"])
-def test_a_pod_comes_only_after_the_label_and_istiod_and_never_without_its_sidecar(
-    evidence: Evidence, app: str
-) -> None:
+def test_a_pod_starts_after_label_and_istiod_and_has_its_sidecar(evidence: Evidence, app: str) -> None:
     claims.waited_for_the_mesh(evidence.history, app, OLD)
 
 
@@ -55,9 +53,7 @@ def test_namespaces_outside_the_mesh_are_left_alone(evidence: Evidence, namespac
 
 
 @pytest.mark.parametrize("app", sorted(app for _, app in MOVED))
-def test_a_change_of_revision_rolls_the_workload_and_the_new_pod_says_the_new_revision(
-    evidence: Evidence, app: str
-) -> None:
+def test_a_change_of_revision_rolls_the_workload_to_the_new_revision(evidence: Evidence, app: str) -> None:
     claims.has_its_sidecar(evidence.moved, app, NEW)
 
 

@@ -16,9 +16,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("monitor", MONITORS)
-def test_the_targets_of_a_monitor_are_exactly_those_expected_with_exactly_their_labels(
-    evidence: Evidence, monitor: str
-) -> None:
+def test_a_monitor_has_exactly_the_expected_targets_with_their_labels(evidence: Evidence, monitor: str) -> None:
     targets = evidence.pools.get(monitor, [])
     CLAIMS[monitor](targets, evidence.pods)
     assert len(targets) == EXPECTED[monitor]
@@ -40,7 +38,7 @@ def test_what_is_scraped_are_the_metrics_of_real_istiods_and_of_real_envoys(evid
     assert [series["metric"]["job"] for series in evidence.metrics["standalone"]] == ["envoy"]
 
 
-def test_several_services_lead_to_one_istiod_so_that_scraping_it_once_means_something(evidence: Evidence) -> None:
+def test_several_services_lead_to_one_istiod_that_is_scraped_once(evidence: Evidence) -> None:
     pilots = {
         service["metadata"]["name"]
         for service in evidence.services

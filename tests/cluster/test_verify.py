@@ -57,7 +57,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
         yield Verified(lab, settings_of(lab.stack, config), program, Cluster(lab.cluster.kubeconfig))
 
 
-def test_what_can_be_seen_passes_what_needs_a_real_pod_is_not_applicable_and_nothing_fails(verified: Verified) -> None:
+def test_visible_checks_pass_and_what_needs_a_real_pod_is_not_applicable(verified: Verified) -> None:
     results = verified.all()
     assert [f"{result.id}: {result.seen}" for result in results if result.status is Status.FAILED] == []
     silent = {result.id for result in results if result.status is Status.NOT_APPLICABLE}

@@ -76,7 +76,7 @@ AT_A_GLANCE = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_top_row_alone_says_whether_it_is_healthy_what_changed_and_who_is_affected(name: str) -> None:
+def test_the_top_row_shows_health_changes_and_who_is_affected(name: str) -> None:
     panels = Dashboard.of(name).panels
     top = {panel.title for panel in panels if panel.row == panels[0].row}
     assert re.search(r"(healthy|reasonable)\b.*, what changed, who (is affected|pays most)\?", panels[0].row)

@@ -62,7 +62,7 @@ def test_uids_and_titles_are_unique() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_query_goes_to_the_chosen_datasource_which_is_the_stack_s_own_by_default(name: str) -> None:
+def test_every_query_goes_to_the_chosen_datasource_by_default_the_stacks(name: str) -> None:
     dashboard = Dashboard.of(name)
     (chooser,) = [variable for variable in dashboard.variables if variable["type"] == "datasource"]
     assert (chooser["name"], chooser["current"]["value"]) == ("datasource", "prometheus")

@@ -77,7 +77,7 @@ def test_what_is_to_be_adopted_has_to_be_there(lab: Lab) -> None:
         refuse_strangers(session(lab, BOTH), "dev")
 
 
-def test_a_namespace_of_somebody_else_is_refused_with_the_setting_that_adopts_it(lab: Lab) -> None:
+def test_a_foreign_namespace_is_refused_with_the_setting_that_adopts_it(lab: Lab) -> None:
     with pytest.raises(MeshlabError, match=r"belongs to someone else, .*name it in cluster\.adoptNamespaces"):
         refuse_strangers(session(lab, PLAIN), "dev")
     refuse_strangers(session(lab, ADOPTING), "dev")
@@ -104,7 +104,7 @@ def test_doctor_has_no_problem_with_what_is_there(lab: Lab) -> None:
     assert finding.text.endswith("pods would be let in")
 
 
-def test_to_adopt_what_the_stack_has_made_and_to_make_what_it_has_adopted_are_refused(lab: Lab) -> None:
+def test_adopting_a_made_namespace_or_making_an_adopted_one_is_refused(lab: Lab) -> None:
     with pytest.raises(MeshlabError, match="was adopted, and would be made now"):
         refuse_strangers(session(lab, PLAIN), "dev")
     with pytest.raises(MeshlabError, match="kiali-operator: this stack has made it; to adopt it would be to delete"):

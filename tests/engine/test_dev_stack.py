@@ -47,7 +47,7 @@ def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab
     assert lab.unavailable_deployments() == []
 
 
-def test_the_chain_that_decided_the_up_begins_without_needs_and_ends_with_the_last(lab: Lab, dev: Recording) -> None:
+def test_the_deciding_chain_begins_without_needs_and_ends_with_the_last(lab: Lab, dev: Recording) -> None:
     run, needs = read(log_file(lab.stack, lab.folder)), needs_of(dev.resources)
     assert run.spans.keys() >= needs.keys()
     assert {run.spans[urn].how for urn in needs} == {""}

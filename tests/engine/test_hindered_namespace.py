@@ -75,7 +75,7 @@ def test_without_the_label_all_come_into_the_mesh_and_roll_once(lab: Lab) -> Non
     }
 
 
-def test_a_workload_that_comes_back_without_a_sidecar_is_an_error_and_rolls_no_more(lab: Lab) -> None:
+def test_a_workload_without_a_sidecar_after_its_roll_is_an_error_once(lab: Lab) -> None:
     """What keeps the injector away here is a webhook's selector, as a platform may write it."""
     term = {"op": "add", "path": "/webhooks/0/namespaceSelector/matchExpressions/-"}
     term["value"] = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["default"]}

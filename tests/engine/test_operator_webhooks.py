@@ -77,7 +77,7 @@ def test_another_secret_is_another_certificate_everywhere_and_rolls_nothing(lab:
     assert not one.preview().changed
 
 
-def test_back_to_the_charts_way_its_jobs_find_the_certificate_that_the_operator_serves(lab: Lab) -> None:
+def test_the_charts_jobs_find_the_certificate_that_the_operator_serves(lab: Lab) -> None:
     before = secret(lab)
     assert up(lab, **THE_CHARTS) >= {"monitoring-stack"}
     assert configurations(lab) == [OF_THE_CHART] * 2

@@ -95,7 +95,7 @@ def test_a_port_of_the_nodes_that_is_taken_is_named_with_the_pod_it_stops(lab: L
     assert "didn't have free ports for the requested pod ports" in why
 
 
-def test_a_label_that_another_manager_owns_is_named_with_the_object_and_the_manager(lab: Lab) -> None:
+def test_a_label_of_another_manager_is_named_with_object_and_manager(lab: Lab) -> None:
     label = ("label", "namespace", "default", "--overwrite", "--field-manager=other-team")
     lab.cluster.kubectl(*label, "istio.io/rev=theirs")
     try:

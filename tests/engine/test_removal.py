@@ -89,7 +89,7 @@ def test_without_agreement_to_what_goes_with_the_crds_nothing_is_removed(lab: La
     assert inventory(lab.cluster) == before
 
 
-def test_a_crd_that_its_chart_would_delete_stays_while_others_have_objects_of_it(lab: Lab) -> None:
+def test_a_crd_that_its_chart_deletes_stays_while_others_use_it(lab: Lab) -> None:
     if WORKLOAD_GROUPS not in removal(lab).leaving_crds():
         pytest.skip("these charts keep every CRD of theirs")
     group = {

@@ -69,9 +69,7 @@ def doctors_findings(lab: Lab) -> list[Finding]:
     return [one for one in examine(question, lab.say) if one.subject == "crds"]
 
 
-def test_crds_that_nobody_owns_are_handed_over_by_the_commands_that_doctor_gives(
-    lab: Lab, seen: dict[str, Any]
-) -> None:
+def test_crds_without_an_owner_are_handed_over_by_the_commands_of_doctor(lab: Lab, seen: dict[str, Any]) -> None:
     helm = toolchain.ensure(["helm"])["helm"]
     chart = f"{lab.charts}/prometheus-operator-crds-0.1.0.tgz"
     manifests = process.run([helm, "template", "any", chart, "--include-crds"], timeout=60).stdout

@@ -55,7 +55,7 @@ def test_base_waits_for_a_slow_answer(start_envoy: StartEnvoy) -> None:
     assert '"url"' in reply.body  # httpbin's own answer
 
 
-def test_timeout_answers_504_when_the_routes_second_is_over_not_when_httpbin_is_done(start_envoy: StartEnvoy) -> None:
+def test_timeout_answers_504_after_the_routes_second_not_when_httpbin_is_done(start_envoy: StartEnvoy) -> None:
     route_timeout, delay = 1, 5
     reply = start_envoy("timeout").ask(f"/delay/{delay}")
 

@@ -58,7 +58,7 @@ def test_rules_of_prometheus_go_by_what_they_are_called() -> None:
     assert fields(before, after) == ["rules[New]", "rules[sum].expr"]
 
 
-def test_what_a_reviewer_looks_for_stands_before_metadata_and_without_version_labels() -> None:
+def test_what_a_reviewer_needs_comes_before_metadata_and_version_labels() -> None:
     before = obj("Service", "web", {"metadata": {"labels": CHART_LABELS}, "spec": {"a": 1}}, release="prom")
     labels = {**NEWER_LABELS, "app": "web"}
     after = obj("Service", "web", {"metadata": {"labels": labels}, "spec": {"a": 2}}, release="prom")
@@ -83,7 +83,7 @@ def test_an_object_that_differs_in_its_charts_version_labels_only_is_marked() ->
     assert not only(before, also).version_only
 
 
-def test_a_secret_whose_content_changes_is_a_change_even_though_nothing_of_it_shows() -> None:
+def test_a_secrets_changed_content_is_a_change_though_none_of_it_shows() -> None:
     change = only(obj("Secret", "key", {"data": {"a": "b25l"}}), obj("Secret", "key", {"data": {"a": "dHdv"}}))
     assert change.secret
     assert change.fields == []
@@ -92,13 +92,13 @@ def test_a_secret_whose_content_changes_is_a_change_even_though_nothing_of_it_sh
     assert change.before.manifest == change.after.manifest
 
 
-def test_a_secret_that_changes_beside_its_version_labels_is_not_counted_as_labels_only() -> None:
+def test_a_secret_that_changes_beside_version_labels_is_no_labels_only_change() -> None:
     before = obj("Secret", "key", {"metadata": {"labels": CHART_LABELS}, "data": {"a": "b25l"}}, release="prom")
     after = obj("Secret", "key", {"metadata": {"labels": NEWER_LABELS}, "data": {"a": "dHdv"}}, release="prom")
     assert not only(before, after).version_only
 
 
-def test_an_object_that_another_resource_declares_is_a_change_unless_an_alias_says_it_is_the_same() -> None:
+def test_an_object_of_another_resource_is_a_change_unless_an_alias_joins_them() -> None:
     before = obj("Service", "web", resource="part-web")
     assert only(before, obj("Service", "web", resource="part-front")).renamed
     assert changed([before], [obj("Service", "web", resource="part-front", former=("part-web",))]).same

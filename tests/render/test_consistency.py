@@ -250,7 +250,7 @@ def test_what_a_value_names_word_for_word_has_to_be_there_already(renderer: Rend
     ]
 
 
-def test_a_stack_whose_values_cannot_be_rendered_without_one_another_is_told_all_the_same(renderer: Renderer) -> None:
+def test_values_that_render_only_together_are_still_reported(renderer: Renderer) -> None:
     both = {"namespaceOverride": "observability", "prometheus": {"prometheusSpec": {"replicas": 2}}}
     broken = verdict_of("dev", monitoring(**both), renderer).broken
     assert {".".join(one.blamed) for one in broken} == {"monitoring.values.namespaceOverride"}

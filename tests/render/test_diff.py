@@ -39,7 +39,7 @@ def test_nothing_changed_is_one_line_in_either_form(history: History) -> None:
         assert line.fullmatch(done.stdout)
 
 
-def test_a_change_that_is_not_committed_counts_and_the_working_tree_stays_as_it_is(history: History) -> None:
+def test_an_uncommitted_change_counts_and_the_working_tree_is_unchanged(history: History) -> None:
     history.set("envoyDemo", scenario="retry")
     before = history.git("status", "--porcelain", "--ignored")
     done = history.diff("--exit-code")
@@ -51,7 +51,7 @@ def test_a_change_that_is_not_committed_counts_and_the_working_tree_stays_as_it_
     assert history.git("status", "--porcelain", "--ignored") == before
 
 
-def test_the_default_base_is_where_the_branch_left_main_and_not_where_main_is_now(history: History) -> None:
+def test_the_default_base_is_where_the_branch_left_main(history: History) -> None:
     history.git("switch", "--quiet", "main")
     history.set("envoyDemo", scenario="retry")
     history.commit("main moves on")
@@ -118,7 +118,7 @@ def test_a_bump_of_kube_prometheus_stack_is_a_readable_list(history: History) ->
     assert listed.count("changed") + int(labels_only[1]) == changed
 
 
-def test_an_image_changed_by_the_program_of_this_tree_shows_with_the_other_trees_own_program_as_base(
+def test_an_image_that_this_trees_program_changes_shows_against_the_base(
     history: History,
 ) -> None:
     file = history.root / "manifests" / "envoy_demo" / "httpbin.yaml"
@@ -242,7 +242,7 @@ def test_a_revision_is_checked_out_beside_the_working_tree_and_gone_after(histor
     assert not (history.root / DEV).exists()
 
 
-def test_a_program_that_refuses_its_settings_says_so_in_one_line_with_its_revision(history: History) -> None:
+def test_a_program_refuses_its_settings_in_one_line_with_its_revision(history: History) -> None:
     history.set("envoyDemo", scenario="sideways")
     with pytest.raises(MeshlabError, match=r"^this tree: its program refuses stack dev: .*scenario") as caught:
         recorded(history.root, "this tree", ["dev"])

@@ -88,7 +88,7 @@ def test_the_provider_is_not_in_the_picture() -> None:
     assert rows(drawn(provider, child("a"))) == [["a"]]
 
 
-def test_releases_say_their_chart_patches_that_they_are_one_and_digests_of_contents_are_left_out() -> None:
+def test_cards_show_a_releases_chart_and_a_patch_and_no_digest() -> None:
     cards = drawn(
         child("prom", RELEASE),
         child("default", "kubernetes:core/v1:NamespacePatch"),

@@ -58,7 +58,7 @@ def test_values_name_namespace_and_kubernetes_version_reach_the_chart(small: Ren
     assert (found.component, found.resource, found.release) == ("part", "part-web", "web")
 
 
-def test_an_object_without_a_namespace_is_in_the_releases_and_one_outside_of_namespaces_in_none(
+def test_an_object_without_a_namespace_gets_the_releases_unless_cluster_wide(
     small: Renderer, make_chart: MakeChart
 ) -> None:
     files = {
@@ -122,7 +122,7 @@ def test_a_value_that_is_another_one_each_time_is_masked_and_the_rest_is_not(
         ("expr: rate(x) > now and randAlphaNum", False, False),
     ],
 )
-def test_a_chart_is_rendered_twice_where_a_template_calls_what_answers_otherwise_each_time(
+def test_a_chart_with_a_random_template_function_is_rendered_twice(
     action: str, varies: bool, reads_clock: bool, make_chart: MakeChart
 ) -> None:
     found = traits(make_chart("web", {"templates/a.yaml": f"# {action}\n"}), "{}")

@@ -80,7 +80,7 @@ def test_everything_that_comes_goes_or_changes_has_its_diff() -> None:
         assert re.search(rf"<summary>{title}</summary>\n\n```diff\n(?:[^`]*\n)?{re.escape(line)}\n", diffs), title
 
 
-def test_objects_that_differ_in_version_labels_only_are_one_line_and_have_no_diff() -> None:
+def test_objects_with_only_new_version_labels_are_one_line_without_a_diff() -> None:
     def labelled(version: str) -> list[KubernetesObject]:
         labels = {"helm.sh/chart": f"stack-{version}"}
         return [obj("Service", name, {"metadata": {"labels": labels}}, release="prom") for name in ("a", "b")]

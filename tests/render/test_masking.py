@@ -26,7 +26,7 @@ def test_a_mapping_that_is_secret_as_a_whole_stays_a_mapping() -> None:
     assert masked(secret(stringData="<secret>"))[0]["stringData"] == {"<secret>": "<secret>"}
 
 
-def test_the_mark_tells_contents_apart_and_is_no_digest_that_could_be_tried_against_guesses() -> None:
+def test_the_mark_tells_contents_apart_and_is_no_digest_to_guess_against() -> None:
     one, same, other = (masked(secret(stringData={"a": value}))[1] for value in (KNOWN, KNOWN, "else"))
     assert one == same != other
     assert one != b""
@@ -38,7 +38,7 @@ def test_a_custom_resource_named_secret_and_other_kinds_are_left_as_they_are() -
     assert masked(custom) == (custom, b"")
 
 
-def test_a_checksum_of_a_secret_is_masked_wherever_it_stands_and_one_of_something_else_is_not() -> None:
+def test_the_checksum_of_a_secret_is_masked_everywhere_and_no_other_one() -> None:
     annotations = {"checksum/secret": "f00", "checksum/config": "ba4", "secret-checksum": "f00"}
     shown, _ = masked({"kind": "Deployment", "spec": {"template": [{"metadata": {"annotations": annotations}}]}})
     assert shown["spec"]["template"][0]["metadata"]["annotations"] == {
@@ -59,6 +59,6 @@ def test_of_a_text_only_the_lines_that_differ_are_marked() -> None:
     assert steady("one\ntwo", "one") == VARIES
 
 
-def test_mappings_with_other_keys_and_lists_of_other_lengths_are_marked_as_a_whole() -> None:
+def test_mappings_and_lists_of_another_shape_are_marked_as_a_whole() -> None:
     assert steady({"a": 1}, {"b": 1}) == VARIES
     assert steady([1], [1, 2]) == VARIES

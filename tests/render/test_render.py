@@ -77,7 +77,7 @@ def test_every_file_is_the_one_object_that_the_index_says(out: Path, index: dict
         assert said == (entry["apiVersion"], entry["kind"], entry["name"], entry.get("namespace")), entry["file"]
 
 
-def test_every_resource_of_the_program_that_is_an_object_is_there_under_its_component(
+def test_every_object_of_the_program_is_there_under_its_component(
     index: dict[str, Any], resources: dict[str, Any]
 ) -> None:
     own = {entry["resource"]: entry["component"] for entry in index["objects"] if "release" not in entry}
@@ -116,14 +116,12 @@ def test_every_object_that_helm_renders_for_a_release_is_named(
         assert named == sorted((document["kind"], document["metadata"]["name"]) for document in documents)
 
 
-def test_the_stack_is_rendered_for_the_embedded_clusters_version_and_its_own_kinds(index: dict[str, Any]) -> None:
+def test_the_stack_is_rendered_for_the_embedded_cluster_and_its_own_kinds(index: dict[str, Any]) -> None:
     assert index["kubernetes"] == default_kubernetes()
     assert {"monitoring.coreos.com/v1/ServiceMonitor", "kiali.io/v1alpha1/Kiali"} <= set(index["apiVersions"])
 
 
-def test_the_generated_password_is_a_placeholder_and_every_other_secret_value_is_masked(
-    out: Path, index: dict[str, Any]
-) -> None:
+def test_the_generated_password_is_a_placeholder_and_other_secrets_are_masked(out: Path, index: dict[str, Any]) -> None:
     secrets = [entry for entry in index["objects"] if entry["kind"] == "Secret"]
     assert len(secrets) >= 2
     shown: dict[str, set[str]] = {}

@@ -90,7 +90,7 @@ def test_an_immutable_config_map_does_not_change_in_place() -> None:
     assert told(*helms) == [f"data {STUCK}"]
 
 
-def test_a_secret_whose_hidden_content_changes_is_replaced_where_the_provider_does_not_say_mutable() -> None:
+def test_a_changed_secret_is_replaced_unless_the_provider_makes_it_mutable() -> None:
     before, after = (obj("Secret", "key", {"data": {"a": value}}) for value in ("b25l", "dHdv"))
     assert told(before, after) == [f"data {ANEW}"]
     mutable = Other("cluster", CLUSTER.type, {"enableSecretMutable": "true"})
@@ -158,7 +158,7 @@ def test_a_release_with_another_version_is_upgraded_in_place() -> None:
     assert released([chart("prom", "1")], [chart("prom", "2")]) == []
 
 
-def test_a_release_that_another_resource_stands_for_is_told_unless_an_alias_says_that_it_is_the_same() -> None:
+def test_a_release_under_another_resource_is_told_unless_an_alias_joins_them() -> None:
     before = [chart("prom", "1", resource="part-old")]
     ((who, text),) = released(before, [chart("prom", "1", resource="part-new")])
     assert (who, "without an alias" in text) == ("Release prom", True)

@@ -19,7 +19,7 @@ def names(*resources: Recorded) -> tuple[str, ...]:
     return former_names(resources[-1], {one.urn: one for one in resources})
 
 
-def test_the_outermost_component_counts_and_a_resource_without_one_belongs_to_the_stack() -> None:
+def test_the_outermost_component_counts_else_a_resource_is_the_stacks() -> None:
     outer, inner = resource("outer", custom=False), resource("inner", "outer", custom=False)
     leaf, alone = resource("leaf", "inner"), resource("alone")
     by_urn = {one.urn: one for one in (outer, inner, leaf, alone)}

@@ -74,12 +74,12 @@ held = [subprocess.Popen([sys.executable, "-c", {hold!r}]) for _ in range(2)]
     assert 120 * MEGABYTE < measured(python(both)).memory_bytes < 200 * MEGABYTE
 
 
-def test_a_command_that_fails_is_no_measurement_and_its_first_error_is_the_reason() -> None:
+def test_a_failed_command_is_no_measurement_and_its_first_error_is_the_reason() -> None:
     with pytest.raises(MeasuredError, match="exit code 3: error: no such chart"):
         measured(["/bin/sh", "-c", "echo 'error: no such chart' >&2; echo bye >&2; exit 3"])
 
 
-def test_a_command_that_leaves_something_running_is_no_measurement_and_that_is_ended(tmp_path: Path) -> None:
+def test_a_command_that_leaves_a_process_is_no_measurement_and_it_is_ended(tmp_path: Path) -> None:
     number = tmp_path / "pid"
     with pytest.raises(MeasuredError, match="still running after its end: sleep"):
         measured(["/bin/sh", "-c", f"sleep 600 & echo $! > {number}"])

@@ -102,7 +102,7 @@ def test_the_operators_own_crds_go_into_both_charts_that_bring_crds(bench):
     assert _read(stack, "kube-prometheus-stack/app-version") == "v0.93.1"
 
 
-def test_an_operator_that_is_not_served_gives_way_to_the_closest_and_that_is_announced(bench):
+def test_the_closest_operator_replaces_one_not_served_and_is_announced(bench):
     wanted = {"prometheus-operator-crds": "0.1.0"}
     folder = _pack(bench, wanted)
     package = folder / "prometheus-operator-crds-0.1.0.tgz"
@@ -120,7 +120,7 @@ def test_an_operator_that_is_not_served_gives_way_to_the_closest_and_that_is_ann
         ("kube-prometheus-stack", "99.0.0", "0.93.1"),
     ],
 )
-def test_a_version_that_is_not_listed_stands_on_the_operator_of_the_one_before_it(bench, chart, version, operator):
+def test_an_unlisted_version_has_the_operator_of_the_one_before_it(bench, chart, version, operator):
     (sentence,) = charts.announce(_pack(bench, {chart: version}), {chart: version})
     assert f"prometheus-operator {operator} (Go module)" in sentence
 

@@ -50,7 +50,7 @@ def test_each_component_has_its_token_and_registers_its_outputs_once(dev: Record
     assert dev.component_outputs[component.urn] == 1
 
 
-def test_every_resource_but_the_provider_is_a_child_of_a_component_and_named_after_it(dev: Recording) -> None:
+def test_every_resource_but_the_provider_is_named_after_its_component(dev: Recording) -> None:
     components = {component.urn: component for component in dev.resources if not component.custom}
     assert sorted(component.name for component in components.values()) == sorted(COMPONENTS.values())
     for resource in dev.resources:
@@ -125,7 +125,7 @@ def test_monitors_do_not_wait_for_the_whole_stack(dev: Recording) -> None:
         assert "monitoring-stack" not in depends_on(dev, monitor.name)
 
 
-def test_no_release_brings_crds_from_a_crds_folder_and_each_is_pinned_and_known_at_preview(dev: Recording) -> None:
+def test_each_release_skips_the_crds_folder_and_is_pinned_at_preview(dev: Recording) -> None:
     releases = dev.of_type("kubernetes:helm.sh/v3:Release")
     assert {str(release.inputs["chart"]) for release in releases} == {
         "base",
@@ -197,7 +197,7 @@ def test_the_service_istiod_that_came_from_the_control_plane_keeps_its_place(dev
     assert aliases == [{"spec": {"name": "istio-alias", "parentUrn": istio.urn}}]
 
 
-def test_the_webhook_that_validates_is_of_the_default_revision_and_not_the_base_charts(dev: Recording) -> None:
+def test_the_validating_webhook_is_the_default_revisions_not_the_base_charts(dev: Recording) -> None:
     assert dev.named("istio-base").inputs["values"]["defaultRevision"] == ""
     moved = record("dev", config={"meshlab:istio": {**TAGGED["meshlab:istio"], "defaultRevision": "1-30"}})
     for recording, revision in ((dev, "1-17"), (moved, "1-30")):
@@ -248,7 +248,7 @@ def test_httpbin_and_sleep_roll_when_their_revision_changes_and_envoy_does_not()
     assert before["envoy"] == after["envoy"]
 
 
-def test_workloads_that_leave_the_mesh_want_no_sidecar_while_their_namespace_still_has_its_label() -> None:
+def test_workloads_that_leave_the_mesh_want_no_sidecar_despite_the_label() -> None:
     def pods(mesh: dict[str, Any]) -> dict[str, Any]:
         recording = record("dev", config={"meshlab:mesh": mesh})
         return recording.named("envoy-demo-httpbin-deployment").inputs["spec"]["template"]["metadata"]
@@ -317,7 +317,7 @@ def test_namespaces_and_workloads_wait_for_the_tag_that_they_follow() -> None:
     assert {"istio-istiod-1-30", "istio-tag-next"} <= depends_on(recording, "sample-apps-web-api-deployment")
 
 
-def test_moving_a_tag_rolls_the_workloads_on_it_and_no_others_and_changes_no_namespace() -> None:
+def test_moving_a_tag_rolls_only_its_workloads_and_changes_no_namespace() -> None:
     before, after = record("dev", config=TAGGED), record("dev", config=tags_moved_to("1-30"))
     changed = {resource.name for resource in before.resources if resource.inputs != after.named(resource.name).inputs}
     assert changed == {"istio-tag-stable", "envoy-demo-httpbin-deployment", "envoy-demo-sleep-deployment"}
@@ -334,7 +334,7 @@ MESHED = (
 )
 
 
-def test_where_so_many_may_roll_at_a_time_ours_roll_with_the_others_and_not_by_themselves() -> None:
+def test_with_a_limit_our_workloads_roll_with_the_others() -> None:
     moved = {**ROLLED, "meshlab:istio": tags_moved_to("1-30")["meshlab:istio"]}
     before, after = record("dev", config=ROLLED), record("dev", config=moved)
     changed = {resource.name for resource in before.resources if resource.inputs != after.named(resource.name).inputs}
@@ -346,7 +346,7 @@ def test_where_so_many_may_roll_at_a_time_ours_roll_with_the_others_and_not_by_t
         assert not depends_on(after, name) & set(MESHED)
 
 
-def test_workloads_of_others_roll_after_ours_and_the_default_revision_follows_them() -> None:
+def test_other_workloads_roll_after_ours_and_then_the_default_revision_moves() -> None:
     recording = record("dev", config=ROLLED)
     rollout = recording.named("mesh-rollout-workloads")
     assert rollout.inputs["leadsTo"] == {"1-17": "1-17", "1-30": "1-30", "stable": "1-17", "next": "1-30"}
@@ -363,7 +363,7 @@ def test_without_a_limit_owners_roll_their_own_workloads() -> None:
     assert not [resource for resource in recording.resources if resource.type.startswith("pulumi-python:")]
 
 
-def test_namespaces_of_ours_have_the_strictest_pod_security_that_their_pods_allow(dev: Recording) -> None:
+def test_our_namespaces_have_the_strictest_pod_security_that_pods_allow(dev: Recording) -> None:
     level = "pod-security.kubernetes.io/enforce"
     levels = {
         resource.inputs["metadata"]["name"]: resource.inputs["metadata"]["labels"][level]
@@ -388,7 +388,7 @@ def test_protected_namespaces_are_all_of_ours_and_only_where_it_is_asked_for(dev
     assert not [resource for resource in dev.resources if resource.options.get("protect")]
 
 
-def test_every_namespace_of_ours_carries_what_the_cluster_asks_for_and_what_we_say_wins(dev: Recording) -> None:
+def test_every_namespace_of_ours_has_the_clusters_labels_and_ours_win(dev: Recording) -> None:
     level, stack = "pod-security.kubernetes.io/enforce", "meshlab.io/stack"
     asked = {"namespaceLabels": {"team": "mesh", level: "privileged"}, "namespaceAnnotations": {"c": "d", stack: "x"}}
     found = record("dev", config={"meshlab:cluster": asked}).of_type("kubernetes:core/v1:Namespace")
@@ -443,7 +443,7 @@ def test_kiali_is_awaited_by_its_own_condition_within_the_time_that_is_set() -> 
     assert kiali.options["timeouts"] == {"create": "77s", "update": "77s", "delete": "77s"}
 
 
-def test_not_awaiting_kiali_takes_only_the_condition_away_and_its_deletion_still_waits() -> None:
+def test_not_awaiting_kiali_drops_the_condition_and_deletion_still_waits() -> None:
     recording = record("dev", config={"meshlab:kiali": {"version": "1.59.1", "awaitReady": False}})
     kiali = recording.named("kiali-kiali")
     assert not kiali.inputs["metadata"].get("annotations")

@@ -286,7 +286,7 @@ def test_a_job_that_may_not_say_who_it_is_is_one_line(
     assert line.startswith("ACTIONS_ID_TOKEN_REQUEST_URL: expected a job with the permission id-token: write")
 
 
-def test_there_is_a_setup_page_for_each_way_that_names_all_it_needs_and_nothing_else() -> None:
+def test_each_way_has_a_setup_page_that_names_exactly_what_it_needs() -> None:
     assert {page.stem for page in SETUP.glob("*.md")} == set(WAYS)
     every = {name for way in WAYS.values() for name in (*way.variables, *way.optional, *way.secrets)}
     for name, way in WAYS.items():

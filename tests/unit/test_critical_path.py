@@ -24,7 +24,7 @@ def names(chain: Chain) -> list[str]:
     return [link.span.urn for link in chain.links]
 
 
-def test_the_chain_goes_from_the_last_to_end_back_over_the_last_to_end_of_what_it_needs() -> None:
+def test_the_chain_goes_back_over_the_needs_that_end_last() -> None:
     assert names(chain_of(run(TIMES), NEEDS)) == ["namespace", "crds", "stack"]
 
 
@@ -47,7 +47,7 @@ def test_what_the_program_does_not_have_is_in_no_chain() -> None:
     assert chain.among == len(TIMES)
 
 
-def test_where_times_are_whole_seconds_a_need_that_follows_from_another_is_not_preferred() -> None:
+def test_with_whole_seconds_a_need_that_follows_from_another_is_not_preferred() -> None:
     times = {"a": (1.0, 2.0), "b": (2.0, 2.0), "c": (2.0, 3.0)}
     assert names(chain_of(run(times), {"a": [], "b": ["a"], "c": ["a", "b"]})) == ["a", "b", "c"]
 

@@ -139,7 +139,7 @@ def test_the_table_has_every_istio_of_the_stacks_and_no_gap() -> None:
     assert istios_for("1.34") == ["1.28", "1.29", "1.30", "1.31"]
 
 
-def test_an_istio_that_does_not_support_the_stacks_kubernetes_is_a_settings_error_with_those_that_do() -> None:
+def test_an_unsupported_istio_is_a_settings_error_with_the_supported_ones() -> None:
     with pytest.raises(ProgramError) as caught:
         settings(cluster={"kubernetes": "1.34"})
     assert str(caught.value).startswith(
@@ -179,7 +179,7 @@ def test_every_command_refuses_another_cluster_than_the_stacks(monkeypatch: pyte
         refuse_another(settings(cluster={"clusterUid": OTHER}), target, print)
 
 
-def test_kubernetes_that_istio_does_not_support_is_a_warning_in_a_lab_and_a_problem_where_rules_are_mandatory() -> None:
+def test_unsupported_kubernetes_is_a_problem_where_rules_are_mandatory() -> None:
     warning = only(kubernetes(settings(), reached()))
     assert warning.level is Level.WARNING
     assert warning.text == "v1.34.4; Istio 1.17.6 (revision 1-17) supports 1.23 to 1.26"
@@ -354,7 +354,7 @@ def test_somebody_elses_unfinished_release_is_only_a_note() -> None:
     assert [finding.level for finding in findings] == [Level.NOTE, Level.OK]
 
 
-def test_a_release_of_our_name_that_the_state_does_not_know_is_a_problem_where_the_state_can_be_read() -> None:
+def test_a_release_unknown_to_a_readable_state_is_a_problem() -> None:
     api = FakeCluster(records=[(PROM, "deployed")])
     finding = only(releases(api, "dev", {PROM}, Known(exists=False, readable=True)))
     assert finding.level is Level.PROBLEM
@@ -370,7 +370,7 @@ def crd_of(name: str, namespace: str, operator: str = "") -> dict[str, Any]:
     }
 
 
-def test_crds_that_helm_does_not_know_are_handed_over_by_the_commands_that_doctor_prints() -> None:
+def test_crds_unknown_to_helm_are_handed_over_by_the_commands_of_doctor() -> None:
     api = FakeCluster(crds={"prometheuses.monitoring.coreos.com": {"annotations": {"a": "b"}}})
     finding = only(crds(api, PLAN))
     assert finding.level is Level.PROBLEM
@@ -522,7 +522,7 @@ def test_the_legacy_layout_is_told_with_the_command_that_upgrades_it(own: Path) 
 # Charts and images
 
 
-def test_silent_upstream_repositories_are_a_warning_and_a_silent_mirror_is_a_problem(
+def test_silent_upstreams_are_a_warning_and_a_silent_mirror_is_a_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     silent = repositories.RepositoryStatus("https://charts.test/index.yaml", ok=False, reason="no route")
@@ -566,7 +566,7 @@ def registry() -> Iterator[str]:
         server.server_close()
 
 
-def test_an_image_that_its_registry_has_is_found_by_an_anonymous_token_and_another_is_missed() -> None:
+def test_an_anonymous_token_finds_an_image_that_its_registry_has() -> None:
     with registry() as host:
         there, missing = f"{host}/library/alpine:3.22", f"{host}/library/alpine:3.99"
         assert only(images.images((there,))).level is Level.OK
@@ -597,7 +597,7 @@ def test_an_images_manifest_is_where_container_engines_look_for_it(image: str, u
 # Tools
 
 
-def test_a_tool_that_cannot_be_had_is_a_problem_and_one_that_can_be_built_a_note(
+def test_an_unobtainable_tool_is_a_problem_and_a_buildable_one_a_note(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("embedded.tools.toolchain.find", lambda name: None)
@@ -673,7 +673,7 @@ def no_charts_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_charts_asked_for")
-def test_a_cluster_that_does_not_answer_is_one_problem_and_the_rest_is_still_looked_at(
+def test_an_unreachable_cluster_is_one_problem_and_the_rest_is_examined(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silent(kubeconfig: Path) -> FakeCluster:
@@ -738,7 +738,7 @@ def test_up_does_not_begin_where_doctor_has_a_problem(monkeypatch: pytest.Monkey
     assert question.quick
 
 
-def test_the_table_has_a_row_a_finding_with_its_fix_below_and_lines_of_one_kind_in_one_column() -> None:
+def test_the_table_has_one_row_per_finding_with_its_fix_below() -> None:
     rows = [Finding("a", Level.OK, "fine"), Finding("longer", Level.PROBLEM, "bad\nreally", "do this\nand that")]
     assert table(rows) == [
         "ok       a       fine",

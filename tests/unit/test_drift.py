@@ -63,7 +63,7 @@ def test_a_changed_field_says_who_changed_it_and_when() -> None:
     assert one.line == "spec.replicas: 3, expected 1 (by kubectl-edit at 2026-01-01T00:00:00Z)"
 
 
-def test_items_of_a_list_are_told_by_their_names_and_theirfrom_the_end_by_itself() -> None:
+def test_items_of_a_list_are_told_by_name_and_their_order_by_itself() -> None:
     first, second = {"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}
     live = deployment(containers=[{**second, "image": "b:2"}, first])
     names = ["spec.containers[name=b]", "spec.containers[name=a]"]
@@ -78,7 +78,7 @@ def test_of_lists_without_names_only_what_one_of_them_has_is_said() -> None:
     assert found(deployment(rules=[one, other]), deployment(rules=[one])) == {"spec.rules": ([other], [])}
 
 
-def test_a_field_that_a_stranger_adds_is_a_difference_though_no_dry_run_shows_it() -> None:
+def test_a_field_that_a_stranger_adds_is_a_difference_despite_the_dry_run() -> None:
     live = deployment(manager("kubectl-label", {"f:metadata": {"f:labels": {"f:owner": {}}}}))
     live["metadata"]["labels"]["owner"] = "me"
     (one,) = differences(live, live, set(), patch=False)
@@ -349,7 +349,7 @@ def test_a_manifest_is_compared_as_the_api_server_keeps_it() -> None:
     }
 
 
-def test_a_crd_counts_as_untouched_only_where_no_stranger_wrote_and_all_is_there() -> None:
+def test_a_crd_is_untouched_only_if_complete_and_no_stranger_wrote() -> None:
     manifest = deployment(replicas=1)
     del manifest["metadata"]["managedFields"]
     assert is_untouched(deployment(manager("helm", LABELS), replicas=1, paused=False), manifest)
@@ -421,7 +421,7 @@ def test_an_object_of_another_content_or_other_labels_is_somebody_elses() -> Non
     assert copies(other("second", metadata={"labels": {"release": "other"}})) == []
 
 
-def test_an_object_that_says_it_is_of_our_release_is_extra_unless_a_controller_or_a_hook_made_it() -> None:
+def test_an_object_of_our_release_is_extra_unless_a_controller_or_hook_made_it() -> None:
     marks = {"meta.helm.sh/release-name": "prom", "meta.helm.sh/release-namespace": "prometheus"}
     assert copies(other("x", spec={}, metadata={"annotations": marks})) == [
         "x: says it belongs to the release prom, which brings no such object"

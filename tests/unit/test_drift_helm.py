@@ -120,7 +120,7 @@ def test_annotations_are_left_out_only_where_there_are_none(annotations: dict[st
     assert inputs["metadata"]["annotations"] == annotations, "the recording stays as it is"
 
 
-def test_a_release_that_helm_is_not_done_with_is_refused_in_a_line_that_says_what_to_run() -> None:
+def test_a_pending_release_is_refused_in_one_line_with_the_command_to_run() -> None:
     release = Release("monitoring", "stack", "prom", "prometheus", "c", "1", "c", "", {}, skip_crds=True)
     record = ReleaseRecord("prometheus", "prom", 2, "pending-upgrade", "c", "1", {}, "")
     expected = SimpleNamespace(releases=(release,))

@@ -158,7 +158,7 @@ def test_a_cli_that_fails_is_not_taken(on_path: Path) -> None:
     assert find_installed()[0] is None
 
 
-def test_of_the_cache_a_pinned_cli_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
+def test_a_pinned_cli_comes_before_pulumis_download_and_a_built_one() -> None:
     pretended(CLI)
     assert [part and part.origin for part in find_installed()] == ["built here", None, None]
     file = fetched_cli()
@@ -202,7 +202,7 @@ def test_a_provider_on_path_that_does_not_answer_is_not_taken(
     assert find_installed()[2] is None
 
 
-def test_of_the_cache_a_pinned_provider_comes_before_one_by_pulumi_and_that_before_a_built_one() -> None:
+def test_a_pinned_provider_comes_before_pulumis_download_and_a_built_one() -> None:
     pretended("pulumi-resource-kubernetes")
     fetched_provider("kubernetes", "4.24.0")
     assert [part and part.origin for part in find_installed()[1:]] == ["built here", None]
@@ -480,7 +480,7 @@ def test_a_random_provider_from_elsewhere_is_no_stand_in(on_path: Path) -> None:
     assert Part("random", RANDOM, "on PATH", on_path, RANDOM).told() == f"random {RANDOM} (on PATH)"
 
 
-def test_a_provider_of_the_users_own_downloads_is_taken_where_it_is_of_the_sdks_major_version(tmp_path: Path) -> None:
+def test_a_provider_that_the_user_has_is_used_if_its_major_version_fits(tmp_path: Path) -> None:
     theirs = tmp_path / "pulumi" / "plugins"
     (theirs / "resource-kubernetes-v5.0.0").mkdir(parents=True)
     assert find_installed()[1] is None

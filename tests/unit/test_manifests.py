@@ -231,7 +231,7 @@ def test_the_sample_services_listen_on_8080_and_call_each_other_in_a_row(file: s
     assert environment == {"MESSAGE": f"Hello from {name}"}
 
 
-def test_the_alias_istiod_leads_to_one_revision_and_is_neither_scraped_nor_awaited() -> None:
+def test_the_alias_istiod_has_one_revision_and_is_not_scraped_or_awaited() -> None:
     alias = the("Service", "istio_control_plane/istiod-alias-service.yaml")
 
     assert alias["metadata"] == {

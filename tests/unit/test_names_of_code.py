@@ -31,3 +31,16 @@ def test_no_two_classes_have_one_name() -> None:
                 classes[node.name].append(f"{path}:{node.lineno}")
     assert len(classes) > 300
     assert repeated(classes) == {}
+
+
+def test_names_of_tests_have_70_characters_at_most() -> None:
+    names: list[str] = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names += [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and is_test(node.name)]
+    assert len(names) > 1500
+    assert [name for name in names if len(name.removeprefix("test_")) > 70] == []
+
+
+def is_test(name: str) -> bool:
+    return name.startswith("test_")

@@ -39,7 +39,7 @@ def test_a_child_of_a_resource_waits_for_it() -> None:
     assert needs_of([resource("a"), resource("b", "a")])["b"] == {"a"}
 
 
-def test_components_and_providers_are_no_parts_and_nobody_waits_for_the_provider() -> None:
+def test_components_and_providers_are_no_parts_and_no_part_waits_for_one() -> None:
     provider = resource("p", kind="pulumi:providers:kubernetes")
     listed = [provider, component("c"), resource("x", "c", waits="p")]
     assert list(parts_of(listed)) == ["x"]
@@ -55,7 +55,7 @@ def test_what_follows_from_other_needs_is_left_out_and_reaches_all_the_same() ->
     assert all_needs(reduced(DIAMOND)) == all_needs(DIAMOND)
 
 
-def test_the_longest_path_counts_resources_and_starts_at_one_that_waits_for_nothing() -> None:
+def test_the_longest_path_starts_at_a_resource_that_waits_for_nothing() -> None:
     assert longest_path({**DIAMOND, "e": {"d"}, "z": set()}) == ("a", "b", "d", "e")
 
 

@@ -41,7 +41,7 @@ def test_the_same_secret_gives_the_same_certificate_and_another_gives_another() 
     assert other.certificate != self_signed(SECRET, HOSTS).certificate
 
 
-def test_the_certificate_is_a_servers_for_the_names_of_the_service_and_is_nobodys_authority() -> None:
+def test_the_certificate_is_a_servers_for_the_service_and_no_authority() -> None:
     certificate = x509.load_pem_x509_certificate(self_signed(SECRET, HOSTS).certificate.encode())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == HOSTS
@@ -137,7 +137,7 @@ def test_the_release_makes_no_webhook_and_runs_no_job_for_one(dev: Recording) ->
         {"enabled": False},
     ],
 )
-def test_who_has_the_chart_make_the_webhooks_or_no_operator_to_answer_has_none_of_ours(
+def test_our_webhooks_are_absent_if_the_chart_makes_them_or_no_operator_runs(
     operator: dict[str, Any],
 ) -> None:
     recording = with_operator(**operator)

@@ -144,7 +144,7 @@ def test_a_dry_run_also_says_why_it_would_be_refused(behind: Repository, capsys:
         ({"commit": "b" * 40}, "staging: expected a verify of this commit, "),
     ],
 )
-def test_a_stack_that_has_not_shown_that_it_works_is_refused_and_nothing_is_rendered_or_written(
+def test_an_unverified_stack_is_refused_and_nothing_is_rendered_or_written(
     behind: Repository, capsys: pytest.CaptureFixture[str], over: dict[str, Any], told: str
 ) -> None:
     behind.verified("staging", **over)

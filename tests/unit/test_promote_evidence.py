@@ -186,9 +186,7 @@ def test_a_stack_that_was_never_up_has_no_last_update(pulumi: Path, tmp_path: Pa
     assert found(tmp_path) is None
 
 
-def test_a_backend_that_does_not_answer_is_an_error_and_not_a_stack_without_updates(
-    pulumi: Path, tmp_path: Path
-) -> None:
+def test_an_unreachable_backend_is_an_error_not_a_stack_without_updates(pulumi: Path, tmp_path: Path) -> None:
     (pulumi / "error").write_text("error: no such bucket", encoding="utf-8")
     with pytest.raises(
         MeshlabError, match=r"^s3://state \(PULUMI_BACKEND_URL\): the state of dev cannot be read: no such bucket$"

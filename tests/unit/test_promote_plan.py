@@ -100,9 +100,7 @@ def test_no_stack_has_anything_older_than_the_one_after_it() -> None:
         assert plan(Stack.load(one), Stack.load(other)).setbacks == ()
 
 
-def test_a_threshold_is_written_where_the_target_had_none_and_goes_where_the_source_has_none(
-    source: Config, target: Config
-) -> None:
+def test_a_threshold_is_added_or_removed_as_the_source_has_it(source: Config, target: Config) -> None:
     source["meshlab:meshMonitors"] = {"thresholds": {"errorBudgetRatio": 0.02}}
     (move,) = planned(source, target).moves
     assert (move.key, move.before, move.after, move.drop) == (

@@ -156,7 +156,7 @@ def test_a_provider_that_the_real_cli_cannot_install_is_one_line(said: list[str]
     assert said[1].endswith("failed all 5 attempts")
 
 
-def test_a_cli_that_the_real_installer_cannot_fetch_is_one_line_and_leaves_nothing(said: list[str]) -> None:
+def test_a_cli_that_cannot_be_fetched_is_one_line_and_leaves_nothing(said: list[str]) -> None:
     assert not pulumi_download.fetch(CLI, None, said.append)
     assert len(said) == 2
     assert said[1].startswith(f"engine: the download of pulumi {RELEASE} by Pulumi failed, so it has to be built: ")

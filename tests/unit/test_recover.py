@@ -132,7 +132,7 @@ def test_an_install_that_never_finished_is_uninstalled(status: str) -> None:
     assert steps[0].told() == f"uninstall release prometheus/prom ({status}: its install never finished); CRDs stay"
 
 
-def test_an_install_that_finished_unseen_is_entered_into_the_state_with_its_inputs_secret() -> None:
+def test_an_install_that_finished_unseen_enters_the_state_with_secret_inputs() -> None:
     (step,) = steps_for(found(state(("creating", release_resource())), helm_release("deployed")))
     assert isinstance(step, Adopt)
     assert step.resource["id"] == "prometheus/prom"
@@ -207,12 +207,12 @@ def test_a_deleted_release_leaves_the_state_since_the_provider_would_fail_on_it(
     assert kinds(steps_for(found(known, helm_release("uninstalling")))) == [Forget]
 
 
-def test_an_unfinished_release_of_the_state_is_found_without_a_pending_operation() -> None:
+def test_an_unfinished_release_is_found_without_a_pending_operation() -> None:
     known = state(resources=[release_resource()])
     assert kinds(steps_for(found(known, helm_release("pending-upgrade", revision=2), way=(1,)))) == [RollBack]
 
 
-def test_an_unfinished_release_that_the_state_does_not_know_is_told_and_not_touched() -> None:
+def test_an_unfinished_release_unknown_to_the_state_is_told_and_not_touched() -> None:
     other = helm_release("pending-install", key=ReleaseKey("prometheus", "theirs"))
     what = found(state(), other)
     assert steps_for(what) == []
@@ -315,7 +315,7 @@ def test_a_lock_of_a_process_that_runs_is_of_a_living_one_and_is_told(tmp_path: 
     assert f"process {os.getpid()} of me@{platform.node()}" in lock.told()
 
 
-def test_a_process_that_began_after_the_lock_was_taken_is_another_one_with_its_number(tmp_path: Path) -> None:
+def test_a_process_younger_than_the_lock_is_another_with_its_number(tmp_path: Path) -> None:
     lock_file(tmp_path, timestamp="2020-01-01T00:00:00.591799453Z")
     (lock,) = locks_of(tmp_path, "dev")
     assert lock.holder() is Holder.DEAD
@@ -336,7 +336,7 @@ def test_a_lock_that_was_only_half_written_is_of_a_dead_process(tmp_path: Path) 
     assert locks_of(tmp_path, "dev") == []
 
 
-def test_the_draft_of_a_lock_that_a_full_disk_kept_from_being_written_counts_as_one(tmp_path: Path) -> None:
+def test_an_empty_draft_of_a_lock_on_a_full_disk_counts_as_a_lock(tmp_path: Path) -> None:
     file = lock_file(tmp_path)
     file.rename(file.with_name("1.json.18eaea30b6e354ac.tmp")).write_text("", encoding="utf-8")
     (lock,) = locks_of(tmp_path, "dev")
@@ -425,9 +425,7 @@ def test_a_run_that_goes_on_is_refused_with_who_it_is(kept: Kept, tmp_path: Path
         look(kept, NoCluster(), NOTHING_LIVE, gone=True)
 
 
-def test_a_lock_from_elsewhere_is_removed_only_when_it_is_said_that_its_holder_is_gone(
-    kept: Kept, tmp_path: Path
-) -> None:
+def test_a_lock_from_elsewhere_is_removed_only_with_holder_is_gone(kept: Kept, tmp_path: Path) -> None:
     lock_file(tmp_path / "pulumi", hostname="elsewhere")
     with pytest.raises(LabError, match=r"on another machine or in another container.*--holder-is-gone"):
         look(kept, NoCluster(), NOTHING_LIVE, gone=False)
@@ -452,9 +450,7 @@ def test_the_dead_runs_lock_stays_until_the_cluster_is_put_right(kept: Kept, tmp
     assert document["deployment"]["pending_operations"] == []
 
 
-def test_a_side_file_that_was_half_written_is_told_before_anything_else_is_looked_at(
-    kept: Kept, tmp_path: Path
-) -> None:
+def test_a_half_written_side_file_is_told_first(kept: Kept, tmp_path: Path) -> None:
     side = tmp_path / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json.attrs"
     side.parent.mkdir(parents=True)
     side.write_text("", encoding="utf-8")

@@ -93,7 +93,7 @@ def test_a_volume_is_kept_only_where_its_class_keeps_it() -> None:
     assert reason_to_stay(live("PersistentVolume", "x", spec={"persistentVolumeReclaimPolicy": "Delete"})) is None
 
 
-def test_the_report_groups_what_is_kept_and_names_each_leftover_with_its_command() -> None:
+def test_the_report_groups_what_is_kept_and_gives_a_command_per_leftover() -> None:
     manifests = [
         live("CustomResourceDefinition", "probes.monitoring.coreos.com"),
         live("CustomResourceDefinition", "prometheuses.monitoring.coreos.com"),

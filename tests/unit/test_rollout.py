@@ -108,7 +108,7 @@ def test_what_a_cut_off_run_has_begun_is_awaited_and_not_begun_again() -> None:
     assert begun.revisions == [NEW, NEW]
 
 
-def test_what_its_owner_rolls_meanwhile_is_awaited_and_rolled_again_only_if_that_did_not_move_it() -> None:
+def test_a_workload_its_owner_rolls_is_rolled_again_only_if_it_did_not_move() -> None:
     moved, stayed = Rolling("a", "moved", [OLD], rolling=True), Rolling("a", "stayed", [OLD], rolling=True)
     here = cluster(moved, stayed)
 
@@ -124,7 +124,7 @@ def test_what_its_owner_rolls_meanwhile_is_awaited_and_rolled_again_only_if_that
     assert (moved.revisions, stayed.revisions) == ([NEW], [NEW])
 
 
-def test_a_workload_that_does_not_come_up_stops_the_rest_and_says_how_much_is_left() -> None:
+def test_a_workload_that_does_not_come_up_stops_the_rest_and_counts_it() -> None:
     here = cluster(Rolling("a", "bad", [OLD], stuck="image not found"), *many("b", 5))
     with pytest.raises(MeshlabError) as refused:
         roll(here, plan(at_once=1), here.tick)

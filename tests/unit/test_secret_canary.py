@@ -74,7 +74,7 @@ def places(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_secret_anywhere_in_a_stack_file_is_refused_by_its_place_and_not_shown(stack: str) -> None:
+def test_a_secret_in_a_stack_file_is_refused_by_its_place_and_not_shown(stack: str) -> None:
     raw = {key.removeprefix("meshlab:"): value for key, value in stack_config(stack).items()}
     raw |= {name: {} for name in ("charts", "mesh", "meshMonitors", "cluster", "sampleApps") if name not in raw}
     tried = 0
@@ -136,7 +136,7 @@ def test_values_with_a_key_called_secure_beside_others_are_no_secret() -> None:
 
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_generated_password_is_in_no_recording_no_golden_dump_no_output_and_no_picture(stack: str) -> None:
+def test_a_generated_password_is_in_no_recording_dump_output_or_picture(stack: str) -> None:
     plain, masked = record(stack), record(stack, generated="<made by up>", masked=True)
     # It did go through: into the Secret that Grafana reads, and into the stack's output.
     assert plain.named("monitoring-grafana-admin").inputs["data"] in (

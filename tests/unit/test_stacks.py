@@ -152,7 +152,7 @@ def test_prod_has_no_demo_and_protects_its_namespaces(prod: Recording, staging: 
     assert not [resource for resource in staging.resources if resource.options.get("protect")]
 
 
-def test_a_moved_tag_rolls_so_many_workloads_at_a_time_and_none_where_the_lab_is(
+def test_a_moved_tag_rolls_some_workloads_at_a_time_and_in_dev_none(
     dev: Recording, prod: Recording, staging: Recording
 ) -> None:
     name = "mesh-rollout-workloads"

@@ -228,7 +228,7 @@ def test_work_on_another_tool_is_no_hindrance(cache: Path) -> None:
         assert toolcache.prune() == [PrunedEntry("helm v3.1.0", 1000, busy=False)]
 
 
-def test_a_tool_that_this_checkout_does_not_know_stays_while_anything_is_at_work(cache: Path) -> None:
+def test_a_tool_unknown_to_this_checkout_stays_while_anything_is_at_work(cache: Path) -> None:
     put(cache, "gone-v0.1.0")
     with another_process_holds("whatever"):
         assert toolcache.prune() == [PrunedEntry("gone v0.1.0", 1000, busy=True)]

@@ -203,7 +203,7 @@ def test_without_xdg_the_cache_is_in_the_home(monkeypatch: pytest.MonkeyPatch, t
         assert pins.cache_folder() == tmp_path / ".cache/meshlab/tools"
 
 
-def test_a_program_whose_package_ends_in_a_version_is_built_under_the_name_before(tmp_path: Path) -> None:
+def test_a_package_that_ends_in_a_version_is_built_under_the_name_before(tmp_path: Path) -> None:
     assert pins.table()["etcd"].built_as == "server"
     assert pins.table()["kube-apiserver"].built_as == "kube-apiserver"
 

@@ -89,7 +89,7 @@ def test_dashboards_wait_for_their_namespace_alone(waits: Waits) -> None:
         assert waits.names([dashboard]) == {"monitoring-namespace"}
 
 
-def test_nothing_but_its_webhooks_waits_for_the_monitoring_stack_which_takes_longest(waits: Waits) -> None:
+def test_only_its_webhooks_wait_for_the_monitoring_stack(waits: Waits) -> None:
     waiting = {part.name for part in waits.parts.values() if "monitoring-stack" in waits.names([part])}
     assert waiting == {
         "monitoring-admission-mutatingwebhookconfiguration",
@@ -97,7 +97,7 @@ def test_nothing_but_its_webhooks_waits_for_the_monitoring_stack_which_takes_lon
     }
 
 
-def test_the_monitoring_stack_waits_for_its_crds_its_password_and_its_certificate(waits: Waits) -> None:
+def test_the_monitoring_stack_waits_for_crds_password_and_certificate(waits: Waits) -> None:
     stack = waits.named("monitoring-stack")
     secrets = {"monitoring-grafana-admin", "monitoring-admission-certificate"}
     generated = {"monitoring-grafana-password", "monitoring-admission-secret"}
@@ -124,11 +124,11 @@ def test_a_namespace_joins_the_mesh_once_an_istiod_is_there_to_inject(dev: Waits
         assert any(is_istiod(dev.named(name)) for name in dev.names([patch]))
 
 
-def test_the_kiali_operator_waits_for_its_crd_and_neither_for_prometheus_nor_for_istiod(waits: Waits) -> None:
+def test_the_kiali_operator_waits_for_its_crd_only(waits: Waits) -> None:
     assert waits.names([waits.named("kiali-release")]) == {"kiali-namespace", "kiali-crd"}
 
 
-def test_the_kiali_object_waits_for_its_operator_and_an_istiod_and_not_for_prometheus(waits: Waits) -> None:
+def test_the_kiali_object_waits_for_operator_and_istiod_not_for_prometheus(waits: Waits) -> None:
     needed = waits.names([waits.named("kiali-kiali")])
     assert "kiali-release" in needed
     assert not {name for name in needed if name.startswith("monitoring-")}
@@ -139,7 +139,7 @@ def test_nothing_waits_for_the_kiali_object(waits: Waits) -> None:
     assert "kiali-kiali" not in waits.names(waits.parts.values())
 
 
-def test_envoy_and_the_sample_apps_wait_for_nothing_of_monitoring_and_nothing_of_kiali(dev: Waits) -> None:
+def test_envoy_and_the_sample_apps_wait_for_neither_monitoring_nor_kiali(dev: Waits) -> None:
     assert dev.components(dev.of("envoy-demo", "sample-apps")) <= {"envoy-demo", "sample-apps", "istio"}
 
 
@@ -160,7 +160,7 @@ def test_network_policies_wait_for_their_namespace_alone(waits: Waits) -> None:
         assert waits.names([policy]) <= namespaces
 
 
-def test_each_chain_of_waits_begins_at_a_namespace_or_at_something_that_needs_no_namespace_of_ours(
+def test_each_chain_of_waits_begins_at_a_namespace_or_needs_none_of_ours(
     waits: Waits,
 ) -> None:
     ours = {one.inputs["metadata"]["name"] for one in waits.where(lambda one: one.type == NAMESPACE)}

@@ -134,7 +134,7 @@ def test_runs_of_a_workflow_do_not_meet_and_none_hangs_for_ever(path: Path) -> N
     assert all(job["timeout-minutes"] <= 120 for job in jobs(path).values())
 
 
-def test_what_may_write_to_github_has_no_credentials_of_a_cluster_and_the_other_way_round() -> None:
+def test_no_job_has_both_write_access_to_github_and_cluster_credentials() -> None:
     for path in WORKFLOWS:
         for name, job in jobs(path).items():
             text = yaml.safe_dump(job)
@@ -163,7 +163,7 @@ def test_all_of_the_diff_is_kept_under_the_name_that_the_comment_says() -> None:
     assert {one["name"]: one["path"] for one in kept} == {folder: folder, "comment-diff": "diff.md"}
 
 
-def test_no_workflow_runs_what_a_pull_request_brings_with_more_than_the_pull_request_may() -> None:
+def test_no_workflow_runs_a_pull_requests_code_with_more_rights_than_its_own() -> None:
     for path in WORKFLOWS:
         assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(triggers(path)), path.name
 
@@ -209,7 +209,7 @@ def test_deploy_looks_before_it_acts_verifies_after_and_says_how_to_go_back() ->
     assert not [step for step in run if "continue-on-error" in step]
 
 
-def test_whatever_runs_the_engine_gets_either_backend_and_what_opens_the_secrets() -> None:
+def test_every_engine_run_gets_its_backend_and_what_opens_the_secrets() -> None:
     needed = {name: f"${{{{ secrets.{name} }}}}" for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE")}
     found = [step for path in WORKFLOWS for step in steps(path) if re.search(ENGINE, str(step.get("run")))]
     assert len(found) >= 8

@@ -47,7 +47,7 @@ def kept(tmp_path: Path) -> dict[str, Any]:
     return json.loads((tmp_path / "verify" / "dev.json").read_text(encoding="utf-8"))
 
 
-def test_where_all_that_can_be_seen_is_right_it_ends_with_0_and_keeps_the_report(
+def test_if_all_visible_checks_pass_it_exits_with_0_and_keeps_the_report(
     world: World, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     simulated(world)
@@ -179,7 +179,7 @@ def test_a_lab_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "invalid choice: 4" in capsys.readouterr().err
 
 
-def test_on_a_terminal_the_check_that_runs_stands_below_the_lines_and_goes_again() -> None:
+def test_on_a_terminal_the_running_check_shows_below_and_disappears() -> None:
     class Terminal:
         text = ""
 

@@ -73,7 +73,7 @@ def test_retries_are_measured_again_where_somebody_else_called_meanwhile(
     assert result.seen.endswith("other callers made 4 requests meanwhile")
 
 
-def test_a_first_call_is_made_where_nothing_was_counted_so_that_the_ten_show_as_a_rise(
+def test_a_first_call_is_made_so_that_the_ten_show_as_a_rise(
     world: World, verify: Callable[[World, str], Result]
 ) -> None:
     world.requests_counted = None

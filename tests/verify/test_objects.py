@@ -52,7 +52,7 @@ def test_paths_are_those_of_the_api(api: str, kind: str, path: str) -> None:
     assert resource_of({"apiVersion": api, "kind": kind}).path("n", "x") == path
 
 
-def test_the_program_has_every_object_of_the_stack_without_what_is_for_the_engine(program: Program) -> None:
+def test_the_program_has_every_object_without_what_is_for_the_engine(program: Program) -> None:
     assert len(program.objects) >= 40
     annotated = [object_.manifest["metadata"].get("annotations") or {} for object_ in program.objects]
     assert not [key for annotations in annotated for key in annotations if key.startswith("pulumi.com/")]

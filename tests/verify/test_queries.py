@@ -96,7 +96,7 @@ def test_a_query_that_prometheus_refuses_is_broken() -> None:
     assert findings.broken[0].startswith("Requests (A): Prometheus: GET /elsewhere/api/v1/query_range: HTTP 404")
 
 
-def test_an_expression_that_prometheus_takes_and_the_parser_here_refuses_is_not_judged() -> None:
+def test_an_expression_that_only_prometheus_can_parse_is_not_judged() -> None:
     expression = "rate(requests_total{path=~`/api/\\d+`}[5m] offset 0s)"
     findings = read(lambda expression: [], dashboard(expression))
     assert findings.broken == []
@@ -118,7 +118,7 @@ def test_a_query_for_another_source_than_prometheus_is_no_query_here() -> None:
     assert queries(model) == []
 
 
-def test_variables_stand_for_everything_or_for_what_the_reader_prefers_or_for_the_first() -> None:
+def test_variables_default_to_all_a_preference_or_the_first_value() -> None:
     asked: list[str] = []
 
     def answer(expression: str) -> list[dict[str, Any]]:

@@ -42,9 +42,7 @@ def test_a_dashboard_of_a_busy_mesh_shows_something_and_no_query_is_broken(name:
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_before_there_was_anything_queries_are_empty_or_broken_with_their_reasons(
-    name: str, prometheus: Prometheus
-) -> None:
+def test_before_any_data_queries_are_empty_or_broken_with_reasons(name: str, prometheus: Prometheus) -> None:
     findings = Reader(prometheus, SERVICE, at=mesh.START - 86400).read(DASHBOARDS[name])
     assert findings.answered <= CONSTANTS < len(findings.empty) + len(findings.broken)
     explained = re.compile(r"no target has|is missing|no series of|its metrics are there|offers nothing to pick")

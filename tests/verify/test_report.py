@@ -69,7 +69,7 @@ def test_moments_are_told_in_utc_wherever_the_machine_is() -> None:
     assert finished.document()["started"] == "2026-09-14T08:30:00Z"
 
 
-def test_the_last_report_of_a_stack_is_kept_for_its_owner_alone_and_can_be_forgotten(tmp_path: Path) -> None:
+def test_the_last_report_is_readable_by_its_owner_only_and_can_be_forgotten(tmp_path: Path) -> None:
     path = keep(MIXED, tmp_path)
     assert path == report_file("dev", tmp_path) == tmp_path / "verify" / "dev.json"
     assert json.loads(path.read_text(encoding="utf-8")) == MIXED.document()

@@ -151,7 +151,7 @@ def test_kiali_with_tokens_is_asked_with_one_of_its_own_account(verify: Callable
     assert result.seen == "Kiali refuses the token of its own account: HTTP 401"
 
 
-def test_kiali_that_only_a_person_can_sign_in_to_is_not_applicable_but_its_health_is_seen(
+def test_kiali_with_interactive_sign_in_is_not_applicable_but_health_is_seen(
     verify: Callable[[World, str], Result],
 ) -> None:
     world = World(*stack(kiali={"authStrategy": "openid"}))
