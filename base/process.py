@@ -255,6 +255,15 @@ def _signals_held() -> Generator[None]:
             signal.raise_signal(each)
 
 
+def detach(log: Path) -> None:
+    """Make this process one that nobody waits for and that needs no terminal; its output goes to `log`."""
+    os.setsid()
+    with log.open("ab") as sink, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+
+
 def _feed(pipe: IO[bytes], text: str) -> None:
     try:
         with pipe:

@@ -3,11 +3,8 @@
 import hashlib
 import io
 import tarfile
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,8 @@ from base.say import Say
 from embedded.cluster import CLUSTER_TOOLS
 from embedded.tools import downloads, pins, toolchain
 from embedded.tools.pins import Tool
+
+from .loopback import serving_files
 
 NAMES = (*CLUSTER_TOOLS, "helm", "pulumi", "pulumi-resource-kubernetes", "pulumi-resource-random")
 """What `make up` needs."""
@@ -26,21 +25,8 @@ def serving(folder: Path, table: Path, say: Say) -> Generator[str]:
     programs = toolchain.ensure(NAMES, say)
     digests = {name: put(folder, pins.table()[name], program) for name, program in programs.items()}
     table.write_text(repinned(table.read_text(encoding="utf-8"), digests), encoding="utf-8")
-    handler = partial(_Quiet, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+    with serving_files(folder) as address:
+        yield address
 
 
 def put(folder: Path, tool: Tool, program: Path) -> str:

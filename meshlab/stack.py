@@ -12,7 +12,7 @@ from settings.models import Settings
 from settings.reading import parse_settings
 from settings.rules import needed_charts
 
-from .charts.choice import ChartChoice, ChartOrigin, Charts
+from .charts.choice import ChartChoice, ChartOrigin, Charts, versions
 from .charts.lock import check_folder
 from .recording.chartless import chartless
 from .recording.recorder import ROOT, Generated, ProgramError, Recording, run_program, stack_file
@@ -161,11 +161,3 @@ class Stack:
 
 
 _CHARTS = f"{PROJECT}:charts"
-
-
-def versions(charts: tuple[Chart, ...]) -> dict[str, list[str]]:
-    """Versions by chart name."""
-    found: dict[str, list[str]] = {}
-    for chart in charts:
-        found.setdefault(chart.name, []).append(chart.version)
-    return found

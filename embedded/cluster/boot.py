@@ -70,9 +70,7 @@ def resume(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
         if node:
             _join(mine, node)
         kubectl(tools["kubectl"], mine.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
-    except process.ProcessError as error:
-        raise _failed(mine, "did not start again", error) from None
-    except requirements.NodeError as error:
+    except (process.ProcessError, requirements.NodeError) as error:
         raise _failed(mine, "did not start again", error) from None
 
 
@@ -108,8 +106,7 @@ def _bring_up(
 
 
 def _join(mine: ClusterRecord, node: RealNode) -> None:
-    server = document(own_kubeconfig(mine).read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
-    node.join(int(server.rpartition(":")[2]), _pki(mine))
+    node.join(int(server_of(mine).rpartition(":")[2]), _pki(mine))
 
 
 def _kwokctl(mine: ClusterRecord, tools: Mapping[str, Path], *args: str) -> None:
@@ -218,6 +215,11 @@ def _home(mine: ClusterRecord) -> Path:
 def _pki(mine: ClusterRecord) -> Path:
     """The folder of the certificates that kwokctl makes for the cluster."""
     return _home(mine) / "pki"
+
+
+def server_of(mine: ClusterRecord) -> str:
+    """The API server's URL. Raises FileNotFoundError where the cluster has no kubeconfig yet."""
+    return str(document(mine.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
 
 
 def own_kubeconfig(mine: ClusterRecord) -> Path:

@@ -16,7 +16,6 @@ from typing import Any
 
 from base import process
 from base.errors import MeshlabError
-from base.goyaml.text import document
 from base.say import Say
 
 from ..images import Image
@@ -307,7 +306,7 @@ def _program(pid: int) -> str:
 
 def _server(one: ClusterRecord) -> str:
     try:
-        return str(document(one.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
+        return boot.server_of(one)
     except FileNotFoundError:  # it is still starting, or never came so far
         return ""
 

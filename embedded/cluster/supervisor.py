@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import MeshlabError
+from base.process import detach
 
 from ..node import NODE
 from ..tools import toolchain
@@ -173,15 +174,6 @@ def _log(line: str) -> None:
     print(datetime.now(UTC).strftime("%H:%M:%S"), line, flush=True)
 
 
-def _detach(log: Path) -> None:
-    """Makes this process one that nobody waits for and that needs no terminal."""
-    os.setsid()
-    with log.open("ab") as sink, Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-
-
 def main(folder: Path) -> None:
     """Starts the supervisor of the cluster in this folder. Raises OSError where it has one."""
     mine = record.read(folder.parent.parent, folder.name)
@@ -191,7 +183,7 @@ def main(folder: Path) -> None:
     proxy = egress.Proxy(mine.identifier, supervisor.find)
     if os.fork():
         return
-    _detach(folder / "supervisor.log")
+    detach(folder / "supervisor.log")
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     threading.Thread(target=supervisor.build, daemon=True).start()
     supervisor.run()

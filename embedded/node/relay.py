@@ -14,6 +14,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from base.process import detach
+
 LOOPBACK = "127.0.0.1"
 NEW_NETWORK = 0x40000000
 CHUNK = 1 << 16
@@ -53,14 +55,6 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         sink.write_eof()
 
 
-def _detach(log: Path) -> None:
-    os.setsid()
-    with log.open("ab") as sink, Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-
-
 def main(port: int, pid: int, log: Path) -> None:
     """Open the port and serve it in a process of its own. Raises OSError where the port is taken."""
     listener = socket.socket()
@@ -70,7 +64,7 @@ def main(port: int, pid: int, log: Path) -> None:
     enter_network(pid)
     if os.fork():
         return
-    _detach(log)
+    detach(log)
     asyncio.run(_serve(listener, port))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -100,10 +100,7 @@ class Charts:
         choice = self.choose(configured)
         folder, notes = choice.source.folder, ()
         if choice.origin is ChartOrigin.STAND_INS:
-            wanted: dict[str, list[str]] = {}
-            for release in releases:
-                wanted.setdefault(release.chart, []).append(release.version)
-            packed = self.pack(choice, wanted)
+            packed = self.pack(choice, versions(release.package for release in releases))
             folder, notes = packed.folder, packed.notes
         if folder is None:
             files = {release.resource: self._pulled(release.package, choice.source) for release in releases}
@@ -133,3 +130,11 @@ class Charts:
                 pull(chart, source, Path(work), helm).replace(file)
         ChartLock.load().check(chart, file)
         return file
+
+
+def versions(charts: Iterable[Chart]) -> dict[str, list[str]]:
+    """Versions by chart name."""
+    found: dict[str, list[str]] = {}
+    for chart in charts:
+        found.setdefault(chart.name, []).append(chart.version)
+    return found

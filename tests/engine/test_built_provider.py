@@ -5,11 +5,8 @@ The objects of a manifest and of a chart are registered, and fields that were ap
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from bench.loopback import QuietFiles, serving_files
 from meshlab.engine.programs import find_engine
 from tests.support.inventory import objects
 from tests.support.lab import Lab, running_lab
@@ -137,22 +135,12 @@ def repository(lab: Lab, folder: Path) -> Generator[str]:
     served.mkdir()
     lab.helm("package", str(chart), "--destination", str(served))
     lab.helm("repo", "index", str(served))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Guarded, directory=str(served)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving_files(served, _Guarded) as address:
+        yield address
 
 
-class _Guarded(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-    def do_GET(self) -> None:
+class _Guarded(QuietFiles):
+    def do_GET(self) -> None:  # noqa: N802 - the name that the server looks for
         wanted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {wanted}":
             self.send_error(401)

@@ -6,12 +6,11 @@ are one story, in file order.
 
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 from pulumi import automation as auto
 
 from base import process
+from bench.loopback import serving
 from embedded.cluster import EmbeddedCluster
 from embedded.tools.pulumi_download import pulumi_home
 from embedded.tools.toolchain import ToolsMissingError
@@ -115,14 +115,8 @@ def vault() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Transit)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Transit) as address:
+        yield address, asked
 
 
 @pytest.fixture(scope="module")

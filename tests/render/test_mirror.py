@@ -2,10 +2,8 @@
 
 import argparse
 import functools
-import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from base import process
 from base.errors import MeshlabError
 from base.files import sha256
+from bench.loopback import serving_files
 from meshlab.charts.lock import ChartLock, Locked
 from meshlab.cli.commands import images as images_command
 from meshlab.cli.commands.images import run
@@ -154,16 +153,8 @@ def test_an_image_that_passes_the_mirror_by_is_told_and_fails_the_command(
 def repository(helm: Path, make_chart: MakeChart) -> Iterator[ChartSource]:
     folder = make_chart(PART[0], {"values.yaml": "a: 1\n"}).parent
     process.run([helm, "repo", "index", folder], timeout=60)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield ChartSource(f"http://127.0.0.1:{server.server_port}")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_files(folder) as address:
+        yield ChartSource(address)
 
 
 def test_a_chart_that_is_as_locked_is_fetched(repository: ChartSource, helm: Path, tmp_path: Path) -> None:

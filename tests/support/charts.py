@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from embedded.tools.toolchain import ToolsMissingError
+from meshlab.charts.choice import versions
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
-from meshlab.stack import Stack, versions
+from meshlab.stack import Stack
 from meshlab.stackfile.reading import Config
 
 REAL_CHARTS = "MESHLAB_CHARTS"

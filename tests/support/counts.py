@@ -6,12 +6,9 @@ tests/golden/counts.json has them; `make golden` writes those of the programs an
 import json
 import re
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +17,7 @@ import pytest
 import yaml
 
 from base import process
+from bench.loopback import QuietFiles, serving_files
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from meshlab.recording.recorder import ROOT
@@ -142,20 +140,10 @@ def counted_charts(charts: Path, folder: Path) -> Iterator[Repository]:
     process.run([toolchain.ensure(["helm"])["helm"], "repo", "index", served], timeout=60)
     asked: list[str] = []
 
-    class Handler(SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(QuietFiles):
+        def do_GET(self) -> None:  # noqa: N802 - the name that the server looks for
             asked.append(self.path)
             super().do_GET()
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(served)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield Repository(f"http://127.0.0.1:{server.server_address[1]}", asked)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving_files(served, Handler) as address:
+        yield Repository(address, asked)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from meshlab.charts.choice import versions
 from meshlab.recording.recorder import ROOT
 from meshlab.render.trees import stacks_of
-from meshlab.stack import Stack, versions
+from meshlab.stack import Stack
 from meshlab.stackfile.reading import Config
 from settings.models import Settings
 

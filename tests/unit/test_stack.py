@@ -6,10 +6,10 @@ import pytest
 
 from meshlab import stack as module
 from meshlab.charts import choice, repositories
-from meshlab.charts.choice import ChartOrigin, Charts
+from meshlab.charts.choice import ChartOrigin, Charts, versions
 from meshlab.recording.recorder import ProgramError
 from meshlab.render.stack import Renderer
-from meshlab.stack import Stack, versions
+from meshlab.stack import Stack
 
 
 def test_an_overlay_changes_its_keys_and_leaves_the_rest_of_the_section() -> None:
