@@ -64,12 +64,17 @@ def _cold(kind: str, charts: Path, warm: bool, say: Say) -> list[dict[str, Any]]
 
 
 def environment(home: Path) -> dict[str, str | None]:
-    """What a user of this home has: every cache lies in it, and a `go` before the real one keeps what builds cost."""
+    """What a user of this home has: every cache lies in it, and a `go` before the real one keeps what builds cost.
+
+    Go's settings stay this machine's: they tell where its registry is.
+    """
+    settings = process.run(["go", "env", "GOENV"], timeout=60.0).stdout.strip()
     programs = home / "bin"
     programs.mkdir()
     (programs / "go").symlink_to(Path(__file__).with_name("counted_go.py"))
     return {
         "HOME": str(home),
+        "GOENV": settings,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "MESHLAB_BENCH_GO_LOG": str(_log(home)),
         **dict.fromkeys(
