@@ -7,7 +7,7 @@ from base.say import Say
 from ..engine.state import State
 from ..engine.state_backend import StackBackend
 from .helm import HelmRepair
-from .steps import Adopt, Drop, EndOrphan, Forget, RemoveHalfWritten, RollBack, Step, Uninstall, Unlock
+from .steps import Adopt, Drop, EndOrphan, Forget, KeepFailed, RemoveHalfWritten, RollBack, Step, Uninstall, Unlock
 
 
 def carry_out(steps: Sequence[Step], helm: HelmRepair, backend: StackBackend, state: State | None, say: Say) -> None:
@@ -26,6 +26,8 @@ def carry_out(steps: Sequence[Step], helm: HelmRepair, backend: StackBackend, st
             case RollBack(key, _, revision, through):
                 for number in (*through, revision):
                     helm.rollback(key, number)
+            case KeepFailed(key, _, way):
+                helm.keep_failed(key, way.good)
             case Adopt(operation, resource) if state is not None:
                 state.adopt(resource)
                 state.forget(operation)

@@ -1,10 +1,10 @@
-"""Helm's own record of releases, and the two ways out of one that was left half done."""
+"""Helm's own record of releases, and the ways out of one that was left half done."""
 
 import json
 import re
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from kube.api_objects import Manifest
 from kube.helm_records import OWNED, packed, record_name, unpacked
 
 from ..engine.state import ReleaseKey
+from .stored_versions import newer_stored_versions
 
 DEPLOYED = "deployed"
 UNFINISHED_INSTALL = ("pending-install",)
@@ -47,6 +48,20 @@ class HelmRelease:
     updated: datetime
 
 
+@dataclass(frozen=True)
+class WayBack:
+    """The revisions to roll a release back to, one after the other."""
+
+    good: int = 0
+    """The last revision that once stood; 0 where none ever did."""
+    through: tuple[int, ...] = ()
+    """Failed revisions to roll back to first."""
+    newer: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
+    """By CRD, versions in which objects are stored and that `good` lacks: the API server refuses the rollback."""
+    noted: bool = True
+    """Whether the record of `good` has all that the revisions after it have brought."""
+
+
 class HelmRepair:
     """helm, and kubectl for what helm would not do, on one cluster."""
 
@@ -65,9 +80,13 @@ class HelmRepair:
         got = self._run([self._helm, "get", "values", key.name, "--namespace", key.namespace, "-o", "json"])
         return cast(dict[str, Any], json.loads(got.stdout or "null") or {})
 
-    def way_back(self, key: ReleaseKey) -> tuple[int, ...]:
-        """The revisions to roll back to, one after the other; the last one once stood. Empty where none ever did."""
-        return rollback_path(self._history(key))
+    def way_back(self, key: ReleaseKey) -> WayBack:
+        """Where a release can be rolled back to, and what is in the way."""
+        *through, good = rollback_path(self._history(key)) or (0,)
+        if not good:
+            return WayBack()
+        newer = newer_stored_versions(self._manifest(key, good), self._live_crds)
+        return WayBack(good, tuple(through), newer, noted=not (newer and self._brought(key, good)))
 
     def _history(self, key: ReleaseKey) -> dict[int, str]:
         """Status of each revision that helm remembers."""
@@ -110,18 +129,46 @@ class HelmRepair:
         gone = [hook for hook in self._hooks(key, last) if _identity(hook) not in own]
         self._delete(_to_go("\n---\n".join(map(to_yaml, gone))), key.namespace)
 
+    def keep_failed(self, key: ReleaseKey, good: int) -> None:
+        """Mark the last revision of a release as failed, so that the next upgrade goes on from it.
+
+        Helm compares that upgrade with `good`, so what the revisions after it have brought is written there: helm
+        would leave what the upgrade no longer has.
+        """
+        self._take_note(key, good, self._brought(key, good))
+        with self._record(key, max(self._history(key))) as (secret, release):
+            secret["metadata"]["labels"]["status"] = release["info"]["status"] = FAILED
+
+    def _brought(self, key: ReleaseKey, good: int) -> list[Manifest]:
+        """What the revisions after a good one have and it lacks."""
+        known = {_identity(item) for item in self._manifest(key, good)}
+        brought: dict[tuple[str, str, str], Manifest] = {}
+        for number in sorted(number for number in self._history(key) if number > good):
+            brought |= {_identity(item): item for item in self._manifest(key, number)}
+        return [item for identity, item in brought.items() if identity not in known]
+
+    def _live_crds(self, names: Collection[str]) -> list[Manifest]:
+        asked = [self._kubectl, "get", "crd", *sorted(names), "--ignore-not-found", "-o", "json"]
+        found = json.loads(self._run(asked).stdout or "{}")
+        return cast(list[Manifest], found.get("items", [found] if found else []))
+
     def _take_note(self, key: ReleaseKey, revision: int, objects: Sequence[Manifest]) -> None:
         """Write into a revision's record the objects that it was to take away: it may not have come to it.
 
         Over an object that is there and not in the record, helm rolls nothing back ("no ServiceAccount with the name
         "x" found"), and what it would have put back after it stays as it is. One that is gone, it creates.
         """
-        if not objects:
-            return
+        if objects:
+            with self._record(key, revision) as (_, release):
+                release["manifest"] = "\n---\n".join([str(release["manifest"]), *map(to_yaml, objects)])
+
+    @contextmanager
+    def _record(self, key: ReleaseKey, revision: int) -> Generator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Change helm's record of a revision: its Secret, and the release in it."""
         name, where = record_name(key.name, revision), ("--namespace", key.namespace)
         secret = json.loads(self._run([self._kubectl, "get", "secret", name, *where, "-o", "json"]).stdout)
         release = unpacked(secret)
-        release["manifest"] = "\n---\n".join([str(release["manifest"]), *map(to_yaml, objects)])
+        yield secret, release
         self._run([self._kubectl, "replace", "-f", "-"], stdin=json.dumps({**secret, "data": packed(release)}))
 
     @contextmanager

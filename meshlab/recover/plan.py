@@ -9,9 +9,9 @@ from kube.api_objects import Manifest
 
 from ..engine.state import RELEASE, PendingOperation, ReleaseKey, State
 from .adoption import adopted_object, adopted_release
-from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease
+from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease, WayBack
 from .live import CLOCK_SLACK, is_ours
-from .steps import Adopt, Drop, Forget, RollBack, Step, Uninstall
+from .steps import Adopt, Drop, Forget, KeepFailed, RollBack, Step, Uninstall
 
 OF_THE_CLUSTER = "kubernetes:"
 
@@ -29,8 +29,8 @@ class RecoveryFacts:
     """Looks the object of an operation up in the cluster."""
     values: Callable[[ReleaseKey], Mapping[str, Any]]
     """Looks up which values helm has for a release."""
-    way_back: Callable[[ReleaseKey], tuple[int, ...]]
-    """Looks up the revisions to roll a release back to, the one that once stood last."""
+    way_back: Callable[[ReleaseKey], WayBack]
+    """Looks up the revisions to roll a release back to."""
 
 
 def steps_for(found: RecoveryFacts) -> list[Step]:
@@ -118,9 +118,13 @@ def _finish(release: HelmRelease | None, found: RecoveryFacts, urn: str | None) 
     """What an unfinished or failed release of this stack needs; nothing else does. `urn` is its resource's, if any."""
     if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, FAILED):
         return
-    *through, good = found.way_back(release.key) or (0,)
-    if good:
-        yield RollBack(release.key, release.status, good, tuple(through))
+    way = found.way_back(release.key)
+    if way.newer:
+        if release.status != FAILED or not way.noted:
+            yield KeepFailed(release.key, release.status, way)
+        return
+    if way.good:
+        yield RollBack(release.key, release.status, way.good, way.through)
         return
     if release.status == FAILED:
         return  # a first install, which the next upgrade is compared with, so that `up` alone converges

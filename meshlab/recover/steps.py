@@ -7,6 +7,7 @@ from typing import Any
 
 from ..engine.locks import Lock
 from ..engine.state import PendingOperation, ReleaseKey
+from .helm import WayBack
 from .orphans import Orphan
 
 
@@ -61,6 +62,24 @@ class RollBack:
 
 
 @dataclass(frozen=True)
+class KeepFailed:
+    """Leave a release whose upgrade was not finished for the next `up` to upgrade, since it cannot go back."""
+
+    key: ReleaseKey
+    status: str
+    way: WayBack
+
+    def told(self) -> str:
+        """The step as one line."""
+        crd, versions = next(iter(sorted(self.way.newer.items())))
+        more = f" (and {len(self.way.newer) - 1} more CRDs)" if len(self.way.newer) > 1 else ""
+        return (
+            f"mark release {self.key} ({self.status}) as failed, for up to upgrade it: it cannot go back to its "
+            f"revision {self.way.good}, whose {crd} lacks the stored version {', '.join(versions)}{more}"
+        )
+
+
+@dataclass(frozen=True)
 class Adopt:
     """Enter into the state what exists and is this stack's."""
 
@@ -107,4 +126,4 @@ class Unlock:
         return f"remove {self.lock.told()}, which is dead"
 
 
-Step = EndOrphan | RemoveHalfWritten | Uninstall | RollBack | Adopt | Forget | Drop | Unlock
+Step = EndOrphan | RemoveHalfWritten | Uninstall | RollBack | KeepFailed | Adopt | Forget | Drop | Unlock

@@ -1,20 +1,25 @@
-"""A release whose upgrade was killed before it had taken away what the new version no longer has."""
+"""Releases whose upgrade was killed: one that can go back to the revision that stood, and one that cannot."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from base import process
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
-from kube.helm_records import packed, unpacked
+from kube.helm_records import packed, record_name, unpacked
 from meshlab.engine.state import ReleaseKey
 from meshlab.recover.helm import HelmRepair
 
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: leaving}\n"
-STAYS, COMES = (f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming"))
+STAYS, COMES, COMES_TOO = (
+    f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming", "coming-too")
+)
 CRD = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -25,63 +30,132 @@ spec:
   names: {plural: widgets, singular: widget, kind: Widget}
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
 """
+ALPHA = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: gadgets, singular: gadget, kind: Gadget}
+  versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"""
+BOTH = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: gadgets, singular: gadget, kind: Gadget}
+  versions:
+  - {name: v1alpha1, served: true, storage: false, schema: {openAPIV3Schema: {type: object}}}
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}
+"""
 WIDGET = "{apiVersion: example.com/v1, kind: Widget, metadata: {name: theirs, namespace: default}}"
 
 
-def half_upgraded(secret: dict[str, Any]) -> dict[str, Any]:
-    """helm's record of a second revision without the account, begun and never ended, made from that of the first."""
+def half_upgraded(secret: dict[str, Any], name: str, objects: str) -> dict[str, Any]:
+    """helm's record of a second revision with these objects, begun and never ended, made from that of the first."""
     release = unpacked(secret)
     release["version"], release["info"]["status"] = 2, "pending-upgrade"
-    release["manifest"] = f"{STAYS}---\n{COMES}"
+    release["manifest"] = objects
     labels = {**secret["metadata"]["labels"], "version": "2", "status": "pending-upgrade"}
     return {
         **secret,
-        "metadata": {"name": "sh.helm.release.v1.app.v2", "namespace": "default", "labels": labels},
+        "metadata": {"name": record_name(name, 2), "namespace": "default", "labels": labels},
         "data": packed(release),
     }
 
 
-def test_what_an_upgrade_had_not_come_to_take_away_is_rolled_back_over(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Field:
+    """One cluster, and one chart whose objects each test changes."""
+
+    cluster: EmbeddedCluster
+    helm: Path
+    repair: HelmRepair
+    chart: Path
+
+    def release(self, name: str, objects: str) -> ReleaseKey:
+        """Install the chart with these objects, or upgrade it."""
+        (self.chart / "templates" / "all.yaml").write_text(objects)
+        kubeconfig = {"KUBECONFIG": str(self.cluster.kubeconfig)}
+        process.run([self.helm, "upgrade", "--install", name, str(self.chart)], timeout=60, env=kubeconfig)
+        return ReleaseKey("default", name)
+
+    def begin_upgrade(self, name: str, objects: str) -> None:
+        """Have helm's records tell of a second revision with these objects, begun and never ended."""
+        first = json.loads(self.cluster.kubectl("get", "secret", record_name(name, 1), "-o", "json").stdout)
+        self.cluster.kubectl("create", "-f", "-", stdin=json.dumps(half_upgraded(first, name, objects)))
+
+    def names(self, kinds: str) -> set[str]:
+        return set(self.cluster.kubectl("get", kinds, "-n", "default", "-o", "name").stdout.split())
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    folder = tmp_path_factory.mktemp("unfinished")
     try:
         tools = toolchain.ensure(["helm", "kubectl"])
-        cluster = EmbeddedCluster.up("unfinished", state_dir=tmp_path)
+        cluster = EmbeddedCluster.up("unfinished", state_dir=folder)
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
-    chart = tmp_path / "chart"
+    chart = folder / "chart"
     (chart / "templates").mkdir(parents=True)
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: app\nversion: 0.1.0\n")
-    template = chart / "templates" / "all.yaml"
-    template.write_text(f"{ACCOUNT}---\n{STAYS}")
     with cluster:
+        yield Field(cluster, tools["helm"], HelmRepair(tools["helm"], tools["kubectl"], cluster.kubeconfig), chart)
 
-        def helm(*words: str) -> process.Completed:
-            return process.run([tools["helm"], *words], timeout=60, env={"KUBECONFIG": str(cluster.kubeconfig)})
 
-        helm("install", "app", str(chart))
-        first = json.loads(cluster.kubectl("get", "secret", "sh.helm.release.v1.app.v1", "-o", "json").stdout)
-        cluster.kubectl("create", "-f", "-", stdin=json.dumps(half_upgraded(first)))
+def test_what_an_upgrade_had_not_come_to_take_away_is_rolled_back_over(field: Field) -> None:
+    key = field.release("app", f"{ACCOUNT}---\n{STAYS}")
+    field.begin_upgrade("app", f"{STAYS}---\n{COMES}")
 
-        ours, key = HelmRepair(tools["helm"], tools["kubectl"], cluster.kubeconfig), ReleaseKey("default", "app")
-        ours.rollback(key, 1)
-        assert (ours.releases()[key].revision, ours.releases()[key].status) == (3, "deployed")
-        assert cluster.kubectl("get", "serviceaccount", "leaving", "-o", "name").stdout.strip()
+    field.repair.rollback(key, 1)
+    assert (field.repair.releases()[key].revision, field.repair.releases()[key].status) == (3, "deployed")
+    assert "serviceaccount/leaving" in field.names("serviceaccounts")
 
-        template.write_text(f"{STAYS}---\n{COMES}")
-        helm("upgrade", "app", str(chart))
-        names = cluster.kubectl("get", "serviceaccounts,configmaps", "-n", "default", "-o", "name").stdout.split()
-        assert {"configmap/staying", "configmap/coming"} <= set(names)
-        assert "serviceaccount/leaving" not in names
+    field.release("app", f"{STAYS}---\n{COMES}")
+    names = field.names("serviceaccounts,configmaps")
+    assert {"configmap/staying", "configmap/coming"} <= names
+    assert "serviceaccount/leaving" not in names
 
-        template.write_text(f"{STAYS}---\n{CRD}")
-        for used in (True, False):
-            helm("upgrade", "app", str(chart))
-            cluster.kubectl("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=60s")
-            if used:
-                cluster.kubectl("create", "-f", "-", stdin=WIDGET)
-            ours.rollback(key, 3)
-            there = cluster.kubectl("get", "crd", "widgets.example.com", "-o", "json", check=False)
-            assert (there.code == 0) is used
-            if used:
-                # No mark of ours stays on it, and the next upgrade takes it over with the object.
-                assert "helm.sh/resource-policy" not in there.stdout
-                cluster.kubectl("delete", "widgets", "--all")
+    for used in (True, False):
+        field.release("app", f"{STAYS}---\n{CRD}")
+        field.cluster.kubectl("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=60s")
+        if used:
+            field.cluster.kubectl("create", "-f", "-", stdin=WIDGET)
+        field.repair.rollback(key, 3)
+        there = field.cluster.kubectl("get", "crd", "widgets.example.com", "-o", "json", check=False)
+        assert (there.code == 0) is used
+        if used:
+            # No mark of ours stays on it, and the next upgrade takes it over with the object.
+            assert "helm.sh/resource-policy" not in there.stdout
+            field.cluster.kubectl("delete", "widgets", "--all")
+
+
+def test_a_release_that_cannot_go_back_is_upgraded_from_where_it_is(field: Field) -> None:
+    key = field.release("stored", ALPHA)
+    assert field.repair.way_back(key).newer == {}
+    field.begin_upgrade("stored", f"{BOTH}---\n{COMES_TOO}")
+    # What the killed upgrade had come to: objects are stored in a version that the first revision lacks.
+    owner = {"app.kubernetes.io/managed-by": "Helm"}
+    marks = {"meta.helm.sh/release-name": "stored", "meta.helm.sh/release-namespace": "default"}
+    for text in (BOTH, COMES_TOO):
+        half = yaml.safe_load(text)
+        half["metadata"] |= {"labels": owner, "annotations": marks}
+        field.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(half))
+
+    way = field.repair.way_back(key)
+    assert (way.good, way.newer, way.noted) == (1, {"gadgets.example.com": ["v1"]}, False)
+    with pytest.raises(process.CommandFailedError, match="missing from spec"):
+        field.repair.rollback(key, 1)
+    field.repair.keep_failed(key, 1)
+    assert field.repair.releases()[key].status == "failed"
+    assert field.repair.way_back(key).noted
+
+    # Another upgrade than the killed one: what only that one brought goes.
+    field.release("stored", BOTH)
+    assert field.repair.releases()[key].status == "deployed"
+    assert "configmap/coming-too" not in field.names("configmaps")

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,20 @@ from meshlab.engine.watch import Watch
 from meshlab.recover import helm as helm_module
 from meshlab.recover.adoption import UNSEEN
 from meshlab.recover.carry_out import carry_out
-from meshlab.recover.helm import HelmRelease, HelmRepair, rollback_path
+from meshlab.recover.helm import HelmRelease, HelmRepair, WayBack, rollback_path
 from meshlab.recover.live import look_up
 from meshlab.recover.orphans import orphans_of
 from meshlab.recover.plan import RecoveryFacts, foreign, steps_for
 from meshlab.recover.recovery import look
-from meshlab.recover.steps import Adopt, Drop, Forget, RollBack, Step, Uninstall, Unlock
+from meshlab.recover.steps import Adopt, Drop, Forget, KeepFailed, RollBack, Step, Uninstall, Unlock
 from meshlab.target import LabError, Target
 
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 URN = "urn:pulumi:dev::meshlab::"
 PROM = ReleaseKey("prometheus", "prom")
 VALUES = {"a": 1}
+NEVER_STOOD = WayBack()
+STORED = WayBack(2, newer={"b.example.com": ["v2"], "a.example.com": ["v1"]})
 
 
 def release_resource(name: str = "prom") -> dict[str, Any]:
@@ -102,7 +105,7 @@ def found(
     known: State,
     *releases: HelmRelease,
     look: Callable[[PendingOperation], Mapping[str, Any] | None] = lambda _: None,
-    way: tuple[int, ...] = (),
+    way: WayBack = NEVER_STOOD,
     since: datetime | None = BEGAN,
     values: Mapping[str, Any] = VALUES,
 ) -> RecoveryFacts:
@@ -159,27 +162,45 @@ def test_a_release_of_somebody_else_under_our_name_is_left_alone(release: HelmRe
 @pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])
 def test_a_half_done_upgrade_is_rolled_back_to_the_revision_that_stood(status: str) -> None:
     known = state(("updating", release_resource()), resources=[release_resource()])
-    steps = steps_for(found(known, helm_release(status, revision=3), way=(2,)))
+    steps = steps_for(found(known, helm_release(status, revision=3), way=WayBack(2)))
     assert kinds(steps) == [RollBack, Forget]
     assert steps[0] == RollBack(PROM, status, 2)
 
 
 def test_an_upgrade_of_what_never_stood_is_uninstalled_and_leaves_the_state() -> None:
     known = state(("updating", release_resource()), resources=[release_resource()])
-    steps = steps_for(found(known, helm_release("pending-upgrade", revision=2), way=()))
+    steps = steps_for(found(known, helm_release("pending-upgrade", revision=2), way=NEVER_STOOD))
     assert kinds(steps) == [Uninstall, Drop, Forget]
 
 
 def test_a_failed_upgrade_is_rolled_back_by_way_of_those_that_failed_before() -> None:
     known = state(resources=[release_resource()])
-    (step,) = steps_for(found(known, helm_release("failed", revision=4), way=(3, 2)))
+    (step,) = steps_for(found(known, helm_release("failed", revision=4), way=WayBack(2, (3,))))
     assert step == RollBack(PROM, "failed", 2, (3,))
     assert step.told() == "roll release prometheus/prom (failed) back to its revision 2, by way of 3"
 
 
+def test_a_release_that_cannot_go_back_is_marked_for_the_next_upgrade() -> None:
+    known = state(("updating", release_resource()), resources=[release_resource()])
+    steps = steps_for(found(known, helm_release("pending-upgrade", revision=3), way=STORED))
+    assert steps[0] == KeepFailed(PROM, "pending-upgrade", STORED)
+    assert kinds(steps) == [KeepFailed, Forget]
+    assert steps[0].told() == (
+        "mark release prometheus/prom (pending-upgrade) as failed, for up to upgrade it: it cannot go back to its "
+        "revision 2, whose a.example.com lacks the stored version v1 (and 1 more CRDs)"
+    )
+
+
+@pytest.mark.parametrize(("noted", "steps"), [(True, []), (False, [KeepFailed])])
+def test_a_failed_one_that_cannot_go_back_only_has_its_objects_noted(noted: bool, steps: list[type]) -> None:
+    known = state(resources=[release_resource()])
+    way = replace(STORED, noted=noted)
+    assert kinds(steps_for(found(known, helm_release("failed", revision=3), way=way))) == steps
+
+
 def test_a_failed_first_install_is_left_to_the_next_up() -> None:
     known = state(resources=[release_resource()])
-    assert steps_for(found(known, helm_release("failed"), way=())) == []
+    assert steps_for(found(known, helm_release("failed"), way=NEVER_STOOD)) == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +219,7 @@ def test_the_way_back_goes_through_each_failed_revision(history: dict[int, str],
 
 def test_an_upgrade_that_finished_unseen_is_compared_anew() -> None:
     known = state(("updating", release_resource()), resources=[release_resource()])
-    assert kinds(steps_for(found(known, helm_release("deployed", revision=2), way=(2,)))) == [Forget]
+    assert kinds(steps_for(found(known, helm_release("deployed", revision=2), way=WayBack(2)))) == [Forget]
 
 
 def test_a_deleted_release_leaves_the_state_since_the_provider_would_fail_on_it() -> None:
@@ -209,7 +230,7 @@ def test_a_deleted_release_leaves_the_state_since_the_provider_would_fail_on_it(
 
 def test_an_unfinished_release_is_found_without_a_pending_operation() -> None:
     known = state(resources=[release_resource()])
-    assert kinds(steps_for(found(known, helm_release("pending-upgrade", revision=2), way=(1,)))) == [RollBack]
+    assert kinds(steps_for(found(known, helm_release("pending-upgrade", revision=2), way=WayBack(1)))) == [RollBack]
 
 
 def test_an_unfinished_release_unknown_to_the_state_is_told_and_not_touched() -> None:
