@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..engine.events import Run, Span
-from ..recording.dependencies import all_needs, reduced
+from ..recording.waits import all_needs, reduced
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..recording.dependencies import needs_of, parts_of, reduced
+from ..recording.dependencies import needs_of, parts_of
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE, component_of, releases_of
+from ..recording.waits import reduced
 
 _DIGEST = re.compile(r"-[0-9a-f]{10}$")
 """What the program puts behind the name of a ConfigMap whose change is to roll its Deployment."""

@@ -1,12 +1,8 @@
-"""What each resource of a recorded program waits for, and what follows from it."""
+"""What each resource of a recorded program waits for."""
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
-from functools import cache
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
 from .recorder import Recorded
-
-K = TypeVar("K", bound=Hashable)
 
 
 def parts_of(resources: Iterable[Recorded]) -> dict[str, Recorded]:
@@ -41,49 +37,8 @@ def needs_of(resources: Iterable[Recorded]) -> dict[str, set[str]]:
     return needs
 
 
-def all_needs(needs: Mapping[K, Collection[K]]) -> dict[K, set[K]]:
-    """What each waits for, itself or through others (transitive closure)."""
-    return {need: set(_reached(need, needs)) for need in needs}
-
-
-def reduced(needs: Mapping[K, Collection[K]]) -> dict[K, set[K]]:
-    """The needs without those that follow from others (transitive reduction; resources wait in no circle)."""
-    return {
-        one: {other for other in direct if not any(other in _reached(between, needs) for between in direct)}
-        for one, direct in needs.items()
-    }
-
-
-def longest_path(needs: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """The most that wait for one another in a row, the first to be begun first.
-
-    Of equally long ones it is always the same: the first by the order of URNs, from the last resource back.
-    """
-
-    @cache
-    def to(urn: str) -> tuple[str, ...]:
-        return (*_longest(to(need) for need in sorted(needs[urn])), urn)
-
-    return _longest(to(urn) for urn in sorted(needs))
-
-
-def _longest(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return max(paths, key=len, default=())
-
-
-def _reached(start: K, needs: Mapping[K, Collection[K]]) -> Iterator[K]:
-    found: set[K] = set()
-    ahead = list(needs.get(start, ()))
-    while ahead:
-        here = ahead.pop()
-        if here not in found:
-            found.add(here)
-            yield here
-            ahead += needs.get(here, ())
-
-
-def _above(one: Recorded, by_urn: Mapping[str, Recorded]) -> Iterator[Recorded]:
-    above = by_urn.get(one.parent)
+def _above(part: Recorded, by_urn: Mapping[str, Recorded]) -> Iterator[Recorded]:
+    above = by_urn.get(part.parent)
     while above is not None:
         yield above
         above = by_urn.get(above.parent)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.recording.dependencies import longest_path, needs_of, parts_of, reduced
+from meshlab.recording.dependencies import needs_of, parts_of
 from meshlab.recording.recorder import Recording, record
 from meshlab.recording.releases import RELEASE
+from meshlab.recording.waits import longest_path, reduced
 from tests.support.counts import differences, hold
 from tests.support.stacks import STACKS
 

@@ -1,7 +1,8 @@
 """What a recorded resource waits for, and what follows from that: closure, reduction, longest path."""
 
-from meshlab.recording.dependencies import all_needs, longest_path, needs_of, parts_of, reduced
+from meshlab.recording.dependencies import needs_of, parts_of
 from meshlab.recording.recorder import Recorded
+from meshlab.recording.waits import all_needs, longest_path, reduced
 
 Graph = dict[str, set[str]]
 DIAMOND: Graph = {"d": {"b", "c", "a"}, "c": {"a"}, "b": {"a"}, "a": set()}

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from meshlab.recording.dependencies import all_needs, needs_of, parts_of
+from meshlab.recording.dependencies import needs_of, parts_of
 from meshlab.recording.recorder import Recorded, record
 from meshlab.recording.releases import RELEASE, component_of
+from meshlab.recording.waits import all_needs
 from tests.support.stacks import STACKS
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
