@@ -8,30 +8,41 @@ RUN := $(VENV)/bin/meshlab
 NODES = $(if $(NODE),--node '$(NODE)') $(if $(IMAGES),--images '$(IMAGES)')
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
-.PHONY: help setup lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth bench-first-run
+.PHONY: help setup setup-dev lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth bench-first-run
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-$(VENV)/.locked: requirements-dev.txt
+$(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
+
+# Python compiles what is imported, and keeps it: most modules of the packages never are.
+$(VENV)/.locked: requirements-cli.txt | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --no-compile --require-hashes --requirement requirements-cli.txt
+	@touch $@
+
+$(VENV)/.locked-dev: requirements-dev.txt $(VENV)/.locked
 	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 # Nothing may be missing from the lock: no index is asked.
 $(VENV)/.ready: $(VENV)/.locked pyproject.toml
-	$(VENV)/bin/pip install --quiet --no-index --no-build-isolation --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --no-index --no-build-isolation --editable '.[cli]'
 	@touch $@
 
-setup: $(VENV)/.ready ## Virtual environment with the command meshlab, everything it needs, and the tests' tools
+setup: $(VENV)/.ready ## Virtual environment with the command meshlab and everything it needs
+
+setup-dev: $(VENV)/.ready $(VENV)/.locked-dev ## The same, with the tools of the tests and the benches
 
 LOCK = $(VENV)/bin/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes pyproject.toml
 
-lock: $(VENV)/.locked ## Write the lock files from the pins in pyproject.toml
+lock: $(VENV)/.locked-dev ## Write the lock files from the pins in pyproject.toml
 	$(LOCK) --extra=dev --output-file=requirements-dev.txt
+	$(LOCK) --constraint=requirements-dev.txt --extra=cli --output-file=requirements-cli.txt
 	$(LOCK) --constraint=requirements-dev.txt --output-file=requirements.txt
 	$(LOCK) --constraint=requirements-dev.txt --extra=policy --output-file=policy/requirements.txt
 
-up: setup ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>, NODE=real)
+# The images of a real node have packages of the tests.
+up: $(if $(NODE),setup-dev,setup) ## Bring the stack up (CLUSTER=<context>, KUBERNETES=1.35, STACK=dev, CHARTS=<folder>, NODE=real)
 	@$(RUN) up $(OPTIONS) $(if $(KUBERNETES),--kubernetes '$(KUBERNETES)') $(NODES)
 
 preview: setup ## Show what `make up` would change
@@ -55,13 +66,13 @@ down: setup ## Remove the stack, report what is left, and stop the embedded clus
 verify: setup ## Check on the cluster, step by step, that the lab works (CLUSTER=<context>, STACK=dev)
 	@$(RUN) verify --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)')
 
-test: setup lint browser node ## Lint and every tier that this machine can run, with a table at the end
+test: setup-dev lint browser node ## Lint and every tier that this machine can run, with a table at the end
 	@$(VENV)/bin/python -m tests.tiers
 
-test-fast: setup ## The tiers unit, golden and proxy
+test-fast: setup-dev ## The tiers unit, golden and proxy
 	@$(VENV)/bin/python -m tests.tiers unit golden proxy
 
-lint: setup ## ruff, pyright, spelling, and the prose of the documentation
+lint: setup-dev ## ruff, pyright, spelling, and the prose of the documentation
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/codespell
@@ -69,32 +80,32 @@ lint: setup ## ruff, pyright, spelling, and the prose of the documentation
 	@$(VENV)/bin/python -m tests.support.prose
 	@$(VENV)/bin/pyright --warnings
 
-browser: setup ## A Chromium for the tests of pages, if the machine has no browser
+browser: setup-dev ## A Chromium for the tests of pages, if the machine has no browser
 	@$(VENV)/bin/python -m tests.support.chromium
 
-node: setup ## Debian's packages for the tests of the real node, if root runs this
+node: setup-dev ## Debian's packages for the tests of the real node, if root runs this
 	@$(VENV)/bin/python -m tests.support.node_machine
 
-golden: setup ## Write the golden dumps, the inputs of the package, and the figures of the programs
+golden: setup-dev ## Write the golden dumps, the inputs of the package, and the figures of the programs
 	@$(VENV)/bin/pytest -q tests/golden --update-golden
 
-reference: setup ## Write docs/reference/ from the code
+reference: setup-dev ## Write docs/reference/ from the code
 	@$(VENV)/bin/python -m tests.support.reference
 
-counts: setup ## Count the API requests and chart loads of runs that change nothing
+counts: setup-dev ## Count the API requests and chart loads of runs that change nothing
 	@$(VENV)/bin/pytest -q tests/engine/test_requests.py --update-golden
 
-dashboards: setup ## Build dashboards/*.json from dashboards/src
+dashboards: setup-dev ## Build dashboards/*.json from dashboards/src
 	@$(VENV)/bin/python -m dashboards.src
 
 # Where a Pulumi engine or one of the other tools cannot be had, what needs it is left out, and said so.
 BENCH = $(VENV)/bin/python -m bench --repeat $(or $(REPEAT),3) $(if $(CHARTS),--charts '$(CHARTS)')
 
-bench: setup ## Measure the program and other tools, and write docs/performance.* (CHARTS=<folder>, REPEAT=3)
+bench: setup-dev ## Measure the program and other tools, and write docs/performance.* (CHARTS=<folder>, REPEAT=3)
 	@$(BENCH) program comparison where
 
-bench-growth: setup ## Measure how the costs grow with the lab, and write docs/performance.*
+bench-growth: setup-dev ## Measure how the costs grow with the lab, and write docs/performance.*
 	@$(BENCH) growth
 
-bench-first-run: setup ## Measure a first `make up` from empty caches, and the second (RUNS="registry mirror warm")
+bench-first-run: setup-dev ## Measure a first `make up` from empty caches, and the second (RUNS="registry mirror warm")
 	@$(BENCH) first-run $(if $(RUNS),--runs $(RUNS))

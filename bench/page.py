@@ -158,8 +158,9 @@ def _first_run_table(first_run: dict[str, Any]) -> str:
 
 
 def _builds_table(first_run: dict[str, Any]) -> str:
-    """What each build cost in the run that built, in its order; empty where none did."""
-    builds = [build for run in first_run["runs"] for build in run["builds"]]
+    """What each build cost in the run that built most, in its order; empty where none did."""
+    runs: list[dict[str, Any]] = first_run["runs"]
+    builds: list[dict[str, Any]] = max((run["builds"] for run in runs), key=len, default=[])
     if not builds:
         return ""
     rows = [

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
+from base.errors import MeshlabError
 from rollout import roll as rollout
 
 IDENTITY = "meshlab-rollout"
@@ -49,10 +50,13 @@ class Rollout(dynamic.Resource, module="meshlab", name="Rollout"):
 
 
 def _rolled(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    # The language's host prints what an error has as its traceback; for these, the message says all there is to say.
-    sys.tracebacklimit = 0
     # Only the process that rolls needs a client.
     from kube.cluster import Cluster
 
-    rolled = rollout.follow(Cluster(context=now.get("context")), before, now)
+    try:
+        rolled = rollout.follow(Cluster(context=now.get("context")), before, now)
+    except MeshlabError:
+        # The SDK answers with an error's traceback and offers no other way; the message of these is enough.
+        sys.tracebacklimit = 0
+        raise
     return {"rolled": rolled.count, "left": list(rolled.left)}

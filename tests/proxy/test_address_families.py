@@ -113,7 +113,7 @@ def test_a_kernel_without_ipv6_is_served_as_well(envoy_binary: Path, tmp_path: P
 )
 def test_httpbins_command_serves_every_family_of_its_kernel(tmp_path: Path, inet6: str, hosts: list[str]) -> None:
     """The image's gunicorn runs in an environment of pipenv and with gevent; here it is the one of the tests."""
-    pytest.importorskip("gunicorn", reason="needs gunicorn (make setup)")
+    pytest.importorskip("gunicorn", reason="needs gunicorn (make setup-dev)")
     (deployment,) = (
         manifest for manifest in load_manifests("envoy_demo", "httpbin.yaml") if manifest["kind"] == "Deployment"
     )

@@ -20,7 +20,12 @@ from tests.support.packages import PACKAGES
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-LOCKS = {"requirements.txt": "", "requirements-dev.txt": "dev", "policy/requirements.txt": "policy"}
+LOCKS = {
+    "requirements.txt": "",
+    "requirements-cli.txt": "cli",
+    "requirements-dev.txt": "dev",
+    "policy/requirements.txt": "policy",
+}
 """The extra that each lock file holds beside the program's own packages."""
 
 ENTRY = re.compile(
@@ -101,7 +106,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site,) = environment.glob("lib/python*/site-packages")
     # The packages of the lock: no test asks a registry.
     (site / "locked.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    command = ["-m", "pip", "install", "--no-index", "--no-build-isolation", "--editable", f"{clone}[dev]"]
+    command = ["-m", "pip", "install", "--no-index", "--no-build-isolation", "--editable", f"{clone}[cli]"]
     done = subprocess.run([scripts / "python", *command], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return scripts

@@ -190,7 +190,12 @@ ALL = [(place, text) for name, text in files() for place in places(name, text)]
 
 def test_renovate_can_write_each_lock_file_anew() -> None:
     """It runs the command in the head of the file, and refuses one with an option that it does not know."""
-    assert {"requirements.txt", "requirements-dev.txt", "policy/requirements.txt"} == LOCKS.keys()
+    assert {
+        "requirements.txt",
+        "requirements-cli.txt",
+        "requirements-dev.txt",
+        "policy/requirements.txt",
+    } == LOCKS.keys()
     for name, command in LOCKS.items():
         assert command[:3] == ["uv", "pip", "compile"], name
         options = {word.partition("=")[0] for word in command[3:] if word.startswith("-")}

@@ -127,7 +127,7 @@ def test_the_dev_container_is_json_with_comments_and_sets_up_the_project() -> No
     plain = re.sub(r"^\s*//.*$", "", text(".devcontainer/devcontainer.json"), flags=re.MULTILINE)
     assert not TRAILING_COMMA.search(plain)
     container = json.loads(plain)
-    assert container["postCreateCommand"] == "make setup"
+    assert container["postCreateCommand"] == "make setup-dev"
     minor = re.fullmatch(r".+/python:3\.(\d+)-.+", container["image"])
     assert minor
     assert int(minor[1]) >= 11
