@@ -160,7 +160,7 @@ def _first_run_table(first_run: dict[str, Any]) -> str:
 def _builds_table(first_run: dict[str, Any]) -> str:
     """What each build cost in the run that built most, in its order; empty where none did."""
     runs: list[dict[str, Any]] = first_run["runs"]
-    builds: list[dict[str, Any]] = max((run["builds"] for run in runs), key=len, default=[])
+    builds: list[dict[str, Any]] = max((run["builds"] for run in runs), key=len)
     if not builds:
         return ""
     rows = [

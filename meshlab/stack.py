@@ -108,7 +108,7 @@ class Stack:
         """The charts that the stack installs, sorted. Raises ProgramError."""
         found = self.settings
         needed = needed_charts((found.charts, found.istio, found.monitoring, found.kiali))
-        return tuple(Chart(*one) for one in sorted(needed))
+        return tuple(Chart(*fields) for fields in sorted(needed))
 
     def installable(self) -> "tuple[Stack, tuple[str, ...]]":
         """The stack as `up` installs it, and what to tell of its charts: with stand-ins where upstream is silent.

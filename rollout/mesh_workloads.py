@@ -71,7 +71,7 @@ def find_behind(cluster: Cluster, leads_to: Mapping[str, str], labels: Mapping[s
     roll would not bring where it belongs is left out: see `find_held_back`. Raises AccessError.
     """
     namespaces = _namespaces(cluster, labels)
-    hindered = {one.namespace for one in _hindrances(namespaces, leads_to, labels)}
+    hindered = {hindrance.namespace for hindrance in _hindrances(namespaces, leads_to, labels)}
     spaces = {name: one for name, one in namespaces.items() if name not in hindered}
     found = list(_behind(cluster, spaces, leads_to))
     return sorted(found, key=lambda one: (not one.begun, one.namespace, one.name, one.resource.kind))
@@ -84,11 +84,14 @@ def find_held_back(cluster: Cluster, leads_to: Mapping[str, str], labels: Mappin
     if not hindrances:
         return []
     # As if no label stood in the way.
-    free = {one.namespace: _labelled(one.namespace, {REVISION_LABEL: one.asked}) for one in hindrances}
+    free = {
+        hindrance.namespace: _labelled(hindrance.namespace, {REVISION_LABEL: hindrance.asked})
+        for hindrance in hindrances
+    }
     waiting = list(_behind(cluster, free, leads_to))
     return [
-        HeldBack(one, tuple(sorted(str(each) for each in waiting if each.namespace == one.namespace)))
-        for one in sorted(hindrances, key=lambda one: one.namespace)
+        HeldBack(hindrance, tuple(sorted(str(each) for each in waiting if each.namespace == hindrance.namespace)))
+        for hindrance in sorted(hindrances, key=lambda hindrance: hindrance.namespace)
     ]
 
 
@@ -125,25 +128,25 @@ def _hindrances(
     namespaces: Mapping[str, Manifest], leads_to: Mapping[str, str], labels: Mapping[str, str]
 ) -> Iterator[Hindrance]:
     for name, asked in labels.items():
-        if name in namespaces and (one := hindrance(namespaces[name], asked, leads_to)) is not None:
-            yield one
+        if name in namespaces and (found := hindrance(namespaces[name], asked, leads_to)) is not None:
+            yield found
 
 
 def _behind(cluster: Cluster, namespaces: Mapping[str, Manifest], leads_to: Mapping[str, str]) -> Iterator[Workload]:
     rules = policies(cluster.list(CONFIG_MAPS, ISTIO_NAMESPACE, CHART_LABELS))
     meshed: dict[str, list[tuple[Resource, Manifest, str]]] = {}
     for resource in KINDS:
-        for one in cluster.list(resource):
-            name = str(one["metadata"]["namespace"])
-            template = mapping(one["spec"]["template"])
+        for manifest in cluster.list(resource):
+            name = str(manifest["metadata"]["namespace"])
+            template = mapping(manifest["spec"]["template"])
             if name not in namespaces or not injected_by_rule(namespaces[name], template, leads_to, rules):
                 continue
-            if can_restart(one):
-                meshed.setdefault(name, []).append((resource, one, followed(namespaces[name], template)))
+            if can_restart(manifest):
+                meshed.setdefault(name, []).append((resource, manifest, followed(namespaces[name], template)))
     for namespace, workloads in meshed.items():
         sidecars = _sidecars(cluster, namespace)
-        for resource, one, label in workloads:
-            name, wanted = str(one["metadata"]["name"]), leads_to[label]
+        for resource, manifest, label in workloads:
+            name, wanted = str(manifest["metadata"]["name"]), leads_to[label]
             found = sidecars.get((resource.kind, name), set())
             if found - {wanted}:
                 yield Workload(resource, namespace, name, label, wanted, tuple(sorted(found)))

@@ -269,15 +269,15 @@ def status(state_dir: Path) -> list[ClusterStatus]:
     """The clusters of the state folder, by name, those of dead owners included."""
     return [
         ClusterStatus(
-            one.name,
-            _server(one),
-            one.kubeconfig,
-            _running(one),
-            one.owner.pid if one.owner else None,
-            one.kubernetes,
-            (node := RealNode.of(one)) is not None and not node.given,
+            recorded.name,
+            _server(recorded),
+            recorded.kubeconfig,
+            _running(recorded),
+            recorded.owner.pid if recorded.owner else None,
+            recorded.kubernetes,
+            (node := RealNode.of(recorded)) is not None and not node.given,
         )
-        for one in record.read_all(state_dir)
+        for recorded in record.read_all(state_dir)
     ]
 
 

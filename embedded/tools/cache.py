@@ -63,7 +63,7 @@ def kept() -> list[CachedTool]:
     ]
     here = {tool.path for tool in found}
     elsewhere = (tool for tool in pins.table().values() if tool.path.parent not in here)
-    return [*found, *(one for tool in elsewhere for one in _on_path(tool))]
+    return [*found, *(found_tool for tool in elsewhere for found_tool in _on_path(tool))]
 
 
 def others() -> dict[str, int]:
@@ -148,4 +148,4 @@ def _on_path(tool: pins.Tool) -> Iterator[CachedTool]:
 def _size(path: Path) -> int:
     if path.is_symlink() or path.is_file():
         return path.lstat().st_size
-    return sum(one.lstat().st_size for one in path.rglob("*") if not one.is_dir() or one.is_symlink())
+    return sum(inside.lstat().st_size for inside in path.rglob("*") if not inside.is_dir() or inside.is_symlink())

@@ -163,7 +163,7 @@ def _put(tool: Tool, of: Download, file: Path, url: str) -> None:
 
 def _unpack(archive: Path, member: str, target: Path, url: str) -> None:
     with tarfile.open(archive) as opened:
-        found = next((one for one in opened if one.isfile() and one.name.removeprefix("./") == member), None)
+        found = next((entry for entry in opened if entry.isfile() and entry.name.removeprefix("./") == member), None)
         packed = opened.extractfile(found) if found else None
         if packed is None:
             raise OSError(f"{url}: expected the file {member} in it")
@@ -191,6 +191,6 @@ def _named(jobs: Sequence[_Job]) -> str:
 def _far(jobs: Sequence[_Job]) -> str:
     """How much has come of what is on its way; the whole is not known before all have answered."""
     under_way = [one for job in jobs if job.pending and (one := job.transfer)]
-    received, total = (sum(one.received for one in under_way), sum(one.total for one in under_way))
+    received, total = (sum(download.received for download in under_way), sum(download.total for download in under_way))
     names = ", ".join(job.tool.name for job in jobs if job.pending)
     return f"{names}: {received / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB" if total else names

@@ -88,7 +88,7 @@ def fetched() -> list[Fetched]:
 
 def found(tool: str) -> Path | None:
     """The program's file, where it has been downloaded."""
-    return next((one.program for one in fetched() if one.tool == tool and one.pinned), None)
+    return next((cached.program for cached in fetched() if cached.tool == tool and cached.pinned), None)
 
 
 def why_not() -> str:

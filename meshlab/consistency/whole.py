@@ -36,7 +36,7 @@ class RenderedService:
 
     def has(self, port: str | int | None) -> bool:
         """Whether there is a port of this name or number."""
-        return not self.ports or any(port in (one.name, one.number) for one in self.ports)
+        return not self.ports or any(port in (known.name, known.number) for known in self.ports)
 
 
 class Whole:

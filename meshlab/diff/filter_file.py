@@ -62,7 +62,9 @@ def _rules(text: str) -> tuple[Placed, ...]:
         found = FilterFile.model_validate({} if content is None else content)
     except ValidationError as error:
         problems = problems_of(FilterFile, error)
-        raise MeshlabError("\n".join(_line(one, root) for one in sorted(problems, key=lambda one: one.path))) from None
+        raise MeshlabError(
+            "\n".join(_line(problem, root) for problem in sorted(problems, key=lambda problem: problem.path))
+        ) from None
     lines = [_node(root, (LEAVE_OUT, f"[{number}]")).line for number in range(len(found.leave_out))]
     return tuple(map(Placed, lines, found.leave_out))
 

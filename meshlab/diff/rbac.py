@@ -38,7 +38,7 @@ def widened(changes: Iterable[Change]) -> Iterator[tuple[KubernetesObject, str]]
 def new_grants(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[Grant]:
     """What the role `after` allows and `before` does not, wildcards understood."""
     old = grants(before or {})
-    return sorted(grant for grant in grants(after) if not any(_covers(one, grant) for one in old))
+    return sorted(grant for grant in grants(after) if not any(_covers(held, grant) for held in old))
 
 
 def grants(role: Mapping[str, Any]) -> set[Grant]:
@@ -83,7 +83,7 @@ def _role(change: Change) -> Iterator[str]:
     fresh = new_grants(before, change.after.manifest)
     verbs: dict[tuple[str, str, str], list[str]] = {}
     for grant in fresh:
-        lifted = grant.name == ANY and any(one.name != ANY and _covers(one._replace(name=ANY), grant) for one in old)
+        lifted = grant.name == ANY and any(held.name != ANY and _covers(held._replace(name=ANY), grant) for held in old)
         extent = (
             "of any name, where names were listed" if lifted else "" if grant.name == ANY else f"named {grant.name}"
         )

@@ -25,14 +25,14 @@ def crds(cluster: Cluster, plan: Demands, *, downgrade_allowed: bool = False) ->
     live = {name: metadata for name, metadata in there.items() if name in wanted}
     foreign: dict[tuple[Owner, Owner], list[str]] = {}
     newer: dict[Owner, list[str]] = {}
-    for one in plan.crds:
-        if one.name not in live:
+    for crd in plan.crds:
+        if crd.name not in live:
             continue
-        ours, owner = (one.namespace, one.release), _owner(live[one.name])
+        ours, owner = (crd.namespace, crd.release), _owner(live[crd.name])
         if owner != ours:
-            foreign.setdefault((owner, ours), []).append(one.name)
-        if _older(one, live[one.name]):
-            newer.setdefault(ours, []).append(one.name)
+            foreign.setdefault((owner, ours), []).append(crd.name)
+        if _older(crd, live[crd.name]):
+            newer.setdefault(ours, []).append(crd.name)
     for (owner, ours), names in foreign.items():
         yield _foreign(owner, ours, names)
     for (namespace, name), names in newer.items():

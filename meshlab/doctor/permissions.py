@@ -74,9 +74,9 @@ def _allowed(cluster: Cluster, questions: list[dict[str, str]]) -> list[bool]:
 def _grouped(refused: list[dict[str, str]]) -> list[str]:
     """Refusals as lines: the verbs of each kind, and the places."""
     verbs: dict[tuple[str, str], list[str]] = {}
-    for one in refused:
-        resource = f"{one['resource']}.{one['group']}" if one.get("group") else one["resource"]
-        verbs.setdefault((resource, one.get("namespace", "")), []).append(one["verb"])
+    for access in refused:
+        resource = f"{access['resource']}.{access['group']}" if access.get("group") else access["resource"]
+        verbs.setdefault((resource, access.get("namespace", "")), []).append(access["verb"])
     places: dict[tuple[str, str], list[str]] = {}
     for (resource, namespace), list_ in verbs.items():
         places.setdefault((", ".join(list_), resource), []).append(namespace)

@@ -51,8 +51,8 @@ class DriftResult:
 def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
     """Compare the cluster with the stack. Raises AccessError where the cluster cannot be asked."""
     by_kind: dict[tuple[str, str], list[KubernetesObject]] = defaultdict(list)
-    for one in expected.objects:
-        by_kind[str(one.manifest["apiVersion"]), one.kind].append(one)
+    for expected_object in expected.objects:
+        by_kind[str(expected_object.manifest["apiVersion"]), expected_object.kind].append(expected_object)
     served = {key: kind for key in by_kind if (kind := kinds.of(*key)) is not None}
     beside = [kind for key in (AUTOSCALERS, SECRETS) if (kind := kinds.of(*key)) is not None]
     silent = dict(kinds.silent)
@@ -74,12 +74,12 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
             uncompared += [object_.label for object_ in wanted]
             continue
         there = {_place(manifest): manifest for manifest in live[served[key]]} if key in served else {}
-        for one in wanted:
-            manifest = there.get((one.namespace, one.name))
+        for resource in wanted:
+            manifest = there.get((resource.namespace, resource.name))
             if manifest is None:
-                findings.append(_finding(What.DELETED, one))
+                findings.append(_finding(What.DELETED, resource))
             else:
-                work.append((one, served[key], manifest))
+                work.append((resource, served[key], manifest))
     with ThreadPoolExecutor(WORKERS) as pool:
         started = [
             pool.submit(
@@ -94,14 +94,14 @@ def look(cluster: Cluster, kinds: Kinds, expected: Expected) -> DriftResult:
     findings += _extras(expected, by_kind, served | beyond, live)
     findings += _stray_hooks(expected, strays, served | beyond, live)
     left: list[DriftFinding] = []
-    for one in findings:
-        whole = ignoring.whole(one)
+    for finding in findings:
+        whole = ignoring.whole(finding)
         if whole is None:
-            left.append(one)
+            left.append(finding)
         else:
             ignored.append(whole)
     places = [("Release", release.namespace, release.name) for release in expected.releases]
-    places += [(one.finding.kind, one.finding.namespace, one.finding.name) for one in ignored]
+    places += [(skipped.finding.kind, skipped.finding.namespace, skipped.finding.name) for skipped in ignored]
     return DriftResult(
         tuple(sorted(left, key=_order)),
         len(expected.objects) - len(uncompared),

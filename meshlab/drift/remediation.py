@@ -96,14 +96,14 @@ class Remediator:
 
     def _by_helm(self, seen: DriftResult, say: Say) -> None:
         spared = {ignored.finding.release: ignored for ignored in seen.ignored if ignored.finding.release}
-        for one in (finding for finding in seen.findings if _is_release(finding, What.EDITED)):
-            if one.name in spared:
-                ignored = spared[one.name]
-                say(f"leaves {one.label}: helm would put back what {ignored.where} ignores of {ignored.finding.label}")
+        for edited in (finding for finding in seen.findings if _is_release(finding, What.EDITED)):
+            if edited.name in spared:
+                ignored = spared[edited.name]
+                say(f"leaves {edited.label}: helm would revert what {ignored.where} ignores of {ignored.finding.label}")
                 continue
             # Pulumi takes note of a release's values where it sets them, and of no other hand's.
-            say(f"helm brings {one.name} to the values that the stack has")
-            self._helm.install(self._expected.resources[one.resource])
+            say(f"helm brings {edited.name} to the values that the stack has")
+            self._helm.install(self._expected.resources[edited.resource])
         done = {finding.name for finding in seen.findings if finding.kind == RELEASE}
         broken = {
             finding.release

@@ -41,8 +41,8 @@ def _ignored(ignored: Sequence[Ignored], *, listed: bool) -> Iterator[str]:
         objects = counted(len(mine), "object")
         of = f"{counted(fields, 'field')} of {objects}" if fields else objects
         yield f"ignored: {of} by {where}: {mine[0].reason}" + ("" if listed else " (which: --show-ignored)")
-        for one in mine if listed else ():
-            yield from (f"  {line}" for line in _told(str(one.finding.what), one.finding))
+        for entry in mine if listed else ():
+            yield from (f"  {line}" for line in _told(str(entry.finding.what), entry.finding))
 
 
 def summed(findings: Sequence[DriftFinding]) -> str:

@@ -79,11 +79,11 @@ def named_images(objects: Iterable[KubernetesObject]) -> Iterable[tuple[Place, s
         for object_ in objects
         if not object_.hooks or any(not hook.startswith("test") for hook in object_.hooks)
     ]
-    for one in there:
-        for field, image in images(one):
-            yield (one.identity, field), image
-        if one.kind == "Kiali":
-            yield (one.identity, ".spec.deployment.image_name"), _kiali(one, there)
+    for brought in there:
+        for field, image in images(brought):
+            yield (brought.identity, field), image
+        if brought.kind == "Kiali":
+            yield (brought.identity, ".spec.deployment.image_name"), _kiali(brought, there)
 
 
 def with_registry(image: str) -> str:

@@ -78,9 +78,9 @@ def custom_objects(cluster: Cluster, crds: Sequence[Manifest]) -> Mapping[str, l
 def lines(found: Sequence[Left], silent: Mapping[str, str] | None = None) -> Iterator[str]:
     """The report: what is kept, by why, then each leftover, and what could not be looked at."""
     kept: dict[Reason, list[Left]] = {}
-    for one in found:
-        if one.reason is not None:
-            kept.setdefault(one.reason, []).append(one)
+    for leftover in found:
+        if leftover.reason is not None:
+            kept.setdefault(leftover.reason, []).append(leftover)
     for reason, ones in kept.items():
         yield f"kept, {reason.why}; to remove: {reason.command}"
         for line in _grouped(ones):

@@ -116,12 +116,12 @@ def safe(name: str) -> str:
 def files_of(objects: Iterable[KubernetesObject]) -> dict[str, KubernetesObject]:
     """Objects by file path, sorted. Where two would share one (kinds of two groups), the group parts them."""
     files: dict[str, KubernetesObject] = {}
-    for one in sorted(objects, key=lambda one: (one.folder, one.identity)):
-        group, kind, namespace, name = one.identity
+    for found_object in sorted(objects, key=lambda found_object: (found_object.folder, found_object.identity)):
+        group, kind, namespace, name = found_object.identity
         stem = "-".join(safe(part) for part in (kind.lower(), namespace, name) if part)
         candidates = [stem, f"{stem}-{safe(group)}", *(f"{stem}-{number}" for number in range(2, 100))]
-        path = next(path for path in (f"{one.folder}/{stem}.yaml" for stem in candidates) if path not in files)
-        files[path] = one
+        path = next(path for path in (f"{found_object.folder}/{stem}.yaml" for stem in candidates) if path not in files)
+        files[path] = found_object
     return dict(sorted(files.items()))
 
 

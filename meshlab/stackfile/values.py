@@ -117,10 +117,10 @@ class PulumiValues:
     @staticmethod
     def _mappings(node: Node) -> Iterator[Mapping]:
         target = followed(node)
-        for one in target.items if isinstance(target, Sequence) and not isinstance(node, Alias) else [node]:
-            mapping = followed(one)
+        for place in target.items if isinstance(target, Sequence) and not isinstance(node, Alias) else [node]:
+            mapping = followed(place)
             if not isinstance(mapping, Mapping):
-                raise ValueFaultError(one, "a mapping or a list of them after <<", "something else", "name mappings")
+                raise ValueFaultError(place, "a mapping or a list of them after <<", "something else", "name mappings")
             yield mapping
 
 

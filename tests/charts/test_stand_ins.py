@@ -54,7 +54,11 @@ def test_the_facts_are_those_of_the_real_chart(facts):
     how = {"release": facts.release, "namespace": facts.namespace, "crds": False}
     done = template(Path(folder) / Chart(facts.chart, facts.version).file, facts.values, **how)
     assert done.returncode == 0, done.stderr
-    real = {f"{one['kind']} {one['metadata']['name']}": one for one in yaml.load_all(done.stdout, Loader) if one}
+    real = {
+        f"{manifest['kind']} {manifest['metadata']['name']}": manifest
+        for manifest in yaml.load_all(done.stdout, Loader)
+        if manifest
+    }
     assert [key for key in facts.objects if key not in real] == []
     assert [told for key, fact in facts.objects.items() for told in differences(fact, real[key], key)] == []
 
@@ -99,7 +103,7 @@ def test_monitors_and_rules_are_selected_by_release_unless_told_otherwise(versio
 
 def _prometheus_specs(version, spec, release="prom"):
     rendered = render(STACK, version, {"prometheus": {"prometheusSpec": spec}}, release=release, crds=False)
-    return [one["spec"] for one in rendered.values() if one["kind"] == "Prometheus"]
+    return [manifest["spec"] for manifest in rendered.values() if manifest["kind"] == "Prometheus"]
 
 
 @of_every_version

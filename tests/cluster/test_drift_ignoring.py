@@ -62,8 +62,10 @@ class Stack:
 
     def expected(self, *rules: dict[str, Any]) -> Expected:
         """What the stack stands for, with these rules."""
-        own = [KubernetesObject("shop", f"shop-{one['metadata']['name']}", "", one) for one in self.program]
-        charts = [KubernetesObject("shop", RELEASE.resource, RELEASE.name, with_marks(one)) for one in CHART]
+        own = [
+            KubernetesObject("shop", f"shop-{manifest['metadata']['name']}", "", manifest) for manifest in self.program
+        ]
+        charts = [KubernetesObject("shop", RELEASE.resource, RELEASE.name, with_marks(manifest)) for manifest in CHART]
         ignore = tuple(DriftRule.model_validate({"reason": "theirs", **rule}) for rule in rules)
         return Expected((*own, *charts), (RELEASE,), (), (), {}, ignore)
 
@@ -147,7 +149,7 @@ def told(seen: DriftResult) -> dict[str, list[str]]:
 
 
 def ignored(seen: DriftResult) -> dict[str, list[str]]:
-    return {one.finding.label: [each.path for each in one.finding.differences] for one in seen.ignored}
+    return {skipped.finding.label: [each.path for each in skipped.finding.differences] for skipped in seen.ignored}
 
 
 IMAGE = "spec.template.spec.containers[name=web].image"
@@ -235,7 +237,7 @@ def test_a_release_upgraded_by_hand_is_left_where_helm_would_undo_too_much(stack
     helm(stack.cluster, "upgrade", "app", str(tmp_path / "app"), "--set", "by=hand")
     scale(stack, "chart-web")
     assert told(stack.remediate(REPLICAS)) == {"Release default/app": ["values.by"]}
-    assert "leaves Release default/app: helm would put back what drift.ignore[0] ignores of Deployment " \
+    assert "leaves Release default/app: helm would revert what drift.ignore[0] ignores of Deployment " \
         "default/chart-web" in stack.said  # fmt: skip
     assert stack.get("deployment", "chart-web")["spec"]["replicas"] == 3
 

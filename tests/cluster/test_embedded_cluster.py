@@ -144,7 +144,7 @@ def test_a_deployment_becomes_available_behind_its_service(cluster: EmbeddedClus
 
     def addresses() -> set[str]:
         slices = get(cluster, "endpointslices", "-l", "kubernetes.io/service-name=web")
-        return {address for one in slices for endpoint in one["endpoints"] for address in endpoint["addresses"]}
+        return {address for slice_ in slices for endpoint in slice_["endpoints"] for address in endpoint["addresses"]}
 
     pods = {pod["status"]["podIP"] for pod in get(cluster, "pods", "-l", "app=web")}
     assert len(pods) == 4
@@ -178,7 +178,7 @@ def test_pods_on_the_hosts_network_run_on_each_node_and_are_endpoints(cluster: E
     cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=60s")
     assert len({pod["spec"]["nodeName"] for pod in get(cluster, "pods", "-l", "app=agent")}) == 3
     slices = ["endpointslices", "-l", "kubernetes.io/service-name=agent"]
-    eventually(lambda: sum(len(one["endpoints"] or []) for one in get(cluster, *slices)) == 3)
+    eventually(lambda: sum(len(slice_["endpoints"] or []) for slice_ in get(cluster, *slices)) == 3)
 
 
 def test_a_job_completes(cluster: EmbeddedCluster) -> None:
@@ -275,7 +275,7 @@ def test_a_webhook_that_fails_open_does_not_hold_requests_up(cluster: EmbeddedCl
     cluster.kubectl("create", "deployment", "hook", "--image=example/hook")
     cluster.kubectl("rollout", "status", "deployment/hook", "--timeout=60s")
     slices = ["endpointslices", "-l", "kubernetes.io/service-name=hook"]
-    eventually(lambda: [one["endpoints"] for one in get(cluster, *slices)] not in ([], [None]))
+    eventually(lambda: [slice_["endpoints"] for slice_ in get(cluster, *slices)] not in ([], [None]))
     with_pods = create("with-pods")
     cluster.kubectl("delete", "validatingwebhookconfiguration", "hook")
     assert failed_open() - before == 40
@@ -303,7 +303,10 @@ def test_clusters_run_side_by_side_and_know_nothing_of_each_other(cluster: Embed
         assert "mine" not in cluster.kubectl("get", "namespaces").stdout
         with pytest.raises(MeshlabError, match=rf"cluster second exists already in .* ends with process {os.getpid()}"):
             EmbeddedCluster.up("second", state_dir=state_dir)
-        assert [(one.name, one.running) for one in clusters.status(state_dir)] == [("second", True), ("shared", True)]
+        assert [(listed.name, listed.running) for listed in clusters.status(state_dir)] == [
+            ("second", True),
+            ("shared", True),
+        ]
     assert get(cluster, "nodes")
 
 
@@ -392,7 +395,7 @@ def test_the_next_start_clears_away_what_killed_callers_left_and_nothing_else(
     starting.end(signal.SIGKILL)
     running.end(signal.SIGKILL)
     left = [record.read(state_dir, name) for name in ("killed", "killed-early")]
-    assert all(one and one.folder.is_dir() for one in left)
+    assert all(lost and lost.folder.is_dir() for lost in left)
     assert len(processes(state_dir, "killed")) == 5
     lines: list[str] = []
     with EmbeddedCluster.up("killed", state_dir=state_dir, progress=lines.append) as again:
@@ -401,8 +404,8 @@ def test_the_next_start_clears_away_what_killed_callers_left_and_nothing_else(
             "cluster: removed killed, whose owner is gone",
             "cluster: removed killed-early, whose owner is gone",
         ]
-        assert not any(one.processes() for one in left if one)
-        assert [one.name for one in clusters.status(state_dir)] == ["killed", "shared"]
+        assert not any(lost.processes() for lost in left if lost)
+        assert [listed.name for listed in clusters.status(state_dir)] == ["killed", "shared"]
     assert get(cluster, "nodes"), "a cluster whose owner lives is not touched"
 
 
@@ -420,12 +423,14 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
     assert held
     try:
         first.kubectl("create", "namespace", "mine")
-        assert [(one.name, one.running, one.owner) for one in clusters.status(tmp_path)] == [("lab", True, None)]
+        assert [(listed.name, listed.running, listed.owner) for listed in clusters.status(tmp_path)] == [
+            ("lab", True, None)
+        ]
         assert clusters.up(tmp_path, "lab").server == first.server
         for pid in held.processes():  # as if the machine had been restarted
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: not held.processes())
-        assert [one.running for one in clusters.status(tmp_path)] == [False]
+        assert [listed.running for listed in clusters.status(tmp_path)] == [False]
         again = clusters.up(tmp_path, "lab")
         assert "mine" in again.kubectl("get", "namespaces").stdout
         with pytest.raises(MeshlabError, match=r"cluster lab exists already in .* stays until `down`"):

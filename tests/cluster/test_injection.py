@@ -336,10 +336,10 @@ def test_a_cluster_that_stays_keeps_its_istiods_and_takes_them_down_with_it(tmp_
         for pid in held.processes():  # as if the machine had been restarted
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: not held.processes())
-        assert [one.running for one in clusters.status(tmp_path)] == [False]
+        assert [listed.running for listed in clusters.status(tmp_path)] == [False]
         again = clusters.up(tmp_path, "lab", injection=True)
         eventually(lambda: istiods(again))
-        assert [one.running for one in clusters.status(tmp_path)] == [True]
+        assert [listed.running for listed in clusters.status(tmp_path)] == [True]
     finally:
         clusters.down(tmp_path, "lab")
     assert held.processes() == []

@@ -123,7 +123,7 @@ def disagreements(
         return None if seen == said else (space["metadata"], each["metadata"], f"seen {seen!r}, said {said!r}")
 
     with ThreadPoolExecutor(8) as pool:
-        return [one for one in pool.map(compare, asked) if one is not None]
+        return [mismatch for mismatch in pool.map(compare, asked) if mismatch is not None]
 
 
 def ready(cluster: EmbeddedCluster, leads_to: Mapping[str, str]) -> Server:
@@ -153,7 +153,7 @@ def every_pod() -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def test_with_no_default_revision_the_rule_says_what_the_cluster_does(cluster: EmbeddedCluster) -> None:
     server = ready(cluster, REVISIONS)
-    asked = [one for one in every_pod() if not one[1]["metadata"]["annotations"]]
+    asked = [asked_pod for asked_pod in every_pod() if not asked_pod[1]["metadata"]["annotations"]]
     assert disagreements(server, REVISIONS, asked) == []
     print(f"{len(asked)} combinations")
 
@@ -233,11 +233,11 @@ def test_a_tags_webhooks_select_what_the_charts_own_do(tag: str, version: str) -
     values = ["--set", f"revision={OLD},revisionTags={{{tag}}}", "-n", "istio-system"]
     rendered = subprocess.run([program, "template", "x", chart, *values], capture_output=True, text=True, check=True)
     (theirs,) = (
-        one
-        for one in yaml.safe_load_all(rendered.stdout)
-        if one
-        and one["kind"] == "MutatingWebhookConfiguration"
-        and one["metadata"]["name"] == f"istio-revision-tag-{tag}"
+        manifest
+        for manifest in yaml.safe_load_all(rendered.stdout)
+        if manifest
+        and manifest["kind"] == "MutatingWebhookConfiguration"
+        and manifest["metadata"]["name"] == f"istio-revision-tag-{tag}"
     )
     assert selectors(revision_tag(tag, OLD)) == selectors(theirs)
 

@@ -43,8 +43,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, rendered: list[dict[str, A
     except toolchain.ToolsMissingError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("operator-writes")
-    crds = [one for one in rendered if one["kind"] == "CustomResourceDefinition" and _is_monitoring(one)]
-    owned = [one for one in rendered if one["kind"] in ("Prometheus", "Alertmanager")]
+    crds = [
+        manifest for manifest in rendered if manifest["kind"] == "CustomResourceDefinition" and _is_monitoring(manifest)
+    ]
+    owned = [manifest for manifest in rendered if manifest["kind"] in ("Prometheus", "Alertmanager")]
     with EmbeddedCluster.up("operator-writes", state_dir=folder) as running:
         _apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *crds)
         running.kubectl("wait", "--for=condition=Established", "crd", *(crd["metadata"]["name"] for crd in crds))
@@ -66,9 +68,9 @@ def _apply(cluster: EmbeddedCluster, *manifests: dict[str, Any]) -> None:
 def reloader_options(rendered: list[dict[str, Any]]) -> list[str]:
     """What the chart tells the operator of the containers that it puts beside Prometheus and Alertmanager."""
     (deployment,) = [
-        one
-        for one in rendered
-        if one["kind"] == "Deployment" and one["metadata"]["name"] == "prom-kube-prometheus-stack-operator"
+        manifest
+        for manifest in rendered
+        if manifest["kind"] == "Deployment" and manifest["metadata"]["name"] == "prom-kube-prometheus-stack-operator"
     ]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     told = [option for option in container["args"] if option.startswith(RELOADER)]
@@ -102,7 +104,7 @@ def test_every_container_that_the_operator_makes_has_requests_and_limits(cluster
     eventually(lambda: len(stateful_sets(cluster)) == 2, "the operator's two StatefulSets")
     for made in stateful_sets(cluster):
         pods = made["spec"]["template"]["spec"]
-        names = {one["name"] for one in (*pods["containers"], *pods["initContainers"])}
+        names = {container["name"] for container in (*pods["containers"], *pods["initContainers"])}
         assert {"config-reloader", "init-config-reloader"} <= names
         assert list(requests_and_limits.RULE.check(object_of(made), PackSettings())) == []
 
@@ -111,7 +113,7 @@ def test_a_wrong_rule_costs_its_object_and_nothing_else(cluster: EmbeddedCluster
     def written() -> dict[str, list[str]]:
         """Groups by the object that they are of."""
         found = objects(cluster, "configmaps", "-n", NAMESPACE, "-l", f"prometheus-name={PROMETHEUS}")
-        files = {name: yaml.safe_load(text) for one in found for name, text in one.get("data", {}).items()}
+        files = {name: yaml.safe_load(text) for secret in found for name, text in secret.get("data", {}).items()}
         return {name: [group["name"] for group in content["groups"]] for name, content in files.items()}
 
     eventually(lambda: len(written()) >= 11, "the operator's files of rules")

@@ -66,7 +66,7 @@ def version(cluster: EmbeddedCluster) -> str:
 
 def test_the_server_is_of_the_minor_that_was_asked_for(cluster: EmbeddedCluster, state_dir: Path) -> None:
     assert version(cluster) == cluster.kubernetes == kubernetes.release(OTHER)
-    assert [one.kubernetes for one in clusters.status(state_dir)] == [kubernetes.release(OTHER)]
+    assert [listed.kubernetes for listed in clusters.status(state_dir)] == [kubernetes.release(OTHER)]
 
 
 def test_a_cluster_that_is_there_is_right_for_who_asks_for_no_minor(cluster: EmbeddedCluster, state_dir: Path) -> None:

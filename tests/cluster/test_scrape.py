@@ -68,12 +68,12 @@ def test_the_shapes_are_what_they_are_meant_to_be(evidence: Evidence) -> None:
     annotated = {name for name, pod in shape.items() if "prometheus.io/scrape" in pod["metadata"]["annotations"]}
     assert annotated == shape.keys() - {"not-merged"}
     (proxy,) = [
-        one
-        for one in (
+        case
+        for case in (
             *shape["many-proxy-ports"]["spec"].get("initContainers", ()),
             *shape["many-proxy-ports"]["spec"]["containers"],
         )
-        if one["name"] == "istio-proxy"
+        if case["name"] == "istio-proxy"
     ]
     assert {15021, 15053, 15090} <= {port["containerPort"] for port in proxy["ports"]}
     assert shape["ipv6"]["status"]["podIPs"] == [{"ip": shape["ipv6"]["status"]["podIP"]}]

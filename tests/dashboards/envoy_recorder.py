@@ -142,10 +142,10 @@ def _evenly(pause: float, over: threading.Event, call: Callable[[], object], at_
     started = time.monotonic()
     while not over.wait(max(0.0, started + len(calls) * pause - time.monotonic())):
         calls += [threading.Thread(target=call) for _ in range(at_once)]
-        for one in calls[-at_once:]:
-            one.start()
-    for one in calls:
-        one.join()
+        for call in calls[-at_once:]:
+            call.start()
+    for call in calls:
+        call.join()
 
 
 def _trimmed(scrapes: list[str]) -> str:
@@ -160,7 +160,7 @@ def _trimmed(scrapes: list[str]) -> str:
         name = series.partition("{")[0].removesuffix("_bucket")
         kind = f"# TYPE {name} {types[name]}"
         lines += [kind] if kind not in lines else []
-        values = [one.get(series, "-") for one in found]
+        values = [sample.get(series, "-") for sample in found]
         lines.append(f"{series} {values[0] if len(set(values)) == 1 else ' '.join(values)}")
     return "\n".join(lines) + "\n"
 

@@ -78,5 +78,7 @@ def names() -> list[str]:
 def played(name: str, target: Mapping[str, str], since: float, until: float = float("inf")) -> Iterator[Series]:
     """A recording with the labels of its target, from `since` to `until` in a loop, and that its target is up."""
     yield Series("up", target, lambda _: 1.0, since, until)
-    for one in recording(name):
-        yield Series(one.name, {**target, **one.labels}, one.again_and_again(since), since + one.born, until)
+    for sample in recording(name):
+        yield Series(
+            sample.name, {**target, **sample.labels}, sample.again_and_again(since), since + sample.born, until
+        )

@@ -135,7 +135,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     prometheus = Prometheus(folder)
     samples = folder / "samples.om"
     since = mesh.LENGTH - LENGTH
-    everything = (one for name in names() for one in played(name, target(f"envoy-{name}", name), since))
+    everything = (sample for name in names() for sample in played(name, target(f"envoy-{name}", name), since))
     with samples.open("w") as file:
         series.write(everything, file, mesh.START, mesh.LENGTH, STEP)
     prometheus.backfill(samples)

@@ -217,10 +217,14 @@ def test_a_login_counts_as_the_variable_does(desk: Desk) -> None:
 
 def test_doctor_looks_into_the_callers_folder(desk: Desk) -> None:
     found = json.loads(desk.run("doctor", "--json", **TEAM(desk)).stdout)["findings"]
-    assert [one["text"] for one in found if one["subject"] == "state"] == [
+    assert [finding["text"] for finding in found if finding["subject"] == "state"] == [
         f"{desk.team} (PULUMI_BACKEND_URL), has this stack"
     ]
-    assert [one for one in found if one["subject"] in ("passphrase", "namespaces") and one["level"] == "problem"] == []
+    assert [
+        finding
+        for finding in found
+        if finding["subject"] in ("passphrase", "namespaces") and finding["level"] == "problem"
+    ] == []
 
 
 def test_up_drift_and_recover_work_there(desk: Desk) -> None:
@@ -285,7 +289,7 @@ def test_pulumi_cloud_has_the_state_and_locks_its_secrets_itself(desk: Desk) -> 
         resource["outputs"]["result"] for resource in stack.deployment["resources"] if resource["type"] == PASSWORD
     ]
     assert sealed
-    assert all(base64.b64decode(one["ciphertext"]).startswith(SEAL) for one in sealed)
+    assert all(base64.b64decode(secret["ciphertext"]).startswith(SEAL) for secret in sealed)
     assert stack.done == ["import", "import", "preview succeeded"]
     (row,) = [finding for finding in findings(desk, stack="acme/dev", **CLOUD(desk)) if finding["subject"] == "state"]
     assert row["text"] == f"{desk.cloud.url} (PULUMI_ACCESS_TOKEN), has this stack"

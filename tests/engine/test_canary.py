@@ -125,7 +125,7 @@ def test_going_back_is_the_same_command(lab: Lab) -> None:
 
 def test_forth_again_and_the_default_revision_follows_last(lab: Lab) -> None:
     outcome = step(lab, of(*ALL), NEW, istio=istio(OLD, NEW, tag=NEW, default=NEW), mesh=mesh())
-    order = [one.name for one in outcome.steps]
+    order = [step.name for step in outcome.steps]
     last = ["mesh-rollout-istiod", "mesh-rollout-default-validator"]
     rolled = ["mesh-rollout-workloads", "envoy-demo-httpbin-deployment", "sample-apps-web-api-deployment"]
     assert max(map(order.index, rolled)) < min(map(order.index, last))

@@ -106,7 +106,7 @@ def test_extra_objects_stay_where_nobody_agrees_to_their_end(
 ) -> None:
     extra = [edit.label for edit in EDITS if edit.what == "extra"]
     left = inspection.remediate(inspection.look(), lambda copies: False).findings
-    assert sorted(one.label for one in left) == sorted(extra)
+    assert sorted(finding.label for finding in left) == sorted(extra)
 
 
 def test_all_of_it_is_put_back_and_a_run_after_it_has_no_changes(

@@ -53,10 +53,10 @@ def test_what_a_rule_names_is_told_apart_from_the_rest(lab: Lab) -> None:
     assert {label: [path.rpartition(".")[2] for path in paths] for label, paths in told(seen.findings).items()} == {
         f"Deployment {namespace}/{name}": ["image"] for name, namespace in (OWN, CHARTS)
     }
-    assert told(tuple(one.finding for one in seen.ignored)) == {
+    assert told(tuple(skipped.finding for skipped in seen.ignored)) == {
         f"Deployment {namespace}/{name}": ["spec.replicas"] for name, namespace in (OWN, CHARTS)
     }
-    assert {one.reason for one in seen.ignored} == {RULE["reason"]}
+    assert {skipped.reason for skipped in seen.ignored} == {RULE["reason"]}
 
 
 def test_all_but_what_is_ignored_is_put_back_and_a_run_after_it_has_no_changes(lab: Lab) -> None:

@@ -40,7 +40,9 @@ def test_a_roll_that_cannot_bring_sidecars_is_told_before_and_is_an_error(lab: L
     lab.cluster.kubectl("label", "namespace", "default", f"istio-injection={said}", "--overwrite")
     api, settings = Cluster(lab.cluster.kubeconfig), settings_of("dev", lab.config(**MESH))
     told = f"namespace default: label istio-injection={said} goes before istio.io/rev=1-17"
-    assert [(one.level, one.text.startswith(told)) for one in injection(settings, api)] == [(Level.PROBLEM, True)]
+    assert [(finding.level, finding.text.startswith(told)) for finding in injection(settings, api)] == [
+        (Level.PROBLEM, True)
+    ]
     assert roll_plan(api, settings)[0].startswith(told)
     for _ in range(2):
         with pytest.raises(LabError) as failed:

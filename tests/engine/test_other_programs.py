@@ -28,7 +28,7 @@ def containers(lab: Lab, namespace: str) -> dict[str, set[str]]:
     """Names of the containers of a namespace's pods, init containers included, by pod."""
     return {
         pod["metadata"]["name"]: {
-            one["name"] for one in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))
+            container["name"] for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))
         }
         for pod in objects(lab.cluster, "pods", "-n", namespace)
     }

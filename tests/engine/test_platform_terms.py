@@ -87,7 +87,7 @@ def test_webhooks_that_opt_out_are_left_alone(lab: Lab) -> None:
     marked = {
         name
         for name, same in webhooks(lab).items()
-        if all(enforcer.OPT_OUT.items() <= one["metadata"].get("annotations", {}).items() for one in same)
+        if all(enforcer.OPT_OUT.items() <= item["metadata"].get("annotations", {}).items() for item in same)
     }
     # The real chart of 1.17 has no value for it; its stand-in has.
     assert marked - {f"istio-sidecar-injector-{OLD}"} == {*OURS, f"istio-sidecar-injector-{NEW}"}

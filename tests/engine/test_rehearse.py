@@ -59,7 +59,7 @@ def assert_nothing_is_left(state_dir: Path) -> None:
     folder = state_dir / "rehearsals"
     assert [file.name for file in folder.rglob("*") if file.is_file()] == [".lock"]
     assert clusters.status(folder) == []
-    assert [(one.name, one.running) for one in clusters.status(state_dir)] == [("lab", True)]
+    assert [(cluster.name, cluster.running) for cluster in clusters.status(state_dir)] == [("lab", True)]
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def test_the_stack_comes_up_previews_clean_and_comes_down_on_each_minor(done: An
     assert [minor["kubernetes"] for minor in document["minors"]] == [kubernetes.release(minor) for minor in MINORS], (
         told
     )
-    for one in document["minors"]:
-        cells = {cell["check"]: cell for cell in one["checks"]}
+    for minor in document["minors"]:
+        cells = {cell["check"]: cell for cell in minor["checks"]}
         assert list(cells) == [check.value for check in RehearsedCheck]
         for check in (RehearsedCheck.UP, RehearsedCheck.PREVIEW, RehearsedCheck.SERVED, RehearsedCheck.DOWN):
             assert cells[check]["result"] == RehearsalResult.OK, cells[check]

@@ -46,7 +46,7 @@ def finalizer(lab: Lab) -> None:
 
 
 def explained(removed: Removed) -> dict[str, str]:
-    return {one.label: one.reason.why if one.reason else "" for one in removed.left}
+    return {leftover.label: leftover.reason.why if leftover.reason else "" for leftover in removed.left}
 
 
 def test_a_kiali_that_no_operator_lets_go_is_said_in_a_line_with_the_command(lab: Lab) -> None:
@@ -117,7 +117,7 @@ def test_removal_waits_for_the_operator_and_explains_all_that_is_left(lab: Lab) 
     assert removed.leftovers == []
     # The report has all that was not there before, and what is not in it is not ours.
     left = [name for name in lab.left() if OTHERS not in name and "/theirs" not in name]
-    assert sorted(one for one in explained(removed) if OTHERS not in one) == sorted(
+    assert sorted(label for label in explained(removed) if OTHERS not in label) == sorted(
         " ".join(name.replace(" /", " ").split()) for name in left
     )
     assert all(explained(removed).values())

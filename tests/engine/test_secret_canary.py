@@ -151,7 +151,7 @@ def test_a_generated_password_goes_through_preview_and_up(run: Run) -> None:
     run.password = outputs["grafanaPassword"].value
     assert len(run.password) == 24
     admin = objects(run.lab.cluster, "secrets", "-n", "prometheus")
-    assert [one for one in admin if "admin-password" in one.get("data", {})]
+    assert [record for record in admin if "admin-password" in record.get("data", {})]
     # The logs are as talkative as they can be, and the state has the resources.
     assert len(run.said["log of up"].splitlines()) > 1000
     assert any(b"monitoring-grafana-admin" in content for content in files_below(run.lab.folder / "pulumi").values())

@@ -51,7 +51,7 @@ class Desk:
 
     def deployments(self) -> set[str]:
         found = objects(self.two, "deployments", "-A")
-        return {one["metadata"]["name"] for one in found}
+        return {item["metadata"]["name"] for item in found}
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_helms_records_are_where_they_are_for_everybody(desk: Desk) -> None:
 
 def test_each_cluster_has_a_state_of_its_own(desk: Desk) -> None:
     (kube_system,) = objects(desk.two, "namespace", "kube-system")
-    assert [one.name for one in (desk.state / "on").iterdir()] == [kube_system["metadata"]["uid"]]
+    assert [place.name for place in (desk.state / "on").iterdir()] == [kube_system["metadata"]["uid"]]
     for where in ((), ("--cluster", CONTEXT)):
         assert " 0 would change" in desk.run("preview", *where).stdout
 

@@ -66,7 +66,7 @@ def operator_crds(lab: Lab) -> dict[str, dict[str, Any]]:
 
 def doctors_findings(lab: Lab) -> list[Finding]:
     question = Question(Stack.load(lab.stack, charts=lab.charts), lab.target, lab.folder)
-    return [one for one in examine(question, lab.say) if one.subject == "crds"]
+    return [finding for finding in examine(question, lab.say) if finding.subject == "crds"]
 
 
 def test_crds_without_an_owner_are_handed_over_by_the_commands_of_doctor(lab: Lab, seen: dict[str, Any]) -> None:

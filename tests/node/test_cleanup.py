@@ -30,7 +30,9 @@ def machine() -> dict[str, set[str]]:
         "mounts": {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()},
         "links": {link["ifname"] for link in links},
         "rules": set(subprocess.run(["iptables-save"], capture_output=True, text=True, check=False).stdout.split("\n")),
-        "places": {str(one) for folder in ("/run", "/var/lib", "/var/log", "/etc") for one in Path(folder).iterdir()},
+        "places": {
+            str(place) for folder in ("/run", "/var/lib", "/var/log", "/etc") for place in Path(folder).iterdir()
+        },
     }
 
 
@@ -45,7 +47,7 @@ def untouched() -> Iterator[None]:
     yield
     after = own_rules(machine())
     # Others work on this machine too: what counts is what is new and could be ours.
-    assert [one for kind in after for one in after[kind] - before[kind] if ours(one)] == []
+    assert [item for kind in after for item in after[kind] - before[kind] if ours(item)] == []
 
 
 def ours(name: str) -> bool:

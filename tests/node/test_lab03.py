@@ -48,7 +48,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Lab]:
     charts = {"charts": {"source": str(chart_folder("dev"))}}
     stack = Stack.load("dev", overlay={**overlay(), **charts})
     found = stack.rendered(RenderTarget(default_kubernetes()), once=True)
-    names = {name for _, name in named_images(found.objects) if not any(one in name for one in ABSENT)}
+    names = {name for _, name in named_images(found.objects) if not any(absent in name for absent in ABSENT)}
     with real_lab(tmp_path_factory.mktemp("lab03"), "lab03", image, names) as lab:
         driver(lab, **overlay()).up()
         yield lab

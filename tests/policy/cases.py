@@ -70,7 +70,7 @@ def operated(kind: str, **spec: Any) -> list[Any]:
 def reloaders(limit: str) -> tuple[str, dict[str, Any]]:
     """The operator's Deployment, with what it is told about the reloaders."""
     told = ["cpu-request=10m", f"cpu-limit={limit}", "memory-request=50Mi"]
-    return pods(args=["--localhost=127.0.0.1", *(f"--config-reloader-{one}" for one in told)])
+    return pods(args=["--localhost=127.0.0.1", *(f"--config-reloader-{which}" for which in told)])
 
 
 def injector(resources: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -63,10 +63,10 @@ def test_every_exception_belongs_to_a_rule_and_says_why(file: Any) -> None:
     assert file.stem in {CONSISTENT, *(rule.name for rule in (*RULES, *STACK_RULES))}
     listed = exemptions(file.stem)
     assert listed
-    for one in listed:
-        assert one.may
-        assert len(one.why) > 20
-        assert one.who.count(" ") == 1, "kind and name, or kind and namespace/name"
+    for violation in listed:
+        assert violation.may
+        assert len(violation.why) > 20
+        assert violation.who.count(" ") == 1, "kind and name, or kind and namespace/name"
 
 
 def test_a_secret_that_is_listed_with_its_place_is_none(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

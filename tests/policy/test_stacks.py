@@ -75,14 +75,14 @@ def test_every_exception_is_one_that_some_stack_needs(renderer: Renderer, monkey
     stacks = [(subjects, settings) for _, subjects, settings in wholes]
     for file in sorted(allowed.FOLDER.glob("*.yaml")):
         listed = allowed.exemptions(file.stem)
-        for one in listed:
-            others = tuple(other for other in listed if other is not one)
+        for violation in listed:
+            others = tuple(other for other in listed if other is not violation)
             with monkeypatch.context() as without:
                 without.setattr(allowed, "exemptions", lambda rule, left=others: left)
                 broken = {found.rule for subjects, settings in stacks for found in violations_of(subjects, settings)}
                 if any(verdict(whole.objects, {}, lambda config: None).broken for whole, _, _ in wholes):
                     broken.add(CONSISTENT)
-            assert file.stem in broken, f"{file.name}: nothing needs {one.who}"
+            assert file.stem in broken, f"{file.name}: nothing needs {violation.who}"
 
 
 @pytest.mark.parametrize("source", [None, "https://mirror.test", "oci://registry.test/charts", "folder"])

@@ -132,8 +132,8 @@ CASES["next: a tag twice"] = Bad(
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_what_does_not_fit_is_told_with_the_value_to_blame(case: Bad, renderer: Renderer) -> None:
     broken = verdict_of(case.stack, case.over, renderer).broken
-    assert {".".join(one.blamed) for one in broken} == {case.blamed}
-    lines = "\n".join(one.line for one in broken)
+    assert {".".join(breach.blamed) for breach in broken} == {case.blamed}
+    lines = "\n".join(breach.line for breach in broken)
     assert f"without meshlab:{case.blamed} it fits" in lines
     assert [said for said in case.said if said not in lines] == []
 
@@ -164,7 +164,7 @@ FOLLOWED = {
 @pytest.mark.parametrize("stack", EITHER)
 def test_what_hangs_on_a_value_follows_it(stack: str, over: dict[str, Any], renderer: Renderer) -> None:
     verdict = verdict_of(stack, over, renderer)
-    assert [one.line for one in verdict.broken] == []
+    assert [breach.line for breach in verdict.broken] == []
     assert verdict.notes == []
 
 
@@ -253,7 +253,7 @@ def test_what_a_value_names_word_for_word_has_to_be_there_already(renderer: Rend
 def test_values_that_render_only_together_are_still_reported(renderer: Renderer) -> None:
     both = {"namespaceOverride": "observability", "prometheus": {"prometheusSpec": {"replicas": 2}}}
     broken = verdict_of("dev", monitoring(**both), renderer).broken
-    assert {".".join(one.blamed) for one in broken} == {"monitoring.values.namespaceOverride"}
+    assert {".".join(breach.blamed) for breach in broken} == {"monitoring.values.namespaceOverride"}
 
 
 def test_policy_tells_it_as_a_rule_of_its_own(renderer: Renderer) -> None:

@@ -25,7 +25,7 @@ def child(name: str, kind: str = "kubernetes:core/v1:Service", parent: str = "pa
     inputs = {"metadata": {"name": name}}
     if kind == RELEASE:
         inputs = {"name": name, "namespace": "lab", "chart": f"{name}-chart", "version": "1", "values": {}}
-    needed = tuple(f"urn:{one}" for one in waits.split())
+    needed = tuple(f"urn:{name}" for name in waits.split())
     return Recorded(f"urn:{name}", kind, f"part-{name}", f"urn:{parent}", True, inputs, needed, "", {})
 
 

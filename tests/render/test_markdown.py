@@ -97,8 +97,10 @@ def test_a_release_with_another_chart_is_named_above_everything() -> None:
 
 def test_a_long_section_is_folded_and_a_short_one_is_open() -> None:
     def many(number: int) -> str:
-        images = [(deployment(f"web{one}", f"nginx:{one}"), deployment(f"web{one}", f"httpd:{one}")) for one in
-                  range(number)]  # fmt: skip
+        images = [
+            (deployment(f"web{index}", f"nginx:{index}"), deployment(f"web{index}", f"httpd:{index}"))
+            for index in range(number)
+        ]
         return markdown([changed([old for old, _ in images], [new for _, new in images])])
 
     assert "<details open><summary><b>Images</b> (12)</summary>" in many(12)

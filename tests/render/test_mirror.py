@@ -61,7 +61,7 @@ def test_with_a_mirror_every_image_of_a_stack_comes_from_it(stack: str, renderer
     assert [image for image in images if image.upstream.startswith(MIRROR)] == []
     # Paths are those of upstream, but for Istio's, whose registries have them below different ones.
     moved = [image for image in images if not image.mirror.endswith(path_of(image.upstream))]
-    assert all("/istio/" in one.mirror for one in moved)
+    assert all("/istio/" in image.mirror for image in moved)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -72,14 +72,14 @@ def test_with_a_mirror_nothing_in_a_stack_names_another_registry(stack: str, ren
     mirrored = rendered(stack, renderer, MIRROR).objects
     # The texts of schemas mention images that nobody pulls.
     found = {
-        one.label: names.findall(json.dumps(one.manifest))
-        for one in mirrored
-        if one.kind != "CustomResourceDefinition" and names.search(json.dumps(one.manifest))
+        image.label: names.findall(json.dumps(image.manifest))
+        for image in mirrored
+        if image.kind != "CustomResourceDefinition" and names.search(json.dumps(image.manifest))
     }
     assert found == {}
     # And it is the objects that tell: without a mirror, the same search finds them.
     upstream = rendered(stack, renderer, None).objects
-    assert sum(bool(names.search(json.dumps(one.manifest))) for one in upstream) > 5
+    assert sum(bool(names.search(json.dumps(original.manifest))) for original in upstream) > 5
 
 
 @pytest.mark.parametrize("rest", [None, MIRROR])
@@ -113,8 +113,8 @@ def test_images_that_no_pod_template_names_are_there(stack: str, renderer: Rende
 
 def test_without_a_mirror_the_images_are_those_of_upstream(renderer: Renderer) -> None:
     plain = pulled_images(Stack.load("dev", renderer=renderer), TARGET, None)[1]
-    assert {one.mirror for one in plain} == {""}
-    assert [one.upstream for one in plain] == [image.upstream for image in images_of("dev", renderer)]
+    assert {image.mirror for image in plain} == {""}
+    assert [image.upstream for image in plain] == [image.upstream for image in images_of("dev", renderer)]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_every_object_that_helm_renders_for_a_release_is_named(
         where = {"release": inputs["name"], "namespace": inputs["namespace"]}
         done = template(chart, inputs["values"], **where, crds=not inputs["skipCrds"])
         assert done.returncode == 0, done.stderr
-        documents = [one for one in yaml.load_all(done.stdout, Loader) if one]
+        documents = [document for document in yaml.load_all(done.stdout, Loader) if document]
         named = sorted((e["kind"], e["name"]) for e in index["objects"] if e["resource"] == name)
         assert named == sorted((document["kind"], document["metadata"]["name"]) for document in documents)
 

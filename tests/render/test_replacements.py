@@ -106,7 +106,7 @@ def test_a_hook_of_a_chart_is_created_anew_as_a_matter_of_course() -> None:
 
 
 def test_a_patch_of_somebody_elses_object_replaces_nothing() -> None:
-    before, after = (obj("Deployment", "web", {"spec": {"selector": one}}, patch=True) for one in "ab")
+    before, after = (obj("Deployment", "web", {"spec": {"selector": letter}}, patch=True) for letter in "ab")
     assert told(before, after) == []
 
 

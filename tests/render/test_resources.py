@@ -16,13 +16,13 @@ def alias(name: str) -> dict[str, Any]:
 
 
 def names(*resources: Recorded) -> tuple[str, ...]:
-    return former_names(resources[-1], {one.urn: one for one in resources})
+    return former_names(resources[-1], {resource.urn: resource for resource in resources})
 
 
 def test_the_outermost_component_counts_else_a_resource_is_the_stacks() -> None:
     outer, inner = resource("outer", custom=False), resource("inner", "outer", custom=False)
     leaf, alone = resource("leaf", "inner"), resource("alone")
-    by_urn = {one.urn: one for one in (outer, inner, leaf, alone)}
+    by_urn = {resource.urn: resource for resource in (outer, inner, leaf, alone)}
     assert component_of(leaf, by_urn) == "outer"
     assert component_of(outer, by_urn) == "outer"
     assert component_of(alone, by_urn) == "stack"
@@ -54,4 +54,4 @@ def test_what_is_neither_an_object_nor_a_release_is_kept_apart() -> None:
         resource(f"r{number}", kind=kind) for number, kind in enumerate([*kinds, "kubernetes:helm.sh/v3:Release"])
     ]
     found = others_of([*resources, resource("part", custom=False)])
-    assert [one.label for one in found] == ["Provider r0", "RandomPassword r1"]
+    assert [orphan.label for orphan in found] == ["Provider r0", "RandomPassword r1"]

@@ -38,7 +38,7 @@ def loaded() -> list[dict[str, Any]]:
 def test_each_file_becomes_an_object_that_prometheus_selects(root: Path) -> None:
     (root / "rules" / "bank.yml").write_text(SHOP.replace("shop", "bank"))
     bank, shop = loaded()
-    assert [one["metadata"]["name"] for one in (bank, shop)] == ["own-bank", "own-shop"]
+    assert [rule["metadata"]["name"] for rule in (bank, shop)] == ["own-bank", "own-shop"]
     assert shop["metadata"]["labels"] == {"release": "prom"}
     assert shop["metadata"]["namespace"] == "prometheus"
     (group,) = shop["spec"]["groups"]

@@ -103,7 +103,10 @@ def _are(targets: Iterable[Target], expected: Mapping[str, Mapping[str, str]]) -
     """That the targets are exactly these, by address, with exactly these labels."""
     seen = sorted(_line(target["scrapeUrl"], target["labels"]) for target in targets)
     wanted = sorted(_line(url, labels) for url, labels in expected.items())
-    missing, unexpected = [one for one in wanted if one not in seen], [one for one in seen if one not in wanted]
+    missing, unexpected = (
+        [claim for claim in wanted if claim not in seen],
+        [claim for claim in seen if claim not in wanted],
+    )
     told = [f"missing {line}" for line in missing] + [f"unexpected {line}" for line in unexpected]
     assert not told, "\n".join([f"{len(wanted)} targets expected, {len(seen)} seen", *told])
     assert len(seen) == len(wanted)
@@ -220,7 +223,7 @@ def waited_for_the_mesh(history: Iterable[tuple[str, Object]], app: str, revisio
 def containers(pod: Object) -> list[str]:
     """Names of a pod's containers, native sidecars among them."""
     spec = pod["spec"]
-    return [one["name"] for one in (*spec.get("initContainers", ()), *spec["containers"])]
+    return [container["name"] for container in (*spec.get("initContainers", ()), *spec["containers"])]
 
 
 def revision_of(pod: Object) -> str:
@@ -263,7 +266,7 @@ def kiali_names_what_is_there(spec: Mapping[str, Any], there: Collection[str]) -
 
 def the_kiali_object_has_one_owner(rendered: Iterable[Object]) -> None:
     """Of the Kiali objects that the operator's chart renders there is none: ours is the program's."""
-    brought = [one["metadata"]["name"] for one in rendered]
+    brought = [manifest["metadata"]["name"] for manifest in rendered]
     assert not brought, f"the chart brings a Kiali object of its own: {brought}"
 
 

@@ -254,9 +254,9 @@ class _Run:
 
     def _validators(self) -> list[Object]:
         return [
-            one
-            for one in self._get("validatingwebhookconfigurations")
-            if "istio.io/rev" in one["metadata"].get("labels", {})
+            webhook
+            for webhook in self._get("validatingwebhookconfigurations")
+            if "istio.io/rev" in webhook["metadata"].get("labels", {})
         ]
 
     def _all_are_served(self, validators: Iterable[Object]) -> None:
@@ -279,7 +279,8 @@ class _Run:
     def _look_at_kiali(self) -> None:
         kinds = "configmaps,services,deployments"
         self.evidence.there = {
-            f"{one['kind']} {one['metadata']['namespace']}/{one['metadata']['name']}" for one in self._get(kinds, "-A")
+            f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}"
+            for item in self._get(kinds, "-A")
         }
         (self.evidence.kiali,) = self._get("kialis.kiali.io", "-n", "istio-system")
 
@@ -297,12 +298,14 @@ class _Run:
     def _look_at_mutated_monitors(self) -> None:
         """Puts each mutated monitor beside the untouched ones. They are all read at once by one Prometheus, each into
         a pool of targets of its own; the untouched ones say when everything has been found."""
-        originals = {one["metadata"]["name"]: one for one in self._get("servicemonitors,podmonitors", "-n", NAMESPACE)}
+        originals = {
+            item["metadata"]["name"]: item for item in self._get("servicemonitors,podmonitors", "-n", NAMESPACE)
+        }
         mutated = [mutant.applied_to(originals[mutant.monitor]) for mutant in monitor_mutants.MUTANTS]
         self._apply(*mutated)
-        names = {one["metadata"]["name"] for one in mutated if one["metadata"]["labels"].get("release") == "prom"}
+        names = {item["metadata"]["name"] for item in mutated if item["metadata"]["labels"].get("release") == "prom"}
         configuration = self._generated({*MONITORS, *names})
-        ours = {*MONITORS, *(one["metadata"]["name"] for one in mutated)}
+        ours = {*MONITORS, *(item["metadata"]["name"] for item in mutated)}
         # Without rules and without the stack's own monitors, of which the first Prometheus has shown that they load.
         for part in ("rule_files", "alerting"):
             configuration.pop(part, None)
@@ -314,7 +317,7 @@ class _Run:
 
             def found(pools: Mapping[str, list[claims.Target]]) -> None:
                 self._all_is_scraped(pools)
-                assert not [one for pool in pools.values() for one in pool if one["health"] == "unknown"]
+                assert not [target for pool in pools.values() for target in pool if target["health"] == "unknown"]
 
             self.evidence.mutated_pools = settled(lambda: _pools(it), found)
 
@@ -351,7 +354,7 @@ class _Run:
         self._available("mutant-envoy", MESHED)
         self.evidence.with_sidecars_of_its_own = self._get("pods", "-n", MESHED, "-l", "app=envoy")
         self.evidence.rendered_validators = settled(
-            lambda: {one["metadata"]["name"]: one for one in self._get("validatingwebhookconfigurations")},
+            lambda: {webhook["metadata"]["name"]: webhook for webhook in self._get("validatingwebhookconfigurations")},
             lambda found: claims.the_validator_is_served(found["copied-validator"], self.evidence.services),
         )
 
@@ -359,12 +362,12 @@ class _Run:
         """The program's object under another name, without what the API server has added."""
         return [
             {
-                "apiVersion": one["apiVersion"],
-                "kind": one["kind"],
+                "apiVersion": item["apiVersion"],
+                "kind": item["kind"],
                 "metadata": {"name": called, "namespace": into or namespace},
-                "spec": {key: value for key, value in one["spec"].items() if not key.startswith(("clusterIP", "ip"))},
+                "spec": {key: value for key, value in item["spec"].items() if not key.startswith(("clusterIP", "ip"))},
             }
-            for one in self._get(kind, name, "-n", namespace)
+            for item in self._get(kind, name, "-n", namespace)
         ]
 
     def _other_validators(self) -> list[dict[str, Any]]:
@@ -381,10 +384,10 @@ class _Run:
     def _behind(self, service: str) -> list[str]:
         slices = self._get("endpointslices", "-n", "istio-system", "-l", f"kubernetes.io/service-name={service}")
         of_pod = {
-            one["metadata"]["name"]: one["metadata"]["labels"].get("istio.io/rev", "")
-            for one in self._get("pods", "-n", "istio-system")
+            pod["metadata"]["name"]: pod["metadata"]["labels"].get("istio.io/rev", "")
+            for pod in self._get("pods", "-n", "istio-system")
         }
-        return [of_pod[endpoint["targetRef"]["name"]] for one in slices for endpoint in one["endpoints"] or []]
+        return [of_pod[endpoint["targetRef"]["name"]] for slice_ in slices for endpoint in slice_["endpoints"] or []]
 
     def _lab_order(self) -> None:
         """Runs httpbin in a namespace that is then labelled, as the lab has it. That the label works is shown by a pod

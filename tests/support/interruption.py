@@ -74,7 +74,7 @@ def descendants(pid: int, program: str) -> list[int]:
     parents = {int(entry.name): _parent(entry) for entry in Path("/proc").glob("[0-9]*")}
     below = [child for child, parent in parents.items() if parent == pid]
     roots = [child for child in below if _program(child) == program]
-    found = [one for root in roots for one in (root, *_below(root, parents))]
+    found = [process_id for root in roots for process_id in (root, *_below(root, parents))]
     return found or [descendant for child in below for descendant in descendants(child, program)]
 
 
@@ -147,7 +147,7 @@ def command_of(pid: int) -> tuple[list[str], dict[str, str], str]:
 
 def _below(pid: int, parents: dict[int, int]) -> list[int]:
     children = [child for child, parent in parents.items() if parent == pid]
-    return [one for child in children for one in (child, *_below(child, parents))]
+    return [process_id for child in children for process_id in (child, *_below(child, parents))]
 
 
 def _parent(entry: Path) -> int:

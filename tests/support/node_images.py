@@ -25,7 +25,7 @@ def python_image(target: Path, name: str) -> Path:
     library = Path(sysconfig.get_paths()["stdlib"])
     programs = {f"/bin/{name}": Path(shutil.which(name) or "") for name in SHELL}
     programs[str(interpreter)] = interpreter
-    modules = [one for one in library.rglob("*") if one.is_file() and not LEFT_OUT.search(str(one))]
+    modules = [file for file in library.rglob("*") if file.is_file() and not LEFT_OUT.search(str(file))]
     files = {**programs, **{str(module): module for module in modules}}
     extensions = [module for module in modules if module.suffix == ".so"]
     for loaded in [*programs.values(), *extensions]:

@@ -23,10 +23,10 @@ def real_lab(folder: Path, name: str, image: Path, names: Iterable[str], over: C
     """A lab whose real node has the test's own image and those that are built under these names; skips where one of
     them cannot be had."""
     built = build(names, folder / "images", lambda line: None)
-    missing = [str(one) for one in built if one.archive is None]
+    missing = [str(made) for made in built if made.archive is None]
     if missing:
         pytest.skip("; ".join(missing))
-    archives = [image, *(one.archive for one in built if one.archive)]
+    archives = [image, *(made.archive for made in built if made.archive)]
     with EmbeddedCluster.up(
         name, nodes=2, state_dir=folder, injection=True, real_node=True, images=archives
     ) as running:

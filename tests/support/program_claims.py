@@ -55,9 +55,9 @@ def namespaces_of_others_are_only_labelled(program: Recording) -> None:
     owned = {resource.inputs["metadata"]["name"] for resource in program.of_type("kubernetes:core/v1:Namespace")}
     assert "default" not in owned
     patched = program.of_type("kubernetes:core/v1:NamespacePatch")
-    assert "default" in {one.inputs["metadata"]["name"] for one in patched}
-    for one in patched:
-        assert set(one.inputs["metadata"]) == {"name", "labels"}
+    assert "default" in {resource.inputs["metadata"]["name"] for resource in patched}
+    for resource in patched:
+        assert set(resource.inputs["metadata"]) == {"name", "labels"}
 
 
 def prometheus_selects_every_monitor_and_rule(program: Recording) -> None:
@@ -96,7 +96,7 @@ def grafana_takes_its_administrator_from_the_secret(program: Recording) -> None:
 def dashboards_are_small_enough(program: Recording) -> None:
     """One ConfigMap each."""
     maps = [resource for resource in program.of_type("kubernetes:core/v1:ConfigMap") if "dashboard" in resource.name]
-    claims.each_dashboard_can_be_applied_by_hand([dict(one.inputs) for one in maps])
+    claims.each_dashboard_can_be_applied_by_hand([dict(resource.inputs) for resource in maps])
 
 
 def kialis_spec_has_what_its_version_knows(program: Recording) -> None:

@@ -64,10 +64,10 @@ def dashboards_in_one(program: Recording) -> Recording:
     """All dashboards in the first one's ConfigMap."""
     maps = [resource for resource in program.resources if resource.name.startswith(DASHBOARD)]
     first, *rest = maps
-    together = {name: text for one in maps for name, text in one.inputs["data"].items()}
+    together = {name: text for resource in maps for name, text in resource.inputs["data"].items()}
     merged = replace(first, inputs={**first.inputs, "data": together})
     kept = [resource for resource in program.resources if resource not in rest]
-    return replace(program, resources=tuple(_one_or_other(one, first, merged) for one in kept))
+    return replace(program, resources=tuple(_one_or_other(resource, first, merged) for resource in kept))
 
 
 def _set(*path: str, to: Any) -> Edit:

@@ -79,7 +79,7 @@ Act = Callable[[Cloud, dict[str, str], dict[str, Any]], Answer]
 
 
 def _user(cloud: Cloud, at: dict[str, str], body: dict[str, Any]) -> Answer:
-    organizations = [{"githubLogin": one, "name": one} for one in (USER, ORGANIZATION)]
+    organizations = [{"githubLogin": login, "name": login} for login in (USER, ORGANIZATION)]
     return 200, {"githubLogin": USER, "name": USER, "email": "", "organizations": organizations}
 
 

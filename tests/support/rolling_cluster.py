@@ -101,9 +101,9 @@ class RollingCluster:
             ]
         here = [deployment for deployment in self.deployments if namespace in ("", deployment.namespace)]
         if resource.kind == "Pod":
-            bare = [one for one in self.bare if namespace in ("", one["metadata"]["namespace"])]
-            return [*(pod for one in here for pod in one.pods()), *bare]
-        return [one.manifest() for one in here] if resource.kind == "Deployment" else []
+            bare = [pod for pod in self.bare if namespace in ("", pod["metadata"]["namespace"])]
+            return [*(pod for workload in here for pod in workload.pods()), *bare]
+        return [workload.manifest() for workload in here] if resource.kind == "Deployment" else []
 
     def merge_patch(
         self, resource: Resource, name: str, namespace: str, patch: Mapping[str, Any], manager: str

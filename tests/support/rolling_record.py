@@ -40,8 +40,8 @@ class RollingRecord:
 
     def __enter__(self) -> "RollingRecord":
         self._listed = patiently(self._api.list_deployment_for_all_namespaces)
-        for one in self._listed.items:
-            self._see(client.ApiClient().sanitize_for_serialization(one))
+        for item in self._listed.items:
+            self._see(client.ApiClient().sanitize_for_serialization(item))
         self.most_at_once, self.order = 0, []
         self._thread.start()
         return self

@@ -68,7 +68,7 @@ def test_the_memory_of_a_tree_is_that_of_all_its_processes_together() -> None:
     both = f"""
 import subprocess, sys
 held = [subprocess.Popen([sys.executable, "-c", {hold!r}]) for _ in range(2)]
-[one.wait() for one in held]
+[child.wait() for child in held]
 """
     assert measured(python("pass")).memory_bytes < 40 * MEGABYTE
     assert 120 * MEGABYTE < measured(python(both)).memory_bytes < 200 * MEGABYTE
@@ -142,7 +142,7 @@ def test_each_phase_of_the_course_changes_what_it_says() -> None:
         name: one["version"] for name, one in changed.items()
     }
     assert len(newer) == len(first) + 1
-    assert {one["version"] for one in newer.values()} >= {"1.17.6", "1.30.3", "88.5.3", "2.29.0"}
+    assert {chart["version"] for chart in newer.values()} >= {"1.17.6", "1.30.3", "88.5.3", "2.29.0"}
 
 
 def test_a_larger_lab_registers_just_that_much_more(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_target_is_met_by_comparison_alone() -> None:
         {"tool": tool, "phase": "up", "seconds": seconds}
         for tool, seconds in (("lab", 15.0), ("helm-in-a-row", 20.0), ("helm-side-by-side", 14.0))
     ]
-    found = {one.what: one.met for one in targets.of_comparison({"runs": runs})}
+    found = {limit.what: limit.met for limit in targets.of_comparison({"runs": runs})}
     assert found == {"up: this program beside helm in a row": True, "up: this program beside helm side by side": False}
 
 

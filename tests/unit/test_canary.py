@@ -59,7 +59,7 @@ def cluster(*deployments: Rolling) -> MeshCluster:
 def settings(*installed: str, at_once: int | None = 3) -> Settings:
     versions = {OLD: "1.17.6", NEW: "1.30.3"}
     istio: dict[str, Any] = {
-        "revisions": {one: {"version": versions[one]} for one in installed},
+        "revisions": {revision: {"version": versions[revision]} for revision in installed},
         "tags": {"stable": installed[-1]},
         "defaultRevision": installed[0],
     }

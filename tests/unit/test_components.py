@@ -166,8 +166,8 @@ def test_what_runs_no_pods_goes_with_a_namespace_of_the_program(stack: str) -> N
         and not resource.name.startswith("mesh-rollout-")
     ]
     assert len(inside) > 15
-    for one in inside:
-        assert one.options.get("deletedWith") == ours[one.inputs["metadata"]["namespace"]], one.name
+    for resource in inside:
+        assert resource.options.get("deletedWith") == ours[resource.inputs["metadata"]["namespace"]], resource.name
     others = [resource for resource in recorded.resources if resource not in inside]
     assert not [other.name for other in others if "deletedWith" in other.options]
 
@@ -394,8 +394,8 @@ def test_every_namespace_of_ours_has_the_clusters_labels_and_ours_win(dev: Recor
     found = record("dev", config={"meshlab:cluster": asked}).of_type("kubernetes:core/v1:Namespace")
     before = {resource.name: resource.inputs["metadata"] for resource in dev.of_type("kubernetes:core/v1:Namespace")}
     assert len(found) == len(before) == 4
-    for one in found:
-        plain, metadata = before[one.name], one.inputs["metadata"]
+    for resource in found:
+        plain, metadata = before[resource.name], resource.inputs["metadata"]
         assert metadata["labels"] == {**plain["labels"], "team": "mesh"}
         assert metadata["annotations"] == {**plain["annotations"], "c": "d"}
 

@@ -301,8 +301,8 @@ def test_what_others_have_in_the_cluster_is_not_judged() -> None:
 
 
 def test_quantities_and_durations_are_read_as_kubernetes_and_prometheus_do() -> None:
-    assert [quantity(one) for one in ("500m", "2", 2, "1Gi", "1.5", "x", None)] == [0.5, 2, 2, 2**30, 1.5, None, None]
-    assert [seconds(one) for one in ("30s", "1m30s", "500ms", "x", None)] == [30, 90, 0.5, None, None]
+    assert [quantity(text) for text in ("500m", "2", 2, "1Gi", "1.5", "x", None)] == [0.5, 2, 2, 2**30, 1.5, None, None]
+    assert [seconds(text) for text in ("30s", "1m30s", "500ms", "x", None)] == [30, 90, 0.5, None, None]
 
 
 def test_three_hundred_objects_take_no_time() -> None:

@@ -605,10 +605,10 @@ def test_an_unobtainable_tool_is_a_problem_and_a_buildable_one_a_note(
     monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     monkeypatch.setenv("MESHLAB_DOWNLOADS", "off")
     found = list(programs.programs())
-    assert [one.level for one in found if "no helm" in one.text] == [Level.PROBLEM]
+    assert [finding.level for finding in found if "no helm" in finding.text] == [Level.PROBLEM]
     monkeypatch.setattr(programs.shutil, "which", lambda name: "/usr/bin/go" if name == "go" else None)
     found = list(programs.programs())
-    assert [one.level for one in found if one.text.startswith("helm")] == [Level.NOTE]
+    assert [finding.level for finding in found if finding.text.startswith("helm")] == [Level.NOTE]
 
 
 def test_a_tool_that_can_be_downloaded_is_a_note_without_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -633,7 +633,7 @@ ENGINE = [
 def test_the_engine_is_told_with_where_it_is_from_and_what_is_older(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "find_installed", lambda: ENGINE)
     found = list(programs.programs())
-    assert [one.level for one in found if "pulumi" in one.text] == [Level.OK]
+    assert [finding.level for finding in found if "pulumi" in finding.text] == [Level.OK]
     assert found[-1].text.endswith(
         "pulumi 3.276.0 (on PATH), kubernetes 4.25.0 (built here; its SDK is 4.34.2, and the program asks for nothing "
         "newer), random 4.21.4 (downloaded)"
@@ -650,7 +650,7 @@ def test_an_engine_that_is_not_here_yet_is_a_warning(monkeypatch: pytest.MonkeyP
 def test_providers_that_are_not_here_yet_are_a_warning_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "find_installed", lambda: [CLI, None, ENGINE[2]])
     found = list(programs.programs())
-    (one,) = [one for one in found if "providers" in one.text]
+    (one,) = [finding for finding in found if "providers" in finding.text]
     assert (one.level, one.text) == (Level.WARNING, "providers not here yet: kubernetes")
     assert found[-1].text.endswith("pulumi 3.276.0 (on PATH), random 4.21.4 (downloaded)")
 

@@ -180,7 +180,7 @@ def split(
     finding = DriftFinding(What.EDITED, "v1", live["kind"], metadata.get("namespace", ""), metadata["name"], "shop",
                       differences=all_of_it, live=live)  # fmt: skip
     left, ignored = ignoring.split(finding, applied, set())
-    return left, {one.rule: [each.path for each in one.finding.differences] for one in ignored}
+    return left, {skipped.rule: [each.path for each in skipped.finding.differences] for skipped in ignored}
 
 
 def paths(left: DriftFinding | None) -> list[str]:

@@ -67,9 +67,9 @@ def test_its_values_go_in_where_no_list_of_processes_shows_them(helm: ReleaseRea
 
 
 def test_every_release_of_the_program_can_be_brought_back(helm: ReleaseReader, tmp_path: Path, dev: Recording) -> None:
-    releases = [one for one in dev.resources if one.type == "kubernetes:helm.sh/v3:Release"]
-    for one in releases:
-        helm.install(one)
+    releases = [release for release in dev.resources if release.type == "kubernetes:helm.sh/v3:Release"]
+    for release in releases:
+        helm.install(release)
     assert len(calls(tmp_path)) == len(releases) > 3
     assert SECRET not in "\n".join(calls(tmp_path))
 

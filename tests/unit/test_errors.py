@@ -64,7 +64,9 @@ def test_an_error_prints_its_message_and_what_to_do_about_it() -> None:
 def test_every_error_of_ours_has_the_one_base() -> None:
     found = set(error_classes())
     assert MeshlabError in found
-    assert {one.__qualname__ for one in found - OUTCOMES if not issubclass(one, MeshlabError)} == set()
+    assert {
+        error_class.__qualname__ for error_class in found - OUTCOMES if not issubclass(error_class, MeshlabError)
+    } == set()
 
 
 def test_an_error_has_a_class_of_its_own_only_where_somebody_catches_it() -> None:

@@ -91,7 +91,7 @@ def test_where_there_is_no_room_the_log_of_the_run_before_stays(tmp_path: Path) 
     with EventLog(place) as events:
         events.begun("a", "create")
     assert place.read_text() == "of the run before\n"
-    assert [one.name for one in tmp_path.iterdir()] == [place.name]
+    assert [file.name for file in tmp_path.iterdir()] == [place.name]
 
 
 def on_a_full_disk(folder: Path) -> Path:

@@ -169,4 +169,4 @@ def test_each_run_has_a_target_and_the_page_names_it() -> None:
     ]
     assert set(RUNS) == {REGISTRY, MIRROR, WARM}
     found = targets.of_first_run(json.loads(json.dumps({"runs": runs})))
-    assert [(one.found, one.met) for one in found] == [(10.0, True), (61.0, False), (20.0, True)]
+    assert [(limit.found, limit.met) for limit in found] == [(10.0, True), (61.0, False), (20.0, True)]

@@ -26,13 +26,13 @@ body = json.load(sys.stdin) if "--input" in words else None
 data["asked"].append([method, path])
 bot = {{"type": "Bot", "login": "github-actions[bot]"}}
 def find(kind, number):
-    return next(one for one in data[kind] if one["id"] == int(number))
+    return next(entry for entry in data[kind] if entry["id"] == int(number))
 if data.get("refuses"):
     sys.exit("gh: Resource not accessible by integration (HTTP 403)")
 answer = None
 if m := re.match(r"issues/(\\d+)/comments", path):
     if method == "GET":
-        answer = [one for one in data["comments"] if one["issue"] == int(m[1])]
+        answer = [entry for entry in data["comments"] if entry["issue"] == int(m[1])]
     else:
         number = 1 + len(data["comments"])
         answer = {{"id": number, "issue": int(m[1]), "user": bot, "html_url": f"https://gh.test/c{{number}}", **body}}
@@ -45,7 +45,7 @@ elif m := re.match(r"issues/(\\d+)$", path):
     answer.update(body)
 elif path.startswith("issues"):
     if method == "GET":
-        answer = [one for one in data["issues"] if one["state"] == "open"]
+        answer = [entry for entry in data["issues"] if entry["state"] == "open"]
     else:
         number = 1 + len(data["issues"])
         answer = {{"id": number, "number": number, "state": "open", "user": bot,
@@ -54,11 +54,11 @@ elif path.startswith("issues"):
 elif m := re.match(r"deployments/(\\d+)/statuses", path):
     answer = find("deployments", m[1])["statuses"]
 elif m := re.match(r"deployments\\?environment=(\\w+)", path):
-    answer = [one for one in data["deployments"] if one["environment"] == m[1]]
+    answer = [entry for entry in data["deployments"] if entry["environment"] == m[1]]
 store.write_text(json.dumps(data))
 if "--jq" in words:
-    for one in answer:
-        print(json.dumps(one))
+    for entry in answer:
+        print(json.dumps(entry))
 else:
     print(json.dumps(answer))
 """

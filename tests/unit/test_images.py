@@ -56,7 +56,7 @@ class Archive:
 
     def __init__(self, content: bytes) -> None:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            self.files = {one.name: member.read() for one in tar if (member := tar.extractfile(one))}
+            self.files = {info.name: member.read() for info in tar if (member := tar.extractfile(info))}
         self.index = json.loads(self.files["index.json"])
         self.manifest = json.loads(self.blob(self.index["manifests"][0]))
         self.config = json.loads(self.blob(self.manifest["config"]))
@@ -70,7 +70,7 @@ class Archive:
     def layers(self) -> Iterator[dict[str, tarfile.TarInfo]]:
         for layer in self.manifest["layers"]:
             with tarfile.open(fileobj=io.BytesIO(self.blob(layer))) as tar:
-                yield {one.name: one for one in tar}
+                yield {info.name: info for info in tar}
 
 
 def test_every_part_of_an_archive_is_named_by_its_digest() -> None:
@@ -109,7 +109,7 @@ def test_a_layer_keeps_modes_and_links_and_belongs_to_root(tmp_path: Path) -> No
     assert layer["tmp"].mode == 0o1777
     assert layer["bin"].linkname == "usr/bin"
     assert (layer["usr/bin/p"].mode, layer["usr/bin/p"].size) == (0o755, 5)
-    assert {(one.uid, one.gid, one.mtime) for one in layer.values()} == {(0, 0, 0)}
+    assert {(entry.uid, entry.gid, entry.mtime) for entry in layer.values()} == {(0, 0, 0)}
 
 
 def test_the_same_entries_give_the_same_bytes_at_any_time(tmp_path: Path) -> None:

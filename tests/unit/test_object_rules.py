@@ -158,7 +158,11 @@ def test_fields_and_items_are_taken_out_by_their_paths() -> None:
 @pytest.mark.parametrize(("page", "key"), [("rendering.md", "leaveOut"), ("drift.md", "config")])
 def test_the_examples_of_the_documentation_are_read_as_rules(page: str, key: str, tmp_path: Path) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    (example,) = [one for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if one.startswith(f"{key}:")]
+    (example,) = [
+        example_text
+        for example_text in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+        if example_text.startswith(f"{key}:")
+    ]
     if key == "leaveOut":
         (tmp_path / FILE).parent.mkdir()
         (tmp_path / FILE).write_text(example, encoding="utf-8")

@@ -86,10 +86,10 @@ def shaken_hands(secret: dict[str, str], bundle: str, host: str) -> bool:
     server = serving(secret).wrap_bio(ends[1], ends[0], server_side=True)
     left = {client, server}
     for _ in range(20):
-        for one in list(left):
+        for name in list(left):
             try:
-                one.do_handshake()
-                left.discard(one)
+                name.do_handshake()
+                left.discard(name)
             except ssl.SSLWantReadError:
                 pass
     return not left

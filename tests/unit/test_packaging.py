@@ -87,8 +87,8 @@ def test_every_dependency_is_pinned_once_and_exactly() -> None:
     texts = [text for listed in (PROJECT["dependencies"], *EXTRAS.values()) for text in listed]
     ours = [Requirement(text) for text in texts]
     pinned = [package for package in ours if package.name != PROJECT["name"]]
-    assert all([spec.operator for spec in one.specifier] == ["=="] for one in pinned)
-    names = [canonicalize_name(one.name) for one in pinned]
+    assert all([spec.operator for spec in requirement.specifier] == ["=="] for requirement in pinned)
+    names = [canonicalize_name(requirement.name) for requirement in pinned]
     assert len(names) == len(set(names))
 
 

@@ -153,7 +153,7 @@ def test_two_jobs_share_the_line(clock: Clock) -> None:
         first.far("3 packages")
         second.far("2 of 9 MB")
         clock.now += 12
-        assert [one.line(clock.now) for one in (first, second)] == [
+        assert [job.line(clock.now) for job in (first, second)] == [
             "helm: 3 packages, 12 s of about 60 s",
             "kwok: 2 of 9 MB, 12 s",
         ]

@@ -180,12 +180,12 @@ def test_two_at_once_install_once(monkeypatch: pytest.MonkeyPatch, said: list[st
     fetched = pretended_pulumi.installs(monkeypatch)
     with tool_lock.held(tool_lock.fetching(CLI)):
         both = [threading.Thread(target=pulumi_download.fetch, args=(CLI, None, said.append)) for _ in range(2)]
-        for one in both:
-            one.start()
+        for cached in both:
+            cached.start()
         time.sleep(0.2)
         assert (fetched, said) == ([], [])
-    for one in both:
-        one.join(20)
+    for cached in both:
+        cached.join(20)
     assert fetched == [f"pulumi {RELEASE}"]
     assert len(said) == 1
 

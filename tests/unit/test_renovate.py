@@ -113,7 +113,7 @@ def files() -> Iterator[tuple[str, str]]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
     )
     for name in sorted(set(listed.stdout.decode().splitlines())):
-        if any(fnmatch(name, one) for one in (*UNREAD, STAND_INS)) or (
+        if any(fnmatch(name, pattern) for pattern in (*UNREAD, STAND_INS)) or (
             fnmatch(name, TESTS) and not fnmatch(name, SUPPORT)
         ):
             continue

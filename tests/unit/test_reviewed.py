@@ -58,7 +58,7 @@ def test_another_chart_of_the_same_version_makes_another_plan(tmp_path: Path) ->
 def test_a_digest_of_the_lock_stands_for_a_chart_of_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     before = of()
     lock = saved.ChartLock.load()
-    chart = next(one for one in Stack.load("dev").wanted if one in lock.charts)
+    chart = next(chart for chart in Stack.load("dev").wanted if chart in lock.charts)
     moved = {**lock.charts, chart: replace(lock.charts[chart], sha256="0" * 64)}
     monkeypatch.setattr(saved.ChartLock, "load", lambda: saved.ChartLock(moved))
     assert of().charts != before.charts

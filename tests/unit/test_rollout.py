@@ -67,7 +67,7 @@ def test_going_back_is_the_same() -> None:
 def test_a_namespace_that_is_about_to_get_another_label_counts_by_that_one() -> None:
     here = cluster(*many("c", 2))
     assert find_behind(here, MOVED) == []
-    assert [str(one) for one in find_behind(here, MOVED, {"c": "stable"})] == ["c/app-0", "c/app-1"]
+    assert [str(workload) for workload in find_behind(here, MOVED, {"c": "stable"})] == ["c/app-0", "c/app-1"]
 
 
 def test_workloads_without_a_sidecar_roll_into_the_mesh_unless_they_want_none() -> None:
@@ -79,7 +79,7 @@ def test_workloads_without_a_sidecar_roll_into_the_mesh_unless_they_want_none() 
         Rolling("a", "opted-out-as-of-old", [""], annotated),
         Rolling("a", "on-the-nodes-network", [""], {"spec": {"hostNetwork": True}}),
     )
-    assert [one.name for one in find_behind(here, MOVED)] == ["joins"]
+    assert [workload.name for workload in find_behind(here, MOVED)] == ["joins"]
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped() -> None:
@@ -227,7 +227,7 @@ def test_what_the_injectors_own_settings_keep_out_is_left_alone() -> None:
     def left(config: dict[str, Any]) -> list[str]:
         metadata = {"name": f"istio-sidecar-injector-{NEW}", "labels": {"istio.io/rev": NEW}}
         here.config_maps = [{"metadata": metadata, "data": {"config": json.dumps(config)}}]
-        return [one.name for one in find_behind(here, MOVED)]
+        return [workload.name for workload in find_behind(here, MOVED)]
 
     assert left({"policy": "enabled", **never}) == ["asks", "plain"]
     assert left({"policy": "disabled", **never}) == ["asks"]
@@ -247,7 +247,7 @@ def test_what_follows_the_default_revision_rolls_when_that_moves() -> None:
     )
     here.more_labels = {"legacy": {"istio-injection": "enabled"}}
     found = find_behind(here, {**MOVED, "default": NEW})
-    assert [(str(one), one.label) for one in found] == [
+    assert [(str(workload), workload.label) for workload in found] == [
         ("legacy/app", "default"),
         ("plain/asks", "default"),
         ("plain/names", "stable"),

@@ -194,7 +194,7 @@ def test_a_download_by_pulumi_that_another_process_is_at_work_on_stays(cache: Pa
     lock = old.with_name(f"{old.name}.lock")
     lock.touch()
     with another_process_holds(tool_lock.fetching("pulumi-resource-random")):
-        assert [one.busy for one in toolcache.prune()] == [True]
+        assert [pruned.busy for pruned in toolcache.prune()] == [True]
         assert old.is_dir()
         assert lock.is_file()
     assert toolcache.prune() == [PrunedEntry("pulumi-resource-random v4.1.0", 1000, busy=False)]
@@ -218,7 +218,7 @@ def test_what_another_process_is_at_work_on_stays(cache: Path, key: str, capsys:
             f"0 B freed in {cache.parent}",
         ]
         assert old.is_dir()
-    assert [one.busy for one in toolcache.prune()] == [False]
+    assert [pruned.busy for pruned in toolcache.prune()] == [False]
     assert not old.exists()
 
 
@@ -240,7 +240,7 @@ def test_the_rest_of_a_killed_build_goes_and_a_running_one_stays(cache: Path) ->
     build.mkdir()
     (build / "helm").write_bytes(b"#" * 10)
     with another_process_holds("helm"):
-        assert [one.busy for one in toolcache.prune()] == [True]
+        assert [pruned.busy for pruned in toolcache.prune()] == [True]
         assert build.is_dir()
     assert toolcache.prune() == [PrunedEntry("an unfinished build, .build-helm", 10, busy=False)]
     assert not build.exists()
@@ -254,7 +254,7 @@ def test_the_beginning_of_a_download_stays_as_long_as_its_pin(cache: Path) -> No
     old = download.part_of("pulumi-resource-kubernetes", "f" * 64)
     old.write_bytes(b"#" * 7)
     with another_process_holds(tool_lock.fetching("pulumi-resource-kubernetes")):
-        assert [one.busy for one in toolcache.prune()] == [True]
+        assert [pruned.busy for pruned in toolcache.prune()] == [True]
     assert toolcache.prune() == [PrunedEntry("an unfinished download of pulumi-resource-kubernetes", 7, busy=False)]
     assert (current.exists(), old.exists()) == (True, False)
 
@@ -265,9 +265,9 @@ def test_nothing_outside_the_cache_is_touched(cache: Path, tmp_path: Path) -> No
     inside = put(cache, "helm-v3.2.0")
     (inside / "more").symlink_to(outside)
     (cache / ".build-helm").symlink_to(outside)
-    assert [one.busy for one in toolcache.prune()] == [False, False, False]
+    assert [pruned.busy for pruned in toolcache.prune()] == [False, False, False]
     assert (outside / "helm").is_file()
-    assert [one.name for one in cache.iterdir() if not one.name.startswith(".lock-")] == []
+    assert [place.name for place in cache.iterdir() if not place.name.startswith(".lock-")] == []
 
 
 def test_a_program_that_runs_goes_on_when_it_is_removed(cache: Path) -> None:

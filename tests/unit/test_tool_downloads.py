@@ -291,8 +291,8 @@ def test_two_processes_at_once_fetch_a_file_once(server: ReleaseServer, pin: Pin
     server.files["/helm"] = Served(LARGE, piece=500_000, pause=0.2)
     tool = pin(helm=release(server.base, content=LARGE))["helm"]
     both = [another(server, LARGE), another(server, LARGE)]
-    said = [one.communicate(timeout=60)[0] for one in both]
-    assert [one.returncode for one in both] == [0, 0]
+    said = [child.communicate(timeout=60)[0] for child in both]
+    assert [child.returncode for child in both] == [0, 0]
     assert tool.path.read_bytes() == LARGE
     assert server.asked == [("/helm", "")]
     assert sum("downloaded helm" in text for text in said) == 1

@@ -113,7 +113,7 @@ def test_an_istiod_waits_for_base_and_for_no_other_revision(waits: Waits) -> Non
     for istiod in waits.where(is_istiod):
         needed = waits.names([istiod])
         assert "istio-base" in needed
-        assert not needed & {one.name for one in waits.where(is_istiod)}
+        assert not needed & {resource.name for resource in waits.where(is_istiod)}
 
 
 def test_base_waits_for_its_namespace_alone(waits: Waits) -> None:
@@ -133,7 +133,7 @@ def test_the_kiali_object_waits_for_operator_and_istiod_not_for_prometheus(waits
     needed = waits.names([waits.named("kiali-kiali")])
     assert "kiali-release" in needed
     assert not {name for name in needed if name.startswith("monitoring-")}
-    assert needed & {one.name for one in waits.where(is_istiod)}
+    assert needed & {resource.name for resource in waits.where(is_istiod)}
 
 
 def test_nothing_waits_for_the_kiali_object(waits: Waits) -> None:
@@ -155,7 +155,7 @@ def test_workloads_wait_for_no_workload_of_another_app(dev: Waits) -> None:
 
 
 def test_network_policies_wait_for_their_namespace_alone(waits: Waits) -> None:
-    namespaces = {one.name for one in waits.where(lambda one: one.type == NAMESPACE)}
+    namespaces = {resource.name for resource in waits.where(lambda resource: resource.type == NAMESPACE)}
     for policy in waits.where(lambda one: one.type.endswith(":NetworkPolicy")):
         assert len(waits.names([policy])) == 1
         assert waits.names([policy]) <= namespaces
@@ -164,12 +164,17 @@ def test_network_policies_wait_for_their_namespace_alone(waits: Waits) -> None:
 def test_each_chain_of_waits_begins_at_a_namespace_or_needs_none_of_ours(
     waits: Waits,
 ) -> None:
-    ours = {one.inputs["metadata"]["name"] for one in waits.where(lambda one: one.type == NAMESPACE)}
+    ours = {
+        resource.inputs["metadata"]["name"] for resource in waits.where(lambda resource: resource.type == NAMESPACE)
+    }
     for first in waits.where(lambda one: not waits.names([one])):
         assert first.type == NAMESPACE or namespace_of(first) not in ours, first.name
 
 
 def test_what_lies_in_a_namespace_of_ours_waits_for_it(waits: Waits) -> None:
-    owners = {one.inputs["metadata"]["name"]: one.name for one in waits.where(lambda one: one.type == NAMESPACE)}
-    for one in waits.where(lambda one: namespace_of(one) in owners):
-        assert owners[namespace_of(one)] in waits.names([one]), one.name
+    owners = {
+        resource.inputs["metadata"]["name"]: resource.name
+        for resource in waits.where(lambda resource: resource.type == NAMESPACE)
+    }
+    for resource in waits.where(lambda resource: namespace_of(resource) in owners):
+        assert owners[namespace_of(resource)] in waits.names([resource]), resource.name

@@ -160,7 +160,7 @@ def test_all_of_the_diff_is_kept_under_the_name_that_the_comment_says() -> None:
     (command,) = [step["run"] for step in listed if " diff " in step.get("run", "")]
     (folder,) = re.findall(r"--out (\S+)", command)
     kept = [step["with"] for step in listed if "upload-artifact" in step.get("uses", "")]
-    assert {one["name"]: one["path"] for one in kept} == {folder: folder, "comment-diff": "diff.md"}
+    assert {artifact["name"]: artifact["path"] for artifact in kept} == {folder: folder, "comment-diff": "diff.md"}
 
 
 def test_no_workflow_runs_a_pull_requests_code_with_more_rights_than_its_own() -> None:

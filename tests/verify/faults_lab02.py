@@ -17,7 +17,9 @@ DEAD = {"service": {"name": "istiod-1-16", "namespace": ISTIO, "port": 443}, "ca
 def _registry_without(*names: str) -> Break:
     def run(world: World) -> None:
         known = world.routes["istiod"]["/debug/registryz"]
-        world.routes["istiod"]["/debug/registryz"] = [one for one in known if one["Attributes"]["Name"] not in names]
+        world.routes["istiod"]["/debug/registryz"] = [
+            service for service in known if service["Attributes"]["Name"] not in names
+        ]
 
     return run
 

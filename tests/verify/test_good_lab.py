@@ -20,13 +20,13 @@ def results(world: World) -> list[Result]:
 
 def failed(found: list[Result]) -> str:
     """What failed, a line each."""
-    return "\n".join(f"{one.id}: {one.seen}" for one in found if one.status is Status.FAILED)
+    return "\n".join(f"{outcome.id}: {outcome.seen}" for outcome in found if outcome.status is Status.FAILED)
 
 
 def test_every_check_passes_but_those_of_the_scenarios_that_are_not_in_force(world: World) -> None:
     found = results(world)
     assert failed(found) == ""
-    assert {one.id: one.seen for one in found if one.status is Status.NOT_APPLICABLE} == {
+    assert {outcome.id: outcome.seen for outcome in found if outcome.status is Status.NOT_APPLICABLE} == {
         "lab01.scenario-timeout": "scenario base is in force",
         "lab01.scenario-retry": "scenario base is in force",
     }
@@ -39,8 +39,12 @@ def test_no_check_is_at_odds_with_any_stack(stack: str) -> None:
     found = results(World(Program.of_resources(record(stack, config=config).resources), settings))
     assert failed(found) == ""
     reasons = ("the stack has ", "scenario ")
-    assert [one.seen for one in found if one.status is Status.NOT_APPLICABLE and not one.seen.startswith(reasons)] == []
-    assert sum(one.status is Status.PASSED for one in found) >= 30
+    assert [
+        outcome.seen
+        for outcome in found
+        if outcome.status is Status.NOT_APPLICABLE and not outcome.seen.startswith(reasons)
+    ] == []
+    assert sum(outcome.status is Status.PASSED for outcome in found) >= 30
 
 
 def test_stacks_are_found() -> None:

@@ -75,14 +75,18 @@ def stack(path: str, to: Any, of: str = "dev") -> tuple[Program, Settings]:
 def results(world: World) -> dict[str, Result]:
     with world.running() as cluster:
         found = run_checks(all_checks(world.settings), world.settings, world.program, cluster, lambda line: None)
-    return {one.id: one for one in found}
+    return {outcome.id: outcome for outcome in found}
 
 
 @pytest.mark.parametrize("part", SWITCHES)
 def test_a_part_that_is_off_is_not_applicable_and_the_rest_passes(part: Part) -> None:
     found = results(World(*stack(SWITCHES[part], False)))
-    assert [f"{one.id}: {one.seen}" for one in found.values() if one.status is Status.FAILED] == []
-    off = {one.id for one in found.values() if one.status is Status.NOT_APPLICABLE and "switched off" in one.seen}
+    assert [f"{outcome.id}: {outcome.seen}" for outcome in found.values() if outcome.status is Status.FAILED] == []
+    off = {
+        outcome.id
+        for outcome in found.values()
+        if outcome.status is Status.NOT_APPLICABLE and "switched off" in outcome.seen
+    }
     assert off == set(OF_PART[part])
     assert {found[check].seen for check in off} == {
         f"the stack has it switched off (monitoring.values.{SWITCHES[part]}: false)"

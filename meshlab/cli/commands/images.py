@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     elsewhere = [
         image for image in images if (place := _place(mirror, image)) and not image.mirror.startswith(f"{place}/")
     ]
-    for one in elsewhere:
-        wanted = f"{one.upstream} from {_place(mirror, one)}"
-        say_aside(f"{args.stack}: expected {wanted}, got {one.mirror} ({', '.join(one.users)})")
+    for image in elsewhere:
+        wanted = f"{image.upstream} from {_place(mirror, image)}"
+        say_aside(f"{args.stack}: expected {wanted}, got {image.mirror} ({', '.join(image.users)})")
     return 1 if elsewhere else 0
 
 

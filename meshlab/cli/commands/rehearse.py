@@ -51,4 +51,4 @@ def asked_minors(text: str | None) -> Sequence[str]:
     """The minors of the option, each once; all without it. Raises KubernetesError where one cannot be had."""
     if text is None:
         return kubernetes.minors()
-    return list(dict.fromkeys(kubernetes.checked(one.strip()) for one in text.split(",")))
+    return list(dict.fromkeys(kubernetes.checked(minor.strip()) for minor in text.split(",")))

@@ -23,5 +23,5 @@ def _table(lab: int, settings: object) -> str:
     found = all_checks(settings, lab)
     return table(
         ["check", "title", "expected", "limit"],
-        ((code(one.id), one.title, one.expected, f"{one.limit:g} s") for one in found),
+        ((code(check.id), check.title, check.expected, f"{check.limit:g} s") for check in found),
     )

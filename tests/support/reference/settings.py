@@ -77,8 +77,8 @@ def shared() -> set[type[BaseModel]]:
     while pending:
         model = pending.pop()
         inner = [kind.model for name in model.model_fields if (kind := _Type.of(model, name)).model is not None]
-        pending += [one for one in inner if one is not None and one not in found]
-        found |= {one for one in inner if one is not None and not _is_inline(one)}
+        pending += [model for model in inner if model is not None and model not in found]
+        found |= {model for model in inner if model is not None and not _is_inline(model)}
     return found
 
 
