@@ -159,7 +159,8 @@ def _kubelet(identifier: str, ranges: Ranges) -> dict[str, Any]:
         "volumePluginDir": f"{INSIDE}/volume-plugins",
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": cgroups.group(identifier),
-        "cgroupsPerQOS": False,
+        # Without it, the groups of pods lie in the runtime's own, where nobody finds them after a kill.
+        "cgroupsPerQOS": True,
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,

@@ -57,10 +57,12 @@ def ours(name: str) -> bool:
 def left(identifier: str) -> list[str]:
     """What is left of a cluster: processes, those of its pods, and cgroups."""
     mine = record.ClusterRecord(Path("/nowhere"), identifier, None)
-    sleeping = [
-        entry.name for entry in Path("/proc").glob("[0-9]*") if SLEEP.encode() in command_line(entry).split(b"\0")
-    ]
-    return [*map(str, mine.processes()), *sleeping, *map(str, cgroups.existing(identifier))]
+    return [*map(str, mine.processes()), *sleeping(), *map(str, cgroups.existing(identifier))]
+
+
+def sleeping() -> list[str]:
+    """The processes of pods."""
+    return [entry.name for entry in Path("/proc").glob("[0-9]*") if SLEEP.encode() in command_line(entry).split(b"\0")]
 
 
 def command_line(entry: Path) -> bytes:
@@ -82,6 +84,11 @@ def test_down_leaves_nothing(tmp_path: Path, image: Path, untouched: None) -> No
         ready(cluster, "sleeper")
         mine = identifier(tmp_path, "brief")
         assert left(mine)
+        # A group elsewhere would not be found by the cluster's name, and stay after a kill.
+        lines = [line for pid in sleeping() for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+        groups = {line.split(":", 2)[2] for line in lines}
+        assert {group for group in groups if not group.startswith(f"{cgroups.group(mine)}/")} == set()
+        assert groups
     assert left(mine) == []
     assert record.read_all(tmp_path) == []
 
