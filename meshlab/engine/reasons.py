@@ -11,7 +11,8 @@ from typing import Any
 from kube.api_objects import AccessError, Manifest, MissingError, Resource, entries, mapping
 from kube.cluster import Cluster
 from kube.helm_marks import HOOK, helm_owner
-from kube.objects import NAMESPACES, PODS, annotations_of, is_ready, labels_of, name_of
+from kube.objects import NAMESPACES, PODS, annotations_of, name_of
+from kube.pod_troubles import troubles
 
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
@@ -98,26 +99,7 @@ def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
     if not bad:
         yield from (f"{label}: {reason}: {message}" for reason, message in seen.items())
     selector = mapping(mapping(live["spec"].get("selector")).get("matchLabels"))
-    waiting = [pod for pod in pods if selector and selector.items() <= labels_of(pod).items() and not is_ready(pod)]
-    told: dict[str, list[str]] = {}
-    for pod in waiting:
-        for why in _pod(pod):
-            told.setdefault(why, []).append(name_of(pod))
-    for why, names in told.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"{label}: Pod {names[0]}{more}: {why}"
-
-
-def _pod(pod: Manifest) -> Iterator[str]:
-    for condition in _conditions(pod):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            # The event of the same news is FailedScheduling, which more people know.
-            yield f"FailedScheduling ({condition.get('reason')}): {condition.get('message')}"
-    status = mapping(pod.get("status"))
-    for container in (*entries(status.get("initContainerStatuses")), *entries(status.get("containerStatuses"))):
-        waiting = mapping(mapping(container.get("state")).get("waiting"))
-        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-            yield f"container {container['name']}: {waiting['reason']}: {waiting.get('message', '')}"
+    yield from (f"{label}: {why}" for why in troubles(pods, selector))
 
 
 def _is_done(live: Manifest) -> bool:

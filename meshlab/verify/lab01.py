@@ -115,8 +115,10 @@ def _rolled(context: Context) -> Seen:
     deployment = fetched(context.cluster, DEPLOYMENTS, "envoy", NAMESPACE)
     name, pods = _mounted(deployment["spec"]["template"]), _pods(context)
     others = sorted({mounted for pod in pods if (mounted := _mounted(pod)) != name})
-    if others or not pods:
-        raise Failed(f"the Deployment mounts {name}, its pods mount {', '.join(others) or 'nothing: it has none'}")
+    if not pods:
+        raise Failed(f"no ready pod of envoy (namespace {NAMESPACE})")
+    if others:
+        raise Failed(f"the Deployment mounts {name}, its pods mount {', '.join(others)}")
     left = [name_of(item) for item in listed(context.cluster, CONFIG_MAPS, NAMESPACE, {"app": "envoy"})]
     if left != [name]:
         raise Failed(f"expected the ConfigMap {name} alone, got {', '.join(sorted(left)) or 'none'}")

@@ -87,7 +87,7 @@ def _control_plane(revision: str) -> Callable[[Context], Seen]:
         image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
         if wanted.version not in image.rpartition(":")[2]:
             raise Failed(f"{name} runs {image}")
-        ready = available(deployment)
+        ready = available(context.cluster, deployment)
         if int(deployment["status"]["readyReplicas"]) < wanted.replicas:
             raise Failed(f"{name}: {ready} ready")
         return Seen(f"{ready} ready, {image}")

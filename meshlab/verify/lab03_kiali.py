@@ -83,7 +83,7 @@ def _object(context: Context) -> Seen:
 
 def _operator(context: Context) -> Seen:
     namespace = context.settings.kiali.namespace
-    return Seen(f"{available(fetched(context.cluster, DEPLOYMENTS, OPERATOR, namespace))} ready")
+    return Seen(f"{available(context.cluster, fetched(context.cluster, DEPLOYMENTS, OPERATOR, namespace))} ready")
 
 
 def _installed(context: Context) -> Seen:
@@ -95,7 +95,8 @@ def _installed(context: Context) -> Seen:
     if states.get("Successful") != "True":
         failure = next((entry.get("message", "") for entry in conditions if entry["type"] == "Failure"), "")
         raise Failed(f"conditions {states or 'none'}{f': {failure}' if failure else ''}")
-    return Seen(f"Successful, {available(fetched(context.cluster, DEPLOYMENTS, 'kiali', ISTIO_NAMESPACE))} ready")
+    ready = available(context.cluster, fetched(context.cluster, DEPLOYMENTS, "kiali", ISTIO_NAMESPACE))
+    return Seen(f"Successful, {ready} ready")
 
 
 def _healthy(context: Context) -> Seen:

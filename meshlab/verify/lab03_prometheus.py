@@ -95,7 +95,7 @@ def _each_once(context: Context, pods: Sequence[Manifest], path: str, port: int 
     """Each pod is one healthy target; what Prometheus finds by other monitors on other ports or paths is not meant."""
     source = prometheus(context)
     if not pods:
-        raise Failed("the cluster has none")
+        raise Failed("no pod that is ready could be a target")
 
     def look() -> Seen:
         found = [

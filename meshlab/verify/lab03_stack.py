@@ -98,7 +98,7 @@ def is_anonymous(settings: Settings) -> bool:
 def _workload(part: Part, name: str, context: Context) -> Seen:
     require_part(context, part)
     namespace = context.settings.monitoring.namespace
-    return Seen(f"{available(fetched(context.cluster, DEPLOYMENTS, name, namespace))} ready")
+    return Seen(f"{available(context.cluster, fetched(context.cluster, DEPLOYMENTS, name, namespace))} ready")
 
 
 def _node_exporter(context: Context) -> Seen:
@@ -122,7 +122,7 @@ def _by_operator(part: Part, name: str, context: Context) -> Seen:
     if not any(name_of(item) == name for item in listed(context.cluster, STATEFUL_SETS, namespace)):
         require_operator(context, stack_names(context.settings).operator, namespace)
         raise Failed(f"StatefulSet {name} is not there: see the operator's log")
-    return Seen(f"{available(fetched(context.cluster, STATEFUL_SETS, name, namespace))} ready")
+    return Seen(f"{available(context.cluster, fetched(context.cluster, STATEFUL_SETS, name, namespace))} ready")
 
 
 def _addresses(context: Context) -> Seen:

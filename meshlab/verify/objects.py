@@ -2,7 +2,8 @@
 
 from kube.api_objects import Manifest, MissingError, Resource, mapping
 from kube.cluster import Cluster
-from kube.objects import NODES, is_simulated, name_of
+from kube.objects import NODES, PODS, is_simulated, name_of
+from kube.pod_troubles import troubles
 
 from ..comparison.declared import differences
 from ..results.outcome import Failed, NotApplicable
@@ -29,15 +30,18 @@ def require_same(expected: Manifest, seen: Manifest) -> None:
         raise Failed(f"{what}: {'; '.join(found[:SHOWN_DIFFERENCES])}{more}", tuple(found) if more else ())
 
 
-def available(deployment: Manifest) -> str:
-    """`n of n` pods of a Deployment or StatefulSet that is rolled out; Failed where it is not."""
+def available(cluster: Cluster, deployment: Manifest) -> str:
+    """`n of n` pods of a Deployment or StatefulSet that is rolled out; else Failed, with the reasons of its pods."""
     status, name = mapping(deployment.get("status")), name_of(deployment)
     wanted = int(deployment["spec"].get("replicas", 1))
     ready, updated = int(status.get("readyReplicas", 0)), int(status.get("updatedReplicas", 0))
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
         raise Failed(f"{name}: its last change has not been seen by its controller")
     if ready < wanted or updated < wanted or ready == 0:
-        raise Failed(f"{name}: {ready} of {wanted} pods ready, {updated} of the present template")
+        pods = cluster.list(PODS, deployment["metadata"]["namespace"])
+        selector = mapping(mapping(deployment["spec"].get("selector")).get("matchLabels"))
+        why = "".join(f"; {trouble}" for trouble in troubles(pods, selector))
+        raise Failed(f"{name}: {ready} of {wanted} pods ready, {updated} of the present template{why}")
     return f"{ready} of {wanted}"
 
 

@@ -30,7 +30,7 @@ def workload(context: Context, manifests: Sequence[Manifest], namespace: str) ->
             ports = [f"{port['port']} -> {port.get('targetPort', port['port'])}" for port in live["spec"]["ports"]]
             seen.append(f"Service {', '.join(ports)}")
         elif kind == "Deployment":
-            seen.append(f"Deployment {name}, {available(live)} ready")
+            seen.append(f"Deployment {name}, {available(context.cluster, live)} ready")
         else:
             seen.append(kind)
     return Seen(", ".join(seen))

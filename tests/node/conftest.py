@@ -1,4 +1,4 @@
-"""One cluster with a real node for the tests that only look at it, and the image that its pods run."""
+"""One cluster with a real node for the tests that only look at it, the image that its pods run, and a whole lab."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.node import NODE_TOOLS, NodeError, check
 from embedded.tools import toolchain
+from tests.support.node_commands import Commands
 from tests.support.node_images import IMAGE, python_image
 
 
@@ -31,3 +32,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[E
     folder = tmp_path_factory.mktemp("state")
     with EmbeddedCluster.up("real", nodes=2, state_dir=folder, real_node=True, images=[image]) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def meshlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """The commands, for the files that share the lab of `told`; the last of them takes it down."""
+    commands = Commands(tmp_path_factory.mktemp("state"))
+    yield commands
+    commands.remove()
+
+
+@pytest.fixture(scope="session")
+def told(meshlab: Commands) -> str:
+    """What `up` says."""
+    return meshlab.ok("up", "--node", "real")

@@ -121,7 +121,7 @@ FAULTS = [
         _old_config_left,
         r"expected the ConfigMap envoy-\S+ alone, got envoy-",
     ),
-    Fault("lab01.envoy-rolled", "no pod", _nothing_ready, r"its pods mount nothing: it has none"),
+    Fault("lab01.envoy-rolled", "no pod", _nothing_ready, r"no ready pod of envoy"),
     Fault(
         "lab01.scenario-base",
         "another timeout",

@@ -364,7 +364,7 @@ FAULTS = [
         "lab03.targets-sidecars",
         "no sidecars at all",
         lambda world: [put(world.pod(app), "spec", "containers", -1, to=None) for app in ("httpbin", "sleep")],
-        r"the cluster has none",
+        r"no pod that is ready could be a target",
     ),
     Fault("lab03.targets-envoy", "not a target", _lost("envoy-demo-monitor"), r"envoy-0 is 0 targets"),
     Fault(
