@@ -80,6 +80,18 @@ def _parts(tools: Mapping[str, Path], python: list[str], ranges: Ranges) -> list
             "command": [str(tools["coredns"]), "-conf", f"{INSIDE}/Corefile"],
             "after": [str(KUBECONFIG)],
         },
+        {
+            # It ends, and is started again, as long as the node's object is not there.
+            "name": "kube-router",
+            "command": [
+                str(tools["kube-router"]),
+                f"--kubeconfig={KUBECONFIG}",
+                f"--hostname-override={NODE}",
+                f"--service-cluster-ip-range={ranges.services}",
+                "--enable-ipv6=false",
+            ],
+            "after": [str(KUBECONFIG)],
+        },
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 NODE = "real-node"
 LABEL = "meshlab.io/node"
 """The node's own label, with the value `real`; kwok plays the nodes that do not have it."""
-NODE_TOOLS = ("kubelet", "kube-proxy", "coredns", "pause")
+NODE_TOOLS = ("kubelet", "kube-proxy", "coredns", "kube-router", "pause")
 SANDBOX_IMAGE = "registry.k8s.io/pause:meshlab"
 """What holds a pod's namespaces open, under the repository that it has elsewhere too; built here by embedded.images."""
 INSIDE = Path("/run/node")

@@ -18,6 +18,7 @@ PROGRAMS = {
     "ctr": "containerd",
     "runc": "runc",
     "iptables": "iptables",
+    "ipset": "ipset",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "unshare": "util-linux",

@@ -46,6 +46,10 @@ def _script() -> str:
             "ip link add here type veth peer name there",
             "iptables -t nat -A OUTPUT -p tcp --dport 80 -j DNAT --to-destination 127.0.0.1:8080",
             *rules,
+            # Network policies are sets of addresses, and rules that match them.
+            "ipset create trial hash:ip",
+            "iptables -A FORWARD -m set --match-set trial src -j REJECT",
+            "iptables -A FORWARD -m limit --limit 10/minute -j NFLOG --nflog-group 100",
             f"mount --rbind --make-rslave / {BUNDLE}/rootfs",
             f"cat > {BUNDLE}/config.json",
             f"runc --root /run/runc run --bundle {BUNDLE} trial",

@@ -25,7 +25,7 @@ def parts(cluster: EmbeddedCluster) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("part", ["kubelet", "containerd", "kube-proxy", "coredns"])
+@pytest.mark.parametrize("part", ["kubelet", "containerd", "kube-proxy", "coredns", "kube-router"])
 def test_a_part_that_is_killed_is_started_again(cluster: EmbeddedCluster, part: str) -> None:
     before = parts(cluster)[part]
     os.kill(before, signal.SIGKILL)

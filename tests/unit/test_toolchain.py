@@ -12,7 +12,7 @@ from embedded.tools import build as toolbuild
 from embedded.tools import display, pins, toolchain
 from embedded.tools.pins import OWN, parse_version
 
-OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random", "pause", "coredns")
+OURS = ("pulumi-resource-kubernetes", "pulumi-resource-random", "pause", "coredns", "kube-router")
 
 
 @pytest.fixture(autouse=True)
