@@ -50,6 +50,8 @@ def network(ranges: Ranges) -> None:
     _run("ip", "route", "add", ranges.services, "dev", "lo", "src", ranges.node)
     # Whoever calls a pod that is not there has to hear so at once.
     _run("ip", "route", "add", "unreachable", ranges.simulated)
+    # By default a caller that a network policy refuses hears so a few times, and then once a second.
+    Path("/proc/sys/net/ipv4/icmp_ratelimit").write_text("0", encoding="ascii")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
 
 

@@ -66,6 +66,20 @@ def test_a_pod_that_the_policy_does_not_allow_is_refused(cluster: EmbeddedCluste
     assert seen_by(cluster, "denied", address(cluster, "closed")) == "refused"
 
 
+def test_many_refused_calls_are_all_refused_at_once(cluster: EmbeddedCluster) -> None:
+    program = f"""
+import socket, time
+started = time.monotonic()
+for _ in range(30):
+    try:
+        socket.create_connection(("{address(cluster, "closed")}", {PORT}), 5)
+    except ConnectionRefusedError:
+        pass
+print(time.monotonic() - started < 2)
+"""
+    assert run_python(cluster, "denied", program) == "True"
+
+
 def test_the_policy_holds_for_calls_by_a_service(cluster: EmbeddedCluster) -> None:
     found = {name: seen_by(cluster, name, "closed.default", 80) for name in CALLERS}
     assert found == {"allowed": "passes", "denied": "refused"}

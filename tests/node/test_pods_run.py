@@ -138,34 +138,6 @@ def test_a_container_that_fails_its_liveness_probe_is_restarted(cluster: Embedde
     eventually(lambda: seen(cluster, "pod", "sick")["status"].get("containerStatuses", [{}])[0].get("restartCount"))
 
 
-def test_a_root_container_that_must_not_be_root_is_not_started(cluster: EmbeddedCluster) -> None:
-    create(cluster, pod("root", "sleep", "1000", securityContext={"runAsNonRoot": True}))
-
-    def reason() -> str:
-        statuses = seen(cluster, "pod", "root")["status"].get("containerStatuses", [])
-        return statuses[0]["state"].get("waiting", {}).get("reason", "") if statuses else ""
-
-    eventually(lambda: reason() == "CreateContainerConfigError")
-
-
-def test_a_security_context_holds_in_the_container(cluster: EmbeddedCluster) -> None:
-    context = {
-        "runAsNonRoot": True,
-        "runAsUser": 1234,
-        "readOnlyRootFilesystem": True,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    create(cluster, pod("bound", "sleep", "1000", securityContext=context))
-    ready(cluster, "bound")
-    assert cluster.kubectl("exec", "bound", "--", "id", "-u").stdout.strip() == "1234"
-    refused = cluster.kubectl("exec", "bound", "--", "touch", "/file", check=False)
-    assert "Read-only file system" in refused.stderr
-    status = cluster.kubectl("exec", "bound", "--", "cat", "/proc/self/status").stdout
-    assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
-
-
 def test_a_memory_limit_ends_a_container_that_asks_for_more(cluster: EmbeddedCluster) -> None:
     limit = {"limits": {"memory": "32Mi"}}
     create(cluster, pod("greedy", python(), "-c", "b'x' * (1 << 28)", resources=limit))

@@ -1,10 +1,21 @@
 """`make up NODE=real` and what comes after, by the commands that a person types. One story."""
 
+import ipaddress
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
 import pytest
 
+from base.environment import reaching
 from embedded.cluster import record
-from embedded.node import cgroups
+from embedded.cluster.real_node import NETWORK
+from embedded.node import NODE, cgroups
+from embedded.tools import toolchain
 from kube.cluster import Cluster
+from tests.support import node_contexts
 from tests.support.node_commands import Commands, unlike
 from tests.support.waiting import eventually
 
@@ -39,6 +50,74 @@ def test_no_check_of_verify_fails_and_what_can_run_passes(meshlab: Commands) -> 
 
 
 SETTLED = ("passed", "not applicable here")
+
+
+@pytest.fixture
+def kubectl(meshlab: Commands, told: str) -> Callable[..., str]:
+    """What kubectl prints."""
+    program = toolchain.ensure(["kubectl"])["kubectl"]
+
+    def run(*words: str, check: bool = True) -> str:
+        env = reaching(meshlab.record.kubeconfig)
+        done = subprocess.run([program, *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def listed(kubectl: Callable[..., str], kind: str) -> list[dict[str, Any]]:
+    return json.loads(kubectl("get", kind, "-A", "-o", "json"))["items"]
+
+
+def test_each_container_holds_the_security_context_it_declares(meshlab: Commands, kubectl: Callable[..., str]) -> None:
+    pods = [pod for pod in listed(kubectl, "pods") if pod["spec"]["nodeName"] == NODE]
+    assert {"envoy", "httpbin", "sleep", "web-api", "istiod"} <= {pod["metadata"]["labels"].get("app") for pod in pods}
+    assert node_contexts.unlike(pods, cgroups.group(meshlab.record.identifier)) == {}
+
+
+CALLS = {
+    # Every sidecar fetches its configuration here, in the lab's own words of docs/stacks.md.
+    "http://istiod-1-17.istio-system:15010/": True,
+    "http://istiod-1-17.istio-system:15014/metrics": False,
+    "http://prom-kube-prometheus-stack-prometheus.prometheus:9090/-/ready": False,
+    "http://prom-kube-prometheus-stack-alertmanager.prometheus:9093/-/ready": False,
+    "http://web-api.istioinaction:8080/": True,
+}
+
+
+@pytest.mark.parametrize("url", CALLS)
+def test_the_stacks_network_policies_decide_who_is_called(kubectl: Callable[..., str], url: str) -> None:
+    ask = f"curl -sS --http0.9 -m 5 -o /dev/null -w '%{{time_connect}}' {url}"
+    connected = kubectl("-n", "istioinaction", "exec", "deploy/sleep", "--", "sh", "-c", ask, check=False)
+    assert (float(connected) > 0) == CALLS[url]
+
+
+def test_each_target_of_prometheus_is_up_but_those_that_are_simulated(kubectl: Callable[..., str]) -> None:
+    page = "services/prom-kube-prometheus-stack-prometheus:9090/proxy/api/v1/targets?state=active"
+    answer = json.loads(kubectl("get", "--raw", f"/api/v1/namespaces/prometheus/{page}"))
+    simulated = ipaddress.ip_network(NETWORK.pods)
+    health: dict[tuple[str, bool], set[str]] = {}
+    for target in answer["data"]["activeTargets"]:
+        address = urlsplit(target["scrapeUrl"]).hostname
+        away = ipaddress.ip_address(address) in simulated and target["labels"]["job"] != "apiserver"
+        health.setdefault((target["scrapePool"], away), set()).add(target["health"])
+    for (pool, away), seen in sorted(health.items()):
+        print(pool, "simulated" if away else "real", *sorted(seen))
+    assert {key for key, seen in health.items() if key[1] and "up" in seen} == set()
+    assert {key: seen for key, seen in health.items() if not key[1] and seen != {"up"}} == {}
+    pools = {pool.split("/")[2] for pool, away in health if not away}
+    assert {name.removeprefix("prom-kube-prometheus-stack-") for name in pools} >= {
+        "alertmanager",
+        "apiserver",
+        "envoy-demo-monitor",
+        "envoy-stats-monitor",
+        "istio-component-monitor",
+        "kubelet",
+        "operator",
+        "prom-prometheus-node-exporter",
+        "prometheus",
+    }
 
 
 @pytest.mark.usefixtures("told")
