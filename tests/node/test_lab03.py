@@ -24,7 +24,8 @@ ABSENT = ("grafana", "kiali", "kube-state-metrics", "k8s-sidecar", "thanos")
 """What no image is built of; the real Prometheus and Alertmanager need none of it."""
 # So that an alert fires within the time of a test.
 QUICK: dict[str, Any] = {"meshMonitors": {"interval": "5s", "thresholds": {"holdCritical": "10s"}}}
-ALERTS = "/api/v1/namespaces/prometheus/services/prom-kube-prometheus-stack-alertmanager:9093/proxy/api/v2/alerts?active=true"
+ALERTMANAGER = "/api/v1/namespaces/prometheus/services/prom-kube-prometheus-stack-alertmanager:9093/proxy"
+ALERTS = f"{ALERTMANAGER}/api/v2/alerts?active=true"
 OF_ISTIOD = "IstiodDefaultRevisionMissing"
 SEEN_BY_PROMETHEUS = (
     "lab03.prometheus",

@@ -77,7 +77,7 @@ def test_each_container_holds_the_security_context_it_declares(meshlab: Commands
 
 
 CALLS = {
-    # Every sidecar fetches its configuration here, in the lab's own words of docs/stacks.md.
+    # Every sidecar fetches its configuration here.
     "http://istiod-1-17.istio-system:15010/": True,
     "http://istiod-1-17.istio-system:15014/metrics": False,
     "http://prom-kube-prometheus-stack-prometheus.prometheus:9090/-/ready": False,

@@ -1,4 +1,4 @@
-"""The security contexts that running containers have, seen in the processes themselves, beside what their pods declare."""
+"""The security contexts that running containers have, seen in their processes, beside what their pods declare."""
 
 import re
 from pathlib import Path
@@ -51,8 +51,8 @@ def first_processes(group: str) -> dict[str, int]:
 
 
 def unlike(pods: list[dict[str, Any]], group: str) -> dict[str, dict[str, Any]]:
-    """Containers of these pods that do not hold what they declare, each with what was seen; for one that has no process,
-    nothing was."""
+    """Containers of these pods that do not hold what they declare, each with what was seen: nothing, if no process
+    of it was found."""
     processes = first_processes(group)
     different: dict[str, dict[str, Any]] = {}
     for pod in pods:
