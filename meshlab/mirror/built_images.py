@@ -8,6 +8,7 @@ from ..stack import Stack
 from ..state_folder import STATE
 from ..target import EMBEDDED, Target
 from .images import named_images
+from .old_istio import is_of, unfit
 
 
 def supply(stack: Stack, target: Target, say: Say) -> None:
@@ -17,5 +18,9 @@ def supply(stack: Stack, target: Target, say: Say) -> None:
     """
     say("real node: building the images of the stack, once for this machine")
     objects = stack.rendered(RenderTarget(target.kubernetes), once=True).objects
-    names = {image for _, image in named_images(objects)}
+    versions = {name: revision.version for name, revision in stack.settings.istio.revisions.items()}
+    reasons = unfit(versions, objects)
+    for version, reason in reasons.items():
+        say(f"Istio {version}: its istiod and the pods with its sidecars stay on simulated nodes: {reason}")
+    names = {image for _, image in named_images(objects) if not is_of(image, reasons)}
     build_images(STATE, EMBEDDED, names, say)

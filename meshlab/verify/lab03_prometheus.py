@@ -14,6 +14,7 @@ from settings.names import ISTIO_NAMESPACE
 from ..results.outcome import Failed, NotApplicable, Seen
 from .check import Check, Context
 from .lab03_monitors import declared_rules
+from .objects import require_real
 from .prometheus import Prometheus
 from .reach import Caller, require_part, require_telemetry, service, stack_names
 
@@ -96,6 +97,8 @@ def _each_once(context: Context, pods: Sequence[Manifest], path: str, port: int 
     source = prometheus(context)
     if not pods:
         raise Failed("no pod that is ready could be a target")
+    for pod in pods:
+        require_real(context.cluster, pod)
 
     def look() -> Seen:
         found = [

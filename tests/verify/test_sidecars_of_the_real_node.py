@@ -61,3 +61,21 @@ def test_what_istio_counts_is_not_applicable_where_telemetry_is_off(check: str, 
 def test_with_telemetry_on_calls_that_are_not_counted_are_a_failure(world: World, verify: Verify) -> None:
     world.counted_per_call = 0.0
     assert verify(world, "lab03.load").status is Status.FAILED
+
+
+@pytest.mark.parametrize(("check", "pod"), [("targets-istiod", "istiod-1-17-0"), ("targets-sidecars", "httpbin-0")])
+def test_a_target_on_a_simulated_node_beside_a_real_prometheus_shows_nothing(
+    world: World, verify: Verify, check: str, pod: str
+) -> None:
+    world.cluster.add(
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "simulated"},
+            "status": {"nodeInfo": {"kubeletVersion": "kwok-0.7.0"}},
+        }
+    )
+    (place,) = [key for key in world.cluster.objects if key[0] == "Pod" and key[2] == pod]
+    world.cluster.objects[place]["spec"]["nodeName"] = "simulated"
+    result = verify(world, f"lab03.{check}")
+    assert (result.status, pod in result.seen) == (Status.NOT_APPLICABLE, True)
