@@ -11,12 +11,13 @@ from meshlab.mirror.images import named_images
 from meshlab.published_envoy import switched_off
 from meshlab.render.helm import RenderTarget
 from meshlab.render.stack import default_kubernetes
-from meshlab.results.outcome import Status
+from meshlab.results.outcome import Result, Status
 from meshlab.stack import Stack
 from tests.support.charts import chart_folder
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver
-from tests.support.node_lab import not_passed, real_lab, verified
+from tests.support.node_commands import processes
+from tests.support.node_lab import not_passed, real_lab, record_of, verified
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
@@ -25,6 +26,12 @@ ABSENT = ("grafana", "kiali", "kube-state-metrics", "k8s-sidecar", "thanos")
 # So that an alert fires within the time of a test.
 QUICK: dict[str, Any] = {"meshMonitors": {"interval": "5s", "thresholds": {"holdCritical": "10s"}}}
 ALERTMANAGER = "/api/v1/namespaces/prometheus/services/prom-kube-prometheus-stack-alertmanager:9093/proxy"
+# Prometheus' own volume, which a test fills.
+SMALL_VOLUME: dict[str, Any] = {
+    "values": {
+        "prometheus": {"prometheusSpec": {"storageSpec": {"emptyDir": {"medium": "Memory", "sizeLimit": "128Mi"}}}}
+    }
+}
 ALERTS = f"{ALERTMANAGER}/api/v2/alerts?active=true"
 OF_ISTIOD = "IstiodDefaultRevisionMissing"
 SEEN_BY_PROMETHEUS = (
@@ -41,7 +48,7 @@ SEEN_BY_PROMETHEUS = (
 
 def overlay() -> dict[str, Any]:
     istio = switched_off(Stack.load("dev")).config["meshlab:istio"]
-    return {**QUICK, "istio": istio}
+    return {**QUICK, "istio": istio, "monitoring": SMALL_VOLUME}
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +100,21 @@ def test_an_alert_reaches_alertmanager_when_istiod_stops_and_goes_after(lab: Lab
 def scale(lab: Lab, replicas: int) -> None:
     # Its autoscaler leaves a Deployment without replicas alone.
     lab.cluster.kubectl("-n", "istio-system", "scale", "deployment/istiod-1-17", f"--replicas={replicas}")
+
+
+def test_a_full_volume_of_prometheus_is_told_by_verify_until_there_is_room(lab: Lab) -> None:
+    (prometheus,) = objects(lab.cluster, "pods", "-n", "prometheus", "-l", "app.kubernetes.io/name=prometheus")
+    (pid, *_) = processes(record_of(lab.cluster), prometheus["metadata"]["uid"], "prometheus")
+    filler = Path(f"/proc/{pid}/root/prometheus/filler")
+    with pytest.raises(OSError, match="No space left on device"), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 20))
+    full = "no space left on device"
+    eventually(lambda: full in rules(lab).seen, "verify names the reason", 240)
+    filler.unlink()
+    eventually(lambda: rules(lab).status is Status.PASSED, "the rules are evaluated again", 240)
+
+
+def rules(lab: Lab) -> Result:
+    """What verify says of the rules."""
+    return verified(lab, lab.declared(**overlay()), 3, {"lab03.rules-loaded"})["lab03.rules-loaded"]

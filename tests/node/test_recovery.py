@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import EmbeddedCluster, record
+from embedded.cluster import EmbeddedCluster
+from tests.support.node_lab import record_of
 from tests.support.node_pods import create, pod, ready, seen
 
 
 def parts(cluster: EmbeddedCluster) -> dict[str, int]:
     """The cluster's processes by the name of their program."""
-    mine = record.read(cluster.kubeconfig.parents[2], cluster.name)
-    assert mine
     found = {}
-    for pid in mine.processes():
+    for pid in record_of(cluster).processes():
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:  # it ended meanwhile

@@ -13,7 +13,7 @@ import pytest
 
 from kube.cluster import Cluster
 from kube.objects import PODS
-from tests.support.node_commands import Commands, program_of, unlike
+from tests.support.node_commands import Commands, processes, program_of, unlike
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("told")]
@@ -60,8 +60,8 @@ class Victim:
     """The container of a fault."""
 
     def __init__(self, meshlab: Commands, fault: Fault) -> None:
-        self._meshlab, self._fault = meshlab, fault
-        self._cluster = Cluster(meshlab.record.kubeconfig)
+        self._record, self._fault = meshlab.record, fault
+        self._cluster = Cluster(self._record.kubeconfig)
         self._uid = str(self._pod()["metadata"]["uid"])
 
     def _pod(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Victim:
 
         def kill() -> None:
             while not over.wait(0.3):
-                for pid in self._meshlab.processes(self._uid, self._fault.program):
+                for pid in processes(self._record, self._uid, self._fault.program):
                     with suppress(ProcessLookupError):  # it went with another one
                         os.kill(pid, signal.SIGKILL)
 

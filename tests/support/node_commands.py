@@ -41,17 +41,18 @@ class Commands:
         assert found
         return found
 
-    def processes(self, uid: str, program: str) -> list[int]:
-        """The processes of a pod that run a program, by its name."""
-        groups = [file for top in cgroups.existing(self.record.identifier) for file in top.rglob("cgroup.procs")]
-        found = {int(pid) for file in groups if uid in str(file) for pid in file.read_text(encoding="ascii").split()}
-        return sorted(pid for pid in found if Path(program_of(pid)).name == program)
-
     def remove(self) -> None:
         """Take the cluster away, if it is still there."""
         left = record.read(self.state, EMBEDDED)
         if left:
             left.remove()
+
+
+def processes(cluster: record.ClusterRecord, uid: str, program: str) -> list[int]:
+    """The processes of a pod that run a program, by its name."""
+    groups = [file for top in cgroups.existing(cluster.identifier) for file in top.rglob("cgroup.procs")]
+    found = {int(pid) for file in groups if uid in str(file) for pid in file.read_text(encoding="ascii").split()}
+    return sorted(pid for pid in found if Path(program_of(pid)).name == program)
 
 
 def unlike(results: dict[str, dict[str, Any]], *statuses: str) -> dict[str, str]:

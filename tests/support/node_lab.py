@@ -1,12 +1,12 @@
 """A lab on a cluster with a real node, and what verify says of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from embedded.cluster import EmbeddedCluster
+from embedded.cluster import EmbeddedCluster, record
 from embedded.images import build
 from kube.cluster import Cluster
 from meshlab.results.outcome import Result, Status
@@ -33,10 +33,18 @@ def real_lab(folder: Path, name: str, image: Path, names: Iterable[str], over: C
         yield Lab(running, folder, "dev", over)
 
 
-def verified(lab: Lab, stack: Stack, number: int) -> dict[str, Result]:
-    """The results of `meshlab verify --lab <number>`, by check."""
+def record_of(cluster: EmbeddedCluster) -> record.ClusterRecord:
+    """What is recorded of a cluster: its processes and its identifier."""
+    found = record.read(cluster.kubeconfig.parents[2], cluster.name)
+    assert found
+    return found
+
+
+def verified(lab: Lab, stack: Stack, number: int, only: Collection[str] = ()) -> dict[str, Result]:
+    """The results of `meshlab verify --lab <number>`, by check; of some of its checks, where `only` names them."""
     program, cluster = Program.of_resources(stack.recording.resources), Cluster(lab.cluster.kubeconfig)
-    results = run_checks(all_checks(stack.settings, number), stack.settings, program, cluster, print)
+    checks = [check for check in all_checks(stack.settings, number) if not only or check.id in only]
+    results = run_checks(checks, stack.settings, program, cluster, print)
     return {result.id: result for result in results}
 
 
