@@ -8,6 +8,7 @@ import pytest
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster
 from embedded.node import NODE_TOOLS, NodeError, check
 from embedded.tools import toolchain
+from tests.support.charts import REAL_CHARTS
 from tests.support.node_commands import Commands
 from tests.support.node_images import IMAGE, python_image
 
@@ -19,6 +20,14 @@ def needed() -> None:
         toolchain.ensure([*CLUSTER_TOOLS, *NODE_TOOLS])
     except (NodeError, toolchain.ToolsMissingError) as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stand_ins() -> Iterator[None]:
+    """The istiod of the real node is too new for the real charts of the stacks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(REAL_CHARTS, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
