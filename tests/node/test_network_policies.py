@@ -66,18 +66,21 @@ def test_a_pod_that_the_policy_does_not_allow_is_refused(cluster: EmbeddedCluste
     assert seen_by(cluster, "denied", address(cluster, "closed")) == "refused"
 
 
-def test_many_refused_calls_are_all_refused_at_once(cluster: EmbeddedCluster) -> None:
+def test_many_refused_calls_are_refused_as_fast_as_others_pass(cluster: EmbeddedCluster) -> None:
     program = f"""
 import socket, time
-started = time.monotonic()
-for _ in range(30):
-    try:
-        socket.create_connection(("{address(cluster, "closed")}", {PORT}), 5)
-    except ConnectionRefusedError:
-        pass
-print(time.monotonic() - started < 2)
+def seconds(host):
+    started = time.monotonic()
+    for _ in range(30):
+        try:
+            socket.create_connection((host, {PORT}), 5).close()
+        except ConnectionRefusedError:
+            pass
+    return time.monotonic() - started
+print(seconds("{address(cluster, "closed")}") / seconds("{address(cluster, "open")}"))
 """
-    assert run_python(cluster, "denied", program) == "True"
+    # By its default, the kernel answers once a second: thousands of times slower.
+    assert float(run_python(cluster, "denied", program)) < 100
 
 
 def test_the_policy_holds_for_calls_by_a_service(cluster: EmbeddedCluster) -> None:

@@ -56,7 +56,9 @@ def unlike(pods: list[dict[str, Any]], group: str) -> dict[str, dict[str, Any]]:
     processes = first_processes(group)
     different: dict[str, dict[str, Any]] = {}
     for pod in pods:
-        identifiers = {one["name"]: one["containerID"].split("//")[1] for one in pod["status"]["containerStatuses"]}
+        identifiers = {
+            status["name"]: status["containerID"].split("//")[1] for status in pod["status"]["containerStatuses"]
+        }
         for container in pod["spec"]["containers"]:
             process = processes.get(identifiers[container["name"]])
             seen = held(process) if process else {}
