@@ -43,15 +43,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[E
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def meshlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """The commands, for the files that share the lab of `told`; the last of them takes it down."""
+    """The commands, on a cluster of the file's own."""
     commands = Commands(tmp_path_factory.mktemp("state"))
     yield commands
     commands.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def told(meshlab: Commands) -> str:
     """What `up` says."""
     return meshlab.ok("up", "--node", "real")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,11 @@ class Commands:
 def processes(cluster: record.ClusterRecord, uid: str, program: str) -> list[int]:
     """The processes of a pod that run a program, by its name."""
     groups = [file for top in cgroups.existing(cluster.identifier) for file in top.rglob("cgroup.procs")]
-    found = {int(pid) for file in groups if uid in str(file) for pid in file.read_text(encoding="ascii").split()}
+    found: set[int] = set()
+    for group in groups:
+        if uid in str(group):
+            with suppress(OSError):  # the group of a container that has just ended
+                found.update(map(int, group.read_text(encoding="ascii").split()))
     return sorted(pid for pid in found if Path(program_of(pid)).name == program)
 
 
