@@ -122,11 +122,10 @@ class HelmRepair:
         """
         last = max(self._history(key))
         begun, good = self._manifest(key, last), self._manifest(key, revision)
-        self._take_note(key, last, [item for item in good if _identity(item) not in set(map(_identity, begun))])
+        self._take_note(key, last, _beyond(good, begun))
         with self._kept(_crd_names(begun) - _crd_names(good)):
             self._run([self._helm, "rollback", key.name, str(revision), "--namespace", key.namespace])
-        own = {_identity(hook) for hook in self._hooks(key, revision)}
-        gone = [hook for hook in self._hooks(key, last) if _identity(hook) not in own]
+        gone = _beyond(self._hooks(key, last), self._hooks(key, revision))
         self._delete(_to_go("\n---\n".join(map(to_yaml, gone))), key.namespace)
 
     def keep_failed(self, key: ReleaseKey, good: int) -> None:
@@ -141,11 +140,10 @@ class HelmRepair:
 
     def _brought(self, key: ReleaseKey, good: int) -> list[Manifest]:
         """What the revisions after a good one have and it lacks."""
-        known = {_identity(item) for item in self._manifest(key, good)}
         brought: dict[tuple[str, str, str], Manifest] = {}
         for number in sorted(number for number in self._history(key) if number > good):
             brought |= {_identity(item): item for item in self._manifest(key, number)}
-        return [item for identity, item in brought.items() if identity not in known]
+        return _beyond(brought.values(), self._manifest(key, good))
 
     def _live_crds(self, names: Collection[str]) -> list[Manifest]:
         asked = [self._kubectl, "get", "crd", *sorted(names), "--ignore-not-found", "-o", "json"]
@@ -258,6 +256,12 @@ def _identity(manifest: Manifest) -> tuple[str, str, str]:
     """What an object of one release is told by: the version of its API may be another one."""
     metadata = manifest["metadata"]
     return str(manifest["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])
+
+
+def _beyond(manifests: Iterable[Manifest], others: Iterable[Manifest]) -> list[Manifest]:
+    """The objects that are not among others."""
+    known = set(map(_identity, others))
+    return [manifest for manifest in manifests if _identity(manifest) not in known]
 
 
 def _crd_names(manifests: Iterable[Manifest]) -> set[str]:

@@ -20,39 +20,25 @@ ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: leaving}\n"
 STAYS, COMES, COMES_TOO = (
     f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in ("staying", "coming", "coming-too")
 )
-CRD = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: widgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: widgets, singular: widget, kind: Widget}
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-"""
-ALPHA = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: gadgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: gadgets, singular: gadget, kind: Gadget}
-  versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-"""
-BOTH = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: gadgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: gadgets, singular: gadget, kind: Gadget}
-  versions:
-  - {name: v1alpha1, served: true, storage: false, schema: {openAPIV3Schema: {type: object}}}
-  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}
-"""
 WIDGET = "{apiVersion: example.com/v1, kind: Widget, metadata: {name: theirs, namespace: default}}"
+
+
+def crd(kind: str, *versions: str) -> str:
+    """A CRD that serves these versions and stores the last."""
+    served = [
+        f"{{name: {version}, served: true, storage: {str(version == versions[-1]).lower()}, "
+        "schema: {openAPIV3Schema: {type: object}}}"
+        for version in versions
+    ]
+    singular = kind.lower()
+    return (
+        f"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+        f"metadata: {{name: {singular}s.example.com}}\nspec:\n  group: example.com\n  scope: Namespaced\n"
+        f"  names: {{plural: {singular}s, singular: {singular}, kind: {kind}}}\n  versions: [{', '.join(served)}]\n"
+    )
+
+
+CRD, ALPHA, BOTH = crd("Widget", "v1"), crd("Gadget", "v1alpha1"), crd("Gadget", "v1alpha1", "v1")
 
 
 def half_upgraded(secret: dict[str, Any], name: str, objects: str) -> dict[str, Any]:
