@@ -61,6 +61,12 @@ def labels_of(manifest: Manifest) -> dict[str, str]:
     return dict(manifest["metadata"].get("labels") or {})
 
 
+def selector_of(workload: Manifest) -> dict[str, str]:
+    """The labels by which a workload selects its pods; none where it selects them in another way."""
+    labels = mapping(mapping(workload["spec"].get("selector")).get("matchLabels"))
+    return {key: str(value) for key, value in labels.items()}
+
+
 def annotations_of(manifest: Manifest) -> dict[str, str]:
     """metadata.annotations, empty where there are none."""
     return dict(manifest["metadata"].get("annotations") or {})

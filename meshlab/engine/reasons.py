@@ -11,7 +11,7 @@ from typing import Any
 from kube.api_objects import AccessError, Manifest, MissingError, Resource, entries, mapping
 from kube.cluster import Cluster
 from kube.helm_marks import HOOK, helm_owner
-from kube.objects import NAMESPACES, PODS, annotations_of, name_of
+from kube.objects import NAMESPACES, PODS, annotations_of, name_of, selector_of
 from kube.pod_troubles import troubles
 
 from ..recording.recorder import Recorded
@@ -98,8 +98,7 @@ def _workload(cluster: Cluster, live: Manifest) -> Iterator[str]:
             seen[str(event.get("reason"))] = " ".join(str(event.get("message")).split())
     if not bad:
         yield from (f"{label}: {reason}: {message}" for reason, message in seen.items())
-    selector = mapping(mapping(live["spec"].get("selector")).get("matchLabels"))
-    yield from (f"{label}: {why}" for why in troubles(pods, selector))
+    yield from (f"{label}: {why}" for why in troubles(pods, selector_of(live)))
 
 
 def _is_done(live: Manifest) -> bool:

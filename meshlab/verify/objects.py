@@ -2,7 +2,7 @@
 
 from kube.api_objects import Manifest, MissingError, Resource, mapping
 from kube.cluster import Cluster
-from kube.objects import NODES, PODS, is_simulated, name_of
+from kube.objects import NODES, PODS, is_simulated, name_of, selector_of
 from kube.pod_troubles import troubles
 
 from ..comparison.declared import differences
@@ -39,8 +39,7 @@ def available(cluster: Cluster, deployment: Manifest) -> str:
         raise Failed(f"{name}: its last change has not been seen by its controller")
     if ready < wanted or updated < wanted or ready == 0:
         pods = cluster.list(PODS, deployment["metadata"]["namespace"])
-        selector = mapping(mapping(deployment["spec"].get("selector")).get("matchLabels"))
-        why = "".join(f"; {trouble}" for trouble in troubles(pods, selector))
+        why = "".join(f"; {trouble}" for trouble in troubles(pods, selector_of(deployment)))
         raise Failed(f"{name}: {ready} of {wanted} pods ready, {updated} of the present template{why}")
     return f"{ready} of {wanted}"
 

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from components.stack_values import stack_names as names_of
 from kube.api_objects import Executed, Manifest, mapping
-from kube.objects import DEPLOYMENTS, PODS, SERVICES, endpoints, is_all_simulated, listed, name_of, ready_pods
+from kube.objects import (
+    DEPLOYMENTS,
+    PODS,
+    SERVICES,
+    endpoints,
+    is_all_simulated,
+    listed,
+    name_of,
+    ready_pods,
+    selector_of,
+)
 from settings.models import Settings
 from settings.names import StackNames
 from settings.stack_parts import SWITCHES, Part, is_on
@@ -39,9 +49,9 @@ def require_operator(context: Context, name: str, namespace: str) -> None:
     if is_all_simulated(context.cluster):
         raise NotApplicable("no operator really runs here that would make it")
     for deployment in listed(context.cluster, DEPLOYMENTS, namespace):
-        labels = mapping(mapping(deployment["spec"].get("selector")).get("matchLabels"))
+        labels = selector_of(deployment)
         if name_of(deployment) == name and labels:
-            for pod in ready_pods(context.cluster, namespace, {key: str(value) for key, value in labels.items()}):
+            for pod in ready_pods(context.cluster, namespace, labels):
                 require_real(context.cluster, pod)
 
 

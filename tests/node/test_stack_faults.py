@@ -5,7 +5,6 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -13,11 +12,10 @@ import pytest
 
 from kube.cluster import Cluster
 from kube.objects import PODS
-from tests.support.node_commands import Commands, processes, program_of, unlike
+from tests.support.node_commands import SETTLED, Commands, parts, processes, unlike
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("told")]
-SETTLED = ("passed", "not applicable here")
 
 
 @dataclass(frozen=True)
@@ -109,13 +107,9 @@ def test_verify_names_a_killed_program_and_the_lab_comes_back(meshlab: Commands,
 
 
 def test_a_killed_kubelet_starts_again_and_the_pods_run_on(meshlab: Commands) -> None:
-    (before,) = kubelets(meshlab)
+    before = parts(meshlab.record)["kubelet"]
     os.kill(before, signal.SIGKILL)
     assert "dev: no drift among" in meshlab.ok("drift")
     # It knows no pod at first, and refuses to run commands in them.
     settled(meshlab)
-    assert kubelets(meshlab) != [before]
-
-
-def kubelets(meshlab: Commands) -> list[int]:
-    return [pid for pid in meshlab.record.processes() if Path(program_of(pid)).name == "kubelet"]
+    assert parts(meshlab.record)["kubelet"] != before

@@ -16,7 +16,7 @@ from embedded.node import NODE, cgroups
 from embedded.tools import toolchain
 from kube.cluster import Cluster
 from tests.support import node_contexts
-from tests.support.node_commands import Commands, unlike
+from tests.support.node_commands import SETTLED, Commands, unlike
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
@@ -47,9 +47,6 @@ def test_no_check_of_verify_fails_and_what_can_run_passes(meshlab: Commands) -> 
     figures = [sum(result["status"] == status for result in results.values()) for status in SETTLED]
     print(f"verify: {figures[0]} passed, {figures[1]} not applicable here, of {len(results)}")
     assert figures[0] >= 47
-
-
-SETTLED = ("passed", "not applicable here")
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from meshlab.target import EMBEDDED
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIMIT = 600
+SETTLED = ("passed", "not applicable here")
+"""The statuses of checks that have not failed."""
 
 
 class Commands:
@@ -58,6 +60,11 @@ def processes(cluster: record.ClusterRecord, uid: str, program: str) -> list[int
             with suppress(OSError):  # the group of a container that has just ended
                 found.update(map(int, group.read_text(encoding="ascii").split()))
     return sorted(pid for pid in found if Path(program_of(pid)).name == program)
+
+
+def parts(cluster: record.ClusterRecord) -> dict[str, int]:
+    """The cluster's own processes by the name of their program."""
+    return {Path(program).name: pid for pid in cluster.processes() if (program := program_of(pid))}
 
 
 def unlike(results: dict[str, dict[str, Any]], *statuses: str) -> dict[str, str]:
