@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from base.errors import MeshlabError
 from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, record
 from embedded.tools import pins, toolchain
+from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -49,15 +49,6 @@ def apply(cluster: EmbeddedCluster, text: str) -> None:
 
 def get(cluster: EmbeddedCluster, *what: str) -> list[dict]:
     return json.loads(cluster.kubectl("get", *what, "-o", "json").stdout)["items"]
-
-
-def eventually(holds: Callable[[], object]) -> object:
-    """The first true answer; the limit is only there so that a failure ends."""
-    limit = time.monotonic() + 60
-    while not (answer := holds()):
-        assert time.monotonic() < limit, "still not so after a minute"
-        time.sleep(0.1)
-    return answer
 
 
 def processes(state_dir: Path, name: str) -> list[int]:

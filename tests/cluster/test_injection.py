@@ -5,7 +5,7 @@ import os
 import signal
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
 from embedded.cluster.supervisor import WOKEN
 from embedded.tools import pins, toolchain
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
+from tests.support.waiting import eventually
 
 OLD, NEW = "1-17", "1-30"
 VERSIONS = {OLD: "1.17.6", NEW: "1.30.3"}
@@ -122,13 +123,6 @@ def image(pod: dict[str, Any]) -> str:
 
 def revision_of(pod: dict[str, Any]) -> str:
     return json.loads(pod["metadata"]["annotations"]["sidecar.istio.io/status"])["revision"]
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    limit = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < limit, "still not so after a minute"
-        time.sleep(0.1)
 
 
 def istiods(cluster: EmbeddedCluster) -> dict[str, int]:

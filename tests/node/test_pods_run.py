@@ -2,9 +2,8 @@
 
 import re
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +11,8 @@ from base.environment import reaching
 from embedded.cluster import EmbeddedCluster
 from embedded.node import NODE
 from embedded.tools import toolchain
-from tests.support.node_pods import PORT, create, pod, python, ready, run_python, seen, server
+from tests.support.node_pods import PORT, create, pod, python, reachable, ready, run_python, seen, server
+from tests.support.waiting import eventually
 
 SERVICE = """
 apiVersion: v1
@@ -26,14 +26,7 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 def pods(cluster: EmbeddedCluster) -> None:
     create(cluster, server("web"), pod("client", "sleep", "1000000"), pod("elsewhere", "true", image="nginx"), SERVICE)
     ready(cluster, "web", "client", "elsewhere")
-
-
-def eventually(holds: Callable[[], object]) -> object:
-    limit = time.monotonic() + 90
-    while not (answer := holds()):
-        assert time.monotonic() < limit, "still not so after 90 seconds"
-        time.sleep(0.2)
-    return answer
+    reachable(cluster, "client", "web.default")
 
 
 def test_a_pod_whose_image_is_there_goes_to_the_real_node(cluster: EmbeddedCluster) -> None:

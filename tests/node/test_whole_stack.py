@@ -92,13 +92,9 @@ def test_the_stacks_network_policies_decide_who_is_called(kubectl: Callable[...,
 
 def test_each_target_of_prometheus_is_up_but_those_that_are_simulated(kubectl: Callable[..., str]) -> None:
     page = "services/prom-kube-prometheus-stack-prometheus:9090/proxy/api/v1/targets?state=active"
-    answer = json.loads(kubectl("get", "--raw", f"/api/v1/namespaces/prometheus/{page}"))
-    simulated = ipaddress.ip_network(NETWORK.pods)
-    health: dict[tuple[str, bool], set[str]] = {}
-    for target in answer["data"]["activeTargets"]:
-        address = urlsplit(target["scrapeUrl"]).hostname
-        away = ipaddress.ip_address(address) in simulated and target["labels"]["job"] != "apiserver"
-        health.setdefault((target["scrapePool"], away), set()).add(target["health"])
+    raw = f"/api/v1/namespaces/prometheus/{page}"
+    # A target is unknown until its first scrape, up to an interval after Prometheus found it.
+    health = eventually(lambda: None if "unknown" in str(found := targets(kubectl("get", "--raw", raw))) else found)
     for (pool, away), seen in sorted(health.items()):
         print(pool, "simulated" if away else "real", *sorted(seen))
     assert {key for key, seen in health.items() if key[1] and "up" in seen} == set()
@@ -115,6 +111,17 @@ def test_each_target_of_prometheus_is_up_but_those_that_are_simulated(kubectl: C
         "prom-prometheus-node-exporter",
         "prometheus",
     }
+
+
+def targets(answer: str) -> dict[tuple[str, bool], set[str]]:
+    """The health of Prometheus' targets by scrape pool and by whether their pods are simulated."""
+    simulated = ipaddress.ip_network(NETWORK.pods)
+    health: dict[tuple[str, bool], set[str]] = {}
+    for target in json.loads(answer)["data"]["activeTargets"]:
+        address = urlsplit(target["scrapeUrl"]).hostname
+        away = ipaddress.ip_address(address) in simulated and target["labels"]["job"] != "apiserver"
+        health.setdefault((target["scrapePool"], away), set()).add(target["health"])
+    return health
 
 
 @pytest.mark.usefixtures("told")

@@ -6,6 +6,7 @@ from typing import Any
 from base.goyaml.text import to_yaml
 from embedded.cluster import EmbeddedCluster
 from tests.support.node_images import IMAGE, python
+from tests.support.waiting import eventually
 
 PORT = 8080
 
@@ -38,6 +39,13 @@ def create(cluster: EmbeddedCluster, *manifests: str) -> None:
 
 def ready(cluster: EmbeddedCluster, *names: str) -> None:
     cluster.kubectl("wait", "--for=condition=Ready", "pod", *names, "--timeout=90s", timeout=100)
+
+
+def reachable(cluster: EmbeddedCluster, caller: str, host: str) -> None:
+    """Wait until a pod reaches a Service: its name and its rules on the node come after its pods are ready."""
+    connect = f"import socket; socket.create_connection(('{host}', 80), 5); print('connected')"
+    ask = ("exec", caller, "--", python(), "-c", connect)
+    eventually(lambda: cluster.kubectl(*ask, check=False).stdout, f"{caller} reaches {host}")
 
 
 def seen(cluster: EmbeddedCluster, kind: str, name: str) -> dict[str, Any]:

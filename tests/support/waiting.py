@@ -17,11 +17,11 @@ LIMIT = 120.0
 """Seconds after which something that takes a few is called broken. No test measures against it."""
 
 
-def eventually(holds: Callable[[], T], what: str, limit: float = LIMIT) -> T:
-    """The first true answer of `holds`; `what` names it where it never comes."""
+def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
+    """The first true answer of `holds`; `what` names it where it never comes and the call does not say it."""
     end = time.monotonic() + limit
     while not (answer := holds()):
-        assert time.monotonic() < end, f"still not so after {limit:g} s: {what}"
+        assert time.monotonic() < end, f"still not so after {limit:g} s" + f": {what}" * bool(what)
         time.sleep(0.25)
     return answer
 
