@@ -15,8 +15,10 @@ from base.goyaml.text import to_yaml
 
 from ..node.layout import LABEL, PLACEMENT_PORT
 
+STAGES = Path(__file__).parent / "stages"
+"""What kwok does with nodes, pods and claims, for which it brings nothing of its own."""
 LOOPBACK = "127.0.0.1"
-# Nobody plays these parts here: claims are bound by a stage of ours (below), and no volume is ever attached.
+# Nobody plays these parts here: claims are bound by a stage of ours, and no volume is ever attached.
 UNUSED_CONTROLLERS = (
     "persistentvolume-binder-controller",
     "persistentvolume-attach-detach-controller",
@@ -98,7 +100,8 @@ def kwokctl_files(
     kwokctl = _kwokctl(network, tools, scheduler, ports, egress)
     if pki:
         _beside_a_real_node(kwokctl, network, pki)
-    config.write_text(_dump([kwokctl, _kwok(network), _claims()]), encoding="utf-8")
+    stages = [file.read_text(encoding="utf-8") for file in sorted(STAGES.glob("*.yaml"))]
+    config.write_text("---\n".join([_dump([kwokctl]), *stages]), encoding="utf-8")
     return config
 
 
@@ -119,6 +122,8 @@ def _kwokctl(
             "controllers": ",".join(["*", *(f"-{name}" for name in UNUSED_CONTROLLERS)]),
             "leader-elect": "false",
         },
+        # Not in a KwokConfiguration: kwok 0.8 gives what such a file leaves out no defaults.
+        "kwok-controller": {"cidr": network.first_pod},
     }
     if egress:
         extra["kube-apiserver"]["egress-selector-config-file"] = str(egress)
@@ -160,37 +165,6 @@ def _beside_a_real_node(kwokctl: dict[str, Any], network: Network, pki: Path) ->
         {"name": name, "extraArgs": [{"key": key, "value": value} for key, value in arguments.items()]}
         for name, arguments in {"kube-apiserver": server, "kwok-controller": simulated}.items()
     ]
-
-
-def _kwok(network: Network) -> dict[str, Any]:
-    return {
-        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
-        "kind": "KwokConfiguration",
-        "options": {"cidr": network.first_pod},
-    }
-
-
-def _claims() -> dict[str, Any]:
-    """Every PersistentVolumeClaim is bound as soon as it exists, so that whoever waits for one goes on."""
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": "claim-bound"},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "PersistentVolumeClaim"},
-            "selector": {
-                "matchExpressions": [
-                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
-                    {"key": ".status.phase", "operator": "NotIn", "values": ["Bound"]},
-                ]
-            },
-            "next": {
-                "statusTemplate": "phase: Bound\n"
-                "accessModes:\n{{ YAML .spec.accessModes 1 }}\n"
-                "capacity:\n  storage: {{ .spec.resources.requests.storage }}\n"
-            },
-        },
-    }
 
 
 def _scheduler(*, real_node: bool) -> dict[str, Any]:

@@ -189,6 +189,30 @@ def test_a_job_completes(cluster: EmbeddedCluster) -> None:
     assert pod["status"]["phase"] == "Succeeded"
 
 
+def test_init_containers_end_but_those_that_restart_and_each_gate_opens(cluster: EmbeddedCluster) -> None:
+    apply(
+        cluster,
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: staged}
+        spec:
+          readinessGates: [{conditionType: example.com/open}]
+          initContainers:
+            - {name: first, image: example/first}
+            - {name: sidecar, image: example/sidecar, restartPolicy: Always}
+          containers: [{name: main, image: example/main}]
+        """,
+    )
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/staged", "--timeout=60s")
+    (pod,) = get(cluster, "pods", "--field-selector=metadata.name=staged")
+    status = pod["status"]
+    states = {seen["name"]: [*seen["state"]] for seen in status["initContainerStatuses"] + status["containerStatuses"]}
+    assert states == {"first": ["terminated"], "sidecar": ["running"], "main": ["running"]}
+    opened = {condition["type"] for condition in status["conditions"] if condition["status"] == "True"}
+    assert "example.com/open" in opened
+
+
 def test_a_stateful_set_with_claims_becomes_ready(cluster: EmbeddedCluster) -> None:
     apply(
         cluster,

@@ -80,7 +80,7 @@ class Clock:
     [
         ("Kubernetes v1.34.4", (1, 34, 4)),
         ("etcd Version: 3.6.16\nGit SHA: abc\nGo Version: go1.26.8", (3, 6, 16)),
-        ("kwok version v0.7.0 go1.26.8 (linux/amd64)", (0, 7, 0)),
+        ("kwok version v0.8.0 go1.26.8 (linux/amd64)", (0, 8, 0)),
         ("v3.20.2+g1234567", (3, 20, 2)),
         ("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0", (1, 32, 4)),
         ("prometheus, version 3.9.1 (branch: HEAD)", (3, 9, 1)),
@@ -97,7 +97,7 @@ def test_a_version_is_read_from_what_programs_say(said: str, version: tuple[int,
         ("kube-apiserver", ["1.36.0", "1.36.9"], ["1.35.9", "1.37.0"]),
         ("kubectl", ["1.35.0", "1.36.3", "1.37.2"], ["1.34.4", "1.38.0"]),
         ("etcd", ["3.6.0", "3.6.16"], ["3.4.23", "3.5.21", "3.7.0"]),
-        ("kwok", ["0.7.0"], ["0.6.1", "0.8.0"]),
+        ("kwok", ["0.8.0"], ["0.7.0", "0.9.0"]),
         ("helm", ["3.14.0", "3.20.2"], ["3.13.3", "4.0.0"]),
     ],
 )

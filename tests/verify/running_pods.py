@@ -102,7 +102,7 @@ class World:
         """Make all nodes kwok's, as on the embedded cluster."""
         for (kind, _, _), one in self.cluster.objects.items():
             if kind == "Node":
-                one["status"] = {"nodeInfo": {"kubeletVersion": "kwok-0.7.0"}}
+                one["status"] = {"nodeInfo": {"kubeletVersion": "kwok-0.8.0"}}
 
     def _execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
         assert (pod, container) == ("sleep-0", "sleep"), "only sleep has curl"

@@ -72,7 +72,7 @@ def test_a_target_on_a_simulated_node_beside_a_real_prometheus_shows_nothing(
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": "simulated"},
-            "status": {"nodeInfo": {"kubeletVersion": "kwok-0.7.0"}},
+            "status": {"nodeInfo": {"kubeletVersion": "kwok-0.8.0"}},
         }
     )
     (place,) = [key for key in world.cluster.objects if key[0] == "Pod" and key[2] == pod]
