@@ -14,10 +14,10 @@ from ..results.outcome import Failed, NotApplicable, Seen
 from .check import Check, Context
 from .dashboard import queries
 from .grafana import Grafana
-from .lab03_prometheus import prometheus
+from .lab03_prometheus import prometheus, require_a_real_sidecar
 from .lab03_stack import is_anonymous
 from .objects import fetched
-from .queries import NOTHING_TO_PICK, Reader
+from .queries import NO_TARGET, NOTHING_TO_PICK, Reader
 from .reach import require_part, require_telemetry, service, stack_names
 
 DATA_SOURCE = "prometheus"
@@ -122,6 +122,8 @@ def _shows(name: str, model: dict[str, Any], context: Context) -> Seen:
     if findings.broken:
         if all(entry.endswith(NOTHING_TO_PICK) for entry in findings.broken):
             require_telemetry(context)
+        if all(NO_TARGET in entry or entry.endswith(NOTHING_TO_PICK) for entry in findings.broken):
+            require_a_real_sidecar(context)
         raise Failed(f"{seen}, {len(findings.broken)} are broken: {findings.broken[0]}", details)
     if not findings.answered:
         raise Failed(f"{seen}: {(findings.empty or ['it has none'])[0]}", details)

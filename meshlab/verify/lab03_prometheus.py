@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from components import envoy_demo, sample_apps
 from kube.api_objects import Manifest
-from kube.objects import PODS, annotations_of, container_names, is_ready, labels_of, name_of
+from kube.objects import NODES, PODS, annotations_of, container_names, is_ready, is_simulated, labels_of, name_of
 from kube.sidecars import PROXY
 from settings.models import Settings
 from settings.names import ISTIO_NAMESPACE
@@ -80,6 +80,14 @@ def _envoys(context: Context) -> Seen:
         raise NotApplicable("the stack has envoyDemo.enabled: false")
     pods = [pod for pod in context.cluster.list(PODS, envoy_demo.NAMESPACE, {"app": "envoy"}) if is_ready(pod)]
     return _each_once(context, pods, STATS)
+
+
+def require_a_real_sidecar(context: Context) -> None:
+    """NotApplicable where all sidecars that Prometheus is to scrape are on simulated nodes."""
+    simulated = {name_of(node) for node in context.cluster.list(NODES) if is_simulated(node)}
+    pods = [pod for pod in context.cluster.list(PODS) if is_scraped_sidecar(pod)]
+    if pods and all(pod["spec"].get("nodeName") in simulated for pod in pods):
+        raise NotApplicable(f"no sidecar really runs: all {len(pods)} are on nodes simulated by kwok")
 
 
 def is_scraped_sidecar(pod: Manifest) -> bool:

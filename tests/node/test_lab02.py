@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from base.goyaml.text import to_yaml
 from meshlab.published_envoy import switched_off
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver
 from tests.support.node_caller import calling
 from tests.support.node_lab import not_passed, real_lab, verified
-from tests.support.node_pods import create, pod, ready, run_python
+from tests.support.node_pods import PORT, create, pod, ready, run_python, server
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
@@ -27,6 +29,8 @@ IMAGES = (
     "docker.io/nicholasjackson/fake-service:v0.7.8",
     *(f"docker.io/istio/{name}:{version}" for name in ("pilot", "proxyv2") for _, version in (OLD, NEW)),
 )
+OTHERS = ("other-1", "other-2", "other-3")
+"""Workloads of another owner in the mesh, beside the stack's six."""
 MESHED = ("default", "istioinaction")
 HTTPBIN = "http://httpbin.default:8000"
 OUTSIDE = "outside"
@@ -54,7 +58,7 @@ def overlay(follows: str, *revisions: tuple[str, str]) -> dict[str, Any]:
     """The sections of a stack whose namespaces follow a revision."""
     return {
         "istio": {"revisions": {key: {"version": version} for key, version in revisions}, "defaultRevision": follows},
-        "mesh": {"namespaces": dict.fromkeys(MESHED, follows)},
+        "mesh": {"namespaces": dict.fromkeys(MESHED, follows), "rollAtOnce": 3},
     }
 
 
@@ -157,12 +161,40 @@ def test_the_route_of_a_virtual_service_is_followed(lab: Lab) -> None:
         lab.cluster.kubectl("delete", "-f", "-", stdin=ROUTE)
 
 
+def another_owners(name: str) -> tuple[str, str]:
+    """A Deployment that the stack does not declare, and its Service."""
+    manifest: dict[str, Any] = yaml.safe_load(server(name))
+    # It answers on until it is killed, so that no call finds it gone before the sidecars know.
+    template = {"metadata": manifest["metadata"], "spec": {**manifest["spec"], "terminationGracePeriodSeconds": 10}}
+    labels = manifest["metadata"]["labels"]
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": labels, "ports": [{"name": "http", "port": PORT}]},
+    }
+    return to_yaml(deployment), to_yaml(service)
+
+
 def test_a_canary_of_the_control_plane_loses_no_request(lab: Lab) -> None:
-    old = set(revisions(lab))
-    with calling(lab.cluster, f"{HTTPBIN}/get") as calls:
+    create(lab.cluster, *(manifest for name in OTHERS for manifest in another_owners(name)))
+    for name in OTHERS:
+        lab.cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=90s", timeout=100)
+    old = revisions(lab)
+    assert len(old) == 9
+    assert set(old.values()) == {OLD[0]}
+    url = f"http://{OTHERS[0]}.default:{PORT}/"
+    with calling(lab.cluster, f"{HTTPBIN}/get") as ours, calling(lab.cluster, url, "other-caller") as others:
         driver(lab, **settled(lab, BOTH)).up()
-        eventually(lambda: not old & set(revisions(lab)), "the old pods are gone")
-    print(f"from {OLD[0]} to {NEW[0]}: {calls.sent} requests, {calls.lost} lost, {len(old)} workloads")
+        eventually(lambda: not set(old) & set(revisions(lab)), "the old pods are gone")
+    for calls in (ours, others):
+        print(f"{len(old)} workloads from {OLD[0]} to {NEW[0]}: {calls.sent} requests, lost: {calls.lost}")
     assert set(revisions(lab).values()) == {NEW[0]}
-    assert calls.lost == {}
+    assert ours.lost == others.lost == {}
     assert failures(lab, BOTH) == {}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from embedded.cluster import EmbeddedCluster
 from tests.support.node_pods import create, pod, python, ready
 
-NAME = "caller"
 LIMIT = 20
 """Seconds that an answer may take."""
 STOP = "/stop"
@@ -49,21 +48,21 @@ class Calls:
 
 
 @contextmanager
-def calling(cluster: EmbeddedCluster, url: str) -> Iterator[Calls]:
+def calling(cluster: EmbeddedCluster, url: str, name: str = "caller") -> Iterator[Calls]:
     """Call a URL from a pod of namespace default until the block ends, and count then."""
-    create(cluster, pod(NAME, python(), "-c", PROGRAM, url, labels={"sidecar.istio.io/inject": "false"}))
-    ready(cluster, NAME)
+    create(cluster, pod(name, python(), "-c", PROGRAM, url, labels={"sidecar.istio.io/inject": "false"}))
+    ready(cluster, name)
     calls = Calls()
     try:
         yield calls
-        cluster.kubectl("exec", NAME, "--", "touch", STOP)
-        calls.answers.update(json.loads(_told(cluster)))
+        cluster.kubectl("exec", name, "--", "touch", STOP)
+        calls.answers.update(json.loads(_told(cluster, name)))
     finally:
-        cluster.kubectl("delete", "pod", NAME, "--wait=true", timeout=90)
+        cluster.kubectl("delete", "pod", name, "--wait=true", timeout=90)
 
 
-def _told(cluster: EmbeddedCluster) -> str:
+def _told(cluster: EmbeddedCluster, name: str) -> str:
     # It follows the log until the first line is there: the last request may still be under way.
-    follow = cluster.kubectl("logs", NAME, "--follow", "--limit-bytes=1", timeout=LIMIT + 10)
+    follow = cluster.kubectl("logs", name, "--follow", "--limit-bytes=1", timeout=LIMIT + 10)
     assert follow.stdout
-    return cluster.kubectl("logs", NAME).stdout
+    return cluster.kubectl("logs", name).stdout

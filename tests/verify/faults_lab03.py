@@ -100,7 +100,7 @@ def _folder(uid: str, folder: str) -> Break:
     return run
 
 
-def _no_data(world: World) -> None:
+def no_data(world: World) -> None:
     """Prometheus knows no metric and no target."""
     empty = {"status": "success", "data": {"resultType": "vector", "result": []}}
     world.routes["prometheus"]["/api/v1/query"] = empty
@@ -145,7 +145,7 @@ def _dashboards() -> list[Fault]:
         uid = str(json.loads(text)["uid"])
         faults += [
             Fault(f"lab03.dashboard-{name}", "not loaded", _not_loaded(uid), rf"Grafana has no dashboard {uid}"),
-            Fault(f"lab03.queries-{name}", "no data", _no_data, r"^0 of \d+ answer"),
+            Fault(f"lab03.queries-{name}", "no data", no_data, r"^0 of \d+ answer"),
         ]
     return faults
 

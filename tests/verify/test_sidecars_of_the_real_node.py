@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from kube.objects import PODS, name_of
 from meshlab.published_envoy import switched_off
 from meshlab.results.outcome import Result, Status
 from meshlab.stack import Stack
+from meshlab.verify.lab03_prometheus import is_scraped_sidecar
 from meshlab.verify.program import Program
+from tests.verify.faults_lab03 import no_data
 from tests.verify.running_pods import World
 
 NO_HEADER = (200, 0.01, '{"headers": {"Host": "envoy"}}')
@@ -63,10 +66,7 @@ def test_with_telemetry_on_calls_that_are_not_counted_are_a_failure(world: World
     assert verify(world, "lab03.load").status is Status.FAILED
 
 
-@pytest.mark.parametrize(("check", "pod"), [("targets-istiod", "istiod-1-17-0"), ("targets-sidecars", "httpbin-0")])
-def test_a_target_on_a_simulated_node_beside_a_real_prometheus_shows_nothing(
-    world: World, verify: Verify, check: str, pod: str
-) -> None:
+def on_a_simulated_node(world: World, *pods: str) -> None:
     world.cluster.add(
         {
             "apiVersion": "v1",
@@ -75,7 +75,26 @@ def test_a_target_on_a_simulated_node_beside_a_real_prometheus_shows_nothing(
             "status": {"nodeInfo": {"kubeletVersion": "kwok-0.8.0"}},
         }
     )
-    (place,) = [key for key in world.cluster.objects if key[0] == "Pod" and key[2] == pod]
-    world.cluster.objects[place]["spec"]["nodeName"] = "simulated"
+    for (kind, _, name), manifest in world.cluster.objects.items():
+        if kind == "Pod" and name in pods:
+            manifest["spec"]["nodeName"] = "simulated"
+
+
+@pytest.mark.parametrize(("check", "pod"), [("targets-istiod", "istiod-1-17-0"), ("targets-sidecars", "httpbin-0")])
+def test_a_target_on_a_simulated_node_beside_a_real_prometheus_shows_nothing(
+    world: World, verify: Verify, check: str, pod: str
+) -> None:
+    on_a_simulated_node(world, pod)
     result = verify(world, f"lab03.{check}")
     assert (result.status, pod in result.seen) == (Status.NOT_APPLICABLE, True)
+
+
+def test_queries_of_sidecars_show_nothing_where_all_are_simulated(world: World, verify: Verify) -> None:
+    meshed = [pod for pod in world.cluster.list(PODS) if is_scraped_sidecar(pod)]
+    no_data(world)
+    on_a_simulated_node(world, *(name_of(pod) for pod in meshed[1:]))
+    assert verify(world, "lab03.queries-istio-performance").status is Status.FAILED
+    on_a_simulated_node(world, name_of(meshed[0]))
+    result = verify(world, "lab03.queries-istio-performance")
+    assert result.status is Status.NOT_APPLICABLE
+    assert result.seen == f"no sidecar really runs: all {len(meshed)} are on nodes simulated by kwok"
