@@ -2,12 +2,12 @@
 # A `null` with which a chart takes a default away from its subchart works in helm 3 and does nothing in helm 4.
 #
 # Packages: helm.sh/helm/v3 v3.22.0 and helm.sh/helm/v4 v4.3.0 (Go modules), both as the program helm.
-# Expected: one chart gives the same manifests in both; `null` in a values file removes a default, be the file the chart's
+# Expected: one chart gives the same manifests in both. `null` in a values file removes a default, be the file the chart's
 #           own values.yaml, which is laid over those of its subcharts, or one of the user's.
-# Seen:     helm 4 still removes what the user's file has as null, but with null in the chart's own values.yaml the
-#           subchart keeps its default: here the limit for the CPU and the HTTP probe come back, beside the TCP probe
-#           that was to replace it, and Kubernetes refuses a probe with two handlers. No warning, and `helm lint` is green.
-#           A null in a chart's values for itself is gone as well: `hasKey` is true in helm 3 and false in helm 4.
+# Seen:     helm 4 removes what the user's file has as null, but with null in the chart's own values.yaml the subchart
+#           keeps its default: here the CPU's limit and the HTTP probe come back, beside the TCP probe that was to replace
+#           it, and Kubernetes refuses a probe with two handlers. No warning, and `helm lint` is green. A null in the
+#           chart's values for itself is gone as well: `hasKey` is true in helm 3 and false in helm 4.
 # Way out:  give the nulls as a values file (`-f`) until helm 4 reads both alike; helm/helm issue 32132.
 # Exits 0 while this is so, 1 when the behaviour has changed.
 set -euo pipefail

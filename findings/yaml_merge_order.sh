@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# `kubectl apply -f` and `kubectl apply -k` make two objects of one file, where `<<` stands after a key that it brings too.
+# `kubectl apply -f` and `kubectl apply -k` make two objects of one file, where `<<` stands below a key that it has.
 #
 # Packages: k8s.io/kubectl v0.34.4 with kustomize built in; helm.sh/helm/v4 v4.3.0; promtool of
 #           github.com/prometheus/prometheus v0.313.1 (Go modules).
 # Expected: a key that is written in a mapping wins over the one that `<<` merges into it, wherever `<<` stands: so says
 #           the description of YAML's merge key.
-# Seen:     kubectl -f and helm lay what is merged over the keys before it: `level: debug` above `<<: *base` becomes base's
-#           level, and below it stays debug. kubectl -k keeps debug in both. Prometheus keeps it in a file of rules, and
+# Seen:     kubectl -f and helm lay what is merged over the keys before it: `level: debug` above `<<: *base` becomes the
+#           level of base, and below it stays debug. kubectl -k keeps debug in both. Prometheus keeps it in a file of rules, and
 #           in its configuration it does as helm for a job's settings, and for a map of labels refuses both orders ("key
 #           already set in map"). Where the order counts, nothing warns.
 # Way out:  write `<<` first; in a map of labels in Prometheus' configuration, do not override at all.
