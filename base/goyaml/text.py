@@ -34,6 +34,24 @@ class _HelmLoader(_FastLoader):
         """Keys as JSON has them: texts."""
         return {_key(key): value for key, value in super().construct_mapping(node, deep).items()}
 
+    def flatten_mapping(self, node: Any) -> None:
+        """What `<<` merges replaces the keys above it, and those below replace it (findings/yaml_merge_order.sh)."""
+        # Empty meanwhile, so that a mapping that merges itself ends.
+        pairs, node.value = node.value, []
+        node.value = [
+            pair for key, value in pairs for pair in (self._merged(value) if key.tag == MERGE else [(key, value)])
+        ]
+
+    def _merged(self, node: Any) -> list[Any]:
+        """The keys of a mapping, or of a list of them, of which the first wins."""
+        if isinstance(node, yaml.SequenceNode):
+            return [pair for entry in reversed(node.value) for pair in self._merged(entry)]
+        if not isinstance(node, yaml.MappingNode):
+            told = "expected a mapping or a list of them after <<"
+            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
+        self.flatten_mapping(node)
+        return node.value
+
 
 def _key(value: Any) -> Any:
     if isinstance(value, bool):

@@ -45,6 +45,25 @@ def test_keys_are_texts_as_in_json() -> None:
     assert from_yaml("{y: 1, 0x1F: 2, 1.5: 3, 'on': 4}") == [{"true": 1, "31": 2, "1.5": 3, "on": 4}]
 
 
+# As `kubectl label --local` 1.36 reads them.
+MERGED = {
+    "{a: own, <<: {a: merged, b: merged}}": {"a": "merged", "b": "merged"},
+    "{<<: {a: merged, b: merged}, a: own}": {"a": "own", "b": "merged"},
+    "{a: own, <<: [{a: first, b: first}, {b: second, c: second}], c: own}": {"a": "first", "b": "first", "c": "own"},
+    "{<<: {<<: {a: inner, b: inner}, b: outer}}": {"a": "inner", "b": "outer"},
+}
+
+
+@pytest.mark.parametrize("text", MERGED)
+def test_what_is_merged_replaces_the_keys_above_it(text: str) -> None:
+    assert from_yaml(text) == [MERGED[text]]
+
+
+def test_only_mappings_are_merged() -> None:
+    with pytest.raises(TextError, match="expected a mapping or a list of them after <<"):
+        from_yaml("{<<: text}")
+
+
 def test_keys_are_sorted_long_lines_stay_whole_and_texts_of_lines_are_blocks() -> None:
     long = "word " * 60
     assert to_yaml({"b": long.strip(), "a": "one\ntwo\n"}) == f"a: |\n  one\n  two\nb: {long.strip()}\n"
