@@ -29,6 +29,8 @@ IMAGES = (
     "docker.io/nicholasjackson/fake-service:v0.7.8",
     *(f"docker.io/istio/{name}:{version}" for name in ("pilot", "proxyv2") for _, version in (OLD, NEW)),
 )
+# Two control planes and nine workloads with their sidecars ask for more than two processors by default.
+SMALL: dict[str, Any] = {"pilot": {"resources": {"requests": {"cpu": "100m"}}}}
 OTHERS = ("other-1", "other-2", "other-3")
 """Workloads of another owner in the mesh, beside the stack's six."""
 MESHED = ("default", "istioinaction")
@@ -57,7 +59,10 @@ spec:
 def overlay(follows: str, *revisions: tuple[str, str]) -> dict[str, Any]:
     """The sections of a stack whose namespaces follow a revision."""
     return {
-        "istio": {"revisions": {key: {"version": version} for key, version in revisions}, "defaultRevision": follows},
+        "istio": {
+            "revisions": {key: {"version": version, "values": SMALL} for key, version in revisions},
+            "defaultRevision": follows,
+        },
         "mesh": {"namespaces": dict.fromkeys(MESHED, follows), "rollAtOnce": 3},
     }
 
