@@ -79,15 +79,19 @@ def run(
     stdin: str = "",
     check: bool = True,
     on_line: OnLine | None = None,
+    on_error_line: OnLine | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
     grace: float = 10.0,
+    on_interrupt: Callable[[], None] | None = None,
 ) -> Completed:
     """Runs a command to its end and returns what it wrote.
 
     `timeout` and `grace` are seconds. `env` is laid over this process's environment without the caller's preferences
     (`environment.settled`); None takes a variable away.
-    `on_line` gets each line of both streams as it comes (from other threads). When the time is over, or when anything
-    is raised here (Ctrl-C), the command's session gets `stop_signal`, and SIGKILL once `grace` has passed.
+    `on_line` gets each line of both streams as it comes (from other threads), without those of standard error where
+    `on_error_line` gets them. When the time is over, or when anything is raised here (Ctrl-C), the command's session
+    gets `stop_signal`, and SIGKILL once `grace` has passed. After Ctrl-C, `on_interrupt` is called before that,
+    where the command still runs.
 
     Raises CommandMissingError, CommandTimeoutError and, unless `check` is false, CommandFailedError.
     """
@@ -95,9 +99,9 @@ def run(
     started = time.monotonic()
     said: list[_Reader] = []
     try:
-        with _session(words, cwd, env, subprocess.PIPE, subprocess.PIPE, stop_signal, grace) as child:
+        with _session(words, cwd, env, subprocess.PIPE, subprocess.PIPE, stop_signal, grace, on_interrupt) as child:
             assert child.stdin and child.stdout and child.stderr
-            said += _Reader(child.stdout, on_line), _Reader(child.stderr, on_line)
+            said += _Reader(child.stdout, on_line), _Reader(child.stderr, on_error_line or on_line)
             _feed(child.stdin, stdin)
             code = child.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -201,6 +205,7 @@ def _session(
     output: int | IO[bytes],
     stop_signal: signal.Signals,
     grace: float,
+    on_interrupt: Callable[[], None] | None = None,
 ) -> Generator[subprocess.Popen[bytes]]:
     """A command in a session of its own, which whatever is raised in the block ends."""
     child = None
@@ -208,8 +213,10 @@ def _session(
         with _signals_held():
             child = _spawn(words, cwd, env, stdin, output)
         yield child
-    except BaseException:
+    except BaseException as error:
         if child:
+            if on_interrupt and isinstance(error, KeyboardInterrupt) and child.poll() is None:
+                on_interrupt()
             stop(child, stop_signal, grace)
         raise
 

@@ -34,6 +34,10 @@ ws_client.WebSocket = _WebSocket
 
 STATUS_CHANNEL = 3
 BUSY = "the command was not done after"
+UNKNOWN_TO_KUBELET = "pod does not exist"
+_PARTS = " -+-+- "
+"""Between status, headers and body in the client's text of a websocket that was refused."""
+_NO_BODY = ("", "None")
 
 
 class Pods(Connection):
@@ -139,5 +143,12 @@ def _exit_code(what: str, status: str) -> int:
 
 
 def _reason(error: Any) -> str:
-    """Why a websocket did not open."""
-    return str(error.reason or error).partition(" -+-+- ")[0]
+    """Why a websocket did not open: what the API server or the kubelet wrote, else the HTTP status."""
+    status, *more = str(error.reason or error).split(_PARTS)
+    body = more[-1] if more else ""
+    if body.strip() == UNKNOWN_TO_KUBELET:
+        return f"{UNKNOWN_TO_KUBELET}, as the node's kubelet says: one that has just started needs seconds; try again"
+    try:
+        return one_line(mapping(json.loads(body))["message"])
+    except (ValueError, KeyError):
+        return status if body in _NO_BODY else one_line(f"{status}: {body}")

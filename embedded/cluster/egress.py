@@ -7,6 +7,7 @@ to a process of this machine or refuses it at once. Names, certificates and obje
 
 from __future__ import annotations
 
+import errno
 import socket
 import socketserver
 import threading
@@ -75,7 +76,7 @@ class _Connection(socketserver.StreamRequestHandler):
         try:
             there = socket.create_connection(self.server.find(host.strip("[]"), int(port)), CONNECT_LIMIT)
         except (NoWayInError, OSError) as error:
-            reason = error if isinstance(error, NoWayInError) else f"who answers there is not ready: {error.strerror}"
+            reason = error if isinstance(error, NoWayInError) else _why(error)
             self.wfile.write(f"HTTP/1.1 503 {reason}\r\n\r\n".encode())
             return
         with there:
@@ -85,6 +86,12 @@ class _Connection(socketserver.StreamRequestHandler):
             back.start()
             pass_on(self.connection, there)
             back.join()
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.EHOSTUNREACH:
+        return "no container runs at this address: its node is simulated, or its pod is gone"
+    return f"nothing listens there, or not yet: {error.strerror}"
 
 
 def pass_on(source: socket.socket, sink: socket.socket) -> None:

@@ -55,6 +55,8 @@ class ClusterStatus:
     """Its version, such as `v1.36.3`; empty where an older meshlab has made it."""
     builds_images: bool = False
     """Whether it has a real node with the images that are built here, and none that somebody gave it."""
+    abandoned: bool = False
+    """Whether the process that it ends with is gone, as after a kill; the next `up` or `down` removes it."""
 
 
 @dataclass
@@ -215,7 +217,8 @@ def up(
     node = RealNode.of(existing)
     if real_node and not node:
         raise MeshlabError(
-            f"embedded cluster {name} was made without a real node: take it down first, then bring it up with one"
+            f"embedded cluster {name} was made without a real node: end it first, with all that is on it",
+            f"meshlab cluster down --name {name}",
         )
     if node:
         requirements.check()
@@ -272,13 +275,18 @@ def status(state_dir: Path) -> list[ClusterStatus]:
             recorded.name,
             _server(recorded),
             recorded.kubeconfig,
-            _running(recorded),
+            _running(recorded) and not _abandoned(recorded),
             recorded.owner.pid if recorded.owner else None,
             recorded.kubernetes,
             (node := RealNode.of(recorded)) is not None and not node.given,
+            _abandoned(recorded),
         )
         for recorded in record.read_all(state_dir)
     ]
+
+
+def _abandoned(recorded: ClusterRecord) -> bool:
+    return recorded.owner is not None and recorded.owner.dead()
 
 
 def _refuse_another_minor(existing: ClusterRecord, kubernetes: str | None) -> None:

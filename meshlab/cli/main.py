@@ -66,8 +66,9 @@ def main(argv: Sequence[str]) -> int:
         if not _nobody_reads():
             raise
         return CLOSED_PIPE
-    except KeyboardInterrupt:
-        print("meshlab: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        told = str(interruption)  # how to go on, where something was begun
+        print("meshlab: interrupted" + (f": {told}" if told else ""), file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         if not _is_of_the_state(error):

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,7 @@ from ..target import LabError, Target
 from .backends import Backend, backend_for, deployment_in
 from .events import EventLog, log_file
 from .inline import InlineStack
+from .interruption import WAITING, interruptible
 from .operations import EngineStep
 from .outcome import Outcome
 from .programs import Engine
@@ -79,9 +81,11 @@ class EngineDriver:
             # All that it does to these commands: the engine does not compare a provider's version with its SDK's.
             env["PULUMI_DEV"] = "true"
         self._file = self.backend.state_file(stack.name)
+        command = engine.command
+        command.on_interrupt = lambda: say(WAITING)
         self._workspace = _Workspace(
             work_dir=str(self._folder),
-            pulumi_command=engine.command,
+            pulumi_command=command,
             env_vars=env,
             secrets_provider=named_provider(source),
         )
@@ -122,7 +126,7 @@ class EngineDriver:
         self._judge()
         with EventLog(self._log) as log:
             watch = Watch(self._say, log, self._explained)
-            with watch.failures("up"):
+            with watch.failures("up"), self._interruptible("up"):
                 # A plan comes from a preview that looked at the cluster first, so that this looks as well.
                 self.stack.up(on_event=watch.see, color="never", refresh=plan is not None, **_file("plan", plan))
         return Outcome(watch.steps(), watch.outputs())
@@ -155,7 +159,7 @@ class EngineDriver:
         """
         self._refuse_protected()
         watch = Watch(self._say, explain=self._explained)
-        with watch.failures("destroy"):
+        with watch.failures("destroy"), self._interruptible("down"):
             self.stack.destroy(on_event=watch.see, color="never")
         if self.backend.own:
             self._workspace.remove_stack(self.stack.name)
@@ -164,7 +168,7 @@ class EngineDriver:
     def restore(self, names: Collection[str]) -> Outcome:
         """Put resources back, by their logical names, that other hands have changed or deleted in the cluster."""
         watch = Watch(self._say, explain=self._explained)
-        with watch.failures("up"):
+        with watch.failures("up"), self._interruptible("drift --fix"):
             self.stack.up(target=self._urns(names), refresh=True, on_event=watch.see, color="never")
         return Outcome(watch.steps(), {})
 
@@ -176,6 +180,9 @@ class EngineDriver:
             if resource["type"] == PASSWORD
         }
         return {name: json.loads(one["outputs"]["result"]["plaintext"]) for name, one in found.items()}
+
+    def _interruptible(self, command: str) -> AbstractContextManager[None]:
+        return interruptible(self.backend, self._declared.name, self.options, command)
 
     def _judge(self) -> None:
         """Hold the program to the policies. A broken rule that only `up` met would stop it half-way."""

@@ -26,7 +26,7 @@ from embedded.tools.pulumi_download import CLI, PROVIDER, is_partial, sdk_versio
 from embedded.tools.toolchain import ToolsMissingError
 
 if TYPE_CHECKING:
-    from pulumi import automation as auto
+    from .command import Command
 
 
 PROVIDERS = ("kubernetes", "random")
@@ -75,15 +75,11 @@ class Engine:
     providers: tuple[Part, ...]
 
     @property
-    def command(self) -> auto.PulumiCommand:
+    def command(self) -> Command:
         """The CLI as the Automation API takes it."""
-        from pulumi import automation
-        from semver import VersionInfo
+        from .command import Command
 
-        # Its constructor would run the CLI once more, to ask the version that is known.
-        command = automation.PulumiCommand.__new__(automation.PulumiCommand)
-        command.command, command.version = self.program, VersionInfo.parse(self.cli.version)
-        return command
+        return Command(self.program, self.cli.version)
 
     @property
     def program(self) -> str:

@@ -20,6 +20,9 @@ from .outcome import Step
 Explain = Callable[[Collection[str]], list[str]]
 
 STACK = "pulumi:pulumi:Stack"
+BY_HAND = "delete the lock file with `pulumi cancel`"
+"""The CLI's advice for a lock; in a backend of ours, that command would not find the stack."""
+BY_MESHLAB = "run meshlab recover, which removes the lock of a dead process"
 _NOTHING_SAID = ("update failed", "preview failed", "an unhandled error occurred: program exited with non-zero")
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")
 
@@ -37,7 +40,8 @@ def _about(urn: str | None, message: str) -> str:
 def _lines_of(error: auto.CommandError) -> list[str]:
     """What the CLI wrote as its reason, where the engine did not come so far as to report any: a lock, a full disk."""
     reason = str(error).partition("\n stderr: ")[2] or str(error)
-    return [line.strip().removeprefix("error: ") for line in reason.splitlines() if line.strip()]
+    lines = [line.strip().removeprefix("error: ") for line in reason.splitlines() if line.strip()]
+    return [line.replace(BY_HAND, BY_MESHLAB) for line in lines]
 
 
 def _note(log: EventLog, event: events.EngineEvent) -> None:

@@ -16,7 +16,7 @@ def supply(stack: Stack, target: Target, say: Say) -> None:
 
     Pods that need one of those stay on simulated nodes. Raises MeshlabError.
     """
-    say("real node: building the images of the stack, once for this machine")
+    say("real node: images of the stack; what this machine has not built before is built now")
     objects = stack.rendered(RenderTarget(target.kubernetes), once=True).objects
     versions = {name: revision.version for name, revision in stack.settings.istio.revisions.items()}
     reasons = unfit(versions, objects)

@@ -32,6 +32,7 @@ from .outcome import SKIPPED, Cell, Rehearsal, RehearsalResult, RehearsedCheck
 
 SECTION = f"{PROJECT}:cluster"
 FOLDER = "rehearsals"
+INTERRUPTED = "nothing of the rehearsal is left"
 """Of the state folder: where the clusters of rehearsals are, and with them their states."""
 
 
@@ -180,9 +181,11 @@ def _ended_by_signals(cluster: EmbeddedCluster) -> Generator[None]:
         before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(INTERRUPTED) from None
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def folder_of(state: Path = STATE) -> Path:

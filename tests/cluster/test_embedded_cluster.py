@@ -412,6 +412,8 @@ def test_the_next_start_clears_away_what_killed_callers_left_and_nothing_else(
     left = [record.read(state_dir, name) for name in ("killed", "killed-early")]
     assert all(lost and lost.folder.is_dir() for lost in left)
     assert len(processes(state_dir, "killed")) == 5
+    listed = {status.name: (status.running, status.abandoned) for status in clusters.status(state_dir)}
+    assert listed == {"killed": (False, True), "killed-early": (False, True), "shared": (True, False)}
     lines: list[str] = []
     with EmbeddedCluster.up("killed", state_dir=state_dir, progress=lines.append) as again:
         assert get(again, "nodes")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -20,13 +21,14 @@ from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.engine.driver import EngineDriver
+from meshlab.engine.interruption import WAITING
 from meshlab.engine.programs import find_engine
 from meshlab.engine.state import ReleaseKey
 from meshlab.recording.recorder import Recording
 from meshlab.recover.helm import HelmRepair
 from meshlab.target import LabError, Target
 from tests.support.charts import chart_folder
-from tests.support.interruption import Progress, Wire, command_of, filled, kill_engine, up_with
+from tests.support.interruption import Progress, Wire, command_of, descendants, filled, kill_engine, up_with
 from tests.support.inventory import declared, inventory, objects
 from tests.support.lab import Lab, changed
 from tests.support.stacks import with_config
@@ -51,6 +53,7 @@ FIRST_KILLS, UPGRADE_KILLS = 10, 5
 DELAYS = (0.0, 1.0, 0.4)
 """Seconds between the begin of a resource and every second kill, in turn; the others wait for a pending release."""
 CUT_SECONDS = 20.0
+CREATED_LIMIT_SECONDS = 300.0
 STATE_MEGABYTES = 64
 
 
@@ -303,6 +306,36 @@ def test_five_kills_of_an_upgrade_are_each_recovered_from(story: Story) -> None:
     (prometheus,) = objects(story.lab.cluster, "crd", "prometheuses.monitoring.coreos.com")
     assert prometheus["metadata"]["annotations"]["operator.prometheus.io/version"] == "0.93.1"
     assert story.lab.unavailable_deployments() == []
+
+
+def pressed(story: Story) -> threading.Thread:
+    """Press Ctrl-C once the engine has created something."""
+    seen = len(story.lab.lines)
+
+    def press() -> None:
+        limit = time.monotonic() + CREATED_LIMIT_SECONDS
+        while not any(line.lstrip().startswith("create ") for line in story.lab.lines[seen:]):
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def test_ctrl_c_during_a_first_up_needs_no_recovery(story: Story, uninterrupted: list[str]) -> None:
+    story.begin_without()
+    driver = story.driver()
+    presser = pressed(story)
+    with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab up --stack dev"):
+        driver.up()
+    presser.join()
+    assert WAITING in story.lab.lines
+    assert not descendants(os.getpid(), "pulumi")
+    assert story.recover() == [HEALTHY]
+    story.driver().up()
+    assert declared(story.lab.cluster) == uninterrupted
 
 
 def actions(story: Story, **over: Any) -> dict[str, str]:

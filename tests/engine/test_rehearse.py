@@ -111,8 +111,10 @@ def test_an_interrupted_rehearsal_ends_at_once_and_leaves_nothing(
         (held,) = record.read_all(state_dir / "rehearsals")
         assert len(held.processes()) > len(CLUSTER_TOOLS), "the engine ends with the cluster"
         running.send_signal(how)
-        running.stderr.read()
+        said = running.stderr.read()
         assert running.wait(60) == code
+    if how == signal.SIGINT:
+        assert said.endswith("meshlab: interrupted: nothing of the rehearsal is left\n")
     assert held.processes() == []
     assert not held.folder.exists()
     assert_nothing_is_left(state_dir)

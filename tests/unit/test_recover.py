@@ -23,7 +23,7 @@ from meshlab.engine.backends import backend_for
 from meshlab.engine.locks import Holder, began, locks_of, started_at
 from meshlab.engine.state import PendingOperation, ReleaseKey, State
 from meshlab.engine.state_backend import StackBackend
-from meshlab.engine.watch import Watch
+from meshlab.engine.watch import BY_HAND, Watch
 from meshlab.recover import helm as helm_module
 from meshlab.recover.adoption import UNSEEN
 from meshlab.recover.carry_out import carry_out
@@ -541,12 +541,14 @@ def test_uninstalling_never_deletes_a_crd(manifest: str, expected: list[str], mo
     assert not any("CustomResourceDefinition" in text for text in deleted)
 
 
-def test_a_run_that_found_a_lock_says_so_in_the_engines_own_words_alone() -> None:
-    said = "error: the stack is currently locked by 1 lock(s)\n  file:///x.json: created by me@here (pid 7)"
+def test_a_run_that_found_a_lock_says_so_and_names_recover() -> None:
+    said = (
+        f"error: the stack is currently locked. Either wait or {BY_HAND}.\n  file:///x.json: created by me@here (pid 7)"
+    )
     with pytest.raises(LabError) as caught, Watch(None).failures("up"):
         raise CommandError(CommandResult("", said, 255))
     assert str(caught.value).splitlines() == [
-        "the stack is currently locked by 1 lock(s)",
+        "the stack is currently locked. Either wait or run meshlab recover, which removes the lock of a dead process.",
         "file:///x.json: created by me@here (pid 7)",
         "pulumi up stopped; what was done so far is kept",
     ]

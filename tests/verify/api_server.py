@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -35,15 +36,22 @@ Plain = Callable[[Request], tuple[int, Any]]
 
 
 @contextmanager
-def api_server(session: Session, plain: Plain = lambda request: (404, status_of(404, "not here"))) -> Iterator[str]:
-    """A server with TLS for WebSocket sessions and plain GETs; gives its URL. Who has not the token gets 401."""
+def api_server(
+    session: Session,
+    plain: Plain = lambda request: (404, status_of(404, "not here")),
+    refusal: Response | None = None,
+) -> Iterator[str]:
+    """A server with TLS for WebSocket sessions and plain GETs; gives its URL. Who has not the token gets 401.
+
+    With `refusal`, no session opens: that is the answer instead.
+    """
 
     def first(connection: ServerConnection, request: Request) -> Response | None:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return _answer(401, status_of(401, "Unauthorized"))
+            return answer(401, status_of(401, "Unauthorized"))
         if "Upgrade" in request.headers:
-            return None
-        return _answer(*plain(request))
+            return refusal
+        return answer(*plain(request))
 
     def handle(connection: ServerConnection) -> None:
         assert connection.request
@@ -124,7 +132,9 @@ def port_opened(port: int) -> tuple[bytes, bytes]:
     return b"\x00" + number, b"\x01" + number
 
 
-def _answer(code: int, body: Any) -> Response:
-    text = json.dumps(body).encode()
-    headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(text))})
-    return Response(code, "", headers, text)
+def answer(code: int, body: Any) -> Response:
+    """An answer as the API server writes it; a text stays one, as the kubelet writes it."""
+    text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    kind = "text/plain" if isinstance(body, str) else "application/json"
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(text))})
+    return Response(code, HTTPStatus(code).phrase, headers, text)

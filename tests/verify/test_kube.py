@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
 from kube.api_objects import AccessError, MissingError
 from kube.cluster import Cluster
 from kube.objects import PODS
 from meshlab.verify.web import AnswerError, Web
-from tests.verify.api_server import ERRORS, OUT, STATUS, api_server, ended, kubeconfig, port_opened, status_of
+from tests.verify.api_server import ERRORS, OUT, STATUS, answer, api_server, ended, kubeconfig, port_opened, status_of
 
 Asked = Mapping[str, list[str]]
 
@@ -75,8 +75,29 @@ def test_a_command_that_hangs_is_given_up_on(tmp_path: Path) -> None:
 def test_a_command_that_is_refused_is_one_line(tmp_path: Path) -> None:
     with api_server(nothing) as server:
         cluster = Cluster(_without_token(tmp_path, server))
-        with pytest.raises(AccessError, match=r"^exec in n/p: Handshake status 401[^\n]*$"):
+        with pytest.raises(AccessError, match=r"^exec in n/p: Unauthorized$"):
             cluster.execute("n", "p", "c", ["true"], 5)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (answer(404, status_of(404, 'pods "p" not found')), 'pods "p" not found'),
+        (
+            answer(404, "pod does not exist"),
+            "pod does not exist, as the node's kubelet says: one that has just started",
+        ),
+        (answer(502, "no gateway"), "Handshake status 502 Bad Gateway: no gateway"),
+        (answer(500, ""), "Handshake status 500 Internal Server Error"),
+    ],
+)
+def test_a_session_that_does_not_open_has_its_reason(tmp_path: Path, refusal: Response, told: str) -> None:
+    with api_server(nothing, refusal=refusal) as server:
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
+        with pytest.raises(AccessError) as caught:
+            cluster.execute("n", "p", "c", ["true"], 5)
+    assert str(caught.value).startswith(f"exec in n/p: {told}")
+    assert "\n" not in str(caught.value)
 
 
 def http_of_a_pod(body: bytes) -> Any:

@@ -7,7 +7,7 @@ from embedded import cluster
 from ...session import add_kubernetes_option, add_node_options, chosen_node
 from ...state_folder import STATE
 from ...target import EMBEDDED
-from ..console import say
+from ..console import say, say_aside
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         say(f"{args.name} is gone" if cluster.down(STATE, args.name) else f"{args.name} was not there")
     else:
         for status in cluster.status(STATE):
-            state = "running" if status.running else "stopped"
+            state = "abandoned" if status.abandoned else "running" if status.running else "stopped"
             say(f"{status.name}\t{state}\t{status.kubernetes or '?'}\t{status.server}\t{status.kubeconfig}")
+            if status.abandoned:
+                say_aside(f"{status.name}: its start was killed; the next `up` or `down` removes what is left of it")
     return 0

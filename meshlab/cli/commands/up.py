@@ -14,9 +14,14 @@ from ...ownership.strangers import refuse_strangers
 from ...plan.review import apply
 from ...plan.saved import SavedPlan
 from ...session import Session, add_kubernetes_option, add_node_options, add_options, open_session
+from ...target import Target
 from ..console import say
 
 SHOWN_STEPS = 8
+PAGES = ("prometheus", "grafana", "kiali")
+"""The outputs of the program that say how to reach a page."""
+BUILT = ("prometheus",)
+"""Those whose images can be built (embedded/images/images.toml)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,10 +66,21 @@ def _say_next(session: Session, stack: str, outputs: Mapping[str, Any]) -> None:
         say("Pods whose images the real node has run there; `kubectl get pods -o wide` tells which. No other pod runs.")
     elif session.target.embedded:
         say("No pod really runs there: objects, admission and scheduling are real, port-forwards answer nothing.")
-    for name in ("prometheus", "grafana", "kiali"):
-        if name in outputs:
-            say(f"  {name:11} {outputs[name]}")
+    for line in addresses(session.target, outputs):
+        say(line)
     on = f"--stack {stack}{session.options}"
     say(f"Next: meshlab preview {on} (what would change), meshlab down {on} (take it all away)")
     for line in session.announcements:
         say(line)
+
+
+def addresses(target: Target, outputs: Mapping[str, Any]) -> list[str]:
+    """How to reach the pages of the stack, and which of them a node with images built here does not have."""
+    lines: list[str] = []
+    for name in PAGES:
+        if name in outputs:
+            simulated = target.builds_images and name not in BUILT
+            lines.append(f"  {name:11} {'simulated: its image cannot be built here' if simulated else outputs[name]}")
+            if target.builds_images and name == "prometheus":
+                lines.append(f"  {'':11} built here without its web pages: ask its API, such as /api/v1/query?query=up")
+    return lines
