@@ -32,8 +32,8 @@ from .outcome import SKIPPED, Cell, Rehearsal, RehearsalResult, RehearsedCheck
 
 SECTION = f"{PROJECT}:cluster"
 FOLDER = "rehearsals"
-INTERRUPTED = "nothing of the rehearsal is left"
 """Of the state folder: where the clusters of rehearsals are, and with them their states."""
+INTERRUPTED = "nothing of the rehearsal is left"
 
 
 @dataclass(frozen=True)
