@@ -2,8 +2,10 @@
 
 import ipaddress
 import json
+import re
 import subprocess
 from collections.abc import Callable
+from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,7 @@ from embedded.node import NODE, cgroups
 from embedded.tools import toolchain
 from kube.cluster import Cluster
 from tests.support import node_contexts
-from tests.support.node_commands import SETTLED, Commands, unlike
+from tests.support.node_commands import PROJECT, SETTLED, Commands, unlike
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
@@ -88,6 +90,21 @@ def test_the_stacks_network_policies_decide_who_is_called(kubectl: Callable[...,
     ask = f"curl -sS --http0.9 -m 5 -o /dev/null -w '%{{time_connect}}' {url}"
     connected = kubectl("-n", "istioinaction", "exec", "deploy/sleep", "--", "sh", "-c", ask, check=False)
     assert (float(connected) > 0) == CALLS[url]
+
+
+def test_each_metric_that_a_query_misses_is_in_the_table(meshlab: Commands, told: str) -> None:
+    page = (PROJECT / "docs" / "real_node.md").read_text(encoding="utf-8")
+    table = page.partition("| metric | why it is missing |")[2].partition("\n\n")[0]
+    patterns = [pattern for row in table.splitlines() for pattern in re.findall(r"`([^`]+)`", row.rpartition(" | ")[0])]
+    details = [
+        detail
+        for name, result in meshlab.verified("--lab", "3").items()
+        if name.startswith("lab03.queries-")
+        for detail in result["details"]
+    ]
+    missing = {metric for detail in details for metric in re.findall(r"metric (\S+) is missing", detail)}
+    assert missing >= {"service:istio_requests_total:rate5m", "kube_deployment_status_observed_generation"}
+    assert {metric for metric in missing if not any(fnmatch(metric, pattern) for pattern in patterns)} == set()
 
 
 def test_each_target_of_prometheus_is_up_but_those_that_are_simulated(kubectl: Callable[..., str]) -> None:
