@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from .exit_codes import CLOSED_PIPE, INTERRUPTED
 
@@ -90,7 +91,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of every command, with the options of the one that `words` name."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="An Istio and observability lab as one Pulumi program.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version of meshlab, and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Command)
     subparsers = {
         name: commands.add_parser(name, help=summary, description=summary) for name, summary in COMMANDS.items()
     }
@@ -99,6 +100,19 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
         # Only the command that runs is imported: `--help` need not wait for Pulumi's SDK.
         importlib.import_module(f"meshlab.cli.commands.{SAME.get(chosen, chosen)}").configure(subparsers[chosen])
     return parser
+
+
+class _Command(argparse.ArgumentParser):
+    """Refuses what it does not know itself, with its own usage: the one of all commands has no option."""
+
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] (argparse has three overloads of it)
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """argparse's, which leaves the refusal to the parser of all commands."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
 
 class _Version(argparse.Action):

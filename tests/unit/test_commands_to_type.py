@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.cli.main import COMMANDS, parser_for
+from meshlab.cli.main import COMMANDS, main, parser_for
 from meshlab.recording.recorder import ROOT
 from tests.support.packages import PACKAGES, sources
 
@@ -127,3 +127,11 @@ def test_every_make_target_that_a_message_prints_exists() -> None:
         for target in re.findall(r"(?:^|[(:`&] ?)make ([a-z-]+)(?=[),;`]|$| [A-Z]+=)", text)
     }
     assert {"setup", "setup-dev", "up"} <= named <= targets
+
+
+def test_an_unknown_option_is_refused_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["down", "--node", "real"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: meshlab down ")
+    assert said.endswith("meshlab down: error: unrecognized arguments: --node real\n")
