@@ -31,6 +31,7 @@ from .inline import InlineStack
 from .interruption import WAITING, interruptible
 from .operations import EngineStep
 from .outcome import Outcome
+from .owed_deletes import Resources, paid
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
 from .watch import Watch
@@ -157,9 +158,11 @@ class EngineDriver:
 
         From a caller's, its history and who may see it would go with it: that is for the caller to do.
         """
-        self._refuse_protected()
+        before = self._stored()
+        self._refuse_protected(before)
         watch = Watch(self._say, explain=self._explained)
-        with watch.failures("destroy"), self._interruptible("down"):
+        unfinished = paid(self._kubeconfig, before, self._stored)
+        with watch.failures("destroy"), self._interruptible("down"), unfinished:
             self.stack.destroy(on_event=watch.see, color="never")
         if self.backend.own:
             self._workspace.remove_stack(self.stack.name)
@@ -209,9 +212,9 @@ class EngineDriver:
         answer = process.run(asked, timeout=STATE_LIMIT_SECONDS, cwd=self._folder, env=self._workspace.env_vars)
         return bool(json.loads(answer.stdout))
 
-    def _refuse_protected(self) -> None:
+    def _refuse_protected(self, resources: Resources) -> None:
         """The engine stops at a protected resource only when it comes to it, with half of the others gone."""
-        protected = [item["urn"].rsplit("::", 1)[-1] for item in self._stored() if item.get("protect")]
+        protected = [item["urn"].rsplit("::", 1)[-1] for item in resources if item.get("protect")]
         if protected:
             raise LabError(
                 f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed",

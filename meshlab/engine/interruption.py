@@ -21,10 +21,8 @@ def interruptible(backend: Backend, stack: str, options: str, command: str) -> G
 def _next(backend: Backend, stack: str, options: str, command: str) -> str:
     if _half_way(backend, stack):
         return f"{stack} is locked, or has operations that never ended; next: meshlab recover {options}"
-    if command == "down":
-        # The state has lost what goes with a namespace that is still there (components/namespaces.py, `inside`).
-        return f"not all is removed; next: meshlab down {options}, to its end, before another up"
-    return f"what was done is kept; next: meshlab {command} {options} to go on, or meshlab down {options}"
+    other = "up" if command == "down" else "down"
+    return f"what was done is kept; next: meshlab {command} {options} to go on, or meshlab {other} {options}"
 
 
 def _half_way(backend: Backend, stack: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -308,13 +309,13 @@ def test_five_kills_of_an_upgrade_are_each_recovered_from(story: Story) -> None:
     assert story.lab.unavailable_deployments() == []
 
 
-def pressed(story: Story) -> threading.Thread:
-    """Press Ctrl-C once the engine has created something."""
+def pressed(story: Story, action: str, name: str = "") -> threading.Thread:
+    """Press Ctrl-C once the engine has created or deleted something, or the resource of this name."""
     seen = len(story.lab.lines)
 
     def press() -> None:
         limit = time.monotonic() + CREATED_LIMIT_SECONDS
-        while not any(line.lstrip().startswith("create ") for line in story.lab.lines[seen:]):
+        while not any(re.match(rf"\s*{action} .*{name}", line) for line in story.lab.lines[seen:]):
             assert time.monotonic() < limit
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
@@ -327,12 +328,25 @@ def pressed(story: Story) -> threading.Thread:
 def test_ctrl_c_during_a_first_up_needs_no_recovery(story: Story, uninterrupted: list[str]) -> None:
     story.begin_without()
     driver = story.driver()
-    presser = pressed(story)
+    presser = pressed(story, "create")
     with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab up --stack dev"):
         driver.up()
     presser.join()
     assert WAITING in story.lab.lines
     assert not descendants(os.getpid(), "pulumi")
+    assert story.recover() == [HEALTHY]
+    story.driver().up()
+    assert declared(story.lab.cluster) == uninterrupted
+
+
+def test_up_converges_after_ctrl_c_during_a_down(story: Story, uninterrupted: list[str]) -> None:
+    story.begin_without()
+    story.driver().up()
+    driver = story.driver()
+    presser = pressed(story, "delete", "istio-component-monitor")
+    with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab down --stack dev"):
+        driver.down()
+    presser.join()
     assert story.recover() == [HEALTHY]
     story.driver().up()
     assert declared(story.lab.cluster) == uninterrupted

@@ -81,9 +81,9 @@ def test_after_an_interrupted_up_the_next_command_is_named(tmp_path: Path) -> No
     assert told == "what was done is kept; next: meshlab up --stack dev to go on, or meshlab down --stack dev"
 
 
-def test_after_an_interrupted_down_it_has_to_be_ended_first(tmp_path: Path) -> None:
+def test_after_an_interrupted_down_it_goes_on_or_up_brings_all_back(tmp_path: Path) -> None:
     told = told_after(tmp_path, "down")
-    assert told == "not all is removed; next: meshlab down --stack dev, to its end, before another up"
+    assert told == "what was done is kept; next: meshlab down --stack dev to go on, or meshlab up --stack dev"
 
 
 def test_operations_without_an_end_ask_for_a_recovery(tmp_path: Path) -> None:
