@@ -14,7 +14,6 @@ from .web import AnswerError
 
 HOUR, STEP = 3600.0, 30.0
 NOTHING_TO_PICK = "offers nothing to pick"
-NO_TARGET = "no target has"
 SCRAPE_LABELS = ("job", "app")
 """Labels that only monitors give, so that a value which no target has is a monitor's fault and not a quiet hour's."""
 
@@ -107,7 +106,7 @@ class Reader:
         """Whether a fault makes a selector select nothing, and what is missing; no text where it selects something."""
         scraped = selector.only(SCRAPE_LABELS)
         if scraped and not self._prometheus.query(f"up{{{scraped}}}", self._at):
-            return True, f"{NO_TARGET} {scraped}"
+            return True, f"no target has {scraped}"
         if selector.metric and selector.metric not in self._names:
             return False, f"metric {selector.metric} is missing"
         if not self._prometheus.query(f"count({selector})", self._at):

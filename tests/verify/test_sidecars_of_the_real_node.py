@@ -95,6 +95,7 @@ def test_queries_of_sidecars_show_nothing_where_all_are_simulated(world: World, 
     on_a_simulated_node(world, *(name_of(pod) for pod in meshed[1:]))
     assert verify(world, "lab03.queries-istio-performance").status is Status.FAILED
     on_a_simulated_node(world, name_of(meshed[0]))
+    assert verify(world, "lab03.queries-istio-control-plane").status is Status.FAILED
     result = verify(world, "lab03.queries-istio-performance")
     assert result.status is Status.NOT_APPLICABLE
     assert result.seen == f"no sidecar really runs: all {len(meshed)} are on nodes simulated by kwok"
