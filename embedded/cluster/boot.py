@@ -19,6 +19,7 @@ from base.goyaml.text import document, to_yaml
 from base.process import ProcessId
 
 from ..node import requirements
+from ..tools import pins
 from . import egress, layout, real_node, record
 from .layout import Network
 from .real_node import RealNode
@@ -26,6 +27,7 @@ from .record import ClusterRecord
 
 # Warm it takes seconds; this is for a machine that does much else at the time.
 START_LIMIT = 120.0
+ASK_LIMIT = 10.0
 # A port that was free when we looked may be taken when its owner comes, and on a very busy machine a part may give up
 # before the API server answers; another try helps both.
 START_TRIES = 3
@@ -57,7 +59,8 @@ def start(
 
 
 def resume(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
-    """Starts a cluster again that had stopped, with all that was in it."""
+    """Starts a cluster again that had stopped, with all that was in it. Raises MeshlabError."""
+    _refuse_another_kwok(mine)
     mine.end_processes()
     node = RealNode.of(mine)
     # kwokctl believes in the numbers that it wrote down; after a restart of the machine they are other processes'.
@@ -201,6 +204,22 @@ def _failed(mine: ClusterRecord, how: str, error: Exception) -> MeshlabError:
         kept.mkdir(parents=True, exist_ok=True)
         shutil.copy(log, kept)
     return MeshlabError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
+
+
+def _refuse_another_kwok(mine: ClusterRecord) -> None:
+    """A cluster keeps its programs and their configuration; kwokctl of another release starts no kwok that works."""
+    pin, program = pins.table()["kwok"], _home(mine) / "bin" / "kwok-controller"
+    try:
+        version = pins.parse_version(process.run([program, *pin.ask], timeout=ASK_LIMIT, check=False).stdout)
+    except process.CommandMissingError:
+        version = None
+    if version is None or not pin.fits(version):
+        found = f"kwok {'.'.join(map(str, version))}" if version else "no kwok any more"
+        raise MeshlabError(
+            f"embedded cluster {mine.name} cannot start again: it has {found}, expected {pin.wanted()}: "
+            "end it first, with all that is on it",
+            f"meshlab cluster down --name {mine.name}",
+        )
 
 
 def _workdir(mine: ClusterRecord) -> Path:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -434,6 +435,17 @@ def test_an_owner_in_another_container_is_not_taken_for_dead() -> None:
     assert not record.Owner(here.pid, nobody, "pid:[1]").dead()
 
 
+@contextmanager
+def of_another_release(held: record.ClusterRecord) -> Iterator[None]:
+    """Have a stopped cluster be one that an older meshlab has made."""
+    (program,) = held.folder.rglob("bin/kwok-controller")
+    kept = program.rename(program.with_name("kept"))
+    program.write_text("#!/bin/sh\necho kwok version v0.7.0\n")
+    program.chmod(0o755)
+    yield
+    kept.rename(program)
+
+
 def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(tmp_path: Path) -> None:
     first = clusters.up(tmp_path, "lab", nodes=1)
     held = record.read(tmp_path, "lab")
@@ -448,6 +460,8 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: not held.processes())
         assert [listed.running for listed in clusters.status(tmp_path)] == [False]
+        with of_another_release(held), pytest.raises(MeshlabError, match=r"cannot start again: it has kwok 0\.7\.0"):
+            clusters.up(tmp_path, "lab")
         again = clusters.up(tmp_path, "lab")
         assert "mine" in again.kubectl("get", "namespaces").stdout
         with pytest.raises(MeshlabError, match=r"cluster lab exists already in .* stays until `down`"):

@@ -19,9 +19,9 @@ LIMIT = 120.0
 
 def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
     """The first true answer of `holds`; `what` names it where it never comes and the call does not say it."""
-    end = time.monotonic() + limit
+    end, told = time.monotonic() + limit, f": {what}" if what else ""
     while not (answer := holds()):
-        assert time.monotonic() < end, f"still not so after {limit:g} s" + f": {what}" * bool(what)
+        assert time.monotonic() < end, f"still not so after {limit:g} s{told}"
         time.sleep(0.25)
     return answer
 
