@@ -206,6 +206,13 @@ def _failed(mine: ClusterRecord, how: str, error: Exception) -> MeshlabError:
     return MeshlabError(f"embedded cluster {mine.name} {how}: {error} (logs: {kept})")
 
 
+def in_the_way(name: str, why: str) -> MeshlabError:
+    """That a cluster is not the one that is asked for; `why` ends with the words `end it` or the like."""
+    return MeshlabError(
+        f"embedded cluster {name} {why} first, with all that is on it", f"meshlab cluster down --name {name}"
+    )
+
+
 def _refuse_another_kwok(mine: ClusterRecord) -> None:
     """A cluster keeps its programs and their configuration; kwokctl of another release starts no kwok that works."""
     pin, program = pins.table()["kwok"], _home(mine) / "bin" / "kwok-controller"
@@ -215,11 +222,7 @@ def _refuse_another_kwok(mine: ClusterRecord) -> None:
         version = None
     if version is None or not pin.fits(version):
         found = f"kwok {'.'.join(map(str, version))}" if version else "no kwok any more"
-        raise MeshlabError(
-            f"embedded cluster {mine.name} cannot start again: it has {found}, expected {pin.wanted()}: "
-            "end it first, with all that is on it",
-            f"meshlab cluster down --name {mine.name}",
-        )
+        raise in_the_way(mine.name, f"cannot start again: it has {found}, expected {pin.wanted()}: end it")
 
 
 def _workdir(mine: ClusterRecord) -> Path:

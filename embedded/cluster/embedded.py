@@ -216,10 +216,7 @@ def up(
     _refuse_another_minor(existing, kubernetes)
     node = RealNode.of(existing)
     if real_node and not node:
-        raise MeshlabError(
-            f"embedded cluster {name} was made without a real node: end it first, with all that is on it",
-            f"meshlab cluster down --name {name}",
-        )
+        raise boot.in_the_way(name, "was made without a real node: end it")
     if node:
         requirements.check()
     tools = toolchain.ensure([*START_AGAIN_TOOLS, *(NODE_TOOLS if node else ())], progress)
@@ -293,10 +290,7 @@ def _refuse_another_minor(existing: ClusterRecord, kubernetes: str | None) -> No
     if kubernetes is None or existing.kubernetes.startswith(f"v{minors.checked(kubernetes)}."):
         return
     runs = f"runs Kubernetes {existing.kubernetes}" if existing.kubernetes else "is of an older meshlab"
-    raise MeshlabError(
-        f"embedded cluster {existing.name} {runs}, expected {kubernetes}: end that one first, with all that is on it",
-        f"meshlab cluster down --name {existing.name}",
-    )
+    raise boot.in_the_way(existing.name, f"{runs}, expected {kubernetes}: end that one")
 
 
 def _running(one: ClusterRecord) -> bool:

@@ -25,14 +25,10 @@ GRACE_SECONDS = 900.0
 OnOutput = Callable[[str], Any]
 
 
-def _nobody() -> None:
-    """What is told of an interruption where nobody wants to know."""
-
-
 class Command(auto.PulumiCommand):
     """The CLI in a session of its own: only this process hears Ctrl-C, and passes it on once."""
 
-    on_interrupt: Callable[[], None] = staticmethod(_nobody)
+    on_interrupt: Callable[[], None] | None = None
     """Called when an operation is interrupted, before the engine is waited for."""
 
     def __init__(self, program: str, version: str) -> None:
