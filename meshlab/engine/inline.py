@@ -8,7 +8,6 @@ import asyncio
 import os
 import runpy
 import sys
-import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -21,14 +20,13 @@ from pulumi import automation as auto
 from base.environment import replace, settled
 
 from ..recording.recorder import ROOT
+from . import program_end
 
 PACKAGES = ("components", "rollout", "settings")
 """The packages that the program's own modules are in, beside its __main__.py.
 
 `base` and `kube` stay: they keep nothing of a run, and whoever catches an error has its class from before.
 """
-
-END_LIMIT_SECONDS, STOPPED_SECONDS, POLL_SECONDS = 10.0, 0.5, 0.02
 
 
 class InlineStack(auto.Stack):
@@ -106,7 +104,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
         yield run
     finally:
         for loop in loops:
-            _await_end(loop)
+            program_end.end(loop)
         for name in _modules():
             del sys.modules[name]
         sys.modules.update(ours)
@@ -116,20 +114,6 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
             sys.tracebacklimit = limit
         elif hasattr(sys, "tracebacklimit"):
             del sys.tracebacklimit
-
-
-def _await_end(loop: asyncio.AbstractEventLoop) -> None:
-    """Wait for the program's own end, which comes after the engine's where the engine stopped at an error.
-
-    What runs next in this process would meet it: a recorded run once waited for ever for an output of such a program.
-    """
-    deadline, stopped_since = time.monotonic() + END_LIMIT_SECONDS, None
-    while not loop.is_closed() and (now := time.monotonic()) < deadline:
-        # Between its last steps the loop stands still for a moment; one that an error has left open stays so.
-        stopped_since = None if loop.is_running() else stopped_since or now
-        if stopped_since is not None and now - stopped_since > STOPPED_SECONDS:
-            return
-        time.sleep(POLL_SECONDS)
 
 
 def _run(folder: Path) -> None:

@@ -18,7 +18,7 @@ import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, rpc, run_in_stack, set_all_config, set_mocks
 from pulumi.runtime.mocks import MockMonitor
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import Settings, configure, set_root_resource
 
 from base.errors import MeshlabError
 from base.pulumi_values import SIGNATURE_KEY
@@ -157,6 +157,8 @@ def run_program(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
+            # Mocks have no outputs of their own: those of another run in this process would be waited for, for ever.
+            configure(Settings(project=project, stack=stack))
             set_mocks(
                 monitor.mocks,
                 project=project,

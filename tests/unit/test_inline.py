@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from meshlab.engine import inline
+from meshlab.engine import inline, program_end
 
 # What the program finds is told before it leaves all that it can.
 PROGRAM = """
@@ -82,7 +82,7 @@ def told() -> list[dict[str, Any]]:
 def of_this_process() -> dict[str, Any]:
     """All that a program may leave in it."""
     return {
-        "modules": {name: id(module) for name, module in sys.modules.items() if name.split(".")[0] == "components"},
+        "modules": {name: id(module) for name, module in sys.modules.items() if name.split(".")[0] in inline.PACKAGES},
         "environment": dict(os.environ),
         "path": list(sys.path),
         "limit": getattr(sys, "tracebacklimit", "none"),
@@ -182,7 +182,7 @@ def test_an_operation_ends_after_its_program_not_only_after_the_engine(project: 
 
 
 def test_a_program_that_was_left_half_way_holds_nothing_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inline, "STOPPED_SECONDS", 0.05)
+    monkeypatch.setattr(program_end, "STOPPED_SECONDS", 0.05)
     loop = asyncio.new_event_loop()
 
     async def once(program: Callable[[], None]) -> None:

@@ -1,9 +1,14 @@
 """The recording is the program's alone: what the SDK does in any order does not show in it."""
 
+import asyncio
 import random
+import threading
+from typing import Any, cast
 
 import pytest
+from pulumi.runtime.settings import SETTINGS, Settings, configure
 
+from meshlab.recording import recorder
 from meshlab.recording.recorder import Recording, ordered, record
 
 
@@ -29,3 +34,19 @@ def test_each_resource_stands_after_all_that_it_needs(dev: Recording) -> None:
 def test_the_caller_s_kubeconfig_is_no_part_of_the_recording(dev: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/home/somebody/kubeconfig")
     assert record("dev").resources == dev.resources
+
+
+def test_a_recording_waits_for_nothing_of_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's mocks share what is waited for with the last program that ran in this process, if nobody parts them."""
+    monkeypatch.setattr(recorder, "LIMIT_SECONDS", 5.0)
+    elsewhere = asyncio.new_event_loop()
+
+    def another_run() -> None:
+        configure(Settings(project="p", stack="another"))
+        cast(Any, SETTINGS).outputs.add(elsewhere.create_future())
+
+    thread = threading.Thread(target=another_run)
+    thread.start()
+    thread.join()
+    assert record("dev").resources
+    elsewhere.close()
