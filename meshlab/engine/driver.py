@@ -15,6 +15,7 @@ from base import process
 from base.environment import reaching
 from base.files import write_private
 from base.say import Say
+from kube.cluster import Cluster
 from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, settings_of
 from policy.pack.subjects import subject_of
@@ -31,9 +32,9 @@ from .inline import InlineStack
 from .interruption import WAITING, interruptible
 from .operations import EngineStep
 from .outcome import Outcome
-from .owed_deletes import Resources, paid
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
+from .unfinished_destroy import LOOKING, Resources, UnfinishedDestroy, is_last
 from .watch import Watch
 
 STATE_LIMIT_SECONDS = 60.0
@@ -94,6 +95,8 @@ class EngineDriver:
         self.stack: InlineStack = self._opened(reference_of(stack.name))
         self.stack.environment = reaching(target.kubeconfig)
         self.stack.unread = self._unread
+        note = self._folder / "unfinished-destroy.json"
+        self._unfinished = UnfinishedDestroy(note, lambda: Cluster(target.kubeconfig), self._stored)
         self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:
@@ -127,9 +130,13 @@ class EngineDriver:
         self._judge()
         with EventLog(self._log) as log:
             watch = Watch(self._say, log, self._explained)
+            if self._unfinished.noted:
+                self._unfinished.pay()
+            # A plan comes from a preview that looked at the cluster first, so that this looks as well.
+            refresh = self._after_unfinished_destroy() or plan is not None
             with watch.failures("up"), self._interruptible("up"):
-                # A plan comes from a preview that looked at the cluster first, so that this looks as well.
-                self.stack.up(on_event=watch.see, color="never", refresh=plan is not None, **_file("plan", plan))
+                self.stack.up(on_event=watch.see, color="never", refresh=refresh, **_file("plan", plan))
+            self._unfinished.end()
         return Outcome(watch.steps(), watch.outputs())
 
     def preview(self, *, expect_no_changes: bool = False, plan: Path | None = None) -> Reviewed:
@@ -141,17 +148,25 @@ class EngineDriver:
         """
         self._judge()
         watch = Watch(None)
+        refresh = self._after_unfinished_destroy() or plan is not None
         with watch.failures("preview"):
             result = self.stack.preview(
                 on_event=watch.see,
                 color="never",
                 diff=self._was_up(),
                 expect_no_changes=expect_no_changes,
-                refresh=plan is not None,
+                refresh=refresh,
                 **_file("plan", plan),
             )
         self._say(result.stdout)
         return Reviewed(watch.steps(), {}, watch.operations())
+
+    def begin_down(self) -> None:
+        """Say that what the stack has is going to be deleted, also by other hands than the engine's.
+
+        Until `down` or `up` has come to its end, the state does not count as what the cluster has.
+        """
+        self._unfinished.begin(self._stored())
 
     def down(self) -> Outcome:
         """Run `pulumi destroy`; in a backend of ours, forget the empty stack.
@@ -161,8 +176,7 @@ class EngineDriver:
         before = self._stored()
         self._refuse_protected(before)
         watch = Watch(self._say, explain=self._explained)
-        unfinished = paid(self._kubeconfig, before, self._stored)
-        with watch.failures("destroy"), self._interruptible("down"), unfinished:
+        with watch.failures("destroy"), self._interruptible("down"), self._unfinished.of(before):
             self.stack.destroy(on_event=watch.see, color="never")
         if self.backend.own:
             self._workspace.remove_stack(self.stack.name)
@@ -196,6 +210,18 @@ class EngineDriver:
             raise LabError("\n".join([*lines, "nothing was changed: these policies are mandatory here"]))
         for line in lines:
             self._say(f"  policy (advisory) {line}")
+
+    def _after_unfinished_destroy(self) -> bool:
+        """Whether this run has to look at the cluster, since a destroy has left the state unlike it."""
+        try:
+            # A backend of ours is beside the note.
+            found = self._unfinished.noted or (not self.backend.own and is_last(self.stack))
+        except auto.CommandError as error:
+            raise self._unread(error) from None
+        if found:
+            self._say(LOOKING)
+            self._unfinished.await_deletions(self._say)
+        return found
 
     def _explained(self, urns: Collection[str]) -> list[str]:
         """What the cluster says of resources that failed.."""

@@ -66,6 +66,7 @@ class Removal:
         if known and purge_crds is None:
             refuse_loss(self._cluster, self._ours, self.leaving_crds())
         if known:
+            self._driver.begin_down()
             remove_kialis(self._cluster, self._ours, self._say, kiali_limit)
             self._say_what_blocks_namespaces()
         outcome = self._driver.down()

@@ -53,6 +53,8 @@ GONE_BY_THEN = ("istiooperators.install.istio.io",)
 FIRST_KILLS, UPGRADE_KILLS = 10, 5
 DELAYS = (0.0, 1.0, 0.4)
 """Seconds between the begin of a resource and every second kill, in turn; the others wait for a pending release."""
+MOMENTS = ("istio-component-monitor", "purchase-history", "monitoring-stack")
+"""What has been deleted when a `down` is interrupted: the first objects, a workload, the release beside its CRDs."""
 CUT_SECONDS = 20.0
 CREATED_LIMIT_SECONDS = 300.0
 STATE_MEGABYTES = 64
@@ -309,20 +311,25 @@ def test_five_kills_of_an_upgrade_are_each_recovered_from(story: Story) -> None:
     assert story.lab.unavailable_deployments() == []
 
 
-def pressed(story: Story, action: str, name: str = "") -> threading.Thread:
-    """Press Ctrl-C once the engine has created or deleted something, or the resource of this name."""
+def lines_with(story: Story, action: str, name: str, then: Callable[[], object]) -> threading.Thread:
+    """Wait beside the test until the engine has created or deleted something of this name, then act."""
     seen = len(story.lab.lines)
 
-    def press() -> None:
+    def wait() -> None:
         limit = time.monotonic() + CREATED_LIMIT_SECONDS
         while not any(re.match(rf"\s*{action} .*{name}", line) for line in story.lab.lines[seen:]):
             assert time.monotonic() < limit
             time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
+        then()
 
-    thread = threading.Thread(target=press)
+    thread = threading.Thread(target=wait)
     thread.start()
     return thread
+
+
+def pressed(story: Story, action: str, name: str = "") -> threading.Thread:
+    """Press Ctrl-C once the engine has created or deleted something, or the resource of this name."""
+    return lines_with(story, action, name, then=lambda: os.kill(os.getpid(), signal.SIGINT))
 
 
 def but_crds(listed: list[str]) -> list[str]:
@@ -345,16 +352,28 @@ def test_ctrl_c_during_a_first_up_needs_no_recovery(story: Story, uninterrupted:
 
 
 def test_up_converges_after_ctrl_c_during_a_down(story: Story, uninterrupted: list[str]) -> None:
-    story.begin_without()
-    story.driver().up()
-    driver = story.driver()
-    presser = pressed(story, "delete", "istio-component-monitor")
-    with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab down --stack dev"):
-        driver.down()
-    presser.join()
-    assert story.recover() == [HEALTHY]
-    story.driver().up()
-    assert but_crds(declared(story.lab.cluster)) == but_crds(uninterrupted)
+    story.begin()
+    for deleted in MOMENTS:
+        driver = story.driver()
+        presser = pressed(story, "delete", deleted)
+        with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab down --stack dev"):
+            driver.down()
+        presser.join()
+        assert story.recover() == [HEALTHY]
+        story.driver().up()
+        assert but_crds(declared(story.lab.cluster)) == but_crds(uninterrupted), deleted
+
+
+def test_up_converges_after_kills_of_a_down(story: Story, uninterrupted: list[str]) -> None:
+    story.begin()
+    for deleted in MOMENTS:
+        watch = lines_with(story, "delete", deleted, then=lambda: kill_engine(whole=True))
+        with pytest.raises(LabError):
+            story.driver().down()
+        watch.join()
+        story.recover()
+        story.driver().up()
+        assert but_crds(declared(story.lab.cluster)) == but_crds(uninterrupted), deleted
 
 
 def actions(story: Story, **over: Any) -> dict[str, str]:
