@@ -215,9 +215,11 @@ def _session(
         yield child
     except BaseException as error:
         if child:
-            if on_interrupt and isinstance(error, KeyboardInterrupt) and child.poll() is None:
-                on_interrupt()
-            stop(child, stop_signal, grace)
+            try:
+                if on_interrupt and isinstance(error, KeyboardInterrupt) and child.poll() is None:
+                    on_interrupt()
+            finally:
+                stop(child, stop_signal, grace)
         raise
 
 

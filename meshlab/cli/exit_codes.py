@@ -4,16 +4,18 @@ from types import MappingProxyType
 
 CLOSED_PIPE = 141
 """A shell's code for SIGPIPE."""
-INTERRUPTED = 130
-"""A shell's code for SIGINT."""
+INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
+"""A shell's codes for SIGINT, SIGTERM and SIGHUP."""
 
 COMMON = MappingProxyType(
     {
         0: "the command succeeded",
         1: "the command failed; one line on stderr names the reason",
         2: "the command line is wrong: an unknown command or option",
+        HUNG_UP: "the terminal was closed; otherwise as Ctrl-C",
         INTERRUPTED: "interrupted by Ctrl-C",
         CLOSED_PIPE: "the reader of the output ended first, such as `head`",
+        TERMINATED: "ended by SIGTERM, such as a cancelled job; otherwise as Ctrl-C",
     }
 )
 

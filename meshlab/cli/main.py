@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .exit_codes import CLOSED_PIPE, INTERRUPTED
+from .exit_codes import CLOSED_PIPE
+from .signals import Received, interrupting
 
 PROGRAM = "meshlab"
 """The command as a user types it, and as every message names it."""
@@ -61,6 +62,11 @@ def main(argv: Sequence[str]) -> int:
         # An unset variable of a script; in a pod, no name at all would be the pod's own cluster.
         print("--cluster: expected a context of your kubeconfig, got an empty name", file=sys.stderr)
         return 1
+    with interrupting() as received:
+        return _ended(args, received)
+
+
+def _ended(args: argparse.Namespace, received: Received) -> int:
     try:
         return _run(args)
     except BrokenPipeError:
@@ -70,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as interruption:
         told = str(interruption)  # how to go on, where something was begun
         print("meshlab: interrupted" + (f": {told}" if told else ""), file=sys.stderr)
-        return INTERRUPTED
+        return received.code
     except OSError as error:
         if not _is_of_the_state(error):
             raise
