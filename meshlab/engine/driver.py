@@ -178,6 +178,7 @@ class EngineDriver:
         watch = Watch(self._say, explain=self._explained)
         with watch.failures("destroy"), self._interruptible("down"), self._unfinished.of(before):
             self.stack.destroy(on_event=watch.see, color="never")
+            self._refuse_unfinished()
         if self.backend.own:
             self._workspace.remove_stack(self.stack.name)
         return Outcome(watch.steps(), {})
@@ -245,6 +246,15 @@ class EngineDriver:
             raise LabError(
                 f"{self.stack.name}: protected: {', '.join(protected)}; nothing was removed",
                 "to remove them: set cluster.protectNamespaces to false, bring the stack up once, then again",
+            )
+
+    def _refuse_unfinished(self) -> None:
+        """An engine that somebody else has interrupted reports success (findings/pulumi_interrupted_destroy.sh)."""
+        left = [resource["urn"].rsplit("::", 1)[-1] for resource in self._stored()]
+        if left:
+            raise LabError(
+                f"the engine stopped before its end; {len(left)} resources are left in the state ({left[0]} …)",
+                f"to go on: meshlab down {self.options}",
             )
 
     def _stored(self) -> list[dict[str, Any]]:

@@ -364,6 +364,21 @@ def test_up_converges_after_ctrl_c_during_a_down(story: Story, uninterrupted: li
         assert but_crds(declared(story.lab.cluster)) == but_crds(uninterrupted), deleted
 
 
+def test_a_down_whose_engine_alone_was_interrupted_is_no_success(story: Story) -> None:
+    story.begin()
+    presser = lines_with(story, "delete", MOMENTS[0], then=lambda: os.kill(engine(), signal.SIGINT))
+    with pytest.raises(LabError, match=r"resources are left in the state .*to go on: meshlab down --stack dev"):
+        story.driver().down()
+    presser.join()
+    story.driver().down()
+    assert not story.state_file().exists()
+
+
+def engine() -> int:
+    """The process of the CLI that this process has started."""
+    return descendants(os.getpid(), "pulumi")[0]
+
+
 def test_up_converges_after_kills_of_a_down(story: Story, uninterrupted: list[str]) -> None:
     story.begin()
     for deleted in MOMENTS:
