@@ -6,7 +6,10 @@ import tests.support.own_places  # noqa: F401, before anything that reads what i
 import pytest
 
 from meshlab.recording.recorder import Recording, record
-from tests.support.side_by_side import pytest_xdist_make_scheduler  # noqa: F401
+from tests.support.side_by_side import (  # noqa: F401
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
+)
 from tests.support.tier_report import pytest_configure, pytest_itemcollected, pytest_terminal_summary  # noqa: F401
 
 

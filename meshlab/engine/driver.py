@@ -214,11 +214,8 @@ class EngineDriver:
 
     def _after_unfinished_destroy(self) -> bool:
         """Whether this run has to look at the cluster, since a destroy has left the state unlike it."""
-        try:
-            # A backend of ours is beside the note.
-            found = self._unfinished.noted or (not self.backend.own and is_last(self.stack))
-        except auto.CommandError as error:
-            raise self._unread(error) from None
+        # A backend of ours is beside the note.
+        found = self._unfinished.noted or (not self.backend.own and is_last(self.stack))
         if found:
             self._say(LOOKING)
             self._unfinished.await_deletions(self._say)

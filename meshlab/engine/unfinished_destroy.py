@@ -98,11 +98,14 @@ class UnfinishedDestroy:
 
 
 def is_last(stack: auto.Stack) -> bool:
-    """Whether the stack's last operation was such a destroy, as far as its backend knows. Raises CommandError.
+    """Whether the stack's last operation was such a destroy, as far as its backend tells.
 
     For a machine that has no note of it. It takes a command of the CLI.
     """
-    summary = next(iter(stack.history(page_size=1, show_secrets=False)), None)
+    try:
+        summary = next(iter(stack.history(page_size=1, show_secrets=False)), None)
+    except auto.CommandError:
+        return False  # a backend that does not answer is told of by what follows
     return summary is not None and summary.kind == "destroy" and summary.result != "succeeded"
 
 

@@ -22,6 +22,7 @@ from .stored_versions import newer_stored_versions
 DEPLOYED = "deployed"
 UNFINISHED_INSTALL = ("pending-install",)
 UNFINISHED_CHANGE = ("pending-upgrade", "pending-rollback")
+UNFINISHED_DELETION = "uninstalling"
 FAILED = "failed"
 GOOD = ("deployed", "superseded")
 """Statuses of revisions that once stood."""

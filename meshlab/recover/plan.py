@@ -9,7 +9,15 @@ from kube.api_objects import Manifest
 
 from ..engine.state import RELEASE, PendingOperation, ReleaseKey, State
 from .adoption import adopted_object, adopted_release
-from .helm import DEPLOYED, FAILED, UNFINISHED_CHANGE, UNFINISHED_INSTALL, HelmRelease, WayBack
+from .helm import (
+    DEPLOYED,
+    FAILED,
+    UNFINISHED_CHANGE,
+    UNFINISHED_DELETION,
+    UNFINISHED_INSTALL,
+    HelmRelease,
+    WayBack,
+)
 from .live import CLOCK_SLACK, is_ours
 from .steps import Adopt, Drop, Forget, KeepFailed, RollBack, Step, Uninstall
 
@@ -60,11 +68,15 @@ def _settle(operation: PendingOperation, found: RecoveryFacts) -> Iterator[Step]
         yield from _finish(found.releases.get(ReleaseKey.of(operation.inputs)), found, operation.urn)
         yield Forget(operation, "up compares it again")
     elif operation.type == RELEASE and operation.kind == "deleting":
+        release = found.releases.get(ReleaseKey.of(operation.inputs))
+        if release is not None and release.status == UNFINISHED_DELETION:
+            yield Uninstall(release.key, release.status)
+        elif release is not None:
+            yield Forget(operation, "the next run deletes it again")
+            return
         # The provider does not delete a release twice: it fails on one that is not there.
-        gone = ReleaseKey.of(operation.inputs) not in found.releases
-        yield Forget(operation, "it is gone" if gone else "the next run deletes it again")
-        if gone:
-            yield Drop(operation.urn, "its release is gone")
+        yield Forget(operation, "it is gone")
+        yield Drop(operation.urn, "its release is gone")
     else:
         yield Forget(operation, "up compares it again" if operation.kind == "updating" else "the next run repeats it")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..engine.locks import Lock
 from ..engine.state import PendingOperation, ReleaseKey
-from .helm import WayBack
+from .helm import UNFINISHED_DELETION, WayBack
 from .orphans import Orphan
 
 
@@ -35,14 +35,15 @@ class RemoveHalfWritten:
 
 @dataclass(frozen=True)
 class Uninstall:
-    """Remove a release whose install was never finished."""
+    """Remove a release whose install or deletion was never finished."""
 
     key: ReleaseKey
     status: str
 
     def told(self) -> str:
         """The step as one line."""
-        return f"uninstall release {self.key} ({self.status}: its install never finished); CRDs stay"
+        what = "deletion" if self.status == UNFINISHED_DELETION else "install"
+        return f"uninstall release {self.key} ({self.status}: its {what} never finished); CRDs stay"
 
 
 @dataclass(frozen=True)

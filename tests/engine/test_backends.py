@@ -22,6 +22,7 @@ from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from meshlab.cli.commands import promote
 from meshlab.engine.programs import find_cli
+from meshlab.engine.unfinished_destroy import LOOKING
 from meshlab.recording.recorder import PASSWORD, ROOT
 from meshlab.stack import Stack
 from tests.support.bucket import REGION, put, s3_server
@@ -309,6 +310,15 @@ def test_up_writes_its_state_to_pulumi_cloud(desk: Desk) -> None:
     assert stack.done[-1] == "update succeeded"
     assert stack.deployment is not None
     assert stack.deployment["secrets_providers"]["type"] == "service"
+    assert desk.cloud.unknown == []
+
+
+def test_a_machine_without_a_note_is_told_of_an_unfinished_down_by_the_history(desk: Desk) -> None:
+    stack = desk.cloud.stacks["acme", "meshlab", "dev"]
+    stack.done.append("destroy failed")
+    said = desk.done("preview", stack="acme/dev", **CLOUD(desk))
+    assert LOOKING in said
+    assert unchanged(said)
     assert desk.cloud.unknown == []
 
 

@@ -136,6 +136,14 @@ def _complete(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> An
     return {}
 
 
+def _history(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any:
+    done = [entry.partition(" ") for entry in reversed(stack.done)]
+    updates = [
+        {"kind": kind, "result": result or "succeeded", "startTime": 0, "endTime": 1} for kind, _, result in done
+    ]
+    return {"updates": updates}
+
+
 def _encrypt(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any:
     return {"ciphertext": _sealed(body["plaintext"])}
 
@@ -182,6 +190,7 @@ ROUTES: dict[str, Act] = {
     f"POST {STACK}/decrypt/log-batch-decryption": _nothing,
     f"POST {STACK}/batch-encrypt": _of_stack(_encrypt_all),
     f"POST {STACK}/batch-decrypt": _of_stack(_decrypt_all),
+    f"GET {STACK}/updates": _of_stack(_history),
     f"POST {STACK}/{{kind}}": _of_stack(_begin),
     f"GET {STACK}/update/{{id}}": lambda cloud, at, body: (200, {"status": "succeeded", "events": []}),
     f"POST {STACK}/{{kind}}/{{id}}": _of_stack(_start),

@@ -1,6 +1,7 @@
 """How pytest-xdist hands out the tests: whole files, so that each fixture of a module is set up once."""
 
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from meshlab.recording.recorder import ROOT
 
 LONG_RUN = re.compile(r"\bevidence: Evidence\b")
 """A test that takes the cluster tier's fixture of the whole session: one long run of the lab."""
+
+
+FIRST = ("test_recover.py", "test_failed_upgrade.py")
+"""Files of one long lane each: begun last, they would leave the other lanes idle."""
 
 
 class ByFile(LoadFileScheduling):
@@ -26,6 +31,13 @@ class ByFile(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Have xdist use it."""
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the files as the lanes are to take them: the long ones, then those with most tests."""
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.path.name not in FIRST, -tests[item.path], item.path))
 
 
 @cache

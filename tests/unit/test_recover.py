@@ -128,11 +128,13 @@ def test_an_install_that_helm_had_not_begun_is_only_forgotten() -> None:
     assert "helm had not begun it" in step.told()
 
 
-@pytest.mark.parametrize("status", ["pending-install", "failed", "uninstalling"])
-def test_an_install_that_never_finished_is_uninstalled(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "what"), [("pending-install", "install"), ("failed", "install"), ("uninstalling", "deletion")]
+)
+def test_an_install_that_never_finished_is_uninstalled(status: str, what: str) -> None:
     steps = steps_for(found(state(("creating", release_resource())), helm_release(status)))
     assert kinds(steps) == [Uninstall, Forget]
-    assert steps[0].told() == f"uninstall release prometheus/prom ({status}: its install never finished); CRDs stay"
+    assert steps[0].told() == f"uninstall release prometheus/prom ({status}: its {what} never finished); CRDs stay"
 
 
 def test_an_install_that_finished_unseen_enters_the_state_with_secret_inputs() -> None:
@@ -225,7 +227,14 @@ def test_an_upgrade_that_finished_unseen_is_compared_anew() -> None:
 def test_a_deleted_release_leaves_the_state_since_the_provider_would_fail_on_it() -> None:
     known = state(("deleting", release_resource()), resources=[release_resource()])
     assert kinds(steps_for(found(known))) == [Forget, Drop]
-    assert kinds(steps_for(found(known, helm_release("uninstalling")))) == [Forget]
+    assert kinds(steps_for(found(known, helm_release("deployed")))) == [Forget]
+
+
+def test_a_deletion_that_helm_had_begun_is_brought_to_its_end() -> None:
+    known = state(("deleting", release_resource()), resources=[release_resource()])
+    steps = steps_for(found(known, helm_release("uninstalling")))
+    assert kinds(steps) == [Uninstall, Forget, Drop]
+    assert steps[0].told().endswith("(uninstalling: its deletion never finished); CRDs stay")
 
 
 def test_an_unfinished_release_is_found_without_a_pending_operation() -> None:

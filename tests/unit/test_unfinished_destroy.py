@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pulumi.automation._cmd import CommandResult
+from pulumi.automation.errors import create_command_error
 
 from kube.api_objects import Manifest, MissingError, Resource
 from kube.cluster import Cluster
@@ -195,3 +197,10 @@ def test_another_machine_is_told_by_the_backend(operations: list[tuple[str, str]
         return [SimpleNamespace(kind=kind, result=result) for kind, result in reversed(operations)][:page_size]
 
     assert is_last(cast(Any, SimpleNamespace(history=history))) is expected
+
+
+def test_a_backend_that_does_not_answer_is_left_to_what_follows() -> None:
+    def history(page_size: int, show_secrets: bool) -> list[Any]:
+        raise create_command_error(CommandResult("", "no answer", 1))
+
+    assert is_last(cast(Any, SimpleNamespace(history=history))) is False

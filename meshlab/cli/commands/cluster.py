@@ -23,8 +23,15 @@ def run(args: argparse.Namespace) -> int:
     """Start, end or list."""
     if args.action == "up":
         real_node, images = chosen_node(args)
+        # As `meshlab up` makes it, so that it can be used for that as well.
         running = cluster.up(
-            STATE, args.name, kubernetes=args.kubernetes, real_node=real_node, images=images, progress=say
+            STATE,
+            args.name,
+            injection=True,
+            kubernetes=args.kubernetes,
+            real_node=real_node,
+            images=images,
+            progress=say,
         )
         version = f" (Kubernetes {running.kubernetes})" if running.kubernetes else ""
         say(f"{running.name} at {running.server}{version}: export KUBECONFIG={running.kubeconfig}")
