@@ -250,7 +250,7 @@ class EngineDriver:
         left = [resource["urn"].rsplit("::", 1)[-1] for resource in self._stored()]
         if left:
             raise LabError(
-                f"the engine stopped before its end; {len(left)} resources are left in the state ({left[0]} …)",
+                f"the engine stopped before its end; resources left in the state: {len(left)}, such as {left[0]}",
                 f"to go on: meshlab down {self.options}",
             )
 

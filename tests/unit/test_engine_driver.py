@@ -134,3 +134,14 @@ def test_a_state_that_the_backend_does_not_give_is_one_line(machine: Machine, sa
         driver.passwords()
     backend = f"{(machine.folder / 'state' / 'pulumi').as_uri()} (the embedded cluster's own)"
     assert str(caught.value) == f"{backend}: the state of dev cannot be read: {said}"
+
+
+def test_a_destroy_that_leaves_resources_is_no_success(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STATE["deployment"]["resources"][0], "protect", False)
+    with pytest.raises(LabError) as refused:
+        machine.driver().down()
+    assert str(refused.value) == (
+        "the engine stopped before its end; resources left in the state: 1, such as kept "
+        "(to go on: meshlab down --stack dev)"
+    )
+    assert not [line for line in machine.asked() if line.startswith("stack rm")]
