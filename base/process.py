@@ -139,7 +139,7 @@ def stop(child: subprocess.Popen[bytes], stop_signal: signal.Signals = signal.SI
     _signal_session(child.pid, stop_signal)
     try:
         child.wait(grace)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+    except subprocess.TimeoutExpired:
         pass
     finally:
         # Also where the child itself obeyed: its own children may not have.
@@ -249,7 +249,7 @@ def _signals_held() -> Generator[None]:
     """Puts Python's own reactions to signals off until the block is done. A Ctrl-C between the birth of a child and the
     moment when we have it in hand would else leave it running with nobody to end it."""
     came: list[signal.Signals] = []
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     ours = {each: reaction for each, reaction in before.items() if callable(reaction)}
     if threading.current_thread() is not threading.main_thread():
         ours = {}  # only the main thread gets signals, and only it may set reactions

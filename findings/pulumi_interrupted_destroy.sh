@@ -64,7 +64,7 @@ stack = auto.create_or_select_stack("dev", project_name="finding", program=progr
 stack.up()
 command = ["pulumi", "destroy", "--yes", "--non-interactive", "--stack", "dev"]
 destroy = subprocess.Popen(command, cwd=stack.workspace.work_dir, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-while not Path("second").exists():
+while not Path("second").exists() and destroy.poll() is None:
     time.sleep(0.05)
 destroy.send_signal(signal.SIGINT)
 print("exit code:", destroy.wait())

@@ -4,9 +4,10 @@
 # Packages: pulumi 3.272.0 (PyPI).
 # Expected: the SDK keeps what a program registers in context variables, so that programs beside each other, as the
 #           Automation API runs them, have nothing in common. The RPCs of two programs under mocks are indeed apart.
-# Seen:     both have one set of outputs: the class of the mocks' settings does not make one, and a context variable
-#           that a thread has not set falls back to the first value that any thread has set. A program under mocks
-#           waits at its end for outputs of another one, whose event loop may long be closed or stand still.
+# Seen:     both have one set of outputs: the class of the mocks' settings does not make one, and a thread that has not
+#           set the context variable reads what another thread, the last that set it for its first time, has put there.
+#           A program under mocks waits at its end for outputs of that other one, whose event loop may long be closed or
+#           stand still.
 # Way out:  before set_mocks, in the same thread: configure(Settings(project=..., stack=...)), which makes one.
 # Exits 0 while this is so, 1 when the behaviour has changed.
 set -euo pipefail

@@ -127,7 +127,7 @@ def _shown(command: list[str]) -> tuple[int, str]:
     if sys.stdout.isatty():
         command = [*command, "--color=yes"]
     printed = bytearray()
-    environment = {**os.environ, **LESS_COLLECTION}
+    environment = {**LESS_COLLECTION, **os.environ}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
     ) as running:

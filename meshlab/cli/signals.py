@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-QUIET = (signal.SIGTERM, signal.SIGHUP)
+CANCELLING = (signal.SIGTERM, signal.SIGHUP)
 """What ends a command beside Ctrl-C."""
 
 
@@ -22,7 +22,7 @@ class Received:
         self._first: int | None = None
         self._before: dict[int, Any] = {}
         # One that is closed no longer tells that it is one.
-        self._terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+        self._terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream and stream.isatty()]
 
     def take(self, number: int, default: object) -> None:
         """React to a signal that this process does not react to in its own way yet."""
@@ -44,21 +44,21 @@ class Received:
 
         A cancelled job gets SIGTERM after SIGINT: that must not hurry what ends in good order.
         """
-        if self._first is not None and number in QUIET:
-            return
-        self._first = self._first or number
         if number == signal.SIGHUP:
             _to_nowhere(self._terminals)
+        if self._first is not None and number in CANCELLING:
+            return
+        self._first = self._first or number
         raise KeyboardInterrupt
 
 
 @contextmanager
 def interrupting() -> Generator[Received]:
-    """Take QUIET for Ctrl-C, but for one that this process ignores (nohup) or has a reaction of its own to."""
+    """Take CANCELLING for Ctrl-C, but for one that this process ignores (nohup) or has a reaction of its own to."""
     received = Received()
     with suppress(ValueError):  # only the main thread gets signals, and only it may set reactions
         received.take(signal.SIGINT, signal.default_int_handler)
-        for each in QUIET:
+        for each in CANCELLING:
             received.take(each, signal.SIG_DFL)
     try:
         yield received

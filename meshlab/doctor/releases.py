@@ -12,8 +12,11 @@ from .known import Known
 
 FAILED_UPGRADE = "failed upgrade"
 STOOD = ("deployed", FAILED_UPGRADE)
-UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback", FAILED_UPGRADE)
-WHY = {FAILED_UPGRADE: "failed to upgrade; what that added stays through every later upgrade, until it is rolled back"}
+UNFINISHED = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling", FAILED_UPGRADE)
+WHY = {
+    FAILED_UPGRADE: "failed to upgrade; what that added stays through every later upgrade, until it is rolled back",
+    "uninstalling": "was left uninstalling: its deletion never finished",
+}
 """What is wrong with a status at which helm does not refuse the release."""
 
 

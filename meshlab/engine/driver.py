@@ -34,7 +34,7 @@ from .operations import EngineStep
 from .outcome import Outcome
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
-from .unfinished_destroy import LOOKING, Resources, UnfinishedDestroy, is_last
+from .unfinished_destroy import LOOKING, Resources, UnfinishedDestroy, last_is_destroy
 from .watch import Watch
 
 STATE_LIMIT_SECONDS = 60.0
@@ -95,6 +95,8 @@ class EngineDriver:
         self.stack: InlineStack = self._opened(reference_of(stack.name))
         self.stack.environment = reaching(target.kubeconfig)
         self.stack.unread = self._unread
+        self._settled: bool | None = None
+        """Whether all was gone that an unfinished `down` was deleting; None where nothing had to be settled."""
         note = self._folder / "unfinished-destroy.json"
         self._unfinished = UnfinishedDestroy(note, lambda: Cluster(target.kubeconfig), self._stored)
         self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
@@ -130,13 +132,14 @@ class EngineDriver:
         self._judge()
         with EventLog(self._log) as log:
             watch = Watch(self._say, log, self._explained)
-            if self._unfinished.noted:
-                self._unfinished.pay()
+            self.settle()
             # A plan comes from a preview that looked at the cluster first, so that this looks as well.
-            refresh = self._after_unfinished_destroy() or plan is not None
+            refresh = self._settled is not None or plan is not None
             with watch.failures("up"), self._interruptible("up"):
                 self.stack.up(on_event=watch.see, color="never", refresh=refresh, **_file("plan", plan))
-            self._unfinished.end()
+            if self._settled is not False:
+                self._unfinished.end()
+            self._settled = None
         return Outcome(watch.steps(), watch.outputs())
 
     def preview(self, *, expect_no_changes: bool = False, plan: Path | None = None) -> Reviewed:
@@ -149,6 +152,8 @@ class EngineDriver:
         self._judge()
         watch = Watch(None)
         refresh = self._after_unfinished_destroy() or plan is not None
+        if refresh and plan is None:
+            self._unfinished.await_deletions(self._say)
         with watch.failures("preview"):
             result = self.stack.preview(
                 on_event=watch.see,
@@ -160,6 +165,16 @@ class EngineDriver:
             )
         self._say(result.stdout)
         return Reviewed(watch.steps(), {}, watch.operations())
+
+    def settle(self) -> None:
+        """Delete what an unfinished `down` owes, and wait for what it has begun, as `up` does first.
+
+        For who looks at the cluster before `up`. Changes nothing where the last `down` came to its end.
+        """
+        if self._settled is None and self._after_unfinished_destroy():
+            with self._interruptible("up"):
+                self._unfinished.pay()
+                self._settled = self._unfinished.await_deletions(self._say)
 
     def begin_down(self) -> None:
         """Say that what the stack has is going to be deleted, also by other hands than the engine's.
@@ -213,13 +228,12 @@ class EngineDriver:
             self._say(f"  policy (advisory) {line}")
 
     def _after_unfinished_destroy(self) -> bool:
-        """Whether this run has to look at the cluster, since a destroy has left the state unlike it."""
+        """Whether this run has to look at the cluster, since a destroy has left the state unlike it. Says so."""
         # A backend of ours is beside the note.
-        found = self._unfinished.noted or (not self.backend.own and is_last(self.stack))
+        found = self._unfinished.noted or (not self.backend.own and last_is_destroy(self.stack) and self._stored())
         if found:
             self._say(LOOKING)
-            self._unfinished.await_deletions(self._say)
-        return found
+        return bool(found)
 
     def _explained(self, urns: Collection[str]) -> list[str]:
         """What the cluster says of resources that failed.."""

@@ -2,7 +2,8 @@
 
 The SDK (pulumi 3.272) leaves such a program's tasks behind, pending for ever, and Python's garbage collector ends them
 later, in any thread. Its `run_pulumi_func` takes that for an error of the program: it goes on, and waits for what is
-registered in that thread, which may be another run. That run then hangs, or ends before all is registered.
+registered in that thread, which may be another run. That run then hangs, or ends before all is registered
+(findings/pulumi_collected_program.sh).
 """
 
 import asyncio

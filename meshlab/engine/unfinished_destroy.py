@@ -10,7 +10,7 @@ So a note is kept from the beginning of a destroy to its end, of what the state 
 
 import json
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -20,8 +20,9 @@ from pulumi import automation as auto
 from base.errors import MeshlabError
 from base.files import write_private
 from base.say import Say
-from kube.api_objects import Manifest, MissingError
+from kube.api_objects import AccessError, Manifest, MissingError
 from kube.cluster import Cluster
+from kube.helm_records import OWNED
 from kube.objects import SECRETS
 
 from .state import RELEASE, ReleaseKey
@@ -50,7 +51,8 @@ class UnfinishedDestroy:
 
     def begin(self, resources: Resources) -> None:
         """Note what the state has, beside what an earlier destroy has noted."""
-        noted = {str(one["urn"]): one for one in [*self._before(), *map(_identified, resources)]}
+        found = [{**_identified(one), "records": self._records(one)} for one in resources]
+        noted = {str(one["urn"]): one for one in [*self._before(), *found]}
         write_private(self._file, json.dumps(list(noted.values())))
 
     def end(self) -> None:
@@ -75,14 +77,16 @@ class UnfinishedDestroy:
         cluster, before, after = self._cluster(), self._before(), self._stored()
         for manifest in owed(before, after):
             _delete(cluster, manifest)
-        for release in owed_records(before, after):
-            for record in cluster.metadata(SECRETS, release.namespace, {"owner": "helm", "name": release.name}):
-                cluster.delete(SECRETS, record)
+        for release, uids in owed_records(before, after):
+            for record in cluster.metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}"):
+                if record["metadata"]["uid"] in uids:
+                    cluster.delete(SECRETS, record)
 
-    def await_deletions(self, say: Say, limit: float = LIMIT_SECONDS) -> None:
-        """Wait until none of the state's objects is being deleted; after `limit` seconds, tell which one still is.
+    def await_deletions(self, say: Say, limit: float = LIMIT_SECONDS) -> bool:
+        """Wait until none of the state's objects is being deleted; whether that came.
 
-        That is no error: what would end it may be what the next `up` brings back, such as an operator.
+        After `limit` seconds, tell which one still is. That is no error: what would end it may be what the next `up`
+        brings back, such as an operator.
         """
         cluster, left = self._cluster(), [cast(Manifest, one["outputs"]) for one in self._stored() if _is_object(one)]
         end = time.monotonic() + limit
@@ -90,23 +94,37 @@ class UnfinishedDestroy:
             if time.monotonic() > end:
                 for manifest in left:
                     say(f"{manifest['kind']} {manifest['metadata']['name']}: still being deleted after {limit:g} s")
-                return
+                return False
             time.sleep(POLL_SECONDS)
+        return True
 
     def _before(self) -> list[dict[str, Any]]:
-        return cast(list[dict[str, Any]], json.loads(self._file.read_text(encoding="utf-8"))) if self.noted else []
+        # One that cannot be read still says that a destroy has begun.
+        with suppress(ValueError, FileNotFoundError):
+            return cast(list[dict[str, Any]], json.loads(self._file.read_text(encoding="utf-8")))
+        return []
+
+    def _records(self, resource: Mapping[str, Any]) -> list[str]:
+        """The uids of helm's records of a release whose objects stay: a later record of that name is another's."""
+        release = _release(resource) if resource.get("retainOnDelete") else None
+        if release is None:
+            return []
+        with suppress(AccessError):  # a destroy tells of it better
+            found = self._cluster().metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}")
+            return [str(record["metadata"]["uid"]) for record in found]
+        return []
 
 
-def is_last(stack: auto.Stack) -> bool:
-    """Whether the stack's last operation was such a destroy, as far as its backend tells.
+def last_is_destroy(stack: auto.Stack) -> bool:
+    """Whether the stack's last operation was a destroy, as far as its backend tells.
 
-    For a machine that has no note of it. It takes a command of the CLI.
+    For a machine that has no note of it. It takes a command of the CLI. The result is no help: one that was interrupted
+    may have "succeeded" (findings/pulumi_interrupted_destroy.sh).
     """
     try:
-        summary = next(iter(stack.history(page_size=1, show_secrets=False)), None)
+        return [one.kind for one in stack.history(page_size=1, show_secrets=False)] == ["destroy"]
     except auto.CommandError:
         return False  # a backend that does not answer is told of by what follows
-    return summary is not None and summary.kind == "destroy" and summary.result != "succeeded"
 
 
 def owed(before: Resources, after: Resources) -> list[Manifest]:
@@ -117,12 +135,14 @@ def owed(before: Resources, after: Resources) -> list[Manifest]:
     return [cast(Manifest, one["outputs"]) for one in gone if _is_object(one) and _uid(one) not in known]
 
 
-def owed_records(before: Resources, after: Resources) -> list[ReleaseKey]:
-    """The releases whose objects stay, and whose record helm loses with a namespace that the state still has."""
+def owed_records(before: Resources, after: Resources) -> Iterator[tuple[ReleaseKey, list[str]]]:
+    """The releases whose objects stay, with the uids of the records that go with a namespace the state still has."""
     left, known = {str(one["urn"]) for one in after}, {_release(one) for one in after}
     namespaces = {one["outputs"]["metadata"]["name"] for one in after if one["type"] in NAMESPACE_TYPES}
-    gone = [_release(one) for one in before if one["urn"] not in left and one.get("retainOnDelete")]
-    return [key for key in gone if key is not None and key not in known and key.namespace in namespaces]
+    for one in before:
+        key = _release(one) if one["urn"] not in left and one.get("retainOnDelete") else None
+        if key is not None and key not in known and key.namespace in namespaces:
+            yield key, list(one.get("records") or [])
 
 
 def _identified(resource: Mapping[str, Any]) -> dict[str, Any]:

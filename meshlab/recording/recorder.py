@@ -157,7 +157,8 @@ def run_program(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            # Mocks have no outputs of their own: those of another run in this process would be waited for, for ever.
+            # Mocks have no outputs of their own: those of another run in this process would be waited for, for ever
+            # (findings/pulumi_mocks_shared_outputs.sh).
             configure(Settings(project=project, stack=stack))
             set_mocks(
                 monitor.mocks,

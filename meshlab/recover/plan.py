@@ -57,7 +57,7 @@ def foreign(found: RecoveryFacts) -> list[HelmRelease]:
     """Unfinished releases of others, which are left alone."""
     ours = {ReleaseKey.of(operation.inputs) for operation in found.state.operations if operation.type == RELEASE}
     ours |= found.state.releases().keys()
-    unfinished = (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE)
+    unfinished = (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, UNFINISHED_DELETION)
     return [one for key, one in found.releases.items() if one.status in unfinished and key not in ours]
 
 
@@ -128,7 +128,12 @@ def _installed_by(operation: PendingOperation, release: HelmRelease, found: Reco
 
 def _finish(release: HelmRelease | None, found: RecoveryFacts, urn: str | None) -> Iterator[Step]:
     """What an unfinished or failed release of this stack needs; nothing else does. `urn` is its resource's, if any."""
-    if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, FAILED):
+    if release is None or release.status not in (*UNFINISHED_INSTALL, *UNFINISHED_CHANGE, UNFINISHED_DELETION, FAILED):
+        return
+    if release.status == UNFINISHED_DELETION:
+        yield Uninstall(release.key, release.status)
+        if urn is not None:
+            yield Drop(urn, "its release is gone")
         return
     way = found.way_back(release.key)
     if way.newer:

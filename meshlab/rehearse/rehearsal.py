@@ -178,7 +178,7 @@ def _ended_by_signals(cluster: EmbeddedCluster) -> Generator[None]:
 
     before: dict[signal.Signals, Any] = {}
     with suppress(ValueError):  # only the main thread can
-        before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
+        before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except KeyboardInterrupt:

@@ -8,13 +8,16 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from base import process
@@ -27,7 +30,7 @@ from meshlab.recording.recorder import PASSWORD, ROOT
 from meshlab.stack import Stack
 from tests.support.bucket import REGION, put, s3_server
 from tests.support.charts import chart_folder
-from tests.support.command_apart import meshlab
+from tests.support.command_apart import apart, meshlab
 from tests.support.inventory import objects
 from tests.support.pulumi_cloud import SEAL, TOKEN, Cloud, pulumi_cloud
 
@@ -80,9 +83,24 @@ class Desk:
         }
 
     def run(self, command: str, *words: str, stack: str = "dev", **env: str) -> process.Completed:
+        return meshlab(*self.words(command, stack), *words, env=self.env(**env))
+
+    def killed(self, command: str, said: str, **env: str) -> None:
+        """kill -9 of a command and all that it has started, once it has said this."""
+        environment = {key: value for key, value in {**os.environ, **self.env(**env)}.items() if value is not None}
+        with subprocess.Popen(
+            apart(*self.words(command, "dev")), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        ) as running:
+            assert running.stdout is not None
+            assert any(re.search(said, line) for line in running.stdout)
+            family = psutil.Process(running.pid)
+            for one in [family, *family.children(recursive=True)]:
+                one.kill()
+
+    def words(self, command: str, stack: str) -> list[str]:
         context = json.loads(self.cluster.kubectl("config", "view", "-o", "json").stdout)["current-context"]
         charts = () if command == "recover" else ("--charts", str(chart_folder("dev")))
-        return meshlab(command, "--stack", stack, "--cluster", context, *charts, *words, env=self.env(**env))
+        return [command, "--stack", stack, "--cluster", context, *charts]
 
     def done(self, command: str, *words: str, stack: str = "dev", **env: str) -> str:
         """What a command said that went through."""
@@ -320,6 +338,15 @@ def test_a_machine_without_a_note_is_told_of_an_unfinished_down_by_the_history(d
     assert LOOKING in said
     assert unchanged(said)
     assert desk.cloud.unknown == []
+
+
+def test_up_goes_on_after_a_killed_down_and_takes_nothing_for_anothers(desk: Desk) -> None:
+    """The record of the CRDs' release is in the cluster, and no longer in the state: the doctor stands before `up`."""
+    desk.killed("down", r"delete .*monitoring-crds", **TEAM(desk))
+    desk.done("recover", "--yes", **TEAM(desk))
+    said = desk.done("up", **TEAM(desk))
+    assert said.count(LOOKING) == 1
+    assert unchanged(desk.done("preview", **TEAM(desk)))
 
 
 def test_down_in_a_folder_of_the_callers_leaves_the_stack_there(desk: Desk) -> None:

@@ -19,8 +19,12 @@ LIMIT_SECONDS = 600.0
 
 def meshlab(*words: str, env: Mapping[str, str | None], root: Path = ROOT) -> process.Completed:
     """Run a command of the tree in `root` to its end, with `env` laid over this process's environment."""
-    command = [sys.executable, "-m", __name__, *words]
-    return process.run(command, timeout=LIMIT_SECONDS, cwd=root, env=env, check=False)
+    return process.run(apart(*words), timeout=LIMIT_SECONDS, cwd=root, env=env, check=False)
+
+
+def apart(*words: str) -> list[str]:
+    """What to run for a command."""
+    return [sys.executable, "-m", __name__, *words]
 
 
 def _load(name: str, **how: Any) -> Stack:

@@ -15,7 +15,7 @@ LONG_RUN = re.compile(r"\bevidence: Evidence\b")
 """A test that takes the cluster tier's fixture of the whole session: one long run of the lab."""
 
 
-FIRST = ("test_recover.py", "test_failed_upgrade.py")
+FIRST = ("engine/test_recover.py", "engine/test_failed_upgrade.py")
 """Files of one long lane each: begun last, they would leave the other lanes idle."""
 
 
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order the files as the lanes are to take them: the long ones, then those with most tests."""
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (item.path.name not in FIRST, -tests[item.path], item.path))
+        items.sort(key=lambda item: (not str(item.path).endswith(FIRST), -tests[item.path], item.path))
 
 
 @cache

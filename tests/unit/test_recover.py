@@ -242,6 +242,11 @@ def test_an_unfinished_release_is_found_without_a_pending_operation() -> None:
     assert kinds(steps_for(found(known, helm_release("pending-upgrade", revision=2), way=WayBack(1)))) == [RollBack]
 
 
+def test_an_unfinished_deletion_is_found_without_a_pending_operation() -> None:
+    known = state(resources=[release_resource()])
+    assert kinds(steps_for(found(known, helm_release("uninstalling")))) == [Uninstall, Drop]
+
+
 def test_an_unfinished_release_unknown_to_the_state_is_told_and_not_touched() -> None:
     other = helm_release("pending-install", key=ReleaseKey("prometheus", "theirs"))
     what = found(state(), other)

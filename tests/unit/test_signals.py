@@ -14,11 +14,16 @@ from meshlab.cli.signals import interrupting
 
 # It ends in good order: after an interruption, it takes its time.
 COMMAND = """
+import signal
 import sys
 import time
 
 from meshlab.cli.signals import interrupting
 
+if "as it comes" not in sys.argv:
+    # Whoever starts the tests may have it ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with interrupting() as received:
     try:
         print("begun", flush=True)
@@ -26,7 +31,9 @@ with interrupting() as received:
     except KeyboardInterrupt:
         try:
             print("ending", flush=True)
-            time.sleep(1)
+            for _ in range(10):
+                time.sleep(0.1)
+                print("more", flush=True)
             open(sys.argv[1], "w").write("in good order")
         except KeyboardInterrupt:
             open(sys.argv[1], "w").write("hurried")
@@ -36,7 +43,7 @@ sys.exit(received.code)
 
 def ended(told: Path, *signals: signal.Signals, prefix: tuple[str, ...] = ()) -> tuple[int, str]:
     """The exit code of a command that gets these signals, one after the other, and how it ended."""
-    words = [*prefix, sys.executable, "-c", COMMAND, str(told)]
+    words = [*prefix, sys.executable, "-c", COMMAND, str(told), *(["as it comes"] if prefix else [])]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as command:
         assert command.stdout is not None
         assert command.stdout.readline() == "begun\n"
@@ -54,7 +61,7 @@ def test_each_signal_ends_a_command_in_good_order(number: signal.Signals, tmp_pa
     assert ended(tmp_path / "told", number) == (128 + number, "in good order")
 
 
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_cancelled_job_is_not_hurried_by_its_second_signal(first: signal.Signals, tmp_path: Path) -> None:
     assert ended(tmp_path / "told", first, signal.SIGTERM) == (128 + first, "in good order")
 
@@ -68,15 +75,25 @@ def test_under_nohup_a_closed_terminal_ends_nothing(tmp_path: Path) -> None:
     assert code == (128 + signal.SIGINT, "in good order")
 
 
-def test_a_command_ends_in_good_order_when_its_terminal_is_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [None, signal.SIGINT])
+def test_a_closed_terminal_is_no_obstacle_to_a_good_end(first: signal.Signals | None, tmp_path: Path) -> None:
     told = tmp_path / "told"
     child, terminal = pty.fork()
     if child == 0:
         os.execv(sys.executable, [sys.executable, "-c", COMMAND, str(told)])
     with os.fdopen(terminal, "rb", buffering=0) as screen:
         assert screen.read(5) == b"begun"
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + signal.SIGHUP
+        if first is not None:
+            os.kill(child, first)
+            assert b"ending" in screen.read(64) + screen.read(64)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + (first or signal.SIGHUP)
     assert told.read_text(encoding="utf-8") == "in good order"
+
+
+def test_a_stream_that_is_closed_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with interrupting() as received:
+        assert received.code == 128 + signal.SIGINT
 
 
 def test_a_reaction_of_the_caller_is_left_and_ours_is_taken_back() -> None:

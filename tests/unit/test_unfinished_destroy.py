@@ -10,11 +10,11 @@ import pytest
 from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import create_command_error
 
-from kube.api_objects import Manifest, MissingError, Resource
+from kube.api_objects import AccessError, Manifest, MissingError, Resource
 from kube.cluster import Cluster
 from meshlab.engine import unfinished_destroy
 from meshlab.engine.state import RELEASE, ReleaseKey
-from meshlab.engine.unfinished_destroy import UnfinishedDestroy, is_last, owed, owed_records
+from meshlab.engine.unfinished_destroy import UnfinishedDestroy, last_is_destroy, owed, owed_records
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 Entry = dict[str, Any]
@@ -47,8 +47,8 @@ STATE = [NAMESPACE, inside("a"), inside("b"), entry("alone"), {"urn": "urn::comp
 class Objects:
     """A cluster with objects of the namespace demo by name; what is being deleted is gone after some answers."""
 
-    def __init__(self, **answers: int | None) -> None:
-        self.answers = answers
+    def __init__(self, records: Sequence[str] = (), **answers: int | None) -> None:
+        self.answers, self.records = answers, records
         self.deleted: list[str] = []
 
     def kind(self, api: str, kind: str) -> Any:
@@ -64,9 +64,11 @@ class Objects:
             live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         return live
 
-    def metadata(self, resource: Resource, namespace: str, labels: dict[str, str]) -> Sequence[Manifest]:
-        assert (resource.kind, labels["owner"]) == ("Secret", "helm")
-        return [{"metadata": {"name": f"record of {namespace}/{labels['name']}"}}]
+    def metadata(self, resource: Resource, namespace: str, labels: str) -> Sequence[Manifest]:
+        assert (resource.kind, labels) == ("Secret", "owner=helm,name=kept")
+        if not self.records:
+            raise AccessError("no answer")
+        return [{"metadata": {"name": f"record {uid} in {namespace}", "uid": uid}} for uid in self.records]
 
     def delete(self, resource: Resource, manifest: Manifest) -> None:
         self.deleted.append(manifest["metadata"]["name"])
@@ -113,8 +115,8 @@ def test_what_left_the_state_before_its_namespace_is_owed(after: list[Entry], na
     ids=["not-removed", "removed", "removed-from-an-adopted-one", "renamed", "namespace-removed"],
 )
 def test_the_record_of_a_release_whose_objects_stay_is_owed(after: list[Entry], names: list[str]) -> None:
-    before = [NAMESPACE, release("kept", retainOnDelete=True), release("deleted")]
-    assert owed_records(before, after) == [ReleaseKey("demo", name) for name in names]
+    before = [NAMESPACE, release("kept", retainOnDelete=True, records=["1"]), release("deleted")]
+    assert list(owed_records(before, after)) == [(ReleaseKey("demo", name), ["1"]) for name in names]
 
 
 def test_a_destroy_that_comes_to_its_end_leaves_no_note(note: Note) -> None:
@@ -124,12 +126,39 @@ def test_a_destroy_that_comes_to_its_end_leaves_no_note(note: Note) -> None:
 
 
 def test_a_destroy_that_stops_deletes_what_it_owes_and_leaves_a_note(note: Note) -> None:
-    cluster = Objects(a=None, b=None)
+    cluster = Objects(["1", "2"], a=None, b=None)
     before = [*STATE, release("kept", retainOnDelete=True)]
     with pytest.raises(KeyboardInterrupt), note(cluster, now=[NAMESPACE, inside("a")]).of(before):
         raise KeyboardInterrupt
-    assert cluster.deleted == ["b", "record of demo/kept"]
+    assert cluster.deleted == ["b", "record 1 in demo", "record 2 in demo"]
     assert note().noted
+
+
+def test_a_later_record_of_the_same_release_is_not_owed(note: Note) -> None:
+    note(Objects(["1"])).begin([NAMESPACE, release("kept", retainOnDelete=True)])
+    cluster = Objects(["1", "of a new install"])
+    note(cluster, now=[NAMESPACE]).pay()
+    assert cluster.deleted == ["record 1 in demo"]
+
+
+def test_a_cluster_that_does_not_answer_is_no_obstacle_to_the_note(note: Note) -> None:
+    note(Objects()).begin([NAMESPACE, release("kept", retainOnDelete=True)])
+    cluster = Objects(["1"])
+    note(cluster, now=[NAMESPACE]).pay()
+    assert cluster.deleted == []
+
+
+def test_a_note_that_cannot_be_read_says_that_a_destroy_has_begun(note: Note, tmp_path: Path) -> None:
+    note().begin(STATE)
+    (file,) = tmp_path.rglob("note.json")
+    file.write_text("", encoding="utf-8")
+    cluster = Objects(a=None, b=None)
+    assert note().noted
+    note(cluster, now=[NAMESPACE]).pay()
+    assert cluster.deleted == []
+    with note().of(STATE):
+        pass
+    assert not note().noted
 
 
 def test_the_next_process_pays_for_one_that_was_killed(note: Note) -> None:
@@ -168,7 +197,7 @@ def test_the_note_has_nothing_that_may_be_secret(note: Note, tmp_path: Path) -> 
 def test_an_object_that_is_being_deleted_is_waited_for(note: Note, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unfinished_destroy, "POLL_SECONDS", 0.0)
     cluster, told = Objects(a=3, b=None), list[str]()
-    note(cluster, now=STATE).await_deletions(told.append)
+    assert note(cluster, now=STATE).await_deletions(told.append)
     assert cluster.answers == {"a": 0, "b": None}
     assert told == []
 
@@ -176,7 +205,7 @@ def test_an_object_that_is_being_deleted_is_waited_for(note: Note, monkeypatch: 
 def test_a_deletion_that_does_not_end_is_told_and_not_waited_for(note: Note, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unfinished_destroy, "POLL_SECONDS", 0.0)
     told = list[str]()
-    note(Objects(a=10**9), now=STATE).await_deletions(told.append, limit=0.05)
+    assert not note(Objects(a=10**9), now=STATE).await_deletions(told.append, limit=0.05)
     assert told == ["ConfigMap a: still being deleted after 0.05 s"]
 
 
@@ -187,20 +216,20 @@ def test_a_deletion_that_does_not_end_is_told_and_not_waited_for(note: Note, mon
         ([("update", "failed")], False),
         ([("destroy", "failed"), ("update", "succeeded")], False),
         ([("update", "succeeded"), ("destroy", "failed")], True),
-        ([("update", "succeeded"), ("destroy", "succeeded")], False),
+        ([("update", "succeeded"), ("destroy", "succeeded")], True),
     ],
-    ids=["new", "failed-up", "up-after-it", "failed-down", "down"],
+    ids=["new", "failed-up", "up-after-it", "failed-down", "interrupted-down"],
 )
 def test_another_machine_is_told_by_the_backend(operations: list[tuple[str, str]], expected: bool) -> None:
     def history(page_size: int, show_secrets: bool) -> list[Any]:
         assert not show_secrets
         return [SimpleNamespace(kind=kind, result=result) for kind, result in reversed(operations)][:page_size]
 
-    assert is_last(cast(Any, SimpleNamespace(history=history))) is expected
+    assert last_is_destroy(cast(Any, SimpleNamespace(history=history))) is expected
 
 
 def test_a_backend_that_does_not_answer_is_left_to_what_follows() -> None:
     def history(page_size: int, show_secrets: bool) -> list[Any]:
         raise create_command_error(CommandResult("", "no answer", 1))
 
-    assert is_last(cast(Any, SimpleNamespace(history=history))) is False
+    assert last_is_destroy(cast(Any, SimpleNamespace(history=history))) is False

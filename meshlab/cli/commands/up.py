@@ -3,10 +3,12 @@
 import argparse
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from base.wording import counted
+from kube.api_objects import AccessError
 
 from ...doctor.examination import Question, stop_at_problems
 from ...mirror.built_images import supply
@@ -42,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
     """Bring the stack up; prints what exists, how long each step took, and what to do next."""
     plan = None if args.plan is None else SavedPlan.read(args.plan)
     session = open_session(args, say)
+    # What an unfinished `down` has left would be taken for another's, or for a problem.
+    with suppress(AccessError):  # the doctor says more of a cluster that does not answer
+        session.driver.settle()
     question = Question(session.stack, session.target, session.place, quick=session.target.embedded)
     stop_at_problems(question, say)
     refuse_strangers(session, args.stack)
