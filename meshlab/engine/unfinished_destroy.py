@@ -122,9 +122,10 @@ def last_is_destroy(stack: auto.Stack) -> bool:
     may have "succeeded" (findings/pulumi_interrupted_destroy.sh).
     """
     try:
-        return [one.kind for one in stack.history(page_size=1, show_secrets=False)] == ["destroy"]
+        last = next(iter(stack.history(page_size=1, show_secrets=False)), None)
     except auto.CommandError:
         return False  # a backend that does not answer is told of by what follows
+    return last is not None and last.kind == "destroy"
 
 
 def owed(before: Resources, after: Resources) -> list[Manifest]:

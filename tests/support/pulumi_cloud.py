@@ -137,6 +137,7 @@ def _complete(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> An
 
 
 def _history(stack: CloudStack, at: dict[str, str], body: dict[str, Any]) -> Any:
+    """All of it, newest first; the service also has pages."""
     done = [entry.partition(" ") for entry in reversed(stack.done)]
     updates = [
         {"kind": kind, "result": result or "succeeded", "startTime": 0, "endTime": 1} for kind, _, result in done
