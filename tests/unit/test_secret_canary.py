@@ -169,7 +169,7 @@ def test_up_tells_where_things_are_and_not_the_password(
     outputs = {"grafana": "http://x", "grafanaPassword": CANARY}
     outcome = Outcome((Step("monitoring-grafana-admin", "create", 1.0),), outputs)
     target = Target(Path("kubeconfig"), embedded=False, label="context x")
-    driver = cast(EngineDriver, SimpleNamespace(up=lambda: outcome))
+    driver = cast(EngineDriver, SimpleNamespace(settle=lambda: None, up=lambda: outcome))
     session = Session(target, driver, Stack.load("dev"), place=tmp_path)
     monkeypatch.setattr(up, "open_session", lambda args, say: session)
     for check in ("stop_at_problems", "refuse_strangers"):
