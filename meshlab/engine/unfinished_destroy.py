@@ -78,7 +78,7 @@ class UnfinishedDestroy:
         for manifest in owed(before, after):
             _delete(cluster, manifest)
         for release, uids in owed_records(before, after):
-            for record in cluster.metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}"):
+            for record in _records_of(cluster, release):
                 if record["metadata"]["uid"] in uids:
                     cluster.delete(SECRETS, record)
 
@@ -110,8 +110,7 @@ class UnfinishedDestroy:
         if release is None:
             return []
         with suppress(AccessError):  # a destroy tells of it better
-            found = self._cluster().metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}")
-            return [str(record["metadata"]["uid"]) for record in found]
+            return [str(record["metadata"]["uid"]) for record in _records_of(self._cluster(), release)]
         return []
 
 
@@ -171,6 +170,11 @@ def _uid(resource: Mapping[str, Any]) -> str:
 
 def _release(resource: Mapping[str, Any]) -> ReleaseKey | None:
     return ReleaseKey.of(_outputs(resource)) if resource["type"] == RELEASE else None
+
+
+def _records_of(cluster: Cluster, release: ReleaseKey) -> Sequence[Manifest]:
+    """Their metadata only: helm's records are megabytes."""
+    return cluster.metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}")
 
 
 def _live(cluster: Cluster, manifest: Manifest) -> tuple[Any, Manifest] | None:
