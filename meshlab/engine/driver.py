@@ -95,6 +95,8 @@ class EngineDriver:
         self.stack: InlineStack = self._opened(reference_of(stack.name))
         self.stack.environment = reaching(target.kubeconfig)
         self.stack.unread = self._unread
+        self._looked = False
+        """Whether it is known if there is something to settle: a backend of the caller's takes a command to tell."""
         self._settled: bool | None = None
         """Whether all was gone that an unfinished `down` was deleting; None where nothing had to be settled."""
         note = self._folder / "unfinished-destroy.json"
@@ -139,7 +141,7 @@ class EngineDriver:
                 self.stack.up(on_event=watch.see, color="never", refresh=refresh, **_file("plan", plan))
             if self._settled is not False:
                 self._unfinished.end()
-            self._settled = None
+            self._looked, self._settled = False, None
         return Outcome(watch.steps(), watch.outputs())
 
     def preview(self, *, expect_no_changes: bool = False, plan: Path | None = None) -> Reviewed:
@@ -171,10 +173,13 @@ class EngineDriver:
 
         For who looks at the cluster before `up`. Changes nothing where the last `down` came to its end.
         """
-        if self._settled is None and self._after_unfinished_destroy():
+        if self._looked:
+            return
+        if self._after_unfinished_destroy():
             with self._interruptible("up"):
                 self._unfinished.pay()
                 self._settled = self._unfinished.await_deletions(self._say)
+        self._looked = True
 
     def begin_down(self) -> None:
         """Say that what the stack has is going to be deleted, also by other hands than the engine's.
@@ -188,6 +193,7 @@ class EngineDriver:
 
         From a caller's, its history and who may see it would go with it: that is for the caller to do.
         """
+        self._looked = False
         before = self._stored()
         self._refuse_protected(before)
         watch = Watch(self._say, explain=self._explained)

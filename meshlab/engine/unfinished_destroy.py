@@ -25,13 +25,14 @@ from kube.cluster import Cluster
 from kube.helm_records import OWNED
 from kube.objects import SECRETS
 
+from .places import NAMESPACE
 from .state import RELEASE, ReleaseKey
 
 LIMIT_SECONDS, POLL_SECONDS = 60.0, 0.5
 LOOKING = "the last down did not come to its end: looking at the cluster first"
 IDENTITY = ("apiVersion", "kind", "name", "namespace")
 METADATA = ("name", "namespace", "uid")
-NAMESPACE_TYPES = ("kubernetes:core/v1:Namespace", "kubernetes:core/v1:NamespacePatch")
+NAMESPACE_TYPES = (NAMESPACE, f"{NAMESPACE}Patch")
 
 Resources = Sequence[Mapping[str, Any]]
 """The resources of a stack's state."""

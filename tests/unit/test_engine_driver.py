@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from meshlab.engine import driver as driver_module
+from meshlab.engine.backends import Backend, Source
 from meshlab.engine.driver import EngineDriver, InlineStack
 from meshlab.engine.programs import LAUNCHER, Engine, Part
 from meshlab.recording.recorder import ROOT
@@ -145,3 +147,15 @@ def test_a_destroy_that_leaves_resources_is_no_success(machine: Machine, monkeyp
         "(to go on: meshlab down --stack dev)"
     )
     assert not [line for line in machine.asked() if line.startswith("stack rm")]
+
+
+def test_a_callers_backend_is_asked_once_for_its_last_operation(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(driver_module, "last_is_destroy", asked.append)
+    driver = machine.driver()
+    driver.backend = Backend("https://pulumi.example.com", Source.ENVIRONMENT)
+    driver.settle()
+    driver.settle()
+    assert asked == [driver.stack]
