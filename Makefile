@@ -6,6 +6,8 @@ RUN := $(VENV)/bin/meshlab
 # CLUSTER names a context of your kubeconfig; without it, the embedded cluster. CHARTS names a folder of packed charts.
 # NODE=real gives the embedded cluster a node on which pods run, IMAGES names a folder of image archives for it.
 NODES = $(if $(NODE),--node '$(NODE)') $(if $(IMAGES),--images '$(IMAGES)')
+# Where it is set, as in many images, Python keeps nothing of what it compiles, and compiles it again at each start.
+export PYTHONDONTWRITEBYTECODE :=
 OPTIONS = --stack $(STACK) $(if $(CLUSTER),--cluster '$(CLUSTER)') $(if $(CHARTS),--charts '$(CHARTS)')
 
 .PHONY: help setup setup-dev lock up preview rehearse doctor recover down drift verify test test-fast lint browser node dashboards reference golden counts bench bench-growth bench-first-run
