@@ -41,8 +41,14 @@ TIERS = (
     "engine",
 )
 
-# Each file on one worker. Tests of clusters wait as long as they compute; more than four clusters ask for much memory.
-SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+TOGETHER = ("node", "cluster", "engine")
+"""Tiers of one run: their tests wait for clusters as long as they compute, so that one tier's waits are another's time."""
+
+# Each file on one worker; more than four clusters ask for much memory.
+SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+WORKERS = "--numprocesses=logical"
+WORKERS_TOGETHER = "--numprocesses=4"
+"""Twice as many as the cores of the smallest machine, since half of them wait."""
 
 LESS_COLLECTION = {"GOGC": "400"}
 """Go's programs, which take most of the time, collect their garbage less often: a tenth less work, for more memory."""
@@ -79,7 +85,7 @@ def main(names: list[str]) -> int:
     wanted = [tier for tier in names or TIERS if (HERE / tier).is_dir()]
     if not names:
         _prepare()
-    results = [_run(tier) for tier in wanted]
+    results = [result for run in _runs(wanted) for result in _run(run)]
     _tell(results)
     return 1 if any(result.failed for result in results) else 0
 
@@ -99,27 +105,53 @@ def _prepare() -> None:
     print(f"tools: ready after {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _run(tier: str) -> Result:
-    print(f"=== {tier}", flush=True)
+def _runs(wanted: Iterable[str]) -> list[list[str]]:
+    """The tiers that each run of pytest has."""
+    runs: list[list[str]] = []
+    for tier in wanted:
+        if runs and tier in TOGETHER and runs[-1][-1] in TOGETHER:
+            runs[-1].append(tier)
+        else:
+            runs.append([tier])
+    return runs
+
+
+def _run(run: list[str]) -> list[Result]:
+    print(f"=== {', '.join(run)}", flush=True)
+    workers = WORKERS_TOGETHER if run[0] in TOGETHER else WORKERS
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         started = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, f"--junitxml={report}", str(HERE / tier)]
-        code, output = _shown(command)
-        result = Result(tier, time.monotonic() - started)
+        command = [sys.executable, "-m", "pytest", "-q", workers, *SIDE_BY_SIDE, f"--junitxml={report}"]
+        code, output = _shown([*command, *(str(HERE / tier) for tier in run)])
+        seconds = time.monotonic() - started
         cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []
+    results = {tier: Result(tier) for tier in run}
     for case in cases:
-        skipped = case.find("skipped")
+        result, skipped = results[_tier(case, run)], case.find("skipped")
+        result.seconds += float(case.get("time", 0))
         if case.find("failure") is not None or case.find("error") is not None:
             result.failed += 1
         elif skipped is not None:
             result.skipped[skipped.get("message", "")] += 1
         else:
             result.passed += 1
-    if code not in ENDED or (code == pytest.ExitCode.TESTS_FAILED and not result.failed):
-        result.failed += 1
-        result.broken = f"pytest ended with exit code {code}, and not every test ran{_reason(output)}"
-    return result
+    if code not in ENDED or (code == pytest.ExitCode.TESTS_FAILED and not any(one.failed for one in results.values())):
+        broken = results[run[-1]]
+        broken.failed += 1
+        broken.broken = f"pytest ended with exit code {code}, and not every test ran{_reason(output)}"
+    # Their tests' own seconds say how much of the run was whose.
+    tests = sum(result.seconds for result in results.values())
+    for result in results.values():
+        result.seconds *= seconds / tests if tests else 0.0
+    return list(results.values())
+
+
+def _tier(case: ET.Element, run: list[str]) -> str:
+    """The tier of a test in pytest's report, where a module has its dotted name; of a module that cannot be imported,
+    this is the test's name."""
+    folders = f"{case.get('classname', '')}.{case.get('name', '')}".split(".")
+    return next((tier for tier in run if tier in folders), run[-1])
 
 
 def _shown(command: list[str]) -> tuple[int, str]:

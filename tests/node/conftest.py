@@ -22,9 +22,9 @@ def needed() -> None:
         pytest.skip(str(missing))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def stand_ins() -> Iterator[None]:
-    """The istiod of the real node is too new for the real charts of the stacks."""
+    """The istiod of the real node is too new for the real charts of the stacks, which other tiers may want."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(REAL_CHARTS, raising=False)
         yield
