@@ -42,7 +42,7 @@ TIERS = (
 )
 
 TOGETHER = ("node", "cluster", "engine")
-"""Tiers of one run: their tests wait for clusters as long as they compute, so that one tier's waits are another's time."""
+"""Tiers of one run: their tests wait for clusters as long as they compute, and one may wait while another computes."""
 
 # Each file on one worker; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")

@@ -20,6 +20,8 @@ from .objects import flattened
 
 TEMPLATE_LIMIT_SECONDS = 120.0
 WORKERS = 4
+KEPT = 50
+"""Renderings that are kept: more than any command needs. CRDs make them large."""
 
 # In template actions only: the words are common ones, and dashboards and CRDs have them in their texts.
 _ACTION = rb"\{\{-?(?!\s*/\*)(?:(?!\}\}).)*?(?<![.\w$\"])"
@@ -56,16 +58,22 @@ class RenderTarget:
 
 
 class HelmRenderer:
-    """Renders releases, several at a time. What was rendered once in a run is not rendered again."""
+    """Renders releases, several at a time. Of the last that were rendered, none is rendered again."""
 
     def __init__(self, program: Path, *, steady: bool = True) -> None:
         """`steady`: a chart that answers something else each time is rendered twice, and what varies is masked."""
         self._program, self._steady = program, steady
         self._rendered: dict[str, list[dict[str, Any]]] = {}
 
+    @classmethod
+    @cache
+    def of_process(cls, program: Path, *, steady: bool = True) -> "HelmRenderer":
+        """The one that everything in this process shares."""
+        return cls(program, steady=steady)
+
     def once(self) -> "HelmRenderer":
         """The same, each chart rendered only once."""
-        return HelmRenderer(self._program, steady=False)
+        return HelmRenderer.of_process(self._program, steady=False)
 
     def render(
         self, releases: Sequence[Release], files: Mapping[str, Path], target: RenderTarget
@@ -91,6 +99,8 @@ class HelmRenderer:
                 texts = [future.result() for future in started[release.resource]]
                 self._rendered[digest] = _agreed(release, texts)
             result[release.resource] = self._rendered[digest]
+        for digest in list(self._rendered)[:-KEPT]:
+            del self._rendered[digest]
         return result
 
     def _template(self, release: Release, file: Path, target: RenderTarget, zone: str, delay: float) -> str:
@@ -148,8 +158,9 @@ def traits(file: Path, values: str) -> Traits:
 
 def _digest(release: Release, file: Path, target: RenderTarget) -> str:
     """What a rendering follows from."""
-    what = (str(file), release.name, release.namespace, release.skip_crds, release.values, target.kubernetes)
-    return json.dumps([*what, target.api_versions], sort_keys=True)
+    chart = (str(file), file.stat().st_mtime_ns if file.exists() else None)
+    what = (release.name, release.namespace, release.skip_crds, release.values, target.kubernetes, target.api_versions)
+    return json.dumps([*chart, *what], sort_keys=True)
 
 
 def _agreed(release: Release, texts: list[str]) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ class Renderer:
 
     @cached_property
     def _ready(self) -> HelmRenderer:
-        return self._helm or HelmRenderer(toolchain.ensure(["helm"], self.charts.say)["helm"])
+        return self._helm or HelmRenderer.of_process(toolchain.ensure(["helm"], self.charts.say)["helm"])
 
     def recorded(
         self, stack: str, resources: Sequence[Recorded], source: str | None, target: RenderTarget

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from base import process
 from base.errors import MeshlabError
+from meshlab.charts.choice import Charts
 from meshlab.recording.recorder import SECRET, UNKNOWN, Recorded
 from meshlab.recording.releases import RELEASE, ReleaseError
-from meshlab.render.helm import RenderTarget, traits
+from meshlab.render.helm import HelmRenderer, RenderTarget, traits
 from meshlab.render.masking import VARIES
 from meshlab.render.objects import KubernetesObject
 from meshlab.render.stack import RenderedStack, Renderer
@@ -127,6 +129,25 @@ def test_a_chart_with_a_random_template_function_is_rendered_twice(
 ) -> None:
     found = traits(make_chart("web", {"templates/a.yaml": f"# {action}\n"}), "{}")
     assert (found.varies, found.reads_clock) == (varies, reads_clock)
+
+
+def test_a_process_renders_a_release_once_and_a_chart_packed_anew_again(
+    helm: Path, make_chart: MakeChart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    run = process.run
+    monkeypatch.setattr(process, "run", lambda command, **options: (started.append(command), run(command, **options))[1])
+
+    def data(text: str = "") -> object:
+        if text:
+            make_chart("web", {"templates/a.yaml": config_map("web", text)})
+        started.clear()
+        charts = Charts(str(tmp_path / "charts"), print)
+        return only(Renderer(charts, HelmRenderer.of_process(helm)), release("web")).manifest["data"]
+
+    assert (data("a: b"), len(started)) == ({"a": "b"}, 1)
+    assert (data(), len(started)) == ({"a": "b"}, 0)
+    assert (data("a: c"), len(started)) == ({"a": "c"}, 1)
 
 
 def test_a_hook_says_when_it_runs(small: Renderer, make_chart: MakeChart) -> None:

@@ -20,7 +20,7 @@ def renderer_of(stacks: Iterable[str]) -> Renderer:
         pytest.skip(str(missing))
     folders: set[Path] = {chart_folder(stack) for stack in stacks}
     (folder,) = folders
-    return Renderer(Charts(str(folder), print), HelmRenderer(helm))
+    return Renderer(Charts(str(folder), print), HelmRenderer.of_process(helm))
 
 
 TARGET = RenderTarget(default_kubernetes())
