@@ -31,6 +31,7 @@ ASK_LIMIT = 10.0
 # A port that was free when we looked may be taken when its owner comes, and on a very busy machine a part may give up
 # before the API server answers; another try helps both.
 START_TRIES = 3
+RESUME_PAUSE = 1.0
 # A proxy would get the API server's calls to webhooks, and kwokctl takes settings from the caller's environment.
 FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
 
@@ -61,20 +62,31 @@ def start(
 def resume(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
     """Starts a cluster again that had stopped, with all that was in it. Raises MeshlabError."""
     _refuse_another_kwok(mine)
+    for attempt in range(1, START_TRIES + 1):
+        try:
+            return _start_again(mine, tools)
+        except requirements.NodeError as error:
+            raise _failed(mine, "did not start again", error) from None
+        except process.ProcessError as error:
+            # A killed process is gone from /proc before the kernel has closed its ports.
+            if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
+                raise _failed(mine, "did not start again", error) from None
+            time.sleep(RESUME_PAUSE)
+    raise AssertionError("the last try returns or raises")
+
+
+def _start_again(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
     mine.end_processes()
     node = RealNode.of(mine)
     # kwokctl believes in the numbers that it wrote down; after a restart of the machine they are other processes'.
     for file in (_home(mine) / "pids").glob("*.pid"):
         file.unlink()
-    try:
-        if node:
-            node.start(tools, ())
-        _kwokctl(mine, tools, "start", "cluster")
-        if node:
-            _join(mine, node)
-        kubectl(tools["kubectl"], mine.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
-    except (process.ProcessError, requirements.NodeError) as error:
-        raise _failed(mine, "did not start again", error) from None
+    if node:
+        node.start(tools, ())
+    _kwokctl(mine, tools, "start", "cluster")
+    if node:
+        _join(mine, node)
+    kubectl(tools["kubectl"], mine.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
 
 
 def kubectl(

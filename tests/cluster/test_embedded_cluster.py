@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -471,6 +473,34 @@ def test_a_cluster_that_stays_is_found_again_restarted_as_it_was_and_taken_down(
     assert held.processes() == []
     assert not held.folder.exists()
     assert clusters.down(tmp_path, "lab") is False
+
+
+def listener(port: int) -> socket.socket | None:
+    """A socket that holds a port, None where another still has it."""
+    with suppress(OSError):
+        return socket.create_server(("127.0.0.1", port))
+    return None
+
+
+def test_a_cluster_starts_again_where_its_port_is_free_only_after_a_while(tmp_path: Path) -> None:
+    first = clusters.up(tmp_path, "lab", nodes=1)
+    held = record.read(tmp_path, "lab")
+    assert held
+    port = int(first.server.rpartition(":")[2])
+    try:
+        for pid in held.processes():
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not held.processes())
+        # As the kernel does for a moment, when a killed process is gone from /proc already.
+        other = eventually(lambda: listener(port))
+        given_back = threading.Thread(target=lambda: (eventually(held.processes), time.sleep(1.0), other.close()))
+        given_back.start()
+        again = clusters.up(tmp_path, "lab")
+        given_back.join()
+        assert again.server == first.server
+        assert again.kubectl("get", "nodes", "-o", "name").stdout == "node/node-1\n"
+    finally:
+        clusters.down(tmp_path, "lab")
 
 
 def test_down_refuses_a_cluster_of_a_living_process(cluster: EmbeddedCluster, state_dir: Path) -> None:
