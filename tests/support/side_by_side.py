@@ -15,7 +15,16 @@ LONG_RUN = re.compile(r"\bevidence: Evidence\b")
 """A test that takes the cluster tier's fixture of the whole session: one long run of the lab."""
 
 
-FIRST = ("engine/test_recover.py", "engine/test_failed_upgrade.py")
+FIRST = (
+    "engine/test_recover.py",
+    "engine/test_failed_upgrade.py",
+    "engine/test_rolling.py",
+    "engine/test_rehearse.py",
+    "engine/test_two_clusters.py",
+    "node/test_stack_faults.py",
+    "node/test_lab03.py",
+    "node/test_whole_stack.py",
+)
 """Files of one long lane each: begun last, they would leave the other lanes idle."""
 
 
