@@ -25,30 +25,20 @@ from embedded.tools import pins
 from meshlab.engine.programs import CLI, find_engine
 
 HERE = Path(__file__).parent
-# From quick to slow: what is quick to fail fails first.
-TIERS = (
-    "unit",
-    "golden",
-    "proxy",
-    "charts",
-    "render",
-    "rules",
-    "dashboards",
-    "policy",
-    "verify",
-    "node",
-    "cluster",
-    "engine",
+RUNS = (
+    ("unit", "golden", "proxy"),
+    ("charts", "render", "rules", "dashboards", "policy", "verify"),
+    ("node",),
+    ("cluster", "engine"),
 )
-
-TOGETHER = ("node", "cluster", "engine")
-"""Tiers of one run: their tests wait for clusters as long as they compute, and one may wait while another computes."""
+"""The tiers of each run of pytest, from quick to slow: what is quick to fail fails first."""
+TIERS = tuple(tier for run in RUNS for tier in run)
 
 # Each file on one worker; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-WORKERS = "--numprocesses=logical"
-WORKERS_TOGETHER = "--numprocesses=4"
-"""Twice as many as the cores of the smallest machine, since half of them wait."""
+WAITING = {"node": 3, "cluster": 4, "engine": 4}
+"""Workers of the tiers that wait for clusters, where others have one for each core. Those of `node` measure that no
+request is lost: with four, the machine loses some."""
 
 LESS_COLLECTION = {"GOGC": "400"}
 """Go's programs, which take most of the time, collect their garbage less often: a tenth less work, for more memory."""
@@ -82,10 +72,10 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"tests: expected tiers of {', '.join(TIERS)}, got {', '.join(unknown)}", file=sys.stderr)
         return 2
-    wanted = [tier for tier in names or TIERS if (HERE / tier).is_dir()]
+    wanted = [[tier for tier in run if tier in (names or TIERS) and (HERE / tier).is_dir()] for run in RUNS]
     if not names:
         _prepare()
-    results = [result for run in _runs(wanted) for result in _run(run)]
+    results = [result for run in wanted if run for result in _run(run)]
     _tell(results)
     return 1 if any(result.failed for result in results) else 0
 
@@ -105,20 +95,9 @@ def _prepare() -> None:
     print(f"tools: ready after {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _runs(wanted: Iterable[str]) -> list[list[str]]:
-    """The tiers that each run of pytest has."""
-    runs: list[list[str]] = []
-    for tier in wanted:
-        if runs and tier in TOGETHER and runs[-1][-1] in TOGETHER:
-            runs[-1].append(tier)
-        else:
-            runs.append([tier])
-    return runs
-
-
 def _run(run: list[str]) -> list[Result]:
     print(f"=== {', '.join(run)}", flush=True)
-    workers = WORKERS_TOGETHER if run[0] in TOGETHER else WORKERS
+    workers = f"--numprocesses={WAITING.get(run[0], 'logical')}"
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         started = time.monotonic()
@@ -150,8 +129,8 @@ def _run(run: list[str]) -> list[Result]:
 def _tier(case: ET.Element, run: list[str]) -> str:
     """The tier of a test in pytest's report, where a module has its dotted name; of a module that cannot be imported,
     this is the test's name."""
-    folders = f"{case.get('classname', '')}.{case.get('name', '')}".split(".")
-    return next((tier for tier in run if tier in folders), run[-1])
+    names = f"{case.get('classname', '')}.{case.get('name', '')}".split(".")
+    return next((name for name in names if name in run), run[-1])
 
 
 def _shown(command: list[str]) -> tuple[int, str]:

@@ -136,7 +136,12 @@ def test_a_process_renders_a_release_once_and_a_chart_packed_anew_again(
 ) -> None:
     started: list[object] = []
     run = process.run
-    monkeypatch.setattr(process, "run", lambda command, **options: (started.append(command), run(command, **options))[1])
+
+    def counted(command: Any, **options: Any) -> process.Completed:
+        started.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(process, "run", counted)
 
     def data(text: str = "") -> object:
         if text:

@@ -72,6 +72,25 @@ def test_a_file_outside_the_tiers_has_none(name: str) -> None:
     assert tier_of(ROOT / name) == ""
 
 
+def test_tiers_of_one_run_have_a_row_each(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "golden" / "test_f.py").write_text("import nothing_of_the_kind\n")
+    monkeypatch.setattr(tiers, "HERE", folder)
+    monkeypatch.setattr(tiers, "SIDE_BY_SIDE", ("--rootdir", str(folder.parent), "-c", "/dev/null"))
+    assert tiers.main(["proxy", "golden", "unit", "engine"]) == 1
+    output = capfd.readouterr().out
+    assert "=== unit, golden, proxy\n" in output
+    assert "=== engine\n" in output
+    rows = [line.split()[:4] for line in output.partition("tier  ")[2].splitlines()]
+    assert [row for row in rows if row and row[0] in TIERS] == [
+        ["unit", "1", "0", "0"],
+        ["golden", "1", "1", "1"],
+        ["proxy", "0", "1", "0"],
+        ["engine", "0", "1", "0"],
+    ]
+
+
 def test_a_tier_whose_pytest_breaks_down_has_failed_and_tells_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
