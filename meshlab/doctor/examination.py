@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..engine.backends import Backend, BackendError, backend_for
 from ..engine.programs import cli_here
 from ..engine.state import ReleaseKey
 from ..engine.state_backend import StackBackend
+from ..engine.unfinished_destroy import NOTE, noted_releases
 from ..preflight.cluster import Reached, cluster, kubernetes, reach
 from ..preflight.finding import Finding, Level, table
 from ..render.stack import default_kubernetes
@@ -125,10 +126,12 @@ class _Examination:
     @cached_property
     def _known(self) -> Known:
         try:
-            return known_of(self._question.stack.name, self._backend, ask=bool(self._cli))
+            known = known_of(self._question.stack.name, self._backend, ask=bool(self._cli))
         except BackendError as error:
             self._state_fault = str(error)
             return Known(exists=False, readable=False)
+        note = self._question.folder / "stacks" / self._question.stack.name / NOTE
+        return replace(known, leaving=noted_releases(note))
 
     def _state(self) -> Iterator[Finding]:
         known, question = self._known, self._question

@@ -19,6 +19,8 @@ class Known:
     """False for a backend elsewhere, of which nothing is known then."""
     releases: frozenset[ReleaseKey] = frozenset()
     """Helm releases that are the stack's, pending ones included."""
+    leaving: frozenset[ReleaseKey] = frozenset()
+    """Those that an unfinished `down` was to delete, whether or not the state has them."""
     pending: tuple[str, ...] = ()
     """Resources whose operation never ended."""
     namespaces: StackNamespaces = NONE

@@ -35,8 +35,11 @@ def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known
             yield Finding(
                 "releases", Level.NOTE, f"release {key} is {status}; it belongs to someone else and does not conflict"
             )
-    strangers = sorted(key for key in wanted if key in found and known.readable and key not in known.releases)
-    for key in strangers:
+    unknown = {key for key in wanted if key in found and known.readable and key not in known.releases}
+    for key in sorted(unknown & known.leaving):
+        text = f"release {key} is left of a down that did not come to its end"
+        yield Finding("releases", Level.NOTE, f"{text}; the next up or down goes on from there")
+    for key in sorted(unknown - known.leaving):
         trouble = True
         yield Finding(
             "releases",

@@ -34,7 +34,8 @@ from .operations import EngineStep
 from .outcome import Outcome
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
-from .unfinished_destroy import LOOKING, Resources, UnfinishedDestroy, last_is_destroy
+from .state import ReleaseKey
+from .unfinished_destroy import LOOKING, NOTE, Resources, UnfinishedDestroy, last_is_destroy
 from .watch import Watch
 
 STATE_LIMIT_SECONDS = 60.0
@@ -99,8 +100,7 @@ class EngineDriver:
         """Whether it is known if there is something to settle: a backend of the caller's takes a command to tell."""
         self._settled: bool | None = None
         """Whether all was gone that an unfinished `down` was deleting; None where nothing had to be settled."""
-        note = self._folder / "unfinished-destroy.json"
-        self._unfinished = UnfinishedDestroy(note, lambda: Cluster(target.kubeconfig), self._stored)
+        self._unfinished = UnfinishedDestroy(self._folder / NOTE, lambda: Cluster(target.kubeconfig), self._stored)
         self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:
@@ -180,6 +180,16 @@ class EngineDriver:
                 self._unfinished.pay()
                 self._settled = self._unfinished.await_deletions(self._say)
         self._looked = True
+
+    @property
+    def unfinished_down(self) -> bool:
+        """Whether a `down` from this machine has begun that did not come to its end."""
+        return self._unfinished.noted
+
+    @property
+    def leaving_releases(self) -> frozenset[ReleaseKey]:
+        """The releases that an unfinished `down` was to delete: the stack's, whether or not its state has them."""
+        return self._unfinished.releases
 
     def begin_down(self) -> None:
         """Say that what the stack has is going to be deleted, also by other hands than the engine's.

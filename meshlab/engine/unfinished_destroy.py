@@ -29,13 +29,29 @@ from .places import NAMESPACE
 from .state import RELEASE, ReleaseKey
 
 LIMIT_SECONDS, POLL_SECONDS = 60.0, 0.5
-LOOKING = "the last down did not come to its end: looking at the cluster first"
+UNFINISHED = "the last down did not come to its end"
+LOOKING = f"{UNFINISHED}: looking at the cluster first"
 IDENTITY = ("apiVersion", "kind", "name", "namespace")
 METADATA = ("name", "namespace", "uid")
 NAMESPACE_TYPES = (NAMESPACE, f"{NAMESPACE}Patch")
 
+NOTE = "unfinished-destroy.json"
+"""The file of the note, in the stack's folder."""
+
 Resources = Sequence[Mapping[str, Any]]
 """The resources of a stack's state."""
+
+
+def noted_releases(file: Path) -> frozenset[ReleaseKey]:
+    """The releases that an unfinished destroy was to delete, by its note; none where there is no note."""
+    return frozenset(key for one in _noted(file) if (key := _release(one)) is not None)
+
+
+def _noted(file: Path) -> list[dict[str, Any]]:
+    # One that cannot be read still says that a destroy has begun.
+    with suppress(ValueError, FileNotFoundError):
+        return cast(list[dict[str, Any]], json.loads(file.read_text(encoding="utf-8")))
+    return []
 
 
 class UnfinishedDestroy:
@@ -50,10 +66,15 @@ class UnfinishedDestroy:
         """Whether a destroy has begun that did not come to its end."""
         return self._file.is_file()
 
+    @property
+    def releases(self) -> frozenset[ReleaseKey]:
+        """The releases that it was to delete."""
+        return noted_releases(self._file)
+
     def begin(self, resources: Resources) -> None:
         """Note what the state has, beside what an earlier destroy has noted."""
         found = [{**_identified(one), "records": self._records(one)} for one in resources]
-        noted = {str(one["urn"]): one for one in [*self._before(), *found]}
+        noted = {str(one["urn"]): one for one in [*_noted(self._file), *found]}
         write_private(self._file, json.dumps(list(noted.values())))
 
     def end(self) -> None:
@@ -75,7 +96,7 @@ class UnfinishedDestroy:
 
     def pay(self) -> None:
         """Delete what the engine has forgotten and not deleted. Raises MeshlabError and CommandError."""
-        cluster, before, after = self._cluster(), self._before(), self._stored()
+        cluster, before, after = self._cluster(), _noted(self._file), self._stored()
         for manifest in owed(before, after):
             _delete(cluster, manifest)
         for release, uids in owed_records(before, after):
@@ -98,12 +119,6 @@ class UnfinishedDestroy:
                 return False
             time.sleep(POLL_SECONDS)
         return True
-
-    def _before(self) -> list[dict[str, Any]]:
-        # One that cannot be read still says that a destroy has begun.
-        with suppress(ValueError, FileNotFoundError):
-            return cast(list[dict[str, Any]], json.loads(self._file.read_text(encoding="utf-8")))
-        return []
 
     def _records(self, resource: Mapping[str, Any]) -> list[str]:
         """The uids of helm's records of a release whose objects stay: a later record of that name is another's."""
@@ -170,7 +185,8 @@ def _uid(resource: Mapping[str, Any]) -> str:
 
 
 def _release(resource: Mapping[str, Any]) -> ReleaseKey | None:
-    return ReleaseKey.of(_outputs(resource)) if resource["type"] == RELEASE else None
+    outputs = _outputs(resource)
+    return ReleaseKey.of(outputs) if resource["type"] == RELEASE and "name" in outputs else None
 
 
 def _records_of(cluster: Cluster, release: ReleaseKey) -> Sequence[Manifest]:

@@ -362,6 +362,16 @@ def test_a_release_unknown_to_a_readable_state_is_a_problem() -> None:
     assert only(releases(api, "dev", {PROM}, Known(exists=True, readable=False))).level is Level.OK
 
 
+def test_a_release_of_an_unfinished_down_is_no_strangers() -> None:
+    known = Known(exists=True, readable=True, leaving=frozenset({PROM}))
+    note, last = releases(FakeCluster(records=[(PROM, "deployed")]), "dev", {PROM}, known)
+    assert note.level is Level.NOTE
+    assert note.text == (
+        "release prometheus/prom is left of a down that did not come to its end; the next up or down goes on from there"
+    )
+    assert last.level is Level.OK
+
+
 def crd_of(name: str, namespace: str, operator: str = "") -> dict[str, Any]:
     version = {"operator.prometheus.io/version": operator} if operator else {}
     return {

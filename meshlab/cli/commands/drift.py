@@ -15,6 +15,7 @@ from ...comparison.finding import DriftFinding, What
 from ...drift import report
 from ...drift.inspection import Inspection
 from ...drift.look import DriftResult
+from ...engine.unfinished_destroy import UNFINISHED
 from ...session import add_options, open_session
 from ...target import no_cluster, running_embedded
 
@@ -45,6 +46,12 @@ def run(args: argparse.Namespace) -> int:
         raise MeshlabError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)
+    if session.driver.unfinished_down:
+        if args.fix:
+            raise MeshlabError(
+                f"{UNFINISHED}; nothing was changed", f"meshlab up --stack {args.stack}{session.options}"
+            )
+        say(f"{UNFINISHED}: what it has deleted shows as deleted")
     inspection = Inspection(session.driver, session.stack, session.target.kubeconfig, say)
     before = seen = inspection.look()
     hooks = len(inspection.expected.hooks)
