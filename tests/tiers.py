@@ -36,9 +36,9 @@ TIERS = tuple(tier for run in RUNS for tier in run)
 
 # Each file on one worker; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-WAITING = {"node": 3, "cluster": 4, "engine": 4}
-"""Workers of the tiers that wait for clusters, where others have one for each core. Those of `node` measure that no
-request is lost: with four, the machine loses some."""
+WAITING = dict.fromkeys(("node", "cluster", "engine"), "3")
+"""Workers of the tiers that wait for clusters, where others have one for each core. Four find no more to compute on two
+cores, and the tests of `node` measure that no request is lost."""
 
 LESS_COLLECTION = {"GOGC": "400"}
 """Go's programs, which take most of the time, collect their garbage less often: a tenth less work, for more memory."""

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from base import process
 from base.environment import reaching
 from base.files import write_private
 from base.say import Say
+from embedded.tools import toolchain
 from kube.cluster import Cluster
 from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, settings_of
@@ -40,6 +41,7 @@ from .watch import Watch
 
 STATE_LIMIT_SECONDS = 60.0
 """How long the backend may take to answer."""
+UNINSTALL_LIMIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ class EngineDriver:
         """Whether it is known if there is something to settle: a backend of the caller's takes a command to tell."""
         self._settled: bool | None = None
         """Whether all was gone that an unfinished `down` was deleting; None where nothing had to be settled."""
-        self._unfinished = UnfinishedDestroy(self._folder / NOTE, lambda: Cluster(target.kubeconfig), self._stored)
+        self._unfinished = UnfinishedDestroy(
+            self._folder / NOTE, lambda: Cluster(target.kubeconfig), self._stored, self._uninstall
+        )
         self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:
@@ -180,6 +184,18 @@ class EngineDriver:
                 self._unfinished.pay()
                 self._settled = self._unfinished.await_deletions(self._say)
         self._looked = True
+
+    @property
+    def deployment(self) -> Mapping[str, Any]:
+        """The stack's state, empty where it has none.
+
+        Secrets are locked where it is read from its file, in no time; the CLI, which tells of a state that it cannot
+        read, takes a third of a second.
+        """
+        if self._file is not None and self._file.is_file():
+            with suppress(ValueError):
+                return deployment_in(self._file)
+        return cast(Mapping[str, Any], self.stack.export_stack().deployment or {})
 
     @property
     def unfinished_down(self) -> bool:
@@ -284,11 +300,16 @@ class EngineDriver:
                 f"to go on: meshlab down {self.options}",
             )
 
+    def _uninstall(self, release: ReleaseKey) -> None:
+        """End an uninstall of helm's; one that does not end in time is told by the doctor, and ended by recover."""
+        helm = toolchain.ensure(["helm"], self._say)["helm"]
+        words = ("uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found", "--wait")
+        limit = ("--timeout", f"{UNINSTALL_LIMIT_SECONDS:g}s")
+        env = reaching(self._kubeconfig)
+        process.run([helm, *words, *limit], timeout=2 * UNINSTALL_LIMIT_SECONDS, env=env, check=False)
+
     def _stored(self) -> list[dict[str, Any]]:
-        """The resources of the state with their secrets locked: read from its file where there is one, in no time."""
-        if self._file is None or not self._file.is_file():
-            return self._resources()
-        return cast(list[dict[str, Any]], deployment_in(self._file).get("resources") or [])
+        return cast(list[dict[str, Any]], self.deployment.get("resources") or [])
 
     def _resources(self) -> list[dict[str, Any]]:
         deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})

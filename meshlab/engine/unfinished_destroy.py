@@ -2,6 +2,7 @@
 
 - A provider that is interrupted, or whose time limit is over, no longer waits for a deletion, which goes on. The engine
   keeps such an object in the state, and an `up` that compares with the state alone leaves the stack without it.
+- So does helm's uninstall, which leaves its release with the status `uninstalling`.
 - The engine forgets at once what goes with its namespace, while the namespace is still there. The next `up` would
   create such an object beside the one that exists, and stop at a conflict or at the name of a release.
 
@@ -23,7 +24,7 @@ from base.say import Say
 from kube.api_objects import AccessError, Manifest, MissingError
 from kube.cluster import Cluster
 from kube.helm_records import OWNED
-from kube.objects import SECRETS
+from kube.objects import SECRETS, labels_of
 
 from .places import NAMESPACE
 from .state import RELEASE, ReleaseKey
@@ -57,9 +58,15 @@ def _noted(file: Path) -> list[dict[str, Any]]:
 class UnfinishedDestroy:
     """The note of one stack, and what follows from it."""
 
-    def __init__(self, file: Path, cluster: Callable[[], Cluster], stored: Callable[[], Resources]) -> None:
-        """`stored` reads the state as it is now."""
-        self._file, self._cluster, self._stored = file, cluster, stored
+    def __init__(
+        self,
+        file: Path,
+        cluster: Callable[[], Cluster],
+        stored: Callable[[], Resources],
+        uninstall: Callable[[ReleaseKey], object],
+    ) -> None:
+        """`stored` reads the state as it is now, `uninstall` is helm's."""
+        self._file, self._cluster, self._stored, self._uninstall = file, cluster, stored, uninstall
 
     @property
     def noted(self) -> bool:
@@ -95,8 +102,15 @@ class UnfinishedDestroy:
         self.end()
 
     def pay(self) -> None:
-        """Delete what the engine has forgotten and not deleted. Raises MeshlabError and CommandError."""
+        """Delete what the engine has forgotten and not deleted, and end what helm has begun.
+
+        Raises MeshlabError and CommandError.
+        """
         cluster, before, after = self._cluster(), _noted(self._file), self._stored()
+        for one in before:
+            release = None if one.get("retainOnDelete") else _release(one)
+            if release is not None and _is_uninstalling(cluster, release):
+                self._uninstall(release)
         for manifest in owed(before, after):
             _delete(cluster, manifest)
         for release, uids in owed_records(before, after):
@@ -192,6 +206,10 @@ def _release(resource: Mapping[str, Any]) -> ReleaseKey | None:
 def _records_of(cluster: Cluster, release: ReleaseKey) -> Sequence[Manifest]:
     """Their metadata only: helm's records are megabytes."""
     return cluster.metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}")
+
+
+def _is_uninstalling(cluster: Cluster, release: ReleaseKey) -> bool:
+    return any(labels_of(record).get("status") == "uninstalling" for record in _records_of(cluster, release))
 
 
 def _live(cluster: Cluster, manifest: Manifest) -> tuple[Any, Manifest] | None:

@@ -64,7 +64,7 @@ def refuse_strange_namespaces(cluster: Cluster, driver: EngineDriver, stack: str
 
 def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tuple[str, str]]) -> None:
     """Raise MeshlabError where the state of the stack has not heard of a release (namespace, name) that is there."""
-    state = State({"deployment": driver.stack.export_stack().deployment or {}})
+    state = State({"deployment": driver.deployment})
     known = {
         *state.releases(),
         *(ReleaseKey.of(operation.inputs) for operation in state.operations if operation.type == RELEASE),
@@ -161,7 +161,7 @@ def strange_namespaces(
 
 def state_namespaces(driver: EngineDriver) -> StackNamespaces:
     """The namespaces of the engine's state; none where it has no state of the stack."""
-    return namespaces_in(cast(Mapping[str, Any], driver.stack.export_stack().deployment or {}))
+    return namespaces_in(driver.deployment)
 
 
 def namespaces_in(deployment: Mapping[str, Any]) -> StackNamespaces:

@@ -47,9 +47,10 @@ STATE = [NAMESPACE, inside("a"), inside("b"), entry("alone"), {"urn": "urn::comp
 class Objects:
     """A cluster with objects of the namespace demo by name; what is being deleted is gone after some answers."""
 
-    def __init__(self, records: Sequence[str] = (), **answers: int | None) -> None:
-        self.answers, self.records = answers, records
+    def __init__(self, records: Sequence[str] = (), *, uninstalling: Sequence[str] = (), **answers: int | None) -> None:
+        self.answers, self.records, self.uninstalling = answers, records, uninstalling
         self.deleted: list[str] = []
+        self.uninstalled: list[ReleaseKey] = []
 
     def kind(self, api: str, kind: str) -> Any:
         return SimpleNamespace(resource=Resource(api, "configmaps", kind)) if kind == "ConfigMap" else None
@@ -65,7 +66,11 @@ class Objects:
         return live
 
     def metadata(self, resource: Resource, namespace: str, labels: str) -> Sequence[Manifest]:
-        assert (resource.kind, labels) == ("Secret", "owner=helm,name=kept")
+        owner, _, name = labels.partition(",name=")
+        assert (resource.kind, owner) == ("Secret", "owner=helm")
+        if name != "kept":
+            status = "uninstalling" if name in self.uninstalling else "deployed"
+            return [{"metadata": {"name": name, "uid": name, "labels": {"status": status}}}]
         if not self.records:
             raise AccessError("no answer")
         return [{"metadata": {"name": f"record {uid} in {namespace}", "uid": uid}} for uid in self.records]
@@ -82,8 +87,9 @@ def note(tmp_path: Path) -> Note:
     """A note of a stack on a cluster, with the state that there is now."""
 
     def made(cluster: Objects | None = None, now: Sequence[Entry] = ()) -> UnfinishedDestroy:
-        here = cast(Cluster, cluster or Objects())
-        return UnfinishedDestroy(tmp_path / "stacks" / "dev" / "note.json", lambda: here, lambda: now)
+        objects = cluster or Objects()
+        here, file = cast(Cluster, objects), tmp_path / "stacks" / "dev" / "note.json"
+        return UnfinishedDestroy(file, lambda: here, lambda: now, objects.uninstalled.append)
 
     return made
 
@@ -132,6 +138,15 @@ def test_a_destroy_that_stops_deletes_what_it_owes_and_leaves_a_note(note: Note)
         raise KeyboardInterrupt
     assert cluster.deleted == ["b", "record 1 in demo", "record 2 in demo"]
     assert note().noted
+
+
+def test_an_uninstall_that_helm_has_begun_is_ended(note: Note) -> None:
+    cluster = Objects(uninstalling=["begun"])
+    state = [NAMESPACE, release("begun"), release("not-begun"), release("kept", retainOnDelete=True)]
+    with pytest.raises(KeyboardInterrupt), note(cluster, now=state).of(state):
+        raise KeyboardInterrupt
+    assert cluster.uninstalled == [ReleaseKey("demo", "begun")]
+    assert note().releases == {ReleaseKey("demo", name) for name in ("begun", "not-begun", "kept")}
 
 
 def test_a_later_record_of_the_same_release_is_not_owed(note: Note) -> None:
