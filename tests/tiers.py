@@ -36,7 +36,7 @@ TIERS = tuple(tier for run in RUNS for tier in run)
 
 # Each file on one worker; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-WAITING = dict.fromkeys(("node", "cluster", "engine"), "3")
+WAITING = {"node": 3, "cluster": 3, "engine": 3}
 """Workers of the tiers that wait for clusters, where others have one for each core. Four find no more to compute on two
 cores, and the tests of `node` measure that no request is lost."""
 
