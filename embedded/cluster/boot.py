@@ -177,7 +177,7 @@ def _await_nodes(mine: ClusterRecord, count: int, program: Path) -> None:
             return
         if time.monotonic() > limit:
             raise process.CommandTimeoutError(f"{ready} of {count} nodes were ready after {START_LIMIT:g} s")
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 def _schedulable(node: dict[str, Any]) -> bool:

@@ -83,6 +83,9 @@ class HelmRenderer:
         A value that is another one each time (a generated password, a certificate) is masked: a chart that uses a
         function with such answers is rendered twice, and what the two do not agree on is no content.
         """
+        digests = {one.resource: _digest(one, files[one.resource], target) for one in releases}
+        # Other threads may be here as well.
+        known = {resource: self._rendered.get(digest) for resource, digest in digests.items()}
         with ThreadPoolExecutor(WORKERS) as pool:
             started = {
                 release.resource: [
@@ -90,17 +93,17 @@ class HelmRenderer:
                     for zone, delay in self._runs(release, files[release.resource])
                 ]
                 for release in releases
-                if _digest(release, files[release.resource], target) not in self._rendered
+                if known[release.resource] is None
             }
         result: dict[str, list[dict[str, Any]]] = {}
         for release in releases:
-            digest = _digest(release, files[release.resource], target)
-            if digest not in self._rendered:
-                texts = [future.result() for future in started[release.resource]]
-                self._rendered[digest] = _agreed(release, texts)
-            result[release.resource] = self._rendered[digest]
+            manifests = known[release.resource]
+            if manifests is None:
+                manifests = _agreed(release, [future.result() for future in started[release.resource]])
+                self._rendered[digests[release.resource]] = manifests
+            result[release.resource] = manifests
         for digest in list(self._rendered)[:-KEPT]:
-            del self._rendered[digest]
+            self._rendered.pop(digest, None)
         return result
 
     def _template(self, release: Release, file: Path, target: RenderTarget, zone: str, delay: float) -> str:
