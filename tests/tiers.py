@@ -40,6 +40,8 @@ WAITING = {"node": 3, "cluster": 3, "engine": 3}
 """Workers of the tiers that wait for clusters, where others have one for each core. Four find no more to compute on two
 cores, and the tests of `node` measure that no request is lost."""
 
+TABLE_FOLLOWS = "MESHLAB_TABLE_FOLLOWS"
+"""Environment variable for pytest: it need not print the table of its tiers."""
 LESS_COLLECTION = {"GOGC": "400"}
 """Go's programs, which take most of the time, collect their garbage less often: a tenth less work, for more memory."""
 
@@ -122,7 +124,7 @@ def _run(run: list[str]) -> list[Result]:
     # Their tests' own seconds say how much of the run was whose.
     tests = sum(result.seconds for result in results.values())
     for result in results.values():
-        result.seconds *= seconds / tests if tests else 0.0
+        result.seconds = result.seconds / tests * seconds if tests else seconds / len(run)
     return list(results.values())
 
 
@@ -138,7 +140,7 @@ def _shown(command: list[str]) -> tuple[int, str]:
     if sys.stdout.isatty():
         command = [*command, "--color=yes"]
     printed = bytearray()
-    environment = {**LESS_COLLECTION, **os.environ}
+    environment = {**LESS_COLLECTION, **os.environ, TABLE_FOLLOWS: "true"}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
     ) as running:

@@ -19,7 +19,7 @@ from ..engine.backends import Backend, BackendError, backend_for
 from ..engine.programs import cli_here
 from ..engine.state import ReleaseKey
 from ..engine.state_backend import StackBackend
-from ..engine.unfinished_destroy import NOTE, noted_releases
+from ..engine.unfinished_destroy import NOTE, noted_records
 from ..preflight.cluster import Reached, cluster, kubernetes, reach
 from ..preflight.finding import Finding, Level, table
 from ..render.stack import default_kubernetes
@@ -131,7 +131,7 @@ class _Examination:
             self._state_fault = str(error)
             return Known(exists=False, readable=False)
         note = self._question.folder / "stacks" / self._question.stack.name / NOTE
-        return replace(known, leaving=noted_releases(note))
+        return replace(known, leaving=noted_records(note))
 
     def _state(self) -> Iterator[Finding]:
         known, question = self._known, self._question

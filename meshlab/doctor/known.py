@@ -19,8 +19,8 @@ class Known:
     """False for a backend elsewhere, of which nothing is known then."""
     releases: frozenset[ReleaseKey] = frozenset()
     """Helm releases that are the stack's, pending ones included."""
-    leaving: frozenset[ReleaseKey] = frozenset()
-    """Those that an unfinished `down` was to delete, whether or not the state has them."""
+    leaving: frozenset[str] = frozenset()
+    """The uids of helm's records that an unfinished `down` left, and that the next `up` or `down` deletes."""
     pending: tuple[str, ...] = ()
     """Resources whose operation never ended."""
     namespaces: StackNamespaces = NONE

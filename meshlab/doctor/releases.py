@@ -1,7 +1,8 @@
 """Helm releases that would be in the way: unfinished ones of ours, and others under our names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
 from kube.helm_records import OWNED
 from kube.objects import SECRETS, labels_of
@@ -23,7 +24,10 @@ WHY = {
 def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known, on: str = "") -> Iterator[Finding]:
     """`wanted` are the releases of the program; `known` says which of them the state has, `on` is `Target.option`."""
     ours = wanted | known.releases
-    found = _statuses(cluster)
+    # Their metadata only: the records are megabytes.
+    records = cluster.metadata(SECRETS, labels=f"{OWNED},status!=superseded")
+    left = [one for one in records if one["metadata"].get("uid") in known.leaving and _key(one) not in known.releases]
+    found = _statuses(one for one in records if one not in left)
     unfinished = {key: status for key, status in found.items() if status in UNFINISHED}
     trouble = False
     for key, status in sorted(unfinished.items(), key=lambda item: str(item[0])):
@@ -35,11 +39,11 @@ def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known
             yield Finding(
                 "releases", Level.NOTE, f"release {key} is {status}; it belongs to someone else and does not conflict"
             )
-    unknown = {key for key in wanted if key in found and known.readable and key not in known.releases}
-    for key in sorted(unknown & known.leaving):
+    for key in sorted(map(_key, left)):
         text = f"release {key} is left of a down that did not come to its end"
         yield Finding("releases", Level.NOTE, f"{text}; the next up or down goes on from there")
-    for key in sorted(unknown - known.leaving):
+    strangers = sorted(key for key in wanted if key in found and known.readable and key not in known.releases)
+    for key in strangers:
         trouble = True
         yield Finding(
             "releases",
@@ -53,18 +57,19 @@ def releases(cluster: Cluster, stack: str, wanted: set[ReleaseKey], known: Known
         yield Finding("releases", Level.OK, f"{there}none of this stack's unfinished")
 
 
-def _statuses(cluster: Cluster) -> dict[ReleaseKey, str]:
-    """The status of the last revision of each release of the cluster.
+def _key(record: Manifest) -> ReleaseKey:
+    return ReleaseKey(str(record["metadata"]["namespace"]), labels_of(record)["name"])
+
+
+def _statuses(records: Iterable[Manifest]) -> dict[ReleaseKey, str]:
+    """The status of the last revision of each release.
 
     A rollback leaves the revision that it rolled back pending. A failed revision over one that stood is FAILED_UPGRADE:
     `failed` alone is an install.
     """
-    # Their metadata only: the records are megabytes.
-    records = cluster.metadata(SECRETS, labels=f"{OWNED},status!=superseded")
     found: dict[ReleaseKey, str] = {}
     for record in sorted(records, key=lambda record: int(labels_of(record)["version"])):
-        labels = labels_of(record)
-        key = ReleaseKey(str(record["metadata"]["namespace"]), labels["name"])
+        labels, key = labels_of(record), _key(record)
         failed = labels["status"] == "failed" and found.get(key) in STOOD
         found[key] = FAILED_UPGRADE if failed else labels["status"]
     return found

@@ -15,7 +15,6 @@ from base import process
 from base.environment import reaching
 from base.files import write_private
 from base.say import Say
-from embedded.tools import toolchain
 from kube.cluster import Cluster
 from policy.pack.rules import violations
 from policy.pack.settings import PROJECT, SECTION, settings_of
@@ -35,13 +34,11 @@ from .operations import EngineStep
 from .outcome import Outcome
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
-from .state import ReleaseKey
-from .unfinished_destroy import LOOKING, NOTE, Resources, UnfinishedDestroy, last_is_destroy
+from .unfinished_destroy import LOOKING, NOTE, Resources, UnfinishedDestroy, lacks_release, last_is_destroy
 from .watch import Watch
 
 STATE_LIMIT_SECONDS = 60.0
 """How long the backend may take to answer."""
-UNINSTALL_LIMIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -102,9 +99,7 @@ class EngineDriver:
         """Whether it is known if there is something to settle: a backend of the caller's takes a command to tell."""
         self._settled: bool | None = None
         """Whether all was gone that an unfinished `down` was deleting; None where nothing had to be settled."""
-        self._unfinished = UnfinishedDestroy(
-            self._folder / NOTE, lambda: Cluster(target.kubeconfig), self._stored, self._uninstall
-        )
+        self._unfinished = UnfinishedDestroy(self._folder / NOTE, lambda: Cluster(target.kubeconfig), self._stored)
         self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:
@@ -193,19 +188,14 @@ class EngineDriver:
         read, takes a third of a second.
         """
         if self._file is not None and self._file.is_file():
-            with suppress(ValueError):
+            with suppress(ValueError, LookupError, TypeError, AttributeError, FileNotFoundError):
                 return deployment_in(self._file)
         return cast(Mapping[str, Any], self.stack.export_stack().deployment or {})
 
     @property
     def unfinished_down(self) -> bool:
-        """Whether a `down` from this machine has begun that did not come to its end."""
-        return self._unfinished.noted
-
-    @property
-    def leaving_releases(self) -> frozenset[ReleaseKey]:
-        """The releases that an unfinished `down` was to delete: the stack's, whether or not its state has them."""
-        return self._unfinished.releases
+        """Whether a `down` from this machine was the last to act on the stack, and did not come to its end."""
+        return self._unfinished.noted and (self.backend.own or last_is_destroy(self.stack))
 
     def begin_down(self) -> None:
         """Say that what the stack has is going to be deleted, also by other hands than the engine's.
@@ -224,7 +214,9 @@ class EngineDriver:
         self._refuse_protected(before)
         watch = Watch(self._say, explain=self._explained)
         with watch.failures("destroy"), self._interruptible("down"), self._unfinished.of(before):
-            self.stack.destroy(on_event=watch.see, color="never")
+            # The provider fails at a release that other hands have uninstalled; a refresh forgets it.
+            refresh = lacks_release(Cluster(self._kubeconfig), before)
+            self.stack.destroy(on_event=watch.see, color="never", refresh=refresh)
             self._refuse_unfinished()
         if self.backend.own:
             self._workspace.remove_stack(self.stack.name)
@@ -299,14 +291,6 @@ class EngineDriver:
                 f"the engine stopped before its end; resources left in the state: {len(left)}, such as {left[0]}",
                 f"to go on: meshlab down {self.options}",
             )
-
-    def _uninstall(self, release: ReleaseKey) -> None:
-        """End an uninstall of helm's; one that does not end in time is told by the doctor, and ended by recover."""
-        helm = toolchain.ensure(["helm"], self._say)["helm"]
-        words = ("uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found", "--wait")
-        limit = ("--timeout", f"{UNINSTALL_LIMIT_SECONDS:g}s")
-        env = reaching(self._kubeconfig)
-        process.run([helm, *words, *limit], timeout=2 * UNINSTALL_LIMIT_SECONDS, env=env, check=False)
 
     def _stored(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.deployment.get("resources") or [])

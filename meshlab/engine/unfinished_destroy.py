@@ -2,7 +2,6 @@
 
 - A provider that is interrupted, or whose time limit is over, no longer waits for a deletion, which goes on. The engine
   keeps such an object in the state, and an `up` that compares with the state alone leaves the stack without it.
-- So does helm's uninstall, which leaves its release with the status `uninstalling`.
 - The engine forgets at once what goes with its namespace, while the namespace is still there. The next `up` would
   create such an object beside the one that exists, and stop at a conflict or at the name of a release.
 
@@ -24,7 +23,7 @@ from base.say import Say
 from kube.api_objects import AccessError, Manifest, MissingError
 from kube.cluster import Cluster
 from kube.helm_records import OWNED
-from kube.objects import SECRETS, labels_of
+from kube.objects import SECRETS
 
 from .places import NAMESPACE
 from .state import RELEASE, ReleaseKey
@@ -43,40 +42,31 @@ Resources = Sequence[Mapping[str, Any]]
 """The resources of a stack's state."""
 
 
-def noted_releases(file: Path) -> frozenset[ReleaseKey]:
-    """The releases that an unfinished destroy was to delete, by its note; none where there is no note."""
-    return frozenset(key for one in _noted(file) if (key := _release(one)) is not None)
+def noted_records(file: Path) -> frozenset[str]:
+    """The uids of helm's records that go with an unfinished destroy, by its note; none where there is no note."""
+    return frozenset(str(uid) for one in _noted(file) for uid in one.get("records") or ())
 
 
 def _noted(file: Path) -> list[dict[str, Any]]:
     # One that cannot be read still says that a destroy has begun.
     with suppress(ValueError, FileNotFoundError):
-        return cast(list[dict[str, Any]], json.loads(file.read_text(encoding="utf-8")))
+        found: Any = json.loads(file.read_text(encoding="utf-8"))
+        entries = cast(list[Any], found) if isinstance(found, list) else []
+        return [entry for entry in entries if isinstance(entry, dict) and {"urn", "type"} <= entry.keys()]
     return []
 
 
 class UnfinishedDestroy:
     """The note of one stack, and what follows from it."""
 
-    def __init__(
-        self,
-        file: Path,
-        cluster: Callable[[], Cluster],
-        stored: Callable[[], Resources],
-        uninstall: Callable[[ReleaseKey], object],
-    ) -> None:
-        """`stored` reads the state as it is now, `uninstall` is helm's."""
-        self._file, self._cluster, self._stored, self._uninstall = file, cluster, stored, uninstall
+    def __init__(self, file: Path, cluster: Callable[[], Cluster], stored: Callable[[], Resources]) -> None:
+        """`stored` reads the state as it is now."""
+        self._file, self._cluster, self._stored = file, cluster, stored
 
     @property
     def noted(self) -> bool:
         """Whether a destroy has begun that did not come to its end."""
         return self._file.is_file()
-
-    @property
-    def releases(self) -> frozenset[ReleaseKey]:
-        """The releases that it was to delete."""
-        return noted_releases(self._file)
 
     def begin(self, resources: Resources) -> None:
         """Note what the state has, beside what an earlier destroy has noted."""
@@ -102,15 +92,8 @@ class UnfinishedDestroy:
         self.end()
 
     def pay(self) -> None:
-        """Delete what the engine has forgotten and not deleted, and end what helm has begun.
-
-        Raises MeshlabError and CommandError.
-        """
+        """Delete what the engine has forgotten and not deleted. Raises MeshlabError and CommandError."""
         cluster, before, after = self._cluster(), _noted(self._file), self._stored()
-        for one in before:
-            release = None if one.get("retainOnDelete") else _release(one)
-            if release is not None and _is_uninstalling(cluster, release):
-                self._uninstall(release)
         for manifest in owed(before, after):
             _delete(cluster, manifest)
         for release, uids in owed_records(before, after):
@@ -142,6 +125,14 @@ class UnfinishedDestroy:
         with suppress(AccessError):  # a destroy tells of it better
             return [str(record["metadata"]["uid"]) for record in _records_of(self._cluster(), release)]
         return []
+
+
+def lacks_release(cluster: Cluster, resources: Resources) -> bool:
+    """Whether helm does not know a release that the state has."""
+    keys = {key for one in resources if (key := _release(one)) is not None}
+    with suppress(AccessError):  # a destroy tells of it better
+        return any(not _records_of(cluster, key) for key in keys)
+    return False
 
 
 def last_is_destroy(stack: auto.Stack) -> bool:
@@ -206,10 +197,6 @@ def _release(resource: Mapping[str, Any]) -> ReleaseKey | None:
 def _records_of(cluster: Cluster, release: ReleaseKey) -> Sequence[Manifest]:
     """Their metadata only: helm's records are megabytes."""
     return cluster.metadata(SECRETS, release.namespace, f"{OWNED},name={release.name}")
-
-
-def _is_uninstalling(cluster: Cluster, release: ReleaseKey) -> bool:
-    return any(labels_of(record).get("status") == "uninstalling" for record in _records_of(cluster, release))
 
 
 def _live(cluster: Cluster, manifest: Manifest) -> tuple[Any, Manifest] | None:

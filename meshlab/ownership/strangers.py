@@ -68,7 +68,6 @@ def refuse_strange_releases(driver: EngineDriver, stack: str, there: Iterable[tu
     known = {
         *state.releases(),
         *(ReleaseKey.of(operation.inputs) for operation in state.operations if operation.type == RELEASE),
-        *driver.leaving_releases,
     }
     for namespace, name in sorted(there):
         if ReleaseKey(namespace, name) not in known:

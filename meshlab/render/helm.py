@@ -140,9 +140,13 @@ def asks_api_versions(release: Release, file: Path) -> bool:
     return traits(file, json.dumps(release.values)).asks
 
 
-@cache
 def traits(file: Path, values: str) -> Traits:
     """What the templates of a packed chart do, its subcharts' and those within values included. Raises ReleaseError."""
+    return _traits(file, _packed_at(file), values)
+
+
+@cache
+def _traits(file: Path, packed_at: int | None, values: str) -> Traits:
     content = [values.encode()]
     try:
         with tarfile.open(file) as archive:
@@ -159,9 +163,14 @@ def traits(file: Path, values: str) -> Traits:
     )
 
 
+def _packed_at(file: Path) -> int | None:
+    """When a chart was packed: under its name and version, it may have been packed anew."""
+    return file.stat().st_mtime_ns if file.exists() else None
+
+
 def _digest(release: Release, file: Path, target: RenderTarget) -> str:
     """What a rendering follows from."""
-    chart = (str(file), file.stat().st_mtime_ns if file.exists() else None)
+    chart = (str(file), _packed_at(file))
     what = (release.name, release.namespace, release.skip_crds, release.values, target.kubernetes, target.api_versions)
     return json.dumps([*chart, *what], sort_keys=True)
 

@@ -23,6 +23,7 @@ from embedded.tools.toolchain import ToolsMissingError
 from meshlab.cli.commands.recover import RecoverOptions, recover
 from meshlab.engine.driver import EngineDriver
 from meshlab.engine.interruption import WAITING
+from meshlab.engine.locks import Lock, locks_of
 from meshlab.engine.programs import find_engine
 from meshlab.engine.state import ReleaseKey
 from meshlab.recording.recorder import Recording
@@ -111,6 +112,11 @@ class Story:
     def unfinished(self) -> list[str]:
         releases = helm_releases(self.lab.cluster)
         return [name for name, status in releases.items() if status != "deployed"]
+
+    def left_open(self) -> tuple[list[Lock], list[Any]]:
+        """The locks and the pending operations of the stack."""
+        deployment = self.driver().deployment
+        return locks_of(self.state / "pulumi", "dev"), list(deployment.get("pending_operations") or ())
 
     def state_file(self) -> Path:
         return self.state / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
@@ -351,6 +357,13 @@ def test_ctrl_c_during_a_first_up_needs_no_recovery(story: Story, uninterrupted:
     assert but_crds(declared(story.lab.cluster)) == but_crds(uninterrupted)
 
 
+def only_uninstalls(told: list[str]) -> bool:
+    """Whether uninstalls are all that recover had to end: on a busy machine, the provider gives up the wait for one."""
+    acts = [line.strip() for line in told if line.startswith("  ")]
+    ended = r"uninstall release \S+ \(uninstalling: .*|take \S+ out of the state: its release is gone"
+    return bool(acts) and all(re.fullmatch(ended, act) for act in acts)
+
+
 def test_up_converges_after_ctrl_c_during_a_down(story: Story, uninterrupted: list[str]) -> None:
     story.begin()
     for deleted in MOMENTS:
@@ -359,7 +372,10 @@ def test_up_converges_after_ctrl_c_during_a_down(story: Story, uninterrupted: li
         with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab down --stack dev"):
             driver.down()
         presser.join()
-        assert story.recover() == [HEALTHY]
+        locks, pending = story.left_open()
+        assert (locks, pending) == ([], [])
+        told = story.recover()
+        assert told == [HEALTHY] or only_uninstalls(told), told
         story.driver().up()
         assert but_crds(declared(story.lab.cluster)) == but_crds(uninterrupted), deleted
 
@@ -373,6 +389,17 @@ def test_a_down_whose_engine_alone_was_interrupted_is_no_success(story: Story) -
     presser.join()
     story.driver().down()
     assert not story.state_file().exists()
+
+
+def test_down_completes_what_others_have_uninstalled_or_left_so(story: Story) -> None:
+    story.begin()
+    # As an interrupted helm leaves it.
+    with story.repair._record(ReleaseKey("istio-system", "istiod-1-17"), 1) as (secret, release):
+        secret["metadata"]["labels"]["status"] = release["info"]["status"] = "uninstalling"
+    story.lab.helm("uninstall", "kiali-operator", "--namespace", "kiali-operator", "--wait")
+    story.driver().down()
+    assert not story.state_file().exists()
+    assert [name for name in helm_releases(story.lab.cluster) if name != "prom-crds"] == []
 
 
 def engine() -> int:

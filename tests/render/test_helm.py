@@ -153,6 +153,7 @@ def test_a_process_renders_a_release_once_and_a_chart_packed_anew_again(
     assert (data("a: b"), len(started)) == ({"a": "b"}, 1)
     assert (data(), len(started)) == ({"a": "b"}, 0)
     assert (data("a: c"), len(started)) == ({"a": "c"}, 1)
+    assert (data("a: {{ randAlphaNum 5 }}"), len(started)) == ({"a": VARIES}, 2)
 
 
 def test_a_hook_says_when_it_runs(small: Renderer, make_chart: MakeChart) -> None:

@@ -4,12 +4,13 @@ The tier of a test is its folder below tests/. So `pytest -m "unit or golden"` s
 several of them.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tiers import TIERS, Result, table
+from tests.tiers import TABLE_FOLLOWS, TIERS, Result, table
 
 OUTCOMES = {"passed": "passed", "failed": "failed", "error": "failed", "skipped": "skipped", "": ""}
 """The column of the table for each category of pytest's terminal report. The empty category has set-up and tear-down,
@@ -52,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             result.failed += column == "failed"
             if column == "skipped":
                 result.skipped[_reason(report)] += 1
-    if len(ran) < 2:
+    if len(ran) < 2 or TABLE_FOLLOWS in os.environ:
         return
     terminalreporter.section("tiers")
     for line in table(result for tier, result in results.items() if tier in ran):

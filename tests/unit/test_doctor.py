@@ -79,6 +79,7 @@ class FakeCluster:
             {
                 "metadata": {
                     "namespace": key.namespace,
+                    "uid": f"record {n}",
                     "labels": {"name": key.name, "status": status, "version": f"{n}"},
                 }
             }
@@ -363,13 +364,19 @@ def test_a_release_unknown_to_a_readable_state_is_a_problem() -> None:
 
 
 def test_a_release_of_an_unfinished_down_is_no_strangers() -> None:
-    known = Known(exists=True, readable=True, leaving=frozenset({PROM}))
+    known = Known(exists=True, readable=True, leaving=frozenset({"record 9"}))
     note, last = releases(FakeCluster(records=[(PROM, "deployed")]), "dev", {PROM}, known)
     assert note.level is Level.NOTE
     assert note.text == (
         "release prometheus/prom is left of a down that did not come to its end; the next up or down goes on from there"
     )
     assert last.level is Level.OK
+
+
+@pytest.mark.parametrize("status", ["deployed", "pending-install"])
+def test_a_release_that_was_installed_after_an_unfinished_down_is_a_strangers(status: str) -> None:
+    known = Known(exists=True, readable=True, leaving=frozenset({"an older record"}))
+    assert only(releases(FakeCluster(records=[(PROM, status)]), "dev", {PROM}, known)).level is Level.PROBLEM
 
 
 def crd_of(name: str, namespace: str, operator: str = "") -> dict[str, Any]:

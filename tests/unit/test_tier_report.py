@@ -1,5 +1,6 @@
 """Tiers as markers of pytest, and the table of a run of several tiers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from meshlab.recording.recorder import ROOT
 from tests import tiers
 from tests.support.tier_report import tier_of
-from tests.tiers import TIERS
+from tests.tiers import TABLE_FOLLOWS, TIERS
 
 FILES = {
     "unit/test_a.py": "def test_a(): pass\n",
@@ -31,7 +32,8 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, *options: str) -> str:
     alone = ["--rootdir", folder.parent, "-c", "/dev/null", "-p", "tests.support.tier_report", "--strict-markers"]
     command = [sys.executable, "-m", "pytest", *alone, *options, folder]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    env = {name: value for name, value in os.environ.items() if name != TABLE_FOLLOWS}
+    done = subprocess.run(command, check=False, cwd=ROOT, env=env, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 

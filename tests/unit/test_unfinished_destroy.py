@@ -14,7 +14,7 @@ from kube.api_objects import AccessError, Manifest, MissingError, Resource
 from kube.cluster import Cluster
 from meshlab.engine import unfinished_destroy
 from meshlab.engine.state import RELEASE, ReleaseKey
-from meshlab.engine.unfinished_destroy import UnfinishedDestroy, last_is_destroy, owed, owed_records
+from meshlab.engine.unfinished_destroy import UnfinishedDestroy, last_is_destroy, noted_records, owed, owed_records
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 Entry = dict[str, Any]
@@ -47,10 +47,9 @@ STATE = [NAMESPACE, inside("a"), inside("b"), entry("alone"), {"urn": "urn::comp
 class Objects:
     """A cluster with objects of the namespace demo by name; what is being deleted is gone after some answers."""
 
-    def __init__(self, records: Sequence[str] = (), *, uninstalling: Sequence[str] = (), **answers: int | None) -> None:
-        self.answers, self.records, self.uninstalling = answers, records, uninstalling
+    def __init__(self, records: Sequence[str] = (), **answers: int | None) -> None:
+        self.answers, self.records = answers, records
         self.deleted: list[str] = []
-        self.uninstalled: list[ReleaseKey] = []
 
     def kind(self, api: str, kind: str) -> Any:
         return SimpleNamespace(resource=Resource(api, "configmaps", kind)) if kind == "ConfigMap" else None
@@ -66,11 +65,7 @@ class Objects:
         return live
 
     def metadata(self, resource: Resource, namespace: str, labels: str) -> Sequence[Manifest]:
-        owner, _, name = labels.partition(",name=")
-        assert (resource.kind, owner) == ("Secret", "owner=helm")
-        if name != "kept":
-            status = "uninstalling" if name in self.uninstalling else "deployed"
-            return [{"metadata": {"name": name, "uid": name, "labels": {"status": status}}}]
+        assert (resource.kind, labels) == ("Secret", "owner=helm,name=kept")
         if not self.records:
             raise AccessError("no answer")
         return [{"metadata": {"name": f"record {uid} in {namespace}", "uid": uid}} for uid in self.records]
@@ -87,9 +82,8 @@ def note(tmp_path: Path) -> Note:
     """A note of a stack on a cluster, with the state that there is now."""
 
     def made(cluster: Objects | None = None, now: Sequence[Entry] = ()) -> UnfinishedDestroy:
-        objects = cluster or Objects()
-        here, file = cast(Cluster, objects), tmp_path / "stacks" / "dev" / "note.json"
-        return UnfinishedDestroy(file, lambda: here, lambda: now, objects.uninstalled.append)
+        here = cast(Cluster, cluster or Objects())
+        return UnfinishedDestroy(tmp_path / "stacks" / "dev" / "note.json", lambda: here, lambda: now)
 
     return made
 
@@ -140,15 +134,6 @@ def test_a_destroy_that_stops_deletes_what_it_owes_and_leaves_a_note(note: Note)
     assert note().noted
 
 
-def test_an_uninstall_that_helm_has_begun_is_ended(note: Note) -> None:
-    cluster = Objects(uninstalling=["begun"])
-    state = [NAMESPACE, release("begun"), release("not-begun"), release("kept", retainOnDelete=True)]
-    with pytest.raises(KeyboardInterrupt), note(cluster, now=state).of(state):
-        raise KeyboardInterrupt
-    assert cluster.uninstalled == [ReleaseKey("demo", "begun")]
-    assert note().releases == {ReleaseKey("demo", name) for name in ("begun", "not-begun", "kept")}
-
-
 def test_a_later_record_of_the_same_release_is_not_owed(note: Note) -> None:
     note(Objects(["1"])).begin([NAMESPACE, release("kept", retainOnDelete=True)])
     cluster = Objects(["1", "of a new install"])
@@ -163,10 +148,12 @@ def test_a_cluster_that_does_not_answer_is_no_obstacle_to_the_note(note: Note) -
     assert cluster.deleted == []
 
 
-def test_a_note_that_cannot_be_read_says_that_a_destroy_has_begun(note: Note, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["", "null", "[1]", '[{"urn": "x"}]'])
+def test_a_note_that_cannot_be_read_says_that_a_destroy_has_begun(note: Note, tmp_path: Path, text: str) -> None:
     note().begin(STATE)
     (file,) = tmp_path.rglob("note.json")
-    file.write_text("", encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    assert noted_records(file) == frozenset()
     cluster = Objects(a=None, b=None)
     assert note().noted
     note(cluster, now=[NAMESPACE]).pay()

@@ -46,11 +46,11 @@ def run(args: argparse.Namespace) -> int:
         raise MeshlabError(no_cluster("drift"))
     started = time.monotonic()
     session = open_session(args, say)
+    remedy = f"meshlab drift --stack {args.stack}{session.options} --fix"
     if session.driver.unfinished_down:
+        remedy = f"meshlab up --stack {args.stack}{session.options}"
         if args.fix:
-            raise MeshlabError(
-                f"{UNFINISHED}; nothing was changed", f"meshlab up --stack {args.stack}{session.options}"
-            )
+            raise MeshlabError(f"{UNFINISHED}; nothing was changed", remedy)
         say(f"{UNFINISHED}: what it has deleted shows as deleted")
     inspection = Inspection(session.driver, session.stack, session.target.kubeconfig, say)
     before = seen = inspection.look()
@@ -66,14 +66,14 @@ def run(args: argparse.Namespace) -> int:
         for line in shown:
             say(line)
         seen = inspection.remediate(seen, partial(_approve, yes=args.yes, say=say))
-    _tell(args, session.options, before, seen, hooks, time.monotonic() - started, say)
+    _tell(args, remedy, before, seen, hooks, time.monotonic() - started, say)
     if seen.findings:
         return DRIFT
     return UNTOLD if seen.uncompared else 0
 
 
 def _tell(
-    args: argparse.Namespace, on: str, before: DriftResult, seen: DriftResult, hooks: int, seconds: float, say: Say
+    args: argparse.Namespace, remedy: str, before: DriftResult, seen: DriftResult, hooks: int, seconds: float, say: Say
 ) -> None:
     left = {(finding.what, finding.label) for finding in seen.findings}
     fixed = [finding for finding in before.findings if (finding.what, finding.label) not in left]
@@ -85,7 +85,7 @@ def _tell(
     if fixed:
         say(f"put back: {report.summed(fixed)}")
     elif seen.findings and not args.fix:
-        say(f"put it back: meshlab drift --stack {args.stack}{on} --fix")
+        say(f"put it back: {remedy}")
 
 
 def _approve(copies: Sequence[DriftFinding], *, yes: bool, say: Say) -> bool:
