@@ -194,8 +194,8 @@ class EngineDriver:
 
     @property
     def unfinished_down(self) -> bool:
-        """Whether a `down` from this machine was the last to act on the stack, and did not come to its end."""
-        return self._unfinished.noted and (self.backend.own or last_is_destroy(self.stack))
+        """Whether a `down` from this machine did not come to its end, and no `up` from here after it."""
+        return self._unfinished.noted
 
     def begin_down(self) -> None:
         """Say that what the stack has is going to be deleted, also by other hands than the engine's.
@@ -215,7 +215,7 @@ class EngineDriver:
         watch = Watch(self._say, explain=self._explained)
         with watch.failures("destroy"), self._interruptible("down"), self._unfinished.of(before):
             # The provider fails at a release that other hands have uninstalled; a refresh forgets it.
-            refresh = lacks_release(Cluster(self._kubeconfig), before)
+            refresh = lacks_release(self._kubeconfig, before)
             self.stack.destroy(on_event=watch.see, color="never", refresh=refresh)
             self._refuse_unfinished()
         if self.backend.own:

@@ -127,10 +127,11 @@ class UnfinishedDestroy:
         return []
 
 
-def lacks_release(cluster: Cluster, resources: Resources) -> bool:
+def lacks_release(kubeconfig: Path, resources: Resources) -> bool:
     """Whether helm does not know a release that the state has."""
     keys = {key for one in resources if (key := _release(one)) is not None}
     with suppress(AccessError):  # a destroy tells of it better
+        cluster = Cluster(kubeconfig)
         return any(not _records_of(cluster, key) for key in keys)
     return False
 
