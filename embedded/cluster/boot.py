@@ -8,9 +8,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from base import process
 from base.environment import reaching
@@ -24,6 +24,8 @@ from . import egress, layout, real_node, record
 from .layout import Network
 from .real_node import RealNode
 from .record import ClusterRecord
+
+T = TypeVar("T")
 
 # Warm it takes seconds; this is for a machine that does much else at the time.
 START_LIMIT = 120.0
@@ -47,31 +49,29 @@ def start(
     """Makes the cluster in its empty folder, with its kubeconfig and its nodes, and returns the API server's URL.
     With `injection`, the API server asks `egress.Proxy` for its way into the cluster. With `archives`, the cluster has
     a real node beside the simulated ones, which has the images of these archives."""
-    for attempt in range(1, START_TRIES + 1):
-        try:
-            return _bring_up(mine, count, network, tools, injection, archives)
-        except requirements.NodeError as error:
-            raise _failed(mine, "did not start", error) from None
-        except process.ProcessError as error:
-            if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
-                raise _failed(mine, "did not start", error) from None
-            mine.clear()
-    raise AssertionError("the last try returns or raises")
+    return _tried(
+        mine, "did not start", lambda: _bring_up(mine, count, network, tools, injection, archives), mine.clear
+    )
 
 
 def resume(mine: ClusterRecord, tools: Mapping[str, Path]) -> None:
     """Starts a cluster again that had stopped, with all that was in it. Raises MeshlabError."""
     _refuse_another_kwok(mine)
+    # A killed process is gone from /proc before the kernel has closed its ports.
+    _tried(mine, "did not start again", lambda: _start_again(mine, tools), lambda: time.sleep(RESUME_PAUSE))
+
+
+def _tried(mine: ClusterRecord, how: str, act: Callable[[], T], between: Callable[[], object]) -> T:
+    """What `act` returns, which is tried again where a part of the cluster gave up; `between` comes before that."""
     for attempt in range(1, START_TRIES + 1):
         try:
-            return _start_again(mine, tools)
+            return act()
         except requirements.NodeError as error:
-            raise _failed(mine, "did not start again", error) from None
+            raise _failed(mine, how, error) from None
         except process.ProcessError as error:
-            # A killed process is gone from /proc before the kernel has closed its ports.
             if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
-                raise _failed(mine, "did not start again", error) from None
-            time.sleep(RESUME_PAUSE)
+                raise _failed(mine, how, error) from None
+            between()
     raise AssertionError("the last try returns or raises")
 
 

@@ -19,7 +19,7 @@ from ..engine.backends import Backend, BackendError, backend_for
 from ..engine.programs import cli_here
 from ..engine.state import ReleaseKey
 from ..engine.state_backend import StackBackend
-from ..engine.unfinished_destroy import NOTE, noted_records
+from ..engine.unfinished_destroy import note_file, noted_records
 from ..preflight.cluster import Reached, cluster, kubernetes, reach
 from ..preflight.finding import Finding, Level, table
 from ..render.stack import default_kubernetes
@@ -130,8 +130,7 @@ class _Examination:
         except BackendError as error:
             self._state_fault = str(error)
             return Known(exists=False, readable=False)
-        note = self._question.folder / "stacks" / self._question.stack.name / NOTE
-        return replace(known, leaving=noted_records(note))
+        return replace(known, leaving=noted_records(note_file(self._question.stack.name, self._question.folder)))
 
     def _state(self) -> Iterator[Finding]:
         known, question = self._known, self._question

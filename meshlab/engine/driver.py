@@ -34,7 +34,7 @@ from .operations import EngineStep
 from .outcome import Outcome
 from .programs import Engine
 from .secrets import PASSPHRASE_FILE, SALT, named_provider, passphrase_environment
-from .unfinished_destroy import LOOKING, NOTE, Resources, UnfinishedDestroy, lacks_release, last_is_destroy
+from .unfinished_destroy import LOOKING, Resources, UnfinishedDestroy, lacks_release, last_is_destroy, note_file
 from .watch import Watch
 
 STATE_LIMIT_SECONDS = 60.0
@@ -99,7 +99,9 @@ class EngineDriver:
         """Whether it is known if there is something to settle: a backend of the caller's takes a command to tell."""
         self._settled: bool | None = None
         """Whether all was gone that an unfinished `down` was deleting; None where nothing had to be settled."""
-        self._unfinished = UnfinishedDestroy(self._folder / NOTE, lambda: Cluster(target.kubeconfig), self._stored)
+        self._unfinished = UnfinishedDestroy(
+            note_file(stack.name, state), lambda: Cluster(target.kubeconfig), self._stored
+        )
         self._policy = settings_of(stack.config.get(f"{PROJECT}:{SECTION}"))
 
     def _opened(self, reference: str) -> InlineStack:

@@ -35,11 +35,13 @@ IDENTITY = ("apiVersion", "kind", "name", "namespace")
 METADATA = ("name", "namespace", "uid")
 NAMESPACE_TYPES = (NAMESPACE, f"{NAMESPACE}Patch")
 
-NOTE = "unfinished-destroy.json"
-"""The file of the note, in the stack's folder."""
-
 Resources = Sequence[Mapping[str, Any]]
 """The resources of a stack's state."""
+
+
+def note_file(stack: str, state: Path) -> Path:
+    """The note of a stack, in the folder of its state."""
+    return state / "stacks" / stack / "unfinished-destroy.json"
 
 
 def noted_records(file: Path) -> frozenset[str]:

@@ -16,13 +16,13 @@ from kube.objects import NAMESPACES, annotations_of, name_of
 from settings.names import OWNER_ANNOTATION
 
 from ..engine.driver import EngineDriver
+from ..engine.places import NAMESPACE
 from ..engine.state import ReleaseKey, State
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
 from ..session import Session
 from ..stackfile.reading import PROJECT
 
-NAMESPACE = "kubernetes:core/v1:Namespace"
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
 GROUPS = ("monitoring.coreos.com", "istio.io", "kiali.io")
 """API groups, with those below them, whose CRDs a stack brings."""
