@@ -8,7 +8,7 @@ import pytest
 from meshlab.engine.outcome import Outcome
 from tests.support.inventory import objects
 from tests.support.lab import Lab, driver
-from tests.support.node_caller import Calls, calling
+from tests.support.node_caller import Calls, calling, has_lost
 from tests.support.node_lab import not_passed, real_lab, verified
 from tests.support.waiting import eventually
 
@@ -64,12 +64,18 @@ def test_a_roll_to_another_scenario_loses_no_request_and_its_rows_pass(lab: Lab,
     assert failures(lab, name) == {}
 
 
-def test_a_pod_of_envoy_that_is_killed_loses_requests_which_are_counted(lab: Lab) -> None:
+def test_requests_are_counted_as_lost_while_envoy_has_no_pod(lab: Lab) -> None:
     with calling(lab.cluster, ENVOY) as calls:
-        (killed,) = envoys(lab)
-        lab.cluster.kubectl("delete", "pod", "-n", "default", killed, "--grace-period=0", "--force", timeout=90)
-        lab.cluster.kubectl("-n", "default", "rollout", "status", "deployment/envoy", "--timeout=90s", timeout=100)
+        scale(lab, 0)
+        eventually(lambda: has_lost(lab.cluster), "a request is lost", 60)
+        scale(lab, 1)
+    told("no pod", calls)
     assert calls.lost
+
+
+def scale(lab: Lab, replicas: int) -> None:
+    lab.cluster.kubectl("-n", "default", "scale", "deployment/envoy", f"--replicas={replicas}")
+    lab.cluster.kubectl("-n", "default", "rollout", "status", "deployment/envoy", "--timeout=90s", timeout=100)
 
 
 def envoys(lab: Lab) -> list[str]:

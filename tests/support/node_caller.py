@@ -11,20 +11,24 @@ from tests.support.node_pods import create, pod, python, ready
 
 LIMIT = 20
 """Seconds that an answer may take."""
-STOP = "/stop"
+STOP, LOST = "/stop", "/lost"
+"""Files of the client's container: a test makes the first to stop it, the client the second once a request is lost."""
 # Each request has a connection of its own, as that of a new client, and begins when the one before has its answer.
 PROGRAM = f"""
 import collections, json, os, sys, urllib.error, urllib.request
 seen = collections.Counter()
+def lost(answer):
+    seen[answer] += 1
+    open("{LOST}", "w").close()
 while not os.path.exists("{STOP}"):
     try:
         with urllib.request.urlopen(sys.argv[1], timeout={LIMIT}) as answer:
             answer.read()
             seen[str(answer.status)] += 1
     except urllib.error.HTTPError as error:
-        seen[str(error.code) + " " + error.read(60).decode()] += 1
+        lost(str(error.code) + " " + error.read(60).decode())
     except Exception as error:
-        seen[repr(error)] += 1
+        lost(repr(error))
 print(json.dumps(seen), flush=True)
 os.execvp("sleep", ["sleep", "100000"])
 """
@@ -59,6 +63,11 @@ def calling(cluster: EmbeddedCluster, url: str, name: str = "caller") -> Iterato
         calls.answers.update(json.loads(_told(cluster, name)))
     finally:
         cluster.kubectl("delete", "pod", name, "--wait=true", timeout=90)
+
+
+def has_lost(cluster: EmbeddedCluster, name: str = "caller") -> bool:
+    """Whether the client has lost a request by now."""
+    return cluster.kubectl("exec", name, "--", "test", "-e", LOST, check=False).code == 0
 
 
 def _told(cluster: EmbeddedCluster, name: str) -> str:
