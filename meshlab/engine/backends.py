@@ -45,6 +45,11 @@ _PLAIN = MappingProxyType(dict.fromkeys(("PULUMI_DIY_BACKEND_GZIP", "PULUMI_DIY_
 """Keeps states of ours uncompressed, however the caller's are: they are looked into without the engine."""
 
 
+NO_SIDECARS = "?metadata=skip"
+"""Ends the address of a state folder of ours. Beside each file that it writes, the engine would keep another one with a
+checksum that it never compares: a sixth of its work in an `up`, and a full disk leaves one that it cannot read."""
+
+
 class BackendError(MeshlabError):
     """A backend cannot be told or does not answer; the message is one line."""
 
@@ -116,7 +121,8 @@ class Backend:
             found |= _PLAIN
         if self.source is Source.EMBEDDED:
             found |= {**_NO_ACCOUNT, "PULUMI_HOME": str(pulumi_home())}
-        return {**found, URL: self.url} if self.url else found
+        address = self.url + NO_SIDECARS if self.own else self.url
+        return {**found, URL: address} if address else found
 
     def fault(self, said: str) -> str:
         """What the CLI's error output means, in a line with what to do."""

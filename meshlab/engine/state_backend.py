@@ -29,7 +29,7 @@ class StackBackend:
 
     @property
     def url(self) -> str:
-        """The backend's address, as runs on it have it in their environment."""
+        """The backend's address."""
         return self.backend.url
 
     @property

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from ..engine.backends import NO_SIDECARS, URL
+
 HELPERS = ("pulumi-resource-", "pulumi-language-")
 ENGINE = "pulumi"
 END_LIMIT_SECONDS = 10.0
@@ -35,7 +37,8 @@ def orphans_of(backend_url: str) -> list[Orphan]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # gone, or another user's
             name = _program(process)
-            if not name.startswith(HELPERS) or process.environ().get("PULUMI_BACKEND_URL") != backend_url:
+            works_on = process.environ().get(URL, "").removesuffix(NO_SIDECARS)
+            if not name.startswith(HELPERS) or works_on != backend_url:
                 continue
             # The program itself runs below its language host.
             if ENGINE not in map(_program, process.parents()):

@@ -47,6 +47,11 @@ def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab
     assert lab.unavailable_deployments() == []
 
 
+def test_the_engine_keeps_no_checksum_beside_the_state(lab: Lab) -> None:
+    assert (lab.folder / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json").is_file()
+    assert list((lab.folder / "pulumi").rglob("*.attrs")) == []
+
+
 def test_the_deciding_chain_begins_without_needs_and_ends_with_the_last(lab: Lab, dev: Recording) -> None:
     run, needs = read(log_file(lab.stack, lab.folder)), needs_of(dev.resources)
     assert run.spans.keys() >= needs.keys()

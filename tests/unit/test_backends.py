@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.engine.backends import CLOUD, Backend, BackendError, Source, backend_for, callers
+from meshlab.engine.backends import CLOUD, Backend, BackendError, Source, backend_for, callers, folder_of
 
 ENCRYPTED = {"$pulumiSecureStore": 1, "backend": "keyring", "data": "x"}
 
@@ -147,8 +147,18 @@ def test_a_named_cluster_leaves_the_callers_home_and_login_alone(caller: Caller,
     caller.patch.setenv("PULUMI_BACKEND_URL", "s3://states")
     for backend in (backend_for(tmp_path, embedded=False), Backend((tmp_path / "pulumi").as_uri(), Source.FALLBACK)):
         given = backend.environment()
-        assert given["PULUMI_BACKEND_URL"] == backend.url
+        assert folder_of(given["PULUMI_BACKEND_URL"]) == backend.folder
         assert not {"PULUMI_HOME", "PULUMI_ACCESS_TOKEN", "PULUMI_CREDENTIALS_PATH"} & given.keys()
+
+
+def test_only_folders_of_ours_go_without_files_beside_the_state(caller: Caller, tmp_path: Path) -> None:
+    for embedded in (True, False):
+        ours = backend_for(tmp_path, embedded=embedded)
+        assert ours.environment()["PULUMI_BACKEND_URL"] == f"{ours.url}?metadata=skip"
+        assert "metadata" not in ours.told()
+    theirs = (tmp_path / "theirs").as_uri()
+    caller.patch.setenv("PULUMI_BACKEND_URL", theirs)
+    assert backend_for(tmp_path, embedded=False).environment()["PULUMI_BACKEND_URL"] == theirs
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
