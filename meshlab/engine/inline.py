@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pulumi import automation as auto
+from pulumi.runtime.proto import engine_pb2
+from pulumi.runtime.settings import get_engine
 
 from base.environment import replace, settled
 
@@ -94,6 +96,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
     def run() -> None:
         with suppress(RuntimeError):  # there is none where the engine is not the one that calls
             loops.append(asyncio.get_running_loop())
+        _keep_debug_messages()
         _run(folder)
 
     ours = {name: sys.modules.pop(name) for name in _modules()}
@@ -114,6 +117,19 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
             sys.tracebacklimit = limit
         elif hasattr(sys, "tracebacklimit"):
             del sys.tracebacklimit
+
+
+def _keep_debug_messages() -> None:
+    """Send the engine no debug message of the SDK: it throws them away, and the program waits for each of hundreds."""
+    engine: Any = get_engine()
+    if engine is None:  # where the engine is not the one that calls
+        return
+    send = engine.Log
+
+    def log(request: Any) -> Any:
+        return None if request.severity == engine_pb2.DEBUG else send(request)
+
+    engine.Log = log
 
 
 def _run(folder: Path) -> None:

@@ -8,9 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pulumi import log
 
 from meshlab.engine import inline, program_end
 
@@ -192,6 +194,17 @@ def test_a_program_that_was_left_half_way_holds_nothing_up(project: Path, monkey
         loop.run_until_complete(once(program))
     assert not loop.is_closed()
     loop.close()
+
+
+def test_the_engine_gets_no_debug_messages_and_all_others(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    engine = SimpleNamespace(Log=lambda request: sent.append(request.message))
+    monkeypatch.setattr(inline, "get_engine", lambda: engine)
+    monkeypatch.setattr(log, "get_engine", lambda: engine)
+    run(project)
+    log.debug("preparing")
+    log.warn("look here")
+    assert sent == ["look here"]
 
 
 def test_the_program_of_this_repository_is_the_default() -> None:
