@@ -1,5 +1,7 @@
 """What every tier shares: places of its own, the switch that rewrites golden files, and the recorded dev stack."""
 
+import gc
+
 import tests.support.own_places  # noqa: F401, before anything that reads what it sets
 
 # isort: split
@@ -11,6 +13,15 @@ from tests.support.side_by_side import (  # noqa: F401
     pytest_xdist_make_scheduler,
 )
 from tests.support.tier_report import pytest_configure, pytest_itemcollected, pytest_terminal_summary  # noqa: F401
+
+ALLOCATIONS = 100_000
+"""Objects that are made before Python looks for cycles among them. Tests and what they import are many objects that
+stay; with Python's own 700, it looks through them all the time."""
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,6 +13,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,20 +26,22 @@ from embedded.tools import pins
 from meshlab.engine.programs import CLI, find_engine
 
 HERE = Path(__file__).parent
-RUNS = (
-    ("unit", "golden", "proxy"),
-    ("charts", "render", "rules", "dashboards", "policy", "verify"),
-    ("node",),
-    ("cluster", "engine"),
-)
-"""The tiers of each run of pytest, from quick to slow: what is quick to fail fails first."""
-TIERS = tuple(tier for run in RUNS for tier in run)
+QUICK = (("unit", "golden", "proxy"), ("charts", "render", "rules", "dashboards", "policy", "verify"))
+BESIDE = (("node",),)
+SLOW = (("cluster", "engine"),)
+"""The tiers of each run of pytest, from quick to slow: what is quick to fail fails first. `node` waits most of its
+time, and runs beside the quick ones."""
+TIERS = tuple(tier for runs in (QUICK, BESIDE, SLOW) for run in runs for tier in run)
 
 # Each file on one worker; more than four clusters ask for much memory.
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-WAITING = {"node": 3, "cluster": 3, "engine": 3}
-"""Workers of the tiers that wait for clusters, where others have one for each core. Four find no more to compute on two
-cores, and the tests of `node` measure that no request is lost."""
+FEWEST = 3
+"""Workers at least: all tiers wait a part of their time, and two leave a quarter of two cores idle."""
+MOST = {"node": FEWEST, "cluster": FEWEST, "engine": FEWEST}
+"""Workers of the tiers that start clusters: four find no more to compute on two cores, and the tests of `node` measure
+that no request is lost."""
+YIELDING = ("nice", "-n", "19")
+"""Before the command of a run that has `node` beside it, whose tests measure that no request is lost."""
 
 TABLE_FOLLOWS = "MESHLAB_TABLE_FOLLOWS"
 """Environment variable for pytest: it need not print the table of its tiers."""
@@ -74,10 +77,9 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"tests: expected tiers of {', '.join(TIERS)}, got {', '.join(unknown)}", file=sys.stderr)
         return 2
-    wanted = [[tier for tier in run if tier in (names or TIERS) and (HERE / tier).is_dir()] for run in RUNS]
     if not names:
         _prepare()
-    results = [result for run in wanted if run for result in _run(run)]
+    results = list(_results(names))
     _tell(results)
     return 1 if any(result.failed for result in results) else 0
 
@@ -97,16 +99,40 @@ def _prepare() -> None:
     print(f"tools: ready after {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _run(run: list[str]) -> list[Result]:
-    print(f"=== {', '.join(run)}", flush=True)
-    workers = f"--numprocesses={WAITING.get(run[0], 'logical')}"
+def _results(names: list[str]) -> Iterator[Result]:
+    """Run the named tiers, and yield what each did."""
+    quick, beside, slow = (list(_wanted(runs, names)) for runs in (QUICK, BESIDE, SLOW))
+    with ThreadPoolExecutor() as threads:
+        waiting = [threads.submit(_run, run, shown=not quick) for run in beside]
+        for run in quick:
+            yield from _run(run, YIELDING if waiting else ())
+        for results in waiting:
+            yield from results.result()
+    for run in slow:
+        yield from _run(run)
+
+
+def _wanted(runs: Iterable[tuple[str, ...]], names: list[str]) -> Iterator[list[str]]:
+    for run in runs:
+        if tiers := [tier for tier in run if tier in (names or TIERS) and (HERE / tier).is_dir()]:
+            yield tiers
+
+
+def _run(run: list[str], prefix: tuple[str, ...] = (), shown: bool = True) -> list[Result]:
+    """Run tiers in one pytest, whose output is kept for its end where it is not to be shown meanwhile."""
+    title = f"=== {', '.join(run)}"
+    workers = f"--numprocesses={MOST.get(run[0], max(FEWEST, os.cpu_count() or 1))}"
+    if shown:
+        print(title, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         started = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", workers, *SIDE_BY_SIDE, f"--junitxml={report}"]
-        code, output = _shown([*command, *(str(HERE / tier) for tier in run)])
+        command = [*prefix, sys.executable, "-m", "pytest", "-q", workers, *SIDE_BY_SIDE, f"--junitxml={report}"]
+        code, output = _ended([*command, *(str(HERE / tier) for tier in run)], shown)
         seconds = time.monotonic() - started
         cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []
+    if not shown:
+        print(title, output, sep="\n", flush=True)
     results = {tier: Result(tier) for tier in run}
     for case in cases:
         result, skipped = results[_tier(case, run)], case.find("skipped")
@@ -135,8 +161,8 @@ def _tier(case: ET.Element, run: list[str]) -> str:
     return next((name for name in names if name in run), run[-1])
 
 
-def _shown(command: list[str]) -> tuple[int, str]:
-    """Run a command, show what it prints as it prints it, and return its exit code and all that it printed."""
+def _ended(command: list[str], shown: bool) -> tuple[int, str]:
+    """Run a command, show what it prints as it prints it if that is wanted, and return its exit code and all of it."""
     if sys.stdout.isatty():
         command = [*command, "--color=yes"]
     printed = bytearray()
@@ -144,7 +170,7 @@ def _shown(command: list[str]) -> tuple[int, str]:
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
     ) as running:
-        copying = threading.Thread(target=_copy, args=(cast(IO[bytes], running.stdout), printed), daemon=True)
+        copying = threading.Thread(target=_copy, args=(cast(IO[bytes], running.stdout), printed, shown), daemon=True)
         copying.start()
         code = running.wait()
         # A process that a test has left behind may hold the pipe open for ever.
@@ -152,9 +178,11 @@ def _shown(command: list[str]) -> tuple[int, str]:
     return code, printed.decode(errors="replace")
 
 
-def _copy(pipe: IO[bytes], printed: bytearray) -> None:
+def _copy(pipe: IO[bytes], printed: bytearray, shown: bool) -> None:
     while chunk := pipe.read(1 << 16):
         printed += chunk
+        if not shown:
+            continue
         sys.stdout.buffer.write(chunk)
         sys.stdout.flush()
 

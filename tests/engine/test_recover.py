@@ -238,6 +238,7 @@ def interrupt(story: Story, progress: Progress, total: int, number: int, kills: 
     return bool(killed)
 
 
+@pytest.mark.usefixtures("uninterrupted")
 def test_recovering_a_healthy_stack_changes_nothing_and_says_so(story: Story) -> None:
     story.begin()
     before, state = inventory(story.lab.cluster), story.state_file().read_bytes()
@@ -296,7 +297,6 @@ def test_ten_kills_of_a_first_up_are_each_recovered_from(
 
 
 def test_five_kills_of_an_upgrade_are_each_recovered_from(story: Story) -> None:
-    story.begin_without()
     story.begin()
     before = story.lab.crds()
     changes = [name for name, action in actions(story, **UPGRADED).items() if action != "same"]

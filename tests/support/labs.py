@@ -23,16 +23,14 @@ class Labs:
 
     @contextmanager
     def one(self) -> Iterator[Lab]:
-        """A lab that is as a fresh install has it; put back afterwards, and given up where that does not do."""
+        """A lab that is as a fresh install has it: that of the test before, put back, or else a new one."""
+        if self._lab is not None and not self._is_put_back(self._lab):
+            self.close()
         if self._lab is None:
             self._lab = self._ending.enter_context(running_lab(self._folder(), self._name, over=self._over))
             driver(self._lab, **self._settings).up()
             self._fresh = declared(self._lab.cluster)
-        try:
-            yield self._lab
-        finally:
-            if not self._is_put_back(self._lab):
-                self.close()
+        yield self._lab
 
     def fresh(self) -> list[str]:
         """The objects of a fresh install."""
