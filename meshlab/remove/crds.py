@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from base.errors import MeshlabError
 from base.say import Say
-from kube.api_objects import Manifest, MissingError, Resource
+from kube.api_objects import Manifest, Resource
 from kube.cluster import Cluster
 from kube.objects import annotations_of, name_of
 
@@ -57,8 +57,8 @@ def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = G
     for crd in crds:
         cluster.delete(CRDS, crd)
     end = time.monotonic() + limit
-    left = {name_of(crd) for crd in crds}
-    while left := {name for name in left if _is_there(cluster, name)}:
+    going = {name_of(crd) for crd in crds}
+    while left := going & {name_of(crd) for crd in cluster.metadata(CRDS)}:
         if time.monotonic() > end:
             held = custom_objects(cluster, [cluster.get(CRDS, name) for name in sorted(left)])
             stuck = [item for ones in held.values() for item in ones]
@@ -68,11 +68,3 @@ def purge(cluster: Cluster, crds: Sequence[Manifest], say: Say, limit: float = G
             )
         time.sleep(0.5)
     say(f"removed {len(crds)} CRDs")
-
-
-def _is_there(cluster: Cluster, name: str) -> bool:
-    try:
-        cluster.get(CRDS, name)
-    except MissingError:
-        return False
-    return True
