@@ -105,11 +105,14 @@ def _results(names: list[str]) -> Iterator[Result]:
     with ThreadPoolExecutor() as threads:
         waiting = [threads.submit(_run, run, shown=not quick) for run in beside]
         for run in quick:
-            yield from _run(run, YIELDING if waiting else ())
-        for results in waiting:
-            yield from results.result()
+            yield from _run(run, YIELDING if waiting else ())[0]
+        for done in waiting:
+            results, kept = done.result()
+            if kept:
+                print(kept, flush=True)
+            yield from results
     for run in slow:
-        yield from _run(run)
+        yield from _run(run)[0]
 
 
 def _wanted(runs: Iterable[tuple[str, ...]], names: list[str]) -> Iterator[list[str]]:
@@ -118,8 +121,8 @@ def _wanted(runs: Iterable[tuple[str, ...]], names: list[str]) -> Iterator[list[
             yield tiers
 
 
-def _run(run: list[str], prefix: tuple[str, ...] = (), shown: bool = True) -> list[Result]:
-    """Run tiers in one pytest, whose output is kept for its end where it is not to be shown meanwhile."""
+def _run(run: list[str], prefix: tuple[str, ...] = (), shown: bool = True) -> tuple[list[Result], str]:
+    """Run tiers in one pytest. Returns what each did, and the output, where it was not to be shown meanwhile."""
     title = f"=== {', '.join(run)}"
     workers = f"--numprocesses={MOST.get(run[0], max(FEWEST, os.cpu_count() or 1))}"
     if shown:
@@ -131,8 +134,6 @@ def _run(run: list[str], prefix: tuple[str, ...] = (), shown: bool = True) -> li
         code, output = _ended([*command, *(str(HERE / tier) for tier in run)], shown)
         seconds = time.monotonic() - started
         cases = list(ET.parse(report).iter("testcase")) if report.is_file() else []
-    if not shown:
-        print(title, output, sep="\n", flush=True)
     results = {tier: Result(tier) for tier in run}
     for case in cases:
         result, skipped = results[_tier(case, run)], case.find("skipped")
@@ -151,7 +152,7 @@ def _run(run: list[str], prefix: tuple[str, ...] = (), shown: bool = True) -> li
     tests = sum(result.seconds for result in results.values())
     for result in results.values():
         result.seconds = result.seconds / tests * seconds if tests else seconds / len(run)
-    return list(results.values())
+    return list(results.values()), "" if shown else f"{title}\n{output}"
 
 
 def _tier(case: ET.Element, run: list[str]) -> str:

@@ -93,6 +93,33 @@ def test_tiers_of_one_run_have_a_row_each(
     ]
 
 
+MEETING = """
+import time
+from pathlib import Path
+def test_meets_the_other():
+    here = Path(__file__).parent.parent
+    (here / "{mine}").touch()
+    limit = time.monotonic() + 60
+    while not (here / "{other}").exists():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+"""
+
+
+def test_node_runs_beside_the_quick_tiers_and_its_output_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for tier, other in (("unit", "node"), ("node", "unit")):
+        (tmp_path / tier).mkdir()
+        (tmp_path / tier / "test_a.py").write_text(MEETING.format(mine=f"{tier}.begun", other=f"{other}.begun"))
+    monkeypatch.setattr(tiers, "HERE", tmp_path)
+    monkeypatch.setattr(tiers, "SIDE_BY_SIDE", ("--rootdir", str(tmp_path), "-c", "/dev/null"))
+    assert tiers.main(["unit", "node"]) == 0
+    output = capfd.readouterr().out
+    assert output.index("=== unit\n") < output.index("1 passed") < output.index("=== node\n")
+    assert "2 passed, 0 failed, 0 skipped" in output
+
+
 def test_a_tier_whose_pytest_breaks_down_has_failed_and_tells_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
