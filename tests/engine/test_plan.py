@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from base.errors import MeshlabError
-from meshlab.engine.driver import EngineDriver
-from meshlab.engine.programs import find_engine
 from meshlab.plan import saved
 from meshlab.plan.review import apply, save
 from meshlab.plan.saved import SavedPlan
@@ -17,8 +15,7 @@ from meshlab.results.report import Commit
 from meshlab.session import Session
 from meshlab.target import LabError
 from tests.support.inventory import objects
-from tests.support.lab import Lab, changed, running_lab
-from tests.support.stacks import with_config
+from tests.support.lab import Lab, changed, driver, running_lab
 
 RETRY = {"envoyDemo": {"scenario": "retry"}}
 BASE = {"envoyDemo": {"scenario": "base"}}
@@ -42,9 +39,7 @@ def check_out(monkeypatch: pytest.MonkeyPatch, commit: str) -> None:
 
 
 def session(lab: Lab, **over: Any) -> Session:
-    config = lab.config(**over)
-    driver = EngineDriver(find_engine(lab.say), lab.target, with_config(lab.stack, config), lab.say, state=lab.folder)
-    return Session(lab.target, driver, with_config(lab.stack, config), (), lab.folder)
+    return Session(lab.target, driver(lab, **over), lab.declared(**over), (), lab.folder)
 
 
 def plan_of(lab: Lab, **over: Any) -> SavedPlan:

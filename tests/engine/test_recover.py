@@ -33,7 +33,6 @@ from tests.support.charts import chart_folder
 from tests.support.interruption import Progress, Wire, command_of, descendants, filled, kill_engine, up_with
 from tests.support.inventory import declared, inventory, objects
 from tests.support.lab import Lab, changed
-from tests.support.stacks import with_config
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -75,8 +74,8 @@ class Story:
 
     def driver(self, **over: Any) -> EngineDriver:
         say = self.lab.say
-        config = self.lab.config(**{**HERE, **over})
-        return EngineDriver(find_engine(say), self.lab.target, with_config("dev", config), say, state=self.state)
+        stack = self.lab.declared(**{**HERE, **over})
+        return EngineDriver(find_engine(say), self.lab.target, stack, say, state=self.state)
 
     def begin(self, **over: Any) -> None:
         """Have the stack up with the settings `over`, whatever was before."""

@@ -1,5 +1,6 @@
 """One cluster, one stack on it, and what is left of it after: for the cluster and engine tiers."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ class Lab:
         if over:
             chart_folder(stack, over)
         self.lines: list[str] = []
+        self._declared: dict[str, Stack] = {}
         self.before = inventory(cluster)
         self.default_labels = self.labels_of_default()
 
@@ -45,8 +47,9 @@ class Lab:
         return self.config_of(self.stack, **over)
 
     def declared(self, **over: Any) -> Stack:
-        """The stack for this cluster, with the sections of `over` laid over it."""
-        return with_config(self.stack, self.config(**over))
+        """The stack for this cluster, with the sections of `over` laid over it. What it registers is recorded once."""
+        config = self.config(**over)
+        return self._declared.setdefault(json.dumps(config, sort_keys=True), with_config(self.stack, config))
 
     def config_of(self, stack: str, **over: Any) -> Config:
         """The config of a stack for this cluster."""

@@ -19,10 +19,14 @@ LIMIT = 120.0
 
 def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
     """The first true answer of `holds`; `what` names it where it never comes and the call does not say it."""
-    end, told = time.monotonic() + limit, f": {what}" if what else ""
+    began = time.monotonic()
+    end, told = began + limit, f": {what}" if what else ""
     while not (answer := holds()):
-        assert time.monotonic() < end, f"still not so after {limit:g} s{told}"
-        time.sleep(0.25)
+        now = time.monotonic()
+        assert now < end, f"still not so after {limit:g} s{told}"
+        # What costs much is asked less often: whatever is waited for needs the processor too.
+        time.sleep(max(0.25, 2 * (now - began)))
+        began = time.monotonic()
     return answer
 
 
