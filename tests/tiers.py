@@ -40,7 +40,7 @@ FEWEST = 3
 MOST = {"node": FEWEST, "cluster": FEWEST, "engine": FEWEST}
 """Workers of the tiers that start clusters: four find no more to compute on two cores, and the tests of `node` measure
 that no request is lost."""
-YIELDING = ("nice", "-n", "19")
+YIELDING = ("nice", "-n", "10")
 """Before the command of a run that has `node` beside it, whose tests measure that no request is lost."""
 
 TABLE_FOLLOWS = "MESHLAB_TABLE_FOLLOWS"
