@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The file backend of Pulumi's states (gocloud.dev/blob/fileblob) writes a checksum beside each file and never reads it.
 #
-# Packages: gocloud.dev v0.43.0 (Go module).
+# Packages: gocloud.dev v0.43.0 (Go module); in pulumi 3.276.0, v0.46.1-0.20260810195832-b5401c07b5f1, it is the same.
 # Expected: the MD5 sum in the side file (`dev.json.attrs`) is there to notice a file that was changed or cut off; and a
 #           side file that cannot be read costs its attributes, not the file.
 # Seen:     a file of other content than its sum is read without a word, and a file that is whole is refused where its

@@ -7,6 +7,7 @@ import tests.support.own_places  # noqa: F401, before anything that reads what i
 # isort: split
 import pytest
 
+from meshlab.__main__ import ALLOCATIONS
 from meshlab.recording.recorder import Recording, record
 from tests.support.side_by_side import (  # noqa: F401
     pytest_collection_modifyitems,
@@ -14,12 +15,9 @@ from tests.support.side_by_side import (  # noqa: F401
 )
 from tests.support.tier_report import pytest_configure, pytest_itemcollected, pytest_terminal_summary  # noqa: F401
 
-ALLOCATIONS = 100_000
-"""Objects that are made before Python looks for cycles among them. Tests and what they import are many objects that
-stay; with Python's own 700, it looks through them all the time."""
-
 
 def pytest_collection_finish() -> None:
+    """Have Python look for cycles as seldom as in a command, and not among the tests."""
     gc.freeze()
     gc.set_threshold(ALLOCATIONS)
 

@@ -41,7 +41,7 @@ MOST = {"node": FEWEST, "cluster": FEWEST, "engine": FEWEST}
 """Workers of the tiers that start clusters: four find no more to compute on two cores, and the tests of `node` measure
 that no request is lost."""
 YIELDING = ("nice", "-n", "10")
-"""Before the command of a run that has `node` beside it, whose tests measure that no request is lost."""
+"""Put before the command of a run beside `node`, whose tests measure that no request is lost."""
 
 TABLE_FOLLOWS = "MESHLAB_TABLE_FOLLOWS"
 """Environment variable for pytest: it need not print the table of its tiers."""
@@ -104,12 +104,13 @@ def _results(names: list[str]) -> Iterator[Result]:
     quick, beside, slow = (list(_wanted(runs, names)) for runs in (QUICK, BESIDE, SLOW))
     with ThreadPoolExecutor() as threads:
         waiting = [threads.submit(_run, run, shown=not quick) for run in beside]
-        for run in quick:
-            yield from _run(run, YIELDING if waiting else ())[0]
-        for done in waiting:
-            results, kept = done.result()
-            if kept:
-                print(kept, flush=True)
+        try:
+            for run in quick:
+                yield from _run(run, YIELDING if waiting else ())[0]
+        finally:
+            ended = [done.result() for done in waiting]
+            print(*(kept for _, kept in ended if kept), sep="\n", end="", flush=True)
+        for results, _ in ended:
             yield from results
     for run in slow:
         yield from _run(run)[0]
@@ -163,7 +164,7 @@ def _tier(case: ET.Element, run: list[str]) -> str:
 
 
 def _ended(command: list[str], shown: bool) -> tuple[int, str]:
-    """Run a command, show what it prints as it prints it if that is wanted, and return its exit code and all of it."""
+    """Run a command and return its exit code and output. With `shown`, also print the output as it comes."""
     if sys.stdout.isatty():
         command = [*command, "--color=yes"]
     printed = bytearray()

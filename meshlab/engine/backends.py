@@ -46,8 +46,9 @@ _PLAIN = MappingProxyType(dict.fromkeys(("PULUMI_DIY_BACKEND_GZIP", "PULUMI_DIY_
 
 
 NO_SIDECARS = "?metadata=skip"
-"""Ends the address of a state folder of ours. Beside each file that it writes, the engine would keep another one with a
-checksum that it never compares: a sixth of its work in an `up`, and a full disk leaves one that it cannot read."""
+"""Ends the address of a state folder of ours. Beside each file, the engine would keep another one with a checksum that
+it never compares (findings/fileblob_checksum.sh): a sixth of its CPU time in a first `up`, and a full disk leaves one
+that it cannot read. It still reads one that is there."""
 
 
 class BackendError(MeshlabError):

@@ -96,7 +96,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
     def run() -> None:
         with suppress(RuntimeError):  # there is none where the engine is not the one that calls
             loops.append(asyncio.get_running_loop())
-        _keep_debug_messages()
+        _drop_debug_messages()
         _run(folder)
 
     ours = {name: sys.modules.pop(name) for name in _modules()}
@@ -119,7 +119,7 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
             del sys.tracebacklimit
 
 
-def _keep_debug_messages() -> None:
+def _drop_debug_messages() -> None:
     """Send the engine no debug message of the SDK: it throws them away, and the program waits for each of hundreds."""
     engine: Any = get_engine()
     if engine is None:  # where the engine is not the one that calls

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from base.errors import MeshlabError
 from components.namespaces import ADOPTED
-from kube.api_objects import Resource, mapping
+from kube.api_objects import mapping
 from kube.cluster import Cluster
 from kube.helm_marks import helm_owner
-from kube.objects import NAMESPACES, annotations_of, name_of
+from kube.objects import CRDS, NAMESPACES, annotations_of, name_of
 from settings.names import OWNER_ANNOTATION
 
 from ..engine.driver import EngineDriver
@@ -23,7 +23,6 @@ from ..recording.releases import RELEASE
 from ..session import Session
 from ..stackfile.reading import PROJECT
 
-CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
 GROUPS = ("monitoring.coreos.com", "istio.io", "kiali.io")
 """API groups, with those below them, whose CRDs a stack brings."""
 ELSEWHERE = "work with the state that knows it, or remove the stack from where it was brought up"

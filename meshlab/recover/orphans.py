@@ -32,13 +32,16 @@ class Orphan:
 
 
 def orphans_of(backend_url: str) -> list[Orphan]:
-    """The helpers of runs on this backend whose engine no longer runs."""
+    """The helpers of runs on this backend whose engine no longer runs. None where only Pulumi knows the address."""
+    wanted = backend_url.removesuffix(NO_SIDECARS)
+    if not wanted:
+        return []
     found: list[Orphan] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # gone, or another user's
             name = _program(process)
             works_on = process.environ().get(URL, "").removesuffix(NO_SIDECARS)
-            if not name.startswith(HELPERS) or works_on != backend_url:
+            if not name.startswith(HELPERS) or works_on != wanted:
                 continue
             # The program itself runs below its language host.
             if ENGINE not in map(_program, process.parents()):

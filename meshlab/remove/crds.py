@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from base.errors import MeshlabError
 from base.say import Say
-from kube.api_objects import Manifest, Resource
+from kube.api_objects import Manifest
 from kube.cluster import Cluster
-from kube.objects import annotations_of, name_of
+from kube.objects import CRDS, annotations_of, name_of
 
 from ..ownership.leftovers import custom_objects
 from ..ownership.owned import CRD, Ours
 
-CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions", CRD)
 KEEP = "helm.sh/resource-policy"
 GONE_LIMIT_SECONDS = 60.0
 SHOWN = 3

@@ -9,7 +9,7 @@ from base.goyaml.text import from_yaml
 from base.say import Say
 from kube.api_objects import Manifest
 from kube.cluster import Cluster
-from kube.objects import NAMESPACES, SECRETS, SERVICES, name_of
+from kube.objects import CRDS, NAMESPACES, SECRETS, SERVICES, name_of
 
 from ..engine.driver import EngineDriver
 from ..engine.outcome import Outcome
@@ -19,7 +19,7 @@ from ..ownership.records import records_of
 from ..ownership.strangers import state_namespaces
 from ..recording.recorder import Recorded
 from ..recording.releases import RELEASE
-from .crds import CRDS, described, names_deleted_by_helm, purge, refuse_loss, strangers
+from .crds import described, names_deleted_by_helm, purge, refuse_loss, strangers
 from .kiali import LIMIT_SECONDS, remove_kialis
 
 Approve = Callable[[str], bool]

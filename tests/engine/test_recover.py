@@ -136,7 +136,10 @@ class Stories:
     def one(self) -> Story:
         """The lab of the tests before, or a new one."""
         if self._story is None:
-            self._story = self._new()
+            try:
+                self._story = self._new()
+            except ToolsMissingError as missing:
+                pytest.skip(str(missing))
         return self._story
 
     def give_up_if_broken(self) -> None:
@@ -179,10 +182,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stories]:
 
 @pytest.fixture
 def story(stories: Stories) -> Iterator[Story]:
-    try:
-        yield stories.one()
-    except ToolsMissingError as missing:
-        pytest.skip(str(missing))
+    yield stories.one()
     stories.give_up_if_broken()
 
 
@@ -237,6 +237,7 @@ def interrupt(story: Story, progress: Progress, total: int, number: int, kills: 
     return bool(killed)
 
 
+# Its `up` is the first one, so that no later test takes the stack away for it.
 @pytest.mark.usefixtures("uninterrupted")
 def test_recovering_a_healthy_stack_changes_nothing_and_says_so(story: Story) -> None:
     story.begin()

@@ -58,7 +58,7 @@ def test_a_roll_to_another_scenario_loses_no_request_and_its_rows_pass(lab: Lab,
         up(lab, name)
         # The old pod goes on with what it has for as long as a request may take.
         eventually(lambda: len(envoys(lab)) == 1, "one pod of Envoy is left", 60)
-    told(name, calls)
+    told(f"to {name}", calls)
     assert calls.lost == {}
     assert calls.sent > 100
     assert failures(lab, name) == {}
@@ -83,5 +83,5 @@ def envoys(lab: Lab) -> list[str]:
     return [object_["metadata"]["name"] for object_ in objects(lab.cluster, "pods", "-n", "default", "-l", "app=envoy")]
 
 
-def told(name: str, calls: Calls) -> None:
-    print(f"to {name}: {calls.sent} requests, {sum(calls.lost.values())} lost")
+def told(what: str, calls: Calls) -> None:
+    print(f"{what}: {calls.sent} requests, {sum(calls.lost.values())} lost")

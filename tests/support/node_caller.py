@@ -15,11 +15,12 @@ STOP, LOST = "/stop", "/lost"
 """Files of the client's container: a test makes the first to stop it, the client the second once a request is lost."""
 # Each request has a connection of its own, as that of a new client, and begins when the one before has its answer.
 PROGRAM = f"""
-import collections, json, os, sys, urllib.error, urllib.request
+import collections, json, os, sys, time, urllib.error, urllib.request
 seen = collections.Counter()
 def lost(answer):
     seen[answer] += 1
     open("{LOST}", "w").close()
+    time.sleep(0.05)  # a refusal comes at once, and its server needs the processor to start
 while not os.path.exists("{STOP}"):
     try:
         with urllib.request.urlopen(sys.argv[1], timeout={LIMIT}) as answer:

@@ -17,6 +17,10 @@ LIMIT = 120.0
 """Seconds after which something that takes a few is called broken. No test measures against it."""
 
 
+PAUSES = (0.25, 5.0)
+"""Seconds between two questions, at least and at most."""
+
+
 def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
     """The first true answer of `holds`; `what` names it where it never comes and the call does not say it."""
     began = time.monotonic()
@@ -25,7 +29,7 @@ def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> 
         now = time.monotonic()
         assert now < end, f"still not so after {limit:g} s{told}"
         # What costs much is asked less often: whatever is waited for needs the processor too.
-        time.sleep(max(0.25, 2 * (now - began)))
+        time.sleep(min(max(PAUSES[0], now - began), PAUSES[1], max(PAUSES[0], end - now)))
         began = time.monotonic()
     return answer
 

@@ -4,7 +4,10 @@ import copy
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -575,5 +578,42 @@ def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch
             _ask()
 
 
-def test_a_backend_that_nobody_works_on_has_no_orphans() -> None:
-    assert orphans_of("file:///nowhere") == []
+@pytest.fixture
+def helper(tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Starts a provider without an engine, on a backend; returns its process."""
+    script, started = tmp_path / "pulumi-resource-test", ExitStack()
+    script.write_text("import time\nprint(flush=True)\ntime.sleep(600)\n")
+
+    def start(url: str) -> int:
+        env = {**os.environ, "PULUMI_BACKEND_URL": url} if url else {**os.environ}
+        running = subprocess.Popen([sys.executable, script], env=env, stdout=subprocess.PIPE)
+        started.callback(running.wait)
+        started.callback(running.kill)
+        assert running.stdout and running.stdout.readline() == b"\n"
+        return running.pid
+
+    with started:
+        yield start
+
+
+def test_helpers_without_an_engine_are_orphans_of_their_backend(
+    helper: Callable[[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    ours = (tmp_path / "ours").as_uri()
+    mine = {helper(ours), helper(f"{ours}?metadata=skip")}
+    theirs = {helper((tmp_path / "theirs").as_uri() + "?metadata=skip")}
+    helper("s3://states")
+    helper("")
+    for address in (ours, f"{ours}?metadata=skip"):
+        assert {orphan.process.pid for orphan in orphans_of(address)} == mine
+    assert {orphan.process.pid for orphan in orphans_of((tmp_path / "theirs").as_uri())} == theirs
+    assert orphans_of((tmp_path / "nobody").as_uri()) == []
+
+
+def test_a_backend_without_an_address_has_no_orphans(
+    helper: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    helper("")
+    assert orphans_of("") == []
