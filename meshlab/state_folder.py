@@ -14,4 +14,9 @@ def state_folder() -> Path:
     return Path(named).expanduser().absolute() if named else ROOT / ".state"
 
 
+def stack_folder(state: Path, stack: str) -> Path:
+    """What is kept of one stack in a folder of states, beside the engine's own state."""
+    return state / "stacks" / stack
+
+
 STATE = state_folder()

@@ -183,10 +183,9 @@ def _ended(command: list[str], shown: bool) -> tuple[int, str]:
 def _copy(pipe: IO[bytes], printed: bytearray, shown: bool) -> None:
     while chunk := pipe.read(1 << 16):
         printed += chunk
-        if not shown:
-            continue
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.flush()
+        if shown:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
 
 
 def _reason(output: str) -> str:

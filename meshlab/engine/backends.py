@@ -43,8 +43,6 @@ _NO_ACCOUNT = MappingProxyType(
 """Keeps what the caller has for another backend from the embedded cluster's; empty is unset to Pulumi."""
 _PLAIN = MappingProxyType(dict.fromkeys(("PULUMI_DIY_BACKEND_GZIP", "PULUMI_DIY_BACKEND_ZSTD"), ""))
 """Keeps states of ours uncompressed, however the caller's are: they are looked into without the engine."""
-
-
 NO_SIDECARS = "?metadata=skip"
 """Ends the address of a state folder of ours. Beside each file, the engine would keep another one with a checksum that
 it never compares (findings/fileblob_checksum.sh): a sixth of its CPU time in a first `up`, and a full disk leaves one

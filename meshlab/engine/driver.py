@@ -24,7 +24,7 @@ from ..recording.recorder import PASSWORD, ROOT, ProgramError, Recording
 from ..stack import Stack
 from ..stackfile.reading import read_beside_config, written
 from ..stackfile.stack_names import reference_of
-from ..state_folder import STATE
+from ..state_folder import STATE, stack_folder
 from ..target import LabError, Target
 from .backends import Backend, backend_for, deployment_in
 from .events import EventLog, log_file
@@ -65,7 +65,7 @@ class EngineDriver:
         self._kubeconfig = target.kubeconfig
         self.options = f"--stack {reference_of(stack.name)}{target.option}"
         """What a command to type needs to mean this stack on this cluster."""
-        self._folder = state / "stacks" / stack.name
+        self._folder = stack_folder(state, stack.name)
         self._log = log_file(stack.name, state)
         self.backend = backend or backend_for(state, embedded=target.embedded, project=stack.project)
         source = stack.file.content

@@ -16,7 +16,7 @@ from kube.cluster import Cluster
 from kube.objects import NAMESPACES, uid_of
 
 from ..stackfile.stack_names import reference_of
-from ..state_folder import STATE
+from ..state_folder import STATE, stack_folder
 from ..target import Target
 from .backends import URL, Backend, backend_for, callers, deployment_in, state_file
 
@@ -151,4 +151,4 @@ def _state(folder: Path, stack: str) -> Path:
 
 
 def _record(folder: Path, stack: str) -> Path:
-    return folder / "stacks" / stack / "cluster"
+    return stack_folder(folder, stack) / "cluster"

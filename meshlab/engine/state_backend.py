@@ -12,6 +12,7 @@ from base.files import write_private
 from ..stack import Stack
 from ..stackfile.reading import PROJECT, written
 from ..stackfile.stack_names import reference_of
+from ..state_folder import stack_folder
 from .backends import NOT_THERE, Backend, BackendError
 from .locks import Lock, attributes_of, locks_of
 from .secrets import passphrase_environment
@@ -24,7 +25,7 @@ class StackBackend:
 
     def __init__(self, pulumi: str, stack: str, state: Path, kubeconfig: Path, backend: Backend) -> None:
         self._pulumi, self._stack, self._state, self._kubeconfig = pulumi, stack, state, kubeconfig
-        self._folder = state / "stacks" / stack
+        self._folder = stack_folder(state, stack)
         self.backend = backend
 
     @property

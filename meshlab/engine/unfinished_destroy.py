@@ -25,6 +25,7 @@ from kube.cluster import Cluster
 from kube.helm_records import OWNED
 from kube.objects import SECRETS
 
+from ..state_folder import stack_folder
 from .places import NAMESPACE
 from .state import RELEASE, ReleaseKey
 
@@ -41,7 +42,7 @@ Resources = Sequence[Mapping[str, Any]]
 
 def note_file(stack: str, state: Path) -> Path:
     """The note of a stack, in the folder of its state."""
-    return state / "stacks" / stack / "unfinished-destroy.json"
+    return stack_folder(state, stack) / "unfinished-destroy.json"
 
 
 def noted_records(file: Path) -> frozenset[str]:

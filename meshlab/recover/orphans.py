@@ -40,13 +40,16 @@ def orphans_of(backend_url: str) -> list[Orphan]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # gone, or another user's
             name = _program(process)
-            works_on = process.environ().get(URL, "").removesuffix(NO_SIDECARS)
-            if not name.startswith(HELPERS) or works_on != wanted:
+            if not name.startswith(HELPERS) or _backend_of(process) != wanted:
                 continue
             # The program itself runs below its language host.
             if ENGINE not in map(_program, process.parents()):
                 found.append(Orphan(process, name))
     return sorted(found, key=lambda orphan: orphan.process.pid)
+
+
+def _backend_of(process: psutil.Process) -> str:
+    return process.environ().get(URL, "").removesuffix(NO_SIDECARS)
 
 
 def _program(process: psutil.Process) -> str:

@@ -15,8 +15,6 @@ T = TypeVar("T")
 
 LIMIT = 120.0
 """Seconds after which something that takes a few is called broken. No test measures against it."""
-
-
 PAUSES = (0.25, 5.0)
 """Seconds between two questions, at least and at most."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.engine.backends import CLOUD, Backend, BackendError, Source, backend_for, callers, folder_of
+from meshlab.engine.backends import CLOUD, Backend, BackendError, Source, backend_for, callers
 
 ENCRYPTED = {"$pulumiSecureStore": 1, "backend": "keyring", "data": "x"}
 
@@ -145,9 +145,13 @@ def test_the_embedded_cluster_has_ours_whatever_the_caller_says(caller: Caller, 
 
 def test_a_named_cluster_leaves_the_callers_home_and_login_alone(caller: Caller, tmp_path: Path) -> None:
     caller.patch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    for backend in (backend_for(tmp_path, embedded=False), Backend((tmp_path / "pulumi").as_uri(), Source.FALLBACK)):
+    ours = Backend((tmp_path / "pulumi").as_uri(), Source.FALLBACK)
+    for backend, address in (
+        (backend_for(tmp_path, embedded=False), "s3://states"),
+        (ours, f"{ours.url}?metadata=skip"),
+    ):
         given = backend.environment()
-        assert folder_of(given["PULUMI_BACKEND_URL"]) == backend.folder
+        assert given["PULUMI_BACKEND_URL"] == address
         assert not {"PULUMI_HOME", "PULUMI_ACCESS_TOKEN", "PULUMI_CREDENTIALS_PATH"} & given.keys()
 
 
