@@ -45,9 +45,13 @@ class Containerd:
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def run(self, image: str, *command: str) -> str:
-        """Run a command in a new container with a read-only root, without a network, and return its output."""
-        return self.ctr("run", "--rm", "--read-only", image, f"run-{os.urandom(4).hex()}", *command)
+    def run(self, image: str, *command: str) -> None:
+        """Run a command in a new container with a read-only root, without a network; it has to succeed.
+
+        Its output proves nothing: ctr copies it from named pipes, and ends without what it has not read yet. On a busy
+        machine, that was all of it (ctr 1.6.20, once).
+        """
+        self.ctr("run", "--rm", "--read-only", image, f"run-{os.urandom(4).hex()}", *command)
 
     def answers(self) -> bool:
         """Whether it is up."""
@@ -96,12 +100,12 @@ def test_containerd_knows_each_image_by_name_and_digest(containerd: Containerd, 
 @pytest.mark.usefixtures("images")
 @pytest.mark.parametrize(("image", "user"), [(CURL, 100), (HTTPBIN, 10001), (ENVOY, 101)])
 def test_a_program_runs_as_the_user_of_the_manifest(containerd: Containerd, image: str, user: int) -> None:
-    assert containerd.run(image, "/bin/sh", "-c", "id -u").strip() == str(user)
+    containerd.run(image, "/bin/sh", "-c", f"[ $(id -u) = {user} ]")
 
 
 @pytest.mark.usefixtures("images")
 def test_the_image_of_curl_has_curl_and_sleep(containerd: Containerd) -> None:
-    assert containerd.run(CURL, "curl", "--version").startswith("curl ")
+    containerd.run(CURL, "/bin/sh", "-c", "case $(curl --version) in 'curl '*) ;; *) exit 1 ;; esac")
     trap = "trap 'exit 0' TERM; sleep infinity & kill -TERM $$; wait"
     containerd.run(CURL, "/bin/sh", "-c", trap)
 
@@ -113,13 +117,12 @@ def test_the_image_of_httpbin_takes_the_command_of_the_manifest(containerd: Cont
 
 @pytest.mark.usefixtures("images")
 def test_the_image_of_envoy_has_the_published_envoy(containerd: Containerd) -> None:
-    assert "/1.40." in containerd.run(ENVOY, "bash", "-c", "exec envoy --version")
+    containerd.run(ENVOY, "bash", "-c", "[[ $(envoy --version) = */1.40.* ]]")
 
 
 @pytest.mark.usefixtures("images")
 def test_the_image_of_the_sample_applications_starts_python(containerd: Containerd) -> None:
-    imports = "import ssl, http.server, urllib.request; print('ready')"
-    assert containerd.run(SAMPLE, "/usr/bin/python3", "-c", imports) == "ready\n"
+    containerd.run(SAMPLE, "/usr/bin/python3", "-c", "import ssl, http.server, urllib.request")
 
 
 @pytest.mark.usefixtures("images")
