@@ -28,7 +28,7 @@ class MeshMonitorsArgs(TypedDict):
     settings: MeshMonitorsSettings
     """How often to scrape, and when alerts fire."""
     monitoring: KubePrometheusStack
-    """The stack whose Prometheus and Grafana take these up. Only its CRDs and namespace are waited for."""
+    """The stack whose Prometheus and Grafana take these up. Only its CRDs are waited for."""
     istio: IstioControlPlane
     """The control plane whose istiods are scraped; of its default revision one must always be there, says an alert."""
     envoy_demo: bool
@@ -74,6 +74,8 @@ class MeshMonitors(pulumi.ComponentResource):
             )
         for dashboard, text in load_dashboards().items():
             # One ConfigMap each: together they pass what client-side apply allows, and near the API's own limit.
+            # They need no CRD, but are most of the state, which a file backend writes whole at each step: so they come
+            # late and go early.
             create(
                 f"{name}-dashboard-{dashboard}",
                 {
@@ -87,7 +89,7 @@ class MeshMonitors(pulumi.ComponentResource):
                     },
                     "data": {f"{dashboard}.json": text},
                 },
-                inside(self, monitoring.namespace),
+                inside(self, monitoring.namespace, [monitoring.crds]),
             )
         self.register_outputs({"folder": GRAFANA_FOLDER})
 

@@ -22,7 +22,6 @@ COMPONENTS = {
 # The picture in design: who waits for what of whom. Pairs of (component, what of another component it waits for).
 CROSS_EDGES = {
     ("mesh-monitors", "monitoring-crds"),
-    ("mesh-monitors", "monitoring-namespace"),
     ("mesh-monitors", "istio-namespace"),
     ("kiali", "istio-istiod-1-17"),
     ("envoy-demo", "istio-istiod-1-17"),

@@ -85,9 +85,9 @@ def test_monitors_and_rules_wait_for_their_crds_and_not_for_the_stack(waits: Wai
         assert waits.names([monitor]) == GROUND
 
 
-def test_dashboards_wait_for_their_namespace_alone(waits: Waits) -> None:
+def test_dashboards_wait_for_the_crds_and_not_for_the_stack(waits: Waits) -> None:
     for dashboard in waits.where(is_dashboard):
-        assert waits.names([dashboard]) == {"monitoring-namespace"}
+        assert waits.names([dashboard]) == GROUND
 
 
 def test_only_its_webhooks_wait_for_the_monitoring_stack(waits: Waits) -> None:
