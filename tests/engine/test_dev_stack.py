@@ -16,7 +16,7 @@ from meshlab.recording.dependencies import needs_of
 from meshlab.recording.recorder import Recording
 from meshlab.target import LabError
 from tests.support.by_hand import pulumi
-from tests.support.inventory import inventory, objects
+from tests.support.inventory import AUTOMANAGED, OF_THE_CLUSTER, inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 
 
@@ -45,6 +45,17 @@ def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab
     assert made == {resource.name for resource in dev.resources}
     assert len(objects(lab.cluster, "deployments", "-A")) >= 11
     assert lab.unavailable_deployments() == []
+
+
+def test_the_inventory_of_the_tests_is_what_kubectl_lists(lab: Lab) -> None:
+    kinds = lab.cluster.kubectl("api-resources", "--verbs=list", "-o", "name").stdout.split()
+    listed = objects(lab.cluster, ",".join(kind for kind in kinds if kind not in OF_THE_CLUSTER), "-A")
+    by_kubectl = {
+        f"{item['kind']} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}": item["metadata"]["uid"]
+        for item in listed
+        if AUTOMANAGED not in item["metadata"].get("labels", {})
+    }
+    assert inventory(lab.cluster) == by_kubectl
 
 
 def test_the_engine_keeps_no_checksum_beside_the_state(lab: Lab) -> None:

@@ -104,7 +104,7 @@ def test_fields_of_a_failed_upgrade_go_with_recover_and_one_up(lab: Lab, labs: L
     assert any("roll release istio-system/istiod-1-17 (failed) back to its revision" in line for line in recovered(lab))
     converges(lab)
     assert istiod(lab) == before
-    assert declared(lab.cluster) == labs.fresh()
+    assert labs.left(lab) == labs.fresh()
 
 
 def test_drift_names_the_fields_that_a_failed_upgrade_left_and_fixes_it(lab: Lab) -> None:
@@ -147,7 +147,7 @@ def test_two_failed_upgrades_in_a_row_are_both_taken_back(lab: Lab, labs: Labs) 
     assert any("by way of" in line for line in recovered(lab))
     converges(lab)
     assert istiod(lab) == before
-    assert declared(lab.cluster) == labs.fresh()
+    assert labs.left(lab) == labs.fresh()
 
 
 def test_objects_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, labs: Labs) -> None:
@@ -162,7 +162,7 @@ def test_objects_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, lab
     assert all("says it belongs to the release istiod-1-17, which brings no such object" in line for line in extra)
     recovered(lab)
     converges(lab)
-    assert declared(lab.cluster) == labs.fresh()
+    assert labs.left(lab) == labs.fresh()
 
 
 def test_hooks_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, labs: Labs) -> None:
@@ -174,7 +174,7 @@ def test_hooks_of_a_failed_upgrade_are_named_and_go_with_recover(lab: Lab, labs:
     assert len(extra) == len(added)
     recovered(lab)
     converges(lab)
-    assert declared(lab.cluster) == labs.fresh()
+    assert labs.left(lab) == labs.fresh()
 
 
 def test_a_failed_upgrade_of_the_crds_is_taken_back(lab: Lab, labs: Labs) -> None:
@@ -185,7 +185,7 @@ def test_a_failed_upgrade_of_the_crds_is_taken_back(lab: Lab, labs: Labs) -> Non
     assert any("roll release prometheus/prom-crds (failed) back to its revision" in line for line in recovered(lab))
     converges(lab)
     assert crd_specs(lab) == before
-    assert declared(lab.cluster) == labs.fresh()
+    assert labs.left(lab) == labs.fresh()
 
 
 def test_a_failed_first_install_needs_no_recovery(tmp_path: Path) -> None:

@@ -112,6 +112,10 @@ class Story:
         releases = helm_releases(self.lab.cluster)
         return [name for name, status in releases.items() if status != "deployed"]
 
+    def is_whole(self) -> bool:
+        """Whether the stack is there, and nothing of it stands half-way."""
+        return self.state_file().is_file() and self.left_open() == ([], []) and self.unfinished() == []
+
     def left_open(self) -> tuple[list[Lock], list[Any]]:
         """The locks and the pending operations of the stack."""
         deployment = self.driver().deployment
@@ -145,7 +149,7 @@ class Stories:
     def give_up_if_broken(self) -> None:
         """End the lab where recovery does not put it right."""
         try:
-            if self._story is not None:
+            if self._story is not None and not self._story.is_whole():
                 self._story.recover()
         except Exception as error:
             print(f"this lab is given up: {error}")

@@ -43,15 +43,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[E
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def meshlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """The commands, on a cluster of the file's own."""
+    """The commands, on one cluster for all files that take them; the last of them brings it down."""
     commands = Commands(tmp_path_factory.mktemp("state"))
     yield commands
     commands.remove()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def told(meshlab: Commands) -> str:
     """What `up` says."""
     return meshlab.ok("up", "--node", "real")

@@ -1,4 +1,4 @@
-"""`make up NODE=real` and what comes after, by the commands that a person types. One story."""
+"""`make up NODE=real` and what comes after, by the commands that a person types."""
 
 import ipaddress
 import json
@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from base.environment import reaching
-from embedded.cluster import record
 from embedded.cluster.real_node import NETWORK
 from embedded.node import NODE, cgroups
 from embedded.tools import toolchain
-from kube.cluster import Cluster
 from tests.support import node_contexts
 from tests.support.node_commands import PROJECT, SETTLED, Commands, unlike
 from tests.support.waiting import eventually
@@ -145,13 +143,3 @@ def targets(answer: str) -> dict[tuple[str, bool], set[str]]:
 def test_another_up_changes_nothing_and_nothing_has_drifted(meshlab: Commands) -> None:
     assert ", 0 changed, in " in meshlab.ok("up")
     assert "dev: no drift among" in meshlab.ok("drift")
-
-
-@pytest.mark.usefixtures("told")
-def test_down_leaves_nothing_of_the_node(meshlab: Commands) -> None:
-    mine = meshlab.record
-    assert Cluster(mine.kubeconfig).version()
-    meshlab.ok("down")
-    assert mine.processes() == []
-    assert list(cgroups.existing(mine.identifier)) == []
-    assert record.read_all(meshlab.state) == []

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from embedded.cluster import EmbeddedCluster
+from kube.api_objects import Manifest, MissingError, Resource
+from kube.cluster import Cluster
 
 from .waiting import patiently
 
@@ -15,16 +17,18 @@ MADE_BY_CONTROLLERS = ("Pod ", "ReplicaSet ", "EndpointSlice ", "IPAddress ", "C
 
 
 def inventory(cluster: EmbeddedCluster) -> dict[str, str]:
-    """UID of every object by `<resource>.<group> <namespace>/<name>`, but for what the cluster renews by itself."""
-    found: dict[str, str] = {}
-    kinds = [kind for kind in _listable(cluster) if kind not in OF_THE_CLUSTER]
-    listed = _got(cluster, "get", ",".join(kinds), "-A", "--ignore-not-found", "-o", "json")
-    for item in json.loads(listed or '{"items": []}')["items"]:
-        metadata = item["metadata"]
-        if AUTOMANAGED in metadata.get("labels", {}):
-            continue
-        found[f"{item['kind']} {metadata.get('namespace', '')}/{metadata['name']}"] = metadata["uid"]
-    return found
+    """UID of every object by `<kind> <namespace>/<name>`, but for what the cluster renews by itself.
+
+    Not kubectl's: it fetches every object whole, the CRDs and helm's records too, and takes eight times as long.
+    """
+    client = Cluster(cluster.kubeconfig)
+    kinds = [kind for kind in patiently(client.kinds).listable() if kind.label not in OF_THE_CLUSTER]
+    return {
+        f"{kind.resource.kind} {metadata.get('namespace', '')}/{metadata['name']}": metadata["uid"]
+        for kind in kinds
+        for metadata in _metadata(client, kind.resource)
+        if AUTOMANAGED not in metadata.get("labels", {})
+    }
 
 
 def declared(cluster: EmbeddedCluster) -> list[str]:
@@ -39,8 +43,11 @@ def objects(cluster: EmbeddedCluster, *what: str) -> list[dict[str, Any]]:
     return answer.get("items", [answer])
 
 
-def _listable(cluster: EmbeddedCluster) -> list[str]:
-    return _got(cluster, "api-resources", "--verbs=list", "-o", "name").split()
+def _metadata(client: Cluster, resource: Resource) -> list[Manifest]:
+    try:
+        return [one["metadata"] for one in patiently(lambda: client.metadata(resource))]
+    except MissingError:  # its CRD has gone meanwhile
+        return []
 
 
 def _got(cluster: EmbeddedCluster, *words: str) -> str:

@@ -26,6 +26,9 @@ from .inventory import inventory, objects
 # Kept on destroy, since other teams' objects would go with them (docs/removing.md).
 KEPT_GROUPS = (".istio.io", ".kiali.io", ".monitoring.coreos.com")
 
+DECLARED: dict[tuple[str, str], Stack] = {}
+"""The stacks of this process by name and config, for all labs: nothing in them is of one cluster."""
+
 
 class Lab:
     """A running embedded cluster, as it was before anything was installed, and the charts to install."""
@@ -38,7 +41,6 @@ class Lab:
         if over:
             chart_folder(stack, over)
         self.lines: list[str] = []
-        self._declared: dict[str, Stack] = {}
         self.before = inventory(cluster)
         self.default_labels = self.labels_of_default()
 
@@ -49,7 +51,7 @@ class Lab:
     def declared(self, **over: Any) -> Stack:
         """The stack for this cluster, with the sections of `over` laid over it. What it registers is recorded once."""
         config = self.config(**over)
-        return self._declared.setdefault(json.dumps(config, sort_keys=True), with_config(self.stack, config))
+        return DECLARED.setdefault((self.stack, json.dumps(config, sort_keys=True)), with_config(self.stack, config))
 
     def config_of(self, stack: str, **over: Any) -> Config:
         """The config of a stack for this cluster."""

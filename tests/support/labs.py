@@ -20,21 +20,29 @@ class Labs:
         self._ending = ExitStack()
         self._lab: Lab | None = None
         self._fresh: list[str] = []
+        self._seen_fresh = False
 
     @contextmanager
     def one(self) -> Iterator[Lab]:
         """A lab that is as a fresh install has it: that of the test before, put back, or else a new one."""
-        if self._lab is not None and not self._is_put_back(self._lab):
+        if self._lab is not None and not (self._seen_fresh or self._is_put_back(self._lab)):
             self.close()
         if self._lab is None:
             self._lab = self._ending.enter_context(running_lab(self._folder(), self._name, over=self._over))
             driver(self._lab, **self._settings).up()
             self._fresh = declared(self._lab.cluster)
+        self._seen_fresh = False
         yield self._lab
 
     def fresh(self) -> list[str]:
         """The objects of a fresh install."""
         return self._fresh
+
+    def left(self, lab: Lab) -> list[str]:
+        """The objects that a test leaves, after an `up` with the settings: a fresh install's need not be put back."""
+        found = declared(lab.cluster)
+        self._seen_fresh = found == self._fresh
+        return found
 
     def close(self) -> None:
         """End the lab, if there is one."""

@@ -11,9 +11,11 @@ from xdist.scheduler import LoadFileScheduling
 
 from meshlab.recording.recorder import ROOT
 
-LONG_RUN = re.compile(r"\bevidence: Evidence\b")
-"""A test that takes the cluster tier's fixture of the whole session: one long run of the lab."""
-
+SHARED = {
+    "evidence": re.compile(r"\bevidence: Evidence\b"),
+    "commands": re.compile(r"\bmeshlab: Commands\b"),
+}
+"""How a test takes a fixture of the whole session that is a lab: all files that do are one unit of work."""
 
 FIRST = (
     "engine/test_recover.py",
@@ -21,19 +23,20 @@ FIRST = (
     "engine/test_rolling.py",
     "engine/test_rehearse.py",
     "engine/test_two_clusters.py",
-    "node/test_stack_faults.py",
-    "node/test_lab03.py",
     "node/test_whole_stack.py",
+    "node/test_whole_stack_faults.py",
+    "node/test_whole_stack_removal.py",
+    "node/test_lab03.py",
 )
 """Files of one long lane each: begun last, they would leave the other lanes idle."""
 
 
 class ByFile(LoadFileScheduling):
-    """A file is one unit of work; all files that judge the long run are one as well."""
+    """A file is one unit of work; all files that share a lab are one as well."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "evidence" if _judges_the_long_run(ROOT / file) else file
+        return _shared(ROOT / file) or file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -50,5 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @cache
-def _judges_the_long_run(file: Path) -> bool:
-    return LONG_RUN.search(file.read_text(encoding="utf-8")) is not None
+def _shared(file: Path) -> str:
+    """The lab that a file's tests share with others'; empty where they do not."""
+    text = file.read_text(encoding="utf-8")
+    return next((lab for lab, taken in SHARED.items() if taken.search(text)), "")

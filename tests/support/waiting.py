@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import kubernetes.client as _client
 
 from base.process import CommandFailedError
+from kube.api_objects import RefusedError
 
 ApiException = cast(Any, _client).ApiException
 
@@ -17,6 +18,8 @@ LIMIT = 120.0
 """Seconds after which something that takes a few is called broken. No test measures against it."""
 PAUSES = (0.25, 5.0)
 """Seconds between two questions, at least and at most."""
+HANGS = 600.0
+"""Seconds that something hangs which is to be given up: longer than any slow machine takes to give it up."""
 
 
 def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> T:
@@ -51,7 +54,7 @@ def patiently(act: Callable[[], T], limit: float = LIMIT, pause: float = PAUSE) 
     while True:
         try:
             return act()
-        except (CommandFailedError, ApiException) as error:
+        except (CommandFailedError, ApiException, RefusedError) as error:
             if not _slow(error) or time.monotonic() >= end:
                 raise
         time.sleep(pause)

@@ -6,6 +6,7 @@ import kubernetes.client as client
 import pytest
 
 from base.process import CommandFailedError, Completed
+from kube.api_objects import RefusedError
 from tests.support.waiting import patiently
 
 SLOW = "Error from server (Timeout): the server was unable to return a response in the time allotted, but may still be "
@@ -36,6 +37,7 @@ def answers(*errors: Exception) -> Callable[[], int]:
         kubectl("Unable to connect to the server: net/http: TLS handshake timeout\n"),
         client.ApiException(status=504),
         client.ApiException(status=429),
+        RefusedError("GET /api/v1/pods", 504, "request timed out"),
     ],
 )
 def test_a_slow_server_is_asked_again_until_it_answers(error: Exception) -> None:
@@ -44,7 +46,14 @@ def test_a_slow_server_is_asked_again_until_it_answers(error: Exception) -> None
 
 @pytest.mark.parametrize(
     "error",
-    [kubectl(EXISTS), kubectl(f"{SLOW}\n{EXISTS}\n"), kubectl(""), client.ApiException(status=403), ValueError(SLOW)],
+    [
+        kubectl(EXISTS),
+        kubectl(f"{SLOW}\n{EXISTS}\n"),
+        kubectl(""),
+        client.ApiException(status=403),
+        RefusedError("GET /api/v1/pods", 403, SLOW),
+        ValueError(SLOW),
+    ],
 )
 def test_what_is_wrong_beside_slowness_is_told_at_once(error: Exception) -> None:
     with pytest.raises(type(error)) as told:

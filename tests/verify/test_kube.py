@@ -1,7 +1,6 @@
 """The cluster by the official client, against an API server's documented protocols on loopback."""
 
 import json
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -63,13 +62,12 @@ def test_a_command_that_cannot_start_is_an_error_with_its_reason(tmp_path: Path)
 
 def test_a_command_that_hangs_is_given_up_on(tmp_path: Path) -> None:
     def session(connection: ServerConnection, asked: Asked) -> None:
-        connection.recv(timeout=20)
+        connection.recv()
 
     with api_server(session) as server:
-        cluster, started = Cluster(kubeconfig(tmp_path, server, "here")), time.monotonic()
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         with pytest.raises(AccessError, match=r"^exec in n/p: the command was not done after 0\.3 s$"):
             cluster.execute("n", "p", "c", ["sleep", "60"], 0.3)
-    assert time.monotonic() - started < 10
 
 
 def test_a_command_that_is_refused_is_one_line(tmp_path: Path) -> None:
@@ -149,11 +147,10 @@ def test_a_port_that_never_answers_is_given_up_on(tmp_path: Path) -> None:
                 connection.recv()
 
     with api_server(session) as server:
-        cluster, started = Cluster(kubeconfig(tmp_path, server, "here")), time.monotonic()
+        cluster = Cluster(kubeconfig(tmp_path, server, "here"))
         web = Web("Grafana", lambda: cluster.tunnel("prometheus", "grafana-0", 3000, 0.3))
         with pytest.raises(AnswerError, match=r"^Grafana does not answer: timed out$"):
             web.ask("/api/search")
-    assert time.monotonic() - started < 10
 
 
 def test_objects_are_read_and_a_missing_one_is_told_from_a_refused_one(tmp_path: Path) -> None:

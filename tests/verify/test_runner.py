@@ -15,6 +15,7 @@ from meshlab.verify.program import Program
 from meshlab.verify.runner import line, run_checks
 from meshlab.verify.web import AnswerError
 from settings.models import Settings
+from tests.support.waiting import HANGS
 from tests.verify.fake_cluster import FakeCluster
 
 
@@ -61,7 +62,7 @@ def test_what_a_check_saw_is_kept_with_its_details_and_time(result_of: Callable[
 
     result = result_of(work)
     assert (result.status, result.seen, result.details) == (Status.PASSED, "all of it", ("one", "two"))
-    assert 0.05 <= result.seconds < 2
+    assert result.seconds >= 0.05
 
 
 def test_details_of_a_failure_are_kept(result_of: Callable[..., Result]) -> None:
@@ -72,15 +73,15 @@ def test_a_check_that_hangs_is_given_up_on_after_its_limit(
     result_of: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "GRACE", 0.1)
-    release = threading.Event()
+    release, ended = threading.Event(), threading.Event()
 
     def work(context: Context) -> Seen:
-        release.wait(20)
+        release.wait(HANGS)
+        ended.set()
         return Seen("too late")
 
-    started = time.monotonic()
     result = result_of(work, limit=0.2)
-    assert time.monotonic() - started < 5
+    assert not ended.is_set()
     assert (result.status, result.seen) == (Status.FAILED, "no answer within 0.2 s")
     release.set()
 
@@ -131,19 +132,18 @@ def test_ctrl_c_ends_the_run_at_once(program: Program, settings: Settings) -> No
         ran.append("hangs")
         # As a terminal does it: the signal goes to the main thread, which waits for this one.
         threading.Timer(0.1, signal_main).start()
-        release.wait(20)
+        release.wait(HANGS)
+        ran.append("over")
         return Seen("")
 
     def signal_main() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     checks = [Check("lab01.a", "first", "x", hangs), Check("lab01.b", "second", "x", raising(AssertionError()))]
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_checks(checks, settings, program, FakeCluster(), lambda text: None)
-    release.set()
-    assert time.monotonic() - started < 5
     assert ran == ["hangs"]
+    release.set()
 
 
 def test_a_line_says_what_came_of_a_check_what_was_seen_and_what_was_expected() -> None:
