@@ -60,9 +60,10 @@ def inside(
 ) -> pulumi.ResourceOptions:
     """The options of an object in one of our namespaces: a child of `component`, created after the namespace.
 
-    It is also created after `after`. Where the namespace is deleted, the API server deletes the object with it, and the
-    engine does not delete it first. Not for what runs pods or what a controller has to clean up after: the engine has
-    to wait for those. In an adopted namespace it is deleted by itself.
+    With `after`, it is created after these, each of which has to come after the namespace itself. Where the namespace
+    is deleted, the API server deletes the object with it, and the engine does not delete it first. Not for what runs
+    pods or what a controller has to clean up after: the engine has to wait for those. In an adopted namespace it is
+    deleted by itself.
     """
     return pulumi.ResourceOptions(
         parent=component,

@@ -34,7 +34,7 @@ from tests.support.inventory import inventory, objects
 from tests.support.waiting import eventually
 
 MOST_CALLS = 20
-"""What a second look may take, in calls of kubectl that list the cluster's kinds."""
+"""What a second look may take, in calls of kubectl that list the cluster's kinds; it takes two or three."""
 
 
 @dataclass

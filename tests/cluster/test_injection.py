@@ -213,12 +213,19 @@ def test_a_webhook_that_nobody_answers_is_refused_at_once_and_says_why(cluster: 
     eventually(refused)
     configure_webhook(cluster, "hook.meshlab.test", "configmaps", "Ignore")
     eventually(lambda: not refused())
-    maps = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"open-{n}"}} for n in range(50)]
+    called = seconds_for_fifty_maps(cluster, "called")
+    cluster.kubectl("delete", "validatingwebhookconfiguration", "hook.meshlab.test")
+    alone = seconds_for_fifty_maps(cluster, "alone")
+    print(f"fifty ConfigMaps: {alone:.1f} s, with calls of the webhook {called:.1f} s")
+    assert called < 20 * alone, "a call that waits takes up to 30 s"
+
+
+def seconds_for_fifty_maps(cluster: EmbeddedCluster, name: str) -> float:
+    maps = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-{n}"}} for n in range(50)]
     started = time.monotonic()
     together = json.dumps({"apiVersion": "v1", "kind": "List", "items": maps})
     cluster.kubectl("create", "-f", "-", stdin=together, timeout=HANGS)
-    assert time.monotonic() - started < HANGS / 2, "each call of the webhook waited for its 30 seconds"
-    cluster.kubectl("delete", "validatingwebhookconfiguration", "hook.meshlab.test")
+    return time.monotonic() - started
 
 
 def test_an_istiod_that_died_runs_again_and_wakes_up_who_waited_for_it(cluster: EmbeddedCluster) -> None:

@@ -18,6 +18,7 @@ from meshlab.target import LabError
 from tests.support.by_hand import pulumi
 from tests.support.inventory import AUTOMANAGED, OF_THE_CLUSTER, inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +49,18 @@ def test_up_creates_every_resource_and_every_workload_becomes_available(lab: Lab
 
 
 def test_the_inventory_of_the_tests_is_what_kubectl_lists(lab: Lab) -> None:
-    kinds = lab.cluster.kubectl("api-resources", "--verbs=list", "-o", "name").stdout.split()
-    listed = objects(lab.cluster, ",".join(kind for kind in kinds if kind not in OF_THE_CLUSTER), "-A")
-    by_kubectl = {
-        f"{item['kind']} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}": item["metadata"]["uid"]
-        for item in listed
-        if AUTOMANAGED not in item["metadata"].get("labels", {})
-    }
-    assert inventory(lab.cluster) == by_kubectl
+    def by_kubectl() -> dict[str, str]:
+        kinds = lab.cluster.kubectl("api-resources", "--verbs=list", "-o", "name").stdout.split()
+        listed = objects(lab.cluster, ",".join(kind for kind in kinds if kind not in OF_THE_CLUSTER), "-A")
+        metadata = [(item["kind"], item["metadata"]) for item in listed]
+        return {
+            f"{kind} {one.get('namespace', '')}/{one['name']}": one["uid"]
+            for kind, one in metadata
+            if AUTOMANAGED not in one.get("labels", {})
+        }
+
+    # Controllers may still be at work between the two.
+    eventually(lambda: inventory(lab.cluster) == by_kubectl(), "both list the same")
 
 
 def test_the_engine_keeps_no_checksum_beside_the_state(lab: Lab) -> None:

@@ -83,6 +83,7 @@ started, seen = time.monotonic(), set()
 for _ in range(20):
     try:
         socket.create_connection(("{address}", 80), 10)
+        seen.add("connected")
     except OSError as error:
         seen.add(error.errno)
 print(seen <= {{errno.ENETUNREACH, errno.EHOSTUNREACH}}, time.monotonic() - started < 20)

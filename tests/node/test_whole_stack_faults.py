@@ -102,8 +102,8 @@ def test_verify_names_a_killed_program_and_the_lab_comes_back(meshlab: Commands,
         assert "ended with exit code 137, Error" in failed[fault.check]
         assert set(fault.also) <= failed.keys()
     assert "dev: no drift among" in meshlab.ok("drift")
-    # The kubelet waits before it starts again what has often ended, up to minutes.
-    eventually(lambda: victim.status()["ready"], "it is up again", 240)
+    # The kubelet waits before it starts again what has often ended, up to five minutes.
+    eventually(lambda: victim.status()["ready"], "it is up again", 330)
     settled(meshlab, "--lab", fault.lab)
     assert victim.status()["restartCount"] > before
 

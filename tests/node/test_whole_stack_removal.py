@@ -1,4 +1,4 @@
-"""`make down` after `make up NODE=real`. By its name, it comes after the other files that take the lab."""
+"""`make down` after `make up NODE=real`: after the other files that take the lab (tests/support/side_by_side.py)."""
 
 import pytest
 

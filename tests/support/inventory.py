@@ -6,8 +6,9 @@ from typing import Any
 from embedded.cluster import EmbeddedCluster
 from kube.api_objects import Manifest, MissingError, Resource
 from kube.cluster import Cluster
+from kube.discovery import Kinds
 
-from .waiting import patiently
+from .waiting import eventually, patiently
 
 AUTOMANAGED = "kube-aggregator.kubernetes.io/automanaged"
 """Label of an APIService that the API server keeps by itself, one for each group and version of its CRDs."""
@@ -22,10 +23,16 @@ def inventory(cluster: EmbeddedCluster) -> dict[str, str]:
     Not kubectl's: it fetches every object whole, the CRDs and helm's records too, and takes eight times as long.
     """
     client = Cluster(cluster.kubeconfig)
-    kinds = [kind for kind in patiently(client.kinds).listable() if kind.label not in OF_THE_CLUSTER]
+
+    def served() -> Kinds | None:
+        found = patiently(client.kinds)
+        return None if found.silent else found
+
+    kinds = eventually(served, "every group of the API answers").listable()
     return {
         f"{kind.resource.kind} {metadata.get('namespace', '')}/{metadata['name']}": metadata["uid"]
         for kind in kinds
+        if kind.label not in OF_THE_CLUSTER
         for metadata in _metadata(client, kind.resource)
         if AUTOMANAGED not in metadata.get("labels", {})
     }

@@ -39,7 +39,8 @@ class Labs:
         return self._fresh
 
     def left(self, lab: Lab) -> list[str]:
-        """The objects that a test leaves, after an `up` with the settings: a fresh install's need not be put back."""
+        """The objects that are there now. Call it last, and after an `up` with the settings: where they are those of a
+        fresh install, the next test gets the lab without putting it back."""
         found = declared(lab.cluster)
         self._seen_fresh = found == self._fresh
         return found

@@ -28,7 +28,7 @@ FIRST = (
     "node/test_whole_stack_removal.py",
     "node/test_lab03.py",
 )
-"""Files of one long lane each: begun last, they would leave the other lanes idle."""
+"""Files that take long, in the order of their begin: begun last, they would leave the other lanes idle."""
 
 
 class ByFile(LoadFileScheduling):
@@ -49,7 +49,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order the files as the lanes are to take them: the long ones, then those with most tests."""
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (not str(item.path).endswith(FIRST), -tests[item.path], item.path))
+        items.sort(key=lambda item: (_place(item.path), -tests[item.path], item.path))
+
+
+def _place(file: Path) -> int:
+    return next((place for place, name in enumerate(FIRST) if str(file).endswith(name)), len(FIRST))
 
 
 @cache

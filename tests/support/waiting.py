@@ -1,5 +1,6 @@
 """Waiting for what comes by itself, and for a server that is too slow at the moment."""
 
+import http.client
 import re
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any, TypeVar, cast
 import kubernetes.client as _client
 
 from base.process import CommandFailedError
-from kube.api_objects import RefusedError
+from kube.api_objects import AccessError, RefusedError
 
 ApiException = cast(Any, _client).ApiException
 
@@ -37,9 +38,9 @@ def eventually(holds: Callable[[], T], what: str = "", limit: float = LIMIT) -> 
 
 SLOW = re.compile(
     r"Error from server \((Timeout|ServerTimeout|TooManyRequests)\)|in the time allotted"
-    r"|request timed out|TLS handshake timeout|context deadline exceeded"
+    r"|request timed out|[Rr]ead timed out|TLS handshake timeout|context deadline exceeded"
 )
-"""What kubectl writes where the server had no time: the request was right, and may even have been carried out."""
+"""What is said where the server had no time: the request was right, and may even have been carried out."""
 SLOW_STATUS = (429, 504)
 FAILURE = re.compile(r"(?i)^(error|unable)")
 PAUSE = 2.0
@@ -54,7 +55,7 @@ def patiently(act: Callable[[], T], limit: float = LIMIT, pause: float = PAUSE) 
     while True:
         try:
             return act()
-        except (CommandFailedError, ApiException, RefusedError) as error:
+        except (CommandFailedError, ApiException, AccessError) as error:
             if not _slow(error) or time.monotonic() >= end:
                 raise
         time.sleep(pause)
@@ -62,7 +63,15 @@ def patiently(act: Callable[[], T], limit: float = LIMIT, pause: float = PAUSE) 
 
 def _slow(error: Exception) -> bool:
     """Whether the server's slowness is all that an error tells of."""
+    if isinstance(error, RefusedError):
+        return error.status in SLOW_STATUS or (error.status >= http.client.INTERNAL_SERVER_ERROR and _tells(error))
+    if isinstance(error, AccessError):
+        return _tells(error)
     if not isinstance(error, CommandFailedError):
         return cast(Any, error).status in SLOW_STATUS
     failures = [line for line in error.completed.stderr.splitlines() if FAILURE.match(line)]
     return bool(failures) and all(SLOW.search(line) for line in failures)
+
+
+def _tells(error: Exception) -> bool:
+    return SLOW.search(str(error)) is not None

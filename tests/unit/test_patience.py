@@ -6,7 +6,7 @@ import kubernetes.client as client
 import pytest
 
 from base.process import CommandFailedError, Completed
-from kube.api_objects import RefusedError
+from kube.api_objects import AccessError, MissingError, RefusedError
 from tests.support.waiting import patiently
 
 SLOW = "Error from server (Timeout): the server was unable to return a response in the time allotted, but may still be "
@@ -38,6 +38,8 @@ def answers(*errors: Exception) -> Callable[[], int]:
         client.ApiException(status=504),
         client.ApiException(status=429),
         RefusedError("GET /api/v1/pods", 504, "request timed out"),
+        RefusedError("GET /api/v1/pods", 500, "etcdserver: request timed out"),
+        AccessError("https://127.0.0.1:6443 does not answer: Read timed out. (read timeout=20.0)"),
     ],
 )
 def test_a_slow_server_is_asked_again_until_it_answers(error: Exception) -> None:
@@ -52,6 +54,7 @@ def test_a_slow_server_is_asked_again_until_it_answers(error: Exception) -> None
         kubectl(""),
         client.ApiException(status=403),
         RefusedError("GET /api/v1/pods", 403, SLOW),
+        MissingError("/api/v1/pods/web is not there"),
         ValueError(SLOW),
     ],
 )
