@@ -79,11 +79,7 @@ class Run:
 
     def seen(self) -> dict[str, str | bytes]:
         """Everything in which a secret could stand: what was said, the state, and what the engine wrote elsewhere."""
-        logs = {
-            path: content
-            for path, content in files_below(*(pulumi_home() / name for name in ("logs", "workspaces"))).items()
-            if Path(path).stat().st_mtime >= self.began
-        }
+        logs = files_below(*(pulumi_home() / name for name in ("logs", "workspaces")), since=self.began)
         state = files_below(self.lab.folder / "pulumi", self.lab.folder / "stacks")
         return {**self.said, **state, **logs, "said by meshlab": "\n".join(self.lab.lines)}
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,11 +40,12 @@ def sightings(secret: str, places: Mapping[str, str | bytes]) -> list[str]:
     ]
 
 
-def files_below(*folders: Path) -> dict[str, bytes]:
-    """The content of every file below some folders, by its path."""
-    return {
-        str(path): path.read_bytes()
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
-    }
+def files_below(*folders: Path, since: float = 0.0) -> dict[str, bytes]:
+    """The content of every file below some folders that was written `since` (seconds since the epoch), by its path."""
+    found: dict[str, bytes] = {}
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+        # Pulumi deletes its oldest logs at the end of any command.
+        with suppress(FileNotFoundError):
+            if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
+                found[str(path)] = path.read_bytes()
+    return found

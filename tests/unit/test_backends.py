@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.engine.backends import CLOUD, Backend, BackendError, Source, backend_for, callers
+from meshlab.engine.backends import CLOUD, LOG_LIMIT, Backend, BackendError, Source, backend_for, callers
 
 ENCRYPTED = {"$pulumiSecureStore": 1, "backend": "keyring", "data": "x"}
 
@@ -152,7 +152,14 @@ def test_a_named_cluster_leaves_the_callers_home_and_login_alone(caller: Caller,
     ):
         given = backend.environment()
         assert given["PULUMI_BACKEND_URL"] == address
-        assert not {"PULUMI_HOME", "PULUMI_ACCESS_TOKEN", "PULUMI_CREDENTIALS_PATH"} & given.keys()
+        assert not {"PULUMI_HOME", LOG_LIMIT, "PULUMI_ACCESS_TOKEN", "PULUMI_CREDENTIALS_PATH"} & given.keys()
+
+
+def test_our_home_keeps_few_logs_unless_the_caller_says_otherwise(caller: Caller, tmp_path: Path) -> None:
+    ours = backend_for(tmp_path, embedded=True)
+    assert ours.environment()[LOG_LIMIT] == "50"
+    caller.patch.setenv(LOG_LIMIT, "900")
+    assert ours.environment()[LOG_LIMIT] == "900"
 
 
 def test_only_folders_of_ours_go_without_files_beside_the_state(caller: Caller, tmp_path: Path) -> None:
