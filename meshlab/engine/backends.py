@@ -7,6 +7,7 @@ The caller's is what plain `pulumi` takes, in its order: PULUMI_BACKEND_URL, `ba
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -43,6 +44,9 @@ _NO_ACCOUNT = MappingProxyType(
 """Keeps what the caller has for another backend from the embedded cluster's; empty is unset to Pulumi."""
 _PLAIN = MappingProxyType(dict.fromkeys(("PULUMI_DIY_BACKEND_GZIP", "PULUMI_DIY_BACKEND_ZSTD"), ""))
 """Keeps states of ours uncompressed, however the caller's are: they are looked into without the engine."""
+SIDE_FILE_CUT = "failed to load checkpoint: EOF"
+"""What the CLI says of a state that is whole, where the file with its checksum is empty
+(findings/fileblob_checksum.sh)."""
 LOG_LIMIT = "PULUMI_LOG_ROTATION_MAX_TOTAL_MB"
 _LOG_MEGABYTES = "50"
 """In a home of ours: each run of the CLI adds a log of some ten kilobytes and looks at every one. Its own limit is 500
@@ -132,6 +136,8 @@ class Backend:
         """What the CLI's error output means, in a line with what to do."""
         if LEGACY in said:
             return f"{self.shown} has the legacy layout, states not sorted by project, which Pulumi refuses ({UPGRADE})"
+        if SIDE_FILE_CUT in said and self.folder is not None:
+            return "a kill or a full disk cut off the file beside it (next: meshlab recover, which removes that file)"
         if NO_TOKEN in said and self.url and not self.url.startswith(("https://", "http://")):
             # What has no scheme that it knows, the CLI takes for the address of a service.
             return f"expected {SCHEMES} or https://, got another address (a folder is file://<folder>)"
@@ -192,6 +198,14 @@ def deployment_in(file: Path) -> dict[str, Any]:
     """What a stack's state has of it, secrets locked, from its file."""
     document = cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
     return cast(dict[str, Any], document["checkpoint"].get("latest") or {})
+
+
+def readable_deployment(file: Path | None) -> dict[str, Any] | None:
+    """The same; None where there is no such file, or only the engine can tell what is in it."""
+    if file is not None and file.is_file():
+        with suppress(ValueError, LookupError, TypeError, AttributeError, FileNotFoundError):
+            return deployment_in(file)
+    return None
 
 
 def legacy_files(folder: Path) -> list[Path]:

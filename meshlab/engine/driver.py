@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,7 @@ from ..stackfile.reading import read_beside_config, written
 from ..stackfile.stack_names import reference_of
 from ..state_folder import STATE, stack_folder
 from ..target import LabError, Target
-from .backends import Backend, backend_for, deployment_in
+from .backends import Backend, backend_for, readable_deployment
 from .events import EventLog, log_file
 from .inline import InlineStack
 from .interruption import WAITING, interruptible
@@ -189,10 +189,8 @@ class EngineDriver:
         Secrets are locked where it is read from its file, in no time; the CLI, which tells of a state that it cannot
         read, takes a third of a second.
         """
-        if self._file is not None and self._file.is_file():
-            with suppress(ValueError, LookupError, TypeError, AttributeError, FileNotFoundError):
-                return deployment_in(self._file)
-        return cast(Mapping[str, Any], self.stack.export_stack().deployment or {})
+        found = readable_deployment(self._file)
+        return cast(Mapping[str, Any], self.stack.export_stack().deployment or {}) if found is None else found
 
     @property
     def unfinished_down(self) -> bool:

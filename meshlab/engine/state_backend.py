@@ -13,7 +13,7 @@ from ..stack import Stack
 from ..stackfile.reading import PROJECT, written
 from ..stackfile.stack_names import reference_of
 from ..state_folder import stack_folder
-from .backends import NOT_THERE, Backend, BackendError
+from .backends import NOT_THERE, Backend, BackendError, readable_deployment
 from .locks import Lock, attributes_of, locks_of
 from .secrets import passphrase_environment
 
@@ -80,6 +80,11 @@ class StackBackend:
             why = self.backend.fault(error.completed.stderr)
             raise BackendError(f"{self.backend.told()}: {reference_of(self._stack)} cannot be read: {why}") from None
         return cast(dict[str, Any], json.loads(said.stdout))
+
+    def deployment(self) -> Mapping[str, Any]:
+        """What the state has: from its file, whatever became of the one beside it; else exported."""
+        found = readable_deployment(self.backend.state_file(self._stack))
+        return self.export().get("deployment") or {} if found is None else found
 
     def import_(self, document: dict[str, Any]) -> None:
         """Replace the state; takes the stack's lock for as long as that takes."""

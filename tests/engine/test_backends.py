@@ -343,6 +343,12 @@ def test_a_machine_without_a_note_is_told_of_an_unfinished_down_by_the_history(d
 def test_up_goes_on_after_a_killed_down_and_takes_nothing_for_anothers(desk: Desk) -> None:
     """The record of the CRDs' release is in the cluster, and no longer in the state: the doctor stands before `up`."""
     desk.killed("down", r"delete .*monitoring-crds", **TEAM(desk))
+    # As a kill in the middle of a write leaves it.
+    beside = desk.folder / "team" / ".pulumi" / "stacks" / "meshlab" / "dev.json.attrs"
+    beside.write_bytes(b"")
+    refused = desk.run("preview", **TEAM(desk))
+    assert refused.code == 1
+    assert "a kill or a full disk cut off the file beside it (next: meshlab recover" in refused.stderr
     desk.done("recover", "--yes", **TEAM(desk))
     said = [one for one in findings(desk, **TEAM(desk)) if one["subject"] == "releases"]
     assert "problem" not in {one["level"] for one in said}, said

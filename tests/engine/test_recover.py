@@ -438,7 +438,7 @@ def test_a_network_that_is_gone_for_a_while_costs_an_up_at_most(story: Story) ->
             story.wire.cut(CUT_SECONDS)
 
     failed = up_with(story.driver(**over), progress, cut)
-    assert "monitoring-stack" in progress.begun
+    assert "monitoring-stack" in progress.begun, failed
     print(f"failed with {failed}" if failed else "went on")
     converges(story, **over)
 
@@ -454,7 +454,7 @@ def test_an_api_server_that_is_started_anew_costs_an_up_at_most(story: Story) ->
             restart_api_server(story.lab.cluster)
 
     failed = up_with(story.driver(**over), progress, restart)
-    assert "monitoring-stack" in progress.begun
+    assert "monitoring-stack" in progress.begun, failed
     print(f"failed with {failed}" if failed else "went on")
     story.lab.cluster.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
     converges(story, **over)

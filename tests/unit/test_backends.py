@@ -155,6 +155,13 @@ def test_a_named_cluster_leaves_the_callers_home_and_login_alone(caller: Caller,
         assert not {"PULUMI_HOME", LOG_LIMIT, "PULUMI_ACCESS_TOKEN", "PULUMI_CREDENTIALS_PATH"} & given.keys()
 
 
+def test_a_state_that_is_whole_beside_a_file_that_is_not_has_its_way_out(tmp_path: Path) -> None:
+    said = "error: failed to load checkpoint: EOF"
+    theirs = Backend(tmp_path.as_uri(), Source.ENVIRONMENT)
+    assert "next: meshlab recover" in theirs.fault(said)
+    assert Backend("s3://states", Source.ENVIRONMENT).fault(said) == "failed to load checkpoint: EOF"
+
+
 def test_our_home_keeps_few_logs_unless_the_caller_says_otherwise(caller: Caller, tmp_path: Path) -> None:
     ours = backend_for(tmp_path, embedded=True)
     assert ours.environment()[LOG_LIMIT] == "50"

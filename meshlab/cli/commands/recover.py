@@ -78,7 +78,7 @@ def recover(options: RecoverOptions, agree: Agree, say: Say) -> bool:
         say(f"nothing to recover: stack {options.stack} was never brought up from here")
         return True
     backend = StackBackend(find_cli(say), *where)
-    refuse_elsewhere(lambda: backend.export().get("deployment"), which, options.target, options.stack)
+    refuse_elsewhere(backend.deployment, which, options.target, options.stack)
     tools = toolchain.ensure(["helm", "kubectl"], say)
     helm = HelmRepair(tools["helm"], tools["kubectl"], options.target.kubeconfig)
 
