@@ -57,7 +57,8 @@ MOMENTS = ("istio-component-monitor", "purchase-history", "monitoring-stack")
 """What has been deleted when a `down` is interrupted: the first objects, a workload, the release beside its CRDs."""
 CUT_SECONDS = 20.0
 CREATED_LIMIT_SECONDS = 300.0
-STATE_MEGABYTES = 64
+STATE_MEGABYTES = 256
+"""Room for the history too: each run adds a copy of the state, of 2 MB, until a `down` takes all of it."""
 
 
 @dataclass
