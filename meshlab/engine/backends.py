@@ -201,7 +201,7 @@ def deployment_in(file: Path) -> dict[str, Any]:
 
 
 def readable_deployment(file: Path | None) -> dict[str, Any] | None:
-    """The same; None where there is no such file, or only the engine can tell what is in it."""
+    """As `deployment_in`; None where there is no such file, or it cannot be read without the engine."""
     if file is not None and file.is_file():
         with suppress(ValueError, LookupError, TypeError, AttributeError, FileNotFoundError):
             return deployment_in(file)

@@ -58,7 +58,7 @@ MOMENTS = ("istio-component-monitor", "purchase-history", "monitoring-stack")
 CUT_SECONDS = 20.0
 CREATED_LIMIT_SECONDS = 300.0
 STATE_MEGABYTES = 256
-"""Room for the history too: each run adds a copy of the state, of 2 MB, until a `down` takes all of it."""
+"""Room for history and backups too: each run adds some 4 MB, until a `down` takes all of it."""
 
 
 @dataclass

@@ -44,7 +44,7 @@ def files_below(*folders: Path, since: float = 0.0) -> dict[str, bytes]:
     """The content of every file below some folders that was written `since` (seconds since the epoch), by its path."""
     found: dict[str, bytes] = {}
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
-        # Pulumi deletes its oldest logs at the end of any command.
+        # Any command of Pulumi deletes the oldest logs, once they are too many.
         with suppress(FileNotFoundError):
             if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
                 found[str(path)] = path.read_bytes()
