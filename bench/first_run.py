@@ -80,7 +80,7 @@ def environment(home: Path) -> dict[str, str | None]:
         "MESHLAB_BENCH_GO_LOG": str(_log(home)),
         **dict.fromkeys(
             (
-                *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PIP_CACHE_DIR", "VIRTUAL_ENV", "PYTHONPATH"),
+                *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PIP_CACHE_DIR", "UV_CACHE_DIR", "VIRTUAL_ENV", "PYTHONPATH"),
                 *("GOCACHE", "GOMODCACHE", "GOPATH", "PULUMI_HOME", "KUBECONFIG", "MESHLAB_STATE"),
                 *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", toolchain.ASSETS_VARIABLE),
             )
