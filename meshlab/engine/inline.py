@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pulumi import automation as auto
+from pulumi.runtime import _grpc_settings
 from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.settings import get_engine
 
@@ -29,6 +30,11 @@ PACKAGES = ("components", "rollout", "settings")
 
 `base` and `kube` stay: they keep nothing of a run, and whoever catches an error has its class from before.
 """
+
+# gRPC keeps its connections by address for the whole process. Where an engine was killed, it does not try the next one
+# at the same port until its wait for the dead one is over.
+_CHANNELS: Any = _grpc_settings._GRPC_CHANNEL_OPTIONS  # pyright: ignore[reportPrivateUsage]
+_CHANNELS.append(("grpc.use_local_subchannel_pool", 1))
 
 
 class InlineStack(auto.Stack):

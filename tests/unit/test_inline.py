@@ -1,18 +1,25 @@
 """A program that runs inside this process finds it as if it were the first, and leaves nothing in it."""
 
 import asyncio
+import contextvars
 import importlib
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
+from google.protobuf import empty_pb2
 from pulumi import log
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+from pulumi.runtime.settings import get_engine, reset_options
 
 from meshlab.engine import inline, program_end
 
@@ -211,3 +218,42 @@ def test_the_program_of_this_repository_is_the_default() -> None:
     with inline.program({}):
         assert sys.path[0] == str(inline.ROOT)
         assert [name for name in sys.modules if name.split(".")[0] in inline.PACKAGES] == []
+
+
+class Heard(engine_pb2_grpc.EngineServicer):
+    """An engine that keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def Log(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.messages.append(request.message)
+        return empty_pb2.Empty()
+
+
+def engine_at(address: str) -> Any:
+    """The engine of a program that is told this address."""
+
+    def connected() -> Any:
+        reset_options(project="p", stack="s", engine_address=address)
+        return get_engine()
+
+    return contextvars.Context().run(connected)
+
+
+def test_an_engine_at_the_address_of_one_that_was_killed_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    killed = engine_at(address)
+    with pytest.raises(grpc.RpcError, match="Connection refused"):
+        killed.Log(engine_pb2.LogRequest())
+    engine, server = Heard(), grpc.server(ThreadPoolExecutor(1))
+    engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
+    server.add_insecure_port(address)
+    server.start()
+    try:
+        engine_at(address).Log(engine_pb2.LogRequest(message="to the next one"))
+    finally:
+        server.stop(None)
+    assert engine.messages == ["to the next one"]
