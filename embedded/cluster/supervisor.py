@@ -122,7 +122,8 @@ class Supervisor:
         for revision in self._istiods:
             left = self._wake_ups[revision]
             if left and self._answers(revision):
-                self._wake_ups[revision] = left - 1 if self._wake_up() else 0
+                self._wake_up()
+                self._wake_ups[revision] = left - 1
                 if left == WAKE_UPS:
                     _log(f"istiod {revision}: answers")
 
@@ -142,15 +143,14 @@ class Supervisor:
         trusted = bool(webhooks) and all(webhook["clientConfig"].get("caBundle") for webhook in webhooks)
         return trusted and self._istiods[revision].listens()
 
-    def _wake_up(self) -> int:
-        """Makes the controller try again at once for ReplicaSets that failed while no injector answered, and returns
-        how many there are. By itself it would wait about as long again as they have waited by now."""
+    def _wake_up(self) -> None:
+        """Makes the controller try again at once for ReplicaSets that failed while no injector answered. By itself it
+        would wait about as long again as they have waited by now."""
         failing = [item for item in self._api.list(f"{APPS}/replicasets") if _waits_for_injector(item)]
         for item in failing:
             metadata = item["metadata"]
             path = f"{APPS}/namespaces/{metadata['namespace']}/replicasets/{metadata['name']}"
             self._api.annotate(path, WOKEN, datetime.now(UTC).isoformat())
-        return len(failing)
 
 
 def _running_themselves(pods: list[dict[str, Any]]) -> set[str]:
