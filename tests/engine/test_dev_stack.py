@@ -1,4 +1,7 @@
-"""The whole life of the dev stack on the real engine and a real API server. The tests are one story, in file order."""
+"""The whole life of the dev stack on the real engine and a real API server, by the driver and the `pulumi` command.
+
+The tests are one story, in file order.
+"""
 
 import json
 import re
@@ -19,6 +22,8 @@ from tests.support.by_hand import pulumi
 from tests.support.inventory import AUTOMANAGED, OF_THE_CLUSTER, inventory, objects
 from tests.support.lab import Lab, changed, documented, driver, running_lab
 from tests.support.waiting import eventually
+
+RETRY = {"envoyDemo": {"scenario": "retry"}}
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +133,7 @@ def test_changing_the_scenario_rolls_envoy_without_a_moment_without_one(lab: Lab
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        outcome = driver(lab, envoyDemo={"scenario": "retry"}).up()
+        outcome = driver(lab, **RETRY).up()
     finally:
         done.set()
         watcher.join()
@@ -164,7 +169,7 @@ def test_the_monitors_carry_the_label_that_prometheus_selects_by(lab: Lab) -> No
 
 
 def test_grafanas_password_is_an_output_and_nowhere_in_clear(lab: Lab) -> None:
-    retry = driver(lab, envoyDemo={"scenario": "retry"})
+    retry = driver(lab, **RETRY)
     retry.up()
     password = retry.stack.outputs()["grafanaPassword"].value
     assert len(password) == 24
@@ -190,3 +195,31 @@ def test_a_later_up_goes_on_with_the_kept_crds(lab: Lab) -> None:
     driver(lab).stack.preview(expect_no_changes=True)
     now = lab.crds()
     assert {name: now.get(name) for name in kept} == kept
+
+
+# The driver runs the program in its own process, the command by a language host: one stack and one state, either way.
+
+
+def preferences(lab: Lab) -> dict[str, str]:
+    """What is in the environment of somebody who has settings for other things, and several kubeconfigs."""
+    helm = {"HELM_DRIVER": "configmap", "PULUMI_K8S_HELM_DRIVER": "configmap"}
+    listed = f"{lab.folder}/none:{lab.cluster.kubeconfig}"
+    return {**helm, "HELM_KUBECONTEXT": "prod-eu", "HELM_KUBEASUSER": "boss", "KUBECONFIG": listed}
+
+
+def test_what_the_driver_brought_up_the_command_previews_without_changes(lab: Lab) -> None:
+    pulumi(driver(lab), lab.folder, "preview", "--expect-no-changes", **preferences(lab))
+
+
+def test_what_the_command_changes_the_driver_previews_without_changes(lab: Lab) -> None:
+    said = pulumi(driver(lab, **RETRY), lab.folder, "up", "--yes", "--skip-preview")
+    assert "envoy-demo-envoy-config" in said
+    assert not changed(driver(lab, **RETRY).preview(expect_no_changes=True))
+
+
+def test_the_command_destroys_what_the_driver_brought_up(lab: Lab) -> None:
+    pulumi(driver(lab, **RETRY), lab.folder, "destroy", "--yes", "--skip-preview", **preferences(lab))
+    assert (driver(lab).stack.export_stack().deployment or {}).get("resources") is None
+    assert lab.unavailable_deployments() == []
+    assert lab.envoy_configs() == []
+    assert [name for name in lab.left() if not documented(name)] == []

@@ -16,10 +16,8 @@ EDITS = [*HAND_EDITS, upgraded(Path())]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("drift"), "drift") as lab:
-        driver(lab).up()
-        yield lab
+def lab(dev_lab: Lab) -> Lab:
+    return dev_lab
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from meshlab.comparison.finding import DriftFinding
 from meshlab.drift.inspection import Inspection
 from tests.support.inventory import objects
-from tests.support.lab import Lab, changed, driver, running_lab
+from tests.support.lab import Lab, changed, driver
 
 OWN, CHARTS = ("web-api", "istioinaction"), ("prom-kube-state-metrics", "prometheus")
 RULE = {
@@ -21,10 +21,12 @@ DRIFT = {"drift": {"ignore": [RULE]}}
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("ignoring"), "drift-ignoring") as lab:
-        driver(lab, **DRIFT).up()
-        yield lab
+def lab(dev_lab: Lab) -> Iterator[Lab]:
+    driver(dev_lab, **DRIFT).up()
+    yield dev_lab
+    # The replicas that the rule ignores have stayed as the tests set them.
+    for name, namespace in (OWN, CHARTS):
+        dev_lab.cluster.kubectl("scale", f"deployment/{name}", "-n", namespace, "--replicas=1")
 
 
 def inspected(lab: Lab) -> Inspection:

@@ -107,7 +107,7 @@ def test_fields_of_a_failed_upgrade_go_with_recover_and_one_up(lab: Lab, labs: L
     assert labs.left(lab) == labs.fresh()
 
 
-def test_drift_names_the_fields_that_a_failed_upgrade_left_and_fixes_it(lab: Lab) -> None:
+def test_drift_names_the_fields_that_a_failed_upgrade_left_and_fixes_it(lab: Lab, labs: Labs) -> None:
     before = istiod(lab)
     fails(lab, istio(NOWHERE))
     found = drift(lab)
@@ -121,9 +121,10 @@ def test_drift_names_the_fields_that_a_failed_upgrade_left_and_fixes_it(lab: Lab
     assert inspection.remediate(inspection.look(), lambda copies: True).findings == ()
     assert istiod(lab) == before
     converges(lab)
+    assert labs.left(lab) == labs.fresh()
 
 
-def test_drift_names_them_also_once_a_later_upgrade_has_gone_through(lab: Lab) -> None:
+def test_drift_names_them_also_once_a_later_upgrade_has_gone_through(lab: Lab, labs: Labs) -> None:
     fails(lab, istio({**NOWHERE, "podAnnotations": {"first": "yes"}}))
     # Somebody helps the pods up; the rest of the failed upgrade stays.
     remove = [{"op": "remove", "path": "/spec/template/spec/nodeSelector"}]
@@ -136,6 +137,7 @@ def test_drift_names_them_also_once_a_later_upgrade_has_gone_through(lab: Lab) -
     inspection = inspected(lab)
     assert inspection.remediate(inspection.look(), lambda copies: True).findings == ()
     converges(lab)
+    assert labs.left(lab) == labs.fresh()
 
 
 def test_two_failed_upgrades_in_a_row_are_both_taken_back(lab: Lab, labs: Labs) -> None:

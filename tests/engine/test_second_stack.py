@@ -1,6 +1,5 @@
 """A second stack beside the first, and the same stack of another state: neither takes anything over. In file order."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from meshlab.session import Session
 from meshlab.target import LabError
 from tests.support.charts import chart_folder
 from tests.support.inventory import inventory, objects
-from tests.support.lab import Lab, running_lab
+from tests.support.lab import Lab
 from tests.support.stacks import with_config
 
 _kubernetes = find_installed()[1]
@@ -25,10 +24,8 @@ STRICT = _kubernetes is not None and (parse_version(_kubernetes.version) or ()) 
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("second"), "second-stack") as lab:
-        driver(lab).up()
-        yield lab
+def lab(dev_lab: Lab) -> Lab:
+    return dev_lab
 
 
 def driver(lab: Lab, stack: str = "dev", state: Path | None = None) -> EngineDriver:

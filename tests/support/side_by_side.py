@@ -14,8 +14,9 @@ from meshlab.recording.recorder import ROOT
 SHARED = {
     "evidence": re.compile(r"\bevidence: Evidence\b"),
     "commands": re.compile(r"\bmeshlab: Commands\b"),
+    "dev": re.compile(r"\bdev_lab: Lab\b"),
 }
-"""How a test takes a fixture of the whole session that is a lab: all files that do are one unit of work."""
+"""How a test or a fixture takes a lab that several files share: all files that do are one unit of work."""
 
 FIRST = (
     "engine/test_recover.py",
@@ -23,6 +24,7 @@ FIRST = (
     "engine/test_rolling.py",
     "engine/test_rehearse.py",
     "engine/test_two_clusters.py",
+    "engine/test_reasons.py",
     "node/test_whole_stack.py",
     "node/test_whole_stack_faults.py",
     "node/test_whole_stack_removal.py",
