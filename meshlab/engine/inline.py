@@ -33,8 +33,7 @@ PACKAGES = ("components", "rollout", "settings")
 
 # gRPC keeps its connections by address for the whole process. Where an engine was killed, it does not try the next one
 # at the same port until its wait for the dead one is over.
-_CHANNELS: Any = _grpc_settings._GRPC_CHANNEL_OPTIONS  # pyright: ignore[reportPrivateUsage]
-_CHANNELS.append(("grpc.use_local_subchannel_pool", 1))
+_grpc_settings._GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))  # pyright: ignore[reportPrivateUsage]
 
 
 class InlineStack(auto.Stack):
