@@ -78,6 +78,18 @@ def container_command(config_file: Path) -> list[str]:
     return [*shell, script.replace("/etc/envoy/envoy.yaml", str(config_file))]
 
 
+def pre_stop_command(admin_port: int) -> list[str]:
+    """The Deployment's hook, which ends with Envoy's answer: in a pod it pauses, and Envoy answers meanwhile."""
+    *shell, script = _container()["lifecycle"]["preStop"]["exec"]["command"]
+    for said, here in {
+        "/15000": f"/{admin_port}",
+        "sleep 15": "read -r status <&3; [[ $status == *' 200 '* ]]",
+    }.items():
+        assert said in script
+        script = script.replace(said, here)
+    return [*shell, script]
+
+
 def _container() -> dict[str, Any]:
     (deployment,) = (
         manifest for manifest in load_manifests("envoy_demo", "envoy.yaml") if manifest["kind"] == "Deployment"

@@ -12,7 +12,15 @@ from threading import Thread
 import pytest
 
 from base.assets import load_manifests
-from tests.proxy.envoy_process import HANG_SECONDS, Envoy, ask, asking, container_command, load_scenario
+from tests.proxy.envoy_process import (
+    HANG_SECONDS,
+    Envoy,
+    ask,
+    asking,
+    container_command,
+    load_scenario,
+    pre_stop_command,
+)
 from tests.proxy.name_server import NameServer, name_server
 from tests.support.netns import network_namespace, single_family
 from tests.support.waiting import eventually
@@ -79,17 +87,12 @@ def test_a_dual_stack_pod_serves_both_families(envoy_binary: Path, tmp_path: Pat
 
 @every_family
 def test_before_it_stops_envoy_is_unready_in_each_family(envoy_binary: Path, tmp_path: Path, host: str) -> None:
-    (deployment,) = (
-        manifest for manifest in load_manifests("envoy_demo", "envoy.yaml") if manifest["kind"] == "Deployment"
-    )
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    *shell, script = container["lifecycle"]["preStop"]["exec"]["command"]
     with (
         pod(host) as names,
         Envoy(envoy_binary, asking(load_scenario("base"), names), tmp_path, host, container_command) as envoy,
     ):
         eventually(envoy.is_ready, "Envoy is ready")
-        subprocess.run([*shell, script.replace("sleep 15", "")], check=True, timeout=HANG_SECONDS)
+        subprocess.run(pre_stop_command(envoy.admin_port), check=True, timeout=HANG_SECONDS)
         assert not envoy.is_ready()
 
 
