@@ -9,7 +9,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from pulumi.runtime.settings import get_engine
 
 from base.environment import replace, settled
 
+from ..recording import call_stack
 from ..recording.recorder import ROOT
 from . import program_end
 
@@ -56,12 +57,12 @@ class InlineStack(auto.Stack):
 
     def up(self, **options: Any) -> auto.UpResult:  # type: ignore[override]
         """`pulumi up`. The result has no outputs and no history, which the SDK would ask three more commands for."""
-        with program(self.environment) as ours, self._without_summary():
+        with self._program() as ours, self._without_summary():
             return super().up(program=ours, **options)
 
     def preview(self, **options: Any) -> auto.PreviewResult:  # type: ignore[override]
         """`pulumi preview`."""
-        with program(self.environment) as ours:
+        with self._program() as ours:
             return super().preview(program=ours, **options)
 
     def destroy(self, **options: Any) -> auto.DestroyResult:  # type: ignore[override]
@@ -79,6 +80,9 @@ class InlineStack(auto.Stack):
             return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
         return super().info(show_secrets)
 
+    def _program(self) -> AbstractContextManager[Callable[[], None]]:
+        return program(self.environment, project=Path(self.workspace.work_dir))
+
     @contextmanager
     def _without_summary(self) -> Generator[None]:
         self._quick = True
@@ -89,8 +93,11 @@ class InlineStack(auto.Stack):
 
 
 @contextmanager
-def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Callable[[], None]]:
-    """The program of `folder` for one operation, with `environment` laid over this process's own, settled.
+def program(
+    environment: Mapping[str, str], folder: Path = ROOT, project: Path | None = None
+) -> Generator[Callable[[], None]]:
+    """The program of `folder` for one operation, with `environment` laid over this process's own, settled. `project` is
+    the folder whose Pulumi.yaml the engine reads, by default the same.
 
     The engine is told what the environment is, the program is not: the SDK reads KUBECONFIG, for one, from the process
     that the program runs in.
@@ -109,7 +116,8 @@ def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Ca
     replace({**settled(before), **environment})
     sys.path.insert(0, str(folder))
     try:
-        yield run
+        with call_stack.told(folder, project or folder):
+            yield run
     finally:
         for loop in loops:
             program_end.end(loop)

@@ -25,6 +25,7 @@ from base.pulumi_values import SIGNATURE_KEY
 
 from ..stackfile import alike
 from ..stackfile.reading import StackFile, StackFileError, config_text, read, read_project
+from . import call_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "<secret>"
@@ -149,6 +150,7 @@ def run_program(
     generated password, nor the keys of a secret mapping: what a Secret is going to hold, without any value of it.
     Raises ProgramError where the program refuses its settings; any other exception of the program passes through.
     """
+    call_stack.shorten()
     monitor = _RecordingMonitor(generated, masked)
     failure: list[BaseException] = []
 

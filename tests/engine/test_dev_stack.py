@@ -16,7 +16,7 @@ from meshlab.engine.events import log_file, read
 from meshlab.engine.outcome import Outcome
 from meshlab.graph.critical_path import chain_of
 from meshlab.recording.dependencies import needs_of
-from meshlab.recording.recorder import Recording
+from meshlab.recording.recorder import ROOT, Recording
 from meshlab.target import LabError
 from tests.support.by_hand import pulumi
 from tests.support.inventory import AUTOMANAGED, OF_THE_CLUSTER, inventory, objects
@@ -30,6 +30,10 @@ RETRY = {"envoyDemo": {"scenario": "retry"}}
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("engine"), "engine") as lab:
         yield lab
+
+
+def state_file(lab: Lab) -> Path:
+    return lab.folder / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
 
 
 def actions(outcome: Outcome) -> dict[str, str]:
@@ -68,8 +72,21 @@ def test_the_inventory_of_the_tests_is_what_kubectl_lists(lab: Lab) -> None:
     eventually(lambda: inventory(lab.cluster) == by_kubectl(), "both list the same")
 
 
+def test_the_state_tells_lines_of_the_program_and_no_path_of_this_machine(lab: Lab) -> None:
+    state = json.loads(state_file(lab).read_text(encoding="utf-8"))
+    resources = state["checkpoint"]["latest"]["resources"]
+    told = {
+        place["sourcePosition"].partition("#")[0]
+        for one in resources
+        for place in (one, *one.get("stackTrace", ()))
+        if "sourcePosition" in place
+    }
+    assert told >= {"project:///__main__.py", "project:///components/kube_prometheus_stack.py"}
+    assert [file for file in told if not (ROOT / file.removeprefix("project:///")).is_file() or ".." in file] == []
+
+
 def test_the_engine_keeps_no_checksum_beside_the_state(lab: Lab) -> None:
-    assert (lab.folder / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json").is_file()
+    assert state_file(lab).is_file()
     assert list((lab.folder / "pulumi").rglob("*.attrs")) == []
 
 
