@@ -136,6 +136,22 @@ def test_a_run_that_cannot_be_made_ends_with_2_and_takes_the_last_report_away(
     assert not (tmp_path / "verify" / "dev.json").exists()
 
 
+def test_a_stack_that_is_not_on_the_cluster_is_one_line_with_the_command_for_it(
+    world: World, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated(world)
+    names = sorted(namespace["metadata"]["name"] for namespace in world.program.of_kind("Namespace"))
+    for name in names:
+        world.cluster.remove("Namespace", name)
+    assert run("--cluster", "of the test") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        f"verify: cluster of the test: expected the namespaces of stack dev ({', '.join(names)}), got none of them "
+        "(bring the stack up first: meshlab up --stack dev --cluster 'of the test')\n"
+    )
+
+
 def test_an_interrupted_run_leaves_no_report(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """`meshlab verify`: show on a live cluster, check by check, that the lab does what its handbook says."""
 
 import argparse
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import TextIO
 
 from base.errors import MeshlabError
 from base.wording import counted
-from kube.api_objects import AccessError
+from kube.api_objects import AccessError, RefusedError
 from kube.cluster import Cluster
+from kube.objects import NAMESPACES
 
 from ...published_envoy import switched_off
 from ...recording.recorder import ROOT
@@ -97,12 +99,28 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
         raise MeshlabError(f"{label}: {error}") from None
     told.now("recording the program")
     program, tree = Program.of_resources(stack.recording.resources), report.commit_of(ROOT)
+    _refuse_absent(args, program, live, label)
     checks = all_checks(settings, args.lab)
     told.line(f"{counted(len(checks), 'check')} of {args.stack} on the {label}, Kubernetes {version}")
     started = datetime.now(UTC)
     results = run_checks(checks, settings, program, live, told.line, told.now)
     subject = report.Subject(args.stack, label, args.cluster is None, version, tree, report.labs_of(results))
     return report.Report(subject, started, datetime.now(UTC), tuple(results))
+
+
+def _refuse_absent(args: argparse.Namespace, program: Program, live: Cluster, label: str) -> None:
+    """Raise MeshlabError where the cluster has none of the stack's own namespaces: every check would fail."""
+    made = {namespace["metadata"]["name"] for namespace in program.of_kind(NAMESPACES.kind)}
+    try:
+        there = {namespace["metadata"]["name"] for namespace in live.list(NAMESPACES)}
+    except RefusedError:  # who may not list them may still read what the checks ask for
+        return
+    if made and made.isdisjoint(there):
+        on = f" --cluster {shlex.quote(args.cluster)}" if args.cluster else ""
+        raise MeshlabError(
+            f"{label}: expected the namespaces of stack {args.stack} ({', '.join(sorted(made))}), got none of them",
+            f"bring the stack up first: meshlab up --stack {args.stack}{on}",
+        )
 
 
 def _cluster(context: str | None) -> tuple[Cluster, str]:
