@@ -26,8 +26,9 @@ from ..recording import call_stack
 from ..recording.recorder import ROOT
 from . import program_end
 
+MAIN = "__main__.py"
 PACKAGES = ("components", "rollout", "settings")
-"""The packages that the program's own modules are in, beside its __main__.py.
+"""The packages that the program's own modules are in, beside MAIN.
 
 `base` and `kube` stay: they keep nothing of a run, and whoever catches an error has its class from before.
 """
@@ -115,21 +116,21 @@ def program(
     limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
     replace({**settled(before), **environment})
     sys.path.insert(0, str(folder))
-    try:
-        with call_stack.told(folder, project or folder):
+    with call_stack.told(folder, project or folder, (MAIN, *(f"{name}/" for name in PACKAGES))):
+        try:
             yield run
-    finally:
-        for loop in loops:
-            program_end.end(loop)
-        for name in _modules():
-            del sys.modules[name]
-        sys.modules.update(ours)
-        sys.path[:] = path
-        replace(before)
-        if limit is not None:
-            sys.tracebacklimit = limit
-        elif hasattr(sys, "tracebacklimit"):
-            del sys.tracebacklimit
+        finally:
+            for loop in loops:
+                program_end.end(loop)
+            for name in _modules():
+                del sys.modules[name]
+            sys.modules.update(ours)
+            sys.path[:] = path
+            replace(before)
+            if limit is not None:
+                sys.tracebacklimit = limit
+            elif hasattr(sys, "tracebacklimit"):
+                del sys.tracebacklimit
 
 
 def _drop_debug_messages() -> None:
@@ -146,7 +147,7 @@ def _drop_debug_messages() -> None:
 
 
 def _run(folder: Path) -> None:
-    runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+    runpy.run_path(str(folder / MAIN), run_name="__main__")
 
 
 def _modules() -> list[str]:

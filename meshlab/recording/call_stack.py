@@ -1,60 +1,67 @@
-"""The lines of the program that a registration tells the engine, which keeps them in the state.
+"""The lines of the program that a resource's registration sends to the engine, which keeps them in the state.
 
-The SDK tells the whole call stack (findings/pulumi_call_stacks.sh): also the frames of what runs the program, with the
-paths of this machine. They were a third of a state without its dashboards, which a file backend writes whole at each
-step, and took a seventh of the program's time. Here only the program's own lines are told, and their paths are the same
-on every machine.
+The SDK sends the whole call stack (findings/pulumi_call_stacks.sh): also the frames of asyncio, gRPC and the SDK, with
+the paths of this machine. In a state without dashboards they are a third of the file, which a file backend writes at
+each step, and sending them takes a seventh of the program's time. This module sends only lines of the program.
 """
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 from pulumi.runtime import resource
 from pulumi.runtime.proto import source_pb2
 
-OURS = ("__main__.py", "base/", "components/", "kube/", "rollout/", "settings/")
-"""What a program's folder has of the program."""
 CONSTRUCTORS = 3
-"""The calls of `__init__` between a registration and the line that made the resource, as the SDK counts them."""
+"""How many calls of `__init__`, counted from the registration, are of the resource's own classes: the line before them
+made it. The SDK counts so, and a plain CustomResource has only two: inside a component, the line that made the
+component is the first that is sent."""
 
-_places: dict[str, str] = {}
-"""Where the engine is to look for what lies here; empty where nothing is told."""
+_NONE: Mapping[str, str] = MappingProxyType({})
+_places: list[Mapping[str, str]] = []
+"""Of each open `told`: URI prefix by path prefix of the program's files. The last one counts."""
 
 
 def shorten() -> None:
-    """Have the SDK tell what `told` says, and outside of it nothing. For good: a program may go on in a thread."""
+    """Replace the SDK's function for the rest of the process: outside of `told`, no line is sent.
+
+    The function is not put back, because a thread of the program may still run.
+    """
     resource._get_stack_trace = _stack_trace  # pyright: ignore[reportPrivateUsage]
 
 
 @contextmanager
-def told(folder: Path, project: Path) -> Generator[None]:
-    """Tell the lines of the program in `folder` meanwhile, as if it lay in `project`, where the engine finds the
-    Pulumi.yaml: it writes paths from there, and so has the same for a program that lies elsewhere."""
+def told(folder: Path, project: Path, parts: Iterable[str]) -> Generator[None]:
+    """While the context is open, send the lines of the program in `folder`, with paths as if it were in `project`.
+
+    `parts` names the program's files and, with a slash at the end, its packages. The engine writes paths relative to
+    the folder of Pulumi.yaml, which is `project`.
+    """
     shorten()
-    before = dict(_places)
-    _places.update({f"{folder}/{name}": f"{project.as_uri()}/{name}" for name in OURS})
+    # The engine knows its folder by the path without symbolic links.
+    root = project.resolve().as_uri()
+    _places.append({f"{folder}/{name}": f"{root}/{name}" for name in parts})
     try:
         yield
     finally:
-        _places.clear()
-        _places.update(before)
+        _places.pop()
 
 
 def _stack_trace() -> source_pb2.StackTrace:
-    frame: FrameType | None = sys._getframe(1) if _places else None  # pyright: ignore[reportPrivateUsage]
+    places = next(reversed(_places), _NONE)
+    frame: FrameType | None = sys._getframe(1) if places else None  # pyright: ignore[reportPrivateUsage]
     constructors = 0
     lines: list[source_pb2.StackFrame] = []
     while frame:
-        if constructors == CONSTRUCTORS and (uri := _uri(frame.f_code.co_filename)):
+        if constructors == CONSTRUCTORS and (uri := _uri(frame.f_code.co_filename, places)):
             lines.append(source_pb2.StackFrame(pc=source_pb2.SourcePosition(uri=uri, line=frame.f_lineno)))
         constructors = min(constructors + (frame.f_code.co_name == "__init__"), CONSTRUCTORS)
         frame = frame.f_back
     return source_pb2.StackTrace(frames=lines)
 
 
-def _uri(file: str) -> str:
-    """Where the engine is to look for a file; empty where it is not of the program."""
-    return next((uri + file[len(ours) :] for ours, uri in _places.items() if file.startswith(ours)), "")
+def _uri(file: str, places: Mapping[str, str]) -> str:
+    """The file's URI; empty for a file that is not of the program."""
+    return next((uri + file[len(path) :] for path, uri in places.items() if file.startswith(path)), "")

@@ -150,7 +150,7 @@ def run_program(
     generated password, nor the keys of a secret mapping: what a Secret is going to hold, without any value of it.
     Raises ProgramError where the program refuses its settings; any other exception of the program passes through.
     """
-    call_stack.shorten()
+    call_stack.shorten()  # nobody reads the call stacks of a recording, and they take time
     monitor = _RecordingMonitor(generated, masked)
     failure: list[BaseException] = []
 

@@ -72,7 +72,7 @@ def test_the_inventory_of_the_tests_is_what_kubectl_lists(lab: Lab) -> None:
     eventually(lambda: inventory(lab.cluster) == by_kubectl(), "both list the same")
 
 
-def test_the_state_tells_lines_of_the_program_and_no_path_of_this_machine(lab: Lab) -> None:
+def test_of_call_stacks_the_state_has_only_lines_of_the_program(lab: Lab) -> None:
     state = json.loads(state_file(lab).read_text(encoding="utf-8"))
     resources = state["checkpoint"]["latest"]["resources"]
     told = {

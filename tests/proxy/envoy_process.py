@@ -79,7 +79,7 @@ def container_command(config_file: Path) -> list[str]:
 
 
 def pre_stop_command(admin_port: int) -> list[str]:
-    """The Deployment's hook, which ends with Envoy's answer: in a pod it pauses, and Envoy answers meanwhile."""
+    """The Deployment's hook, with one change: in place of the pause, it waits for Envoy's answer, which must be 200."""
     *shell, script = _container()["lifecycle"]["preStop"]["exec"]["command"]
     for said, here in {
         "/15000": f"/{admin_port}",

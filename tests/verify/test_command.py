@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kube.api_objects import AccessError
+from kube.api_objects import AccessError, RefusedError, Resource
+from kube.objects import NAMESPACES
 from meshlab.cli import main as cli
 from meshlab.cli.commands import verify
 from meshlab.verify.checks import all_checks
@@ -19,6 +20,8 @@ from tests.verify.running_pods import World
 from tests.verify.test_where_nothing_runs import simulated
 
 Run = Callable[..., int]
+MADE = ("istio-system", "istioinaction", "kiali-operator", "prometheus")
+"""The namespaces that stack dev creates."""
 
 
 class Live(FakeCluster):
@@ -136,20 +139,44 @@ def test_a_run_that_cannot_be_made_ends_with_2_and_takes_the_last_report_away(
     assert not (tmp_path / "verify" / "dev.json").exists()
 
 
-def test_a_stack_that_is_not_on_the_cluster_is_one_line_with_the_command_for_it(
+def without_the_stack(world: World) -> None:
+    """Leave the namespaces that every cluster has, `default` among them."""
+    for name in MADE:
+        world.cluster.remove("Namespace", name)
+    assert world.cluster.of("Namespace", "default")
+
+
+def test_a_stack_that_is_not_on_the_cluster_is_one_line(
     world: World, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     simulated(world)
-    names = sorted(namespace["metadata"]["name"] for namespace in world.program.of_kind("Namespace"))
-    for name in names:
-        world.cluster.remove("Namespace", name)
+    without_the_stack(world)
     assert run("--cluster", "of the test") == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        f"verify: cluster of the test: expected the namespaces of stack dev ({', '.join(names)}), got none of them "
+        f"verify: cluster of the test: expected the namespaces of stack dev ({', '.join(MADE)}), got none of them "
         "(bring the stack up first: meshlab up --stack dev --cluster 'of the test')\n"
     )
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 1), (503, 2)])
+def test_without_the_right_to_list_namespaces_the_checks_run(
+    world: World, run: Run, status: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated(world)
+    without_the_stack(world)
+    listed = Live.list
+
+    def refused(self: Live, resource: Resource, *where: Any, **labels: Any) -> Any:
+        if resource == NAMESPACES:
+            raise RefusedError("GET /api/v1/namespaces", status, "no")
+        return listed(self, resource, *where, **labels)
+
+    monkeypatch.setattr(Live, "list", refused)
+    assert run() == code
+    told = "verify: cluster of the test: GET /api/v1/namespaces: HTTP 503: no\n"
+    assert capsys.readouterr().err == (told if status == 503 else "")
 
 
 def test_an_interrupted_run_leaves_no_report(

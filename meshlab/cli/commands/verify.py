@@ -1,8 +1,10 @@
 """`meshlab verify`: show on a live cluster, check by check, that the lab does what its handbook says."""
 
 import argparse
+import http.client
 import shlex
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -14,7 +16,7 @@ from kube.cluster import Cluster
 from kube.objects import NAMESPACES
 
 from ...published_envoy import switched_off
-from ...recording.recorder import ROOT
+from ...recording.recorder import ROOT, Recorded
 from ...results import report
 from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
@@ -26,6 +28,8 @@ from ...verify.program import Program
 from ...verify.runner import run_checks
 
 CANNOT_RUN = 2
+NAMESPACE = "kubernetes:core/v1:Namespace"
+"""The type of a namespace that a stack creates. An adopted one, and one that only gets labels, is a patch."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +102,9 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     except AccessError as error:
         raise MeshlabError(f"{label}: {error}") from None
     told.now("recording the program")
-    program, tree = Program.of_resources(stack.recording.resources), report.commit_of(ROOT)
-    _refuse_absent(args, program, live, label)
+    resources = stack.recording.resources
+    _refuse_absent(args, resources, live, label)
+    program, tree = Program.of_resources(resources), report.commit_of(ROOT)
     checks = all_checks(settings, args.lab)
     told.line(f"{counted(len(checks), 'check')} of {args.stack} on the {label}, Kubernetes {version}")
     started = datetime.now(UTC)
@@ -108,13 +113,15 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     return report.Report(subject, started, datetime.now(UTC), tuple(results))
 
 
-def _refuse_absent(args: argparse.Namespace, program: Program, live: Cluster, label: str) -> None:
-    """Raise MeshlabError where the cluster has none of the stack's own namespaces: every check would fail."""
-    made = {namespace["metadata"]["name"] for namespace in program.of_kind(NAMESPACES.kind)}
+def _refuse_absent(args: argparse.Namespace, resources: Iterable[Recorded], live: Cluster, label: str) -> None:
+    """Raise MeshlabError if the cluster has none of the namespaces that the stack creates."""
+    made = {one.inputs["metadata"]["name"] for one in resources if one.type == NAMESPACE}
     try:
         there = {namespace["metadata"]["name"] for namespace in live.list(NAMESPACES)}
-    except RefusedError:  # who may not list them may still read what the checks ask for
-        return
+    except RefusedError as error:
+        if error.status == http.client.FORBIDDEN:
+            return  # a user without the right to list namespaces may still read what the checks need
+        raise MeshlabError(f"{label}: {error}") from None
     if made and made.isdisjoint(there):
         on = f" --cluster {shlex.quote(args.cluster)}" if args.cluster else ""
         raise MeshlabError(
