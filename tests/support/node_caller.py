@@ -27,7 +27,7 @@ while not os.path.exists("{STOP}"):
             answer.read()
             seen[str(answer.status)] += 1
     except urllib.error.HTTPError as error:
-        lost(str(error.code) + " " + error.read(60).decode())
+        lost(str(error.code) + " " + error.read(300).decode())
     except Exception as error:
         lost(repr(error))
 print(json.dumps(seen), flush=True)
