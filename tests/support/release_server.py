@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         told.headers.append(dict(self.headers))
         self.close_connection = True
         if told.together:
-            told.together.wait(10)
+            told.together.wait(60)
         one = told.files.get("/" + self.path.split("/", 3)[3] if self.path.startswith("http") else self.path)
         if one is None:
             self._head(404, {"Content-Length": "0"})

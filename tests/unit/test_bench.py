@@ -214,7 +214,7 @@ def test_who_ends_a_measurement_ends_what_is_measured(tmp_path: Path) -> None:
     while not number.exists():
         assert watcher.poll() is None
     watcher.terminate()
-    assert watcher.wait(20) == 128 + signal.SIGTERM
+    assert watcher.wait(60) == 128 + signal.SIGTERM
     assert not psutil.pid_exists(int(number.read_text()))
 
 

@@ -271,7 +271,7 @@ def test_the_stand_in_for_the_sample_applications_tells_of_upstreams() -> None:
         code, body = asked(port, "/")
     finally:
         process.terminate()
-        ended = process.wait(20)
+        ended = process.wait(60)
     assert ended == 0
     answer = json.loads(body)
     assert (code, answer["code"], answer["name"], answer["body"]) == (500, 500, "web", "hello")
@@ -280,7 +280,7 @@ def test_the_stand_in_for_the_sample_applications_tells_of_upstreams() -> None:
 
 def asked(port: int, path: str) -> tuple[int, str]:
     """Status and body; 0 where nothing listens yet."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -184,7 +184,7 @@ def test_an_operation_ends_after_its_program_not_only_after_the_engine(project: 
     with inline.program({}, project) as program:
         thread = threading.Thread(target=lambda: asyncio.run(as_the_engine_runs_it(program)))
         thread.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         assert not ended.is_set()
     assert ended.is_set()
     thread.join()

@@ -191,7 +191,7 @@ def test_two_at_once_install_once(monkeypatch: pytest.MonkeyPatch, said: list[st
         time.sleep(0.2)
         assert (fetched, said) == ([], [])
     for cached in both:
-        cached.join(20)
+        cached.join(60)
     assert fetched == [f"pulumi {RELEASE}"]
     assert len(said) == 1
 

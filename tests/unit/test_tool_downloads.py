@@ -247,7 +247,7 @@ def test_a_name_that_takes_long_to_be_found_is_given_up(
 def test_one_silent_host_does_not_keep_the_others_from_being_downloaded(
     server: ReleaseServer, pin: Pins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "ANSWER_SECONDS", 1.5)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 3.0)
     server.files["/helm"] = Served(PROGRAM)
     with serving() as other:
         other.files["/kwok"] = Served(silent=True)
@@ -257,8 +257,8 @@ def test_one_silent_host_does_not_keep_the_others_from_being_downloaded(
 
 
 def test_a_slow_download_is_waited_for(server: ReleaseServer, pin: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "ANSWER_SECONDS", 1.0)
-    server.files["/helm"] = Served(PROGRAM, piece=5, pause=0.25)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 2.0)
+    server.files["/helm"] = Served(PROGRAM, piece=5, pause=0.5)
     tool = pin(helm=release(server.base))["helm"]
     toolchain.ensure(["helm"], lambda line: None)
     assert tool.downloaded

@@ -89,8 +89,8 @@ def test_silence_in_the_middle_is_a_break(
 
 
 def test_slow_is_not_silent(server: ReleaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 1.0)
-    server.files["/tool"] = Served(CONTENT, piece=len(CONTENT) // 6, pause=0.25)
+    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 2.0)
+    server.files["/tool"] = Served(CONTENT, piece=len(CONTENT) // 6, pause=0.5)
     assert transfer_of(f"{server.base}/tool", tmp_path).run().read_bytes() == CONTENT
     assert ranges(server) == [""]
 
