@@ -64,8 +64,8 @@ def _require(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    source, helm = ChartSource(args.source), _helm()
-    locked = fetch(_wanted(args), source, args.out, ChartLock.load(), helm, required=args.require_lock)
+    charts, source, lock = _wanted(args), ChartSource(args.source), ChartLock.load()
+    locked = fetch(charts, source, args.out, lock, _helm(), required=args.require_lock)
     _tell(locked)
     say(f"{counted(len(locked), 'chart')} in {args.out}: `make up CHARTS={args.out}`, or the stack's charts.source")
     return 0
