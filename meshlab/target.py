@@ -51,7 +51,7 @@ class Target:
     @property
     def option(self) -> str:
         """` --cluster CONTEXT` for a command to type that means this cluster; nothing for the embedded one."""
-        return f" --cluster {shlex.quote(self.context)}" if self.context else ""
+        return cluster_option(self.context)
 
     def __post_init__(self) -> None:
         """Raise LabError where the file's path is not one to every program."""
@@ -106,6 +106,11 @@ def minor_for(settings: Settings) -> str:
 def running_embedded(state: Path = STATE) -> cluster.ClusterStatus | None:
     """The embedded cluster, if it runs."""
     return next((status for status in cluster.status(state) if status.name == EMBEDDED and status.running), None)
+
+
+def cluster_option(context: str | None) -> str:
+    """` --cluster CONTEXT` for a command to type; nothing without a context."""
+    return f" --cluster {shlex.quote(context)}" if context else ""
 
 
 def no_cluster(command: str) -> str:

@@ -9,7 +9,7 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -81,8 +81,12 @@ class InlineStack(auto.Stack):
             return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
         return super().info(show_secrets)
 
-    def _program(self) -> AbstractContextManager[Callable[[], None]]:
-        return program(self.environment, project=Path(self.workspace.work_dir))
+    @contextmanager
+    def _program(self) -> Generator[Callable[[], None]]:
+        """The program, whose lines the state is to have as if it were in the folder of the engine's Pulumi.yaml."""
+        lines = call_stack.told(ROOT, Path(self.workspace.work_dir), (MAIN, *(f"{name}/" for name in PACKAGES)))
+        with lines, program(self.environment) as ours:
+            yield ours
 
     @contextmanager
     def _without_summary(self) -> Generator[None]:
@@ -94,11 +98,8 @@ class InlineStack(auto.Stack):
 
 
 @contextmanager
-def program(
-    environment: Mapping[str, str], folder: Path = ROOT, project: Path | None = None
-) -> Generator[Callable[[], None]]:
-    """The program of `folder` for one operation, with `environment` laid over this process's own, settled. `project` is
-    the folder whose Pulumi.yaml the engine reads, by default the same.
+def program(environment: Mapping[str, str], folder: Path = ROOT) -> Generator[Callable[[], None]]:
+    """The program of `folder` for one operation, with `environment` laid over this process's own, settled.
 
     The engine is told what the environment is, the program is not: the SDK reads KUBECONFIG, for one, from the process
     that the program runs in.
@@ -116,21 +117,20 @@ def program(
     limit, path = getattr(sys, "tracebacklimit", None), list(sys.path)
     replace({**settled(before), **environment})
     sys.path.insert(0, str(folder))
-    with call_stack.told(folder, project or folder, (MAIN, *(f"{name}/" for name in PACKAGES))):
-        try:
-            yield run
-        finally:
-            for loop in loops:
-                program_end.end(loop)
-            for name in _modules():
-                del sys.modules[name]
-            sys.modules.update(ours)
-            sys.path[:] = path
-            replace(before)
-            if limit is not None:
-                sys.tracebacklimit = limit
-            elif hasattr(sys, "tracebacklimit"):
-                del sys.tracebacklimit
+    try:
+        yield run
+    finally:
+        for loop in loops:
+            program_end.end(loop)
+        for name in _modules():
+            del sys.modules[name]
+        sys.modules.update(ours)
+        sys.path[:] = path
+        replace(before)
+        if limit is not None:
+            sys.tracebacklimit = limit
+        elif hasattr(sys, "tracebacklimit"):
+            del sys.tracebacklimit
 
 
 def _drop_debug_messages() -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import FrameType
 
 from pulumi.runtime import resource
 from pulumi.runtime.proto import source_pb2
@@ -19,7 +19,6 @@ CONSTRUCTORS = 3
 made it. The SDK counts so, and a plain CustomResource has only two: inside a component, the line that made the
 component is the first that is sent."""
 
-_NONE: Mapping[str, str] = MappingProxyType({})
 _places: list[Mapping[str, str]] = []
 """Of each open `told`: URI prefix by path prefix of the program's files. The last one counts."""
 
@@ -50,14 +49,16 @@ def told(folder: Path, project: Path, parts: Iterable[str]) -> Generator[None]:
 
 
 def _stack_trace() -> source_pb2.StackTrace:
-    places = next(reversed(_places), _NONE)
+    places = next(reversed(_places), dict[str, str]())
     frame: FrameType | None = sys._getframe(1) if places else None  # pyright: ignore[reportPrivateUsage]
     constructors = 0
+    while frame and constructors < CONSTRUCTORS:
+        constructors += frame.f_code.co_name == "__init__"
+        frame = frame.f_back
     lines: list[source_pb2.StackFrame] = []
     while frame:
-        if constructors == CONSTRUCTORS and (uri := _uri(frame.f_code.co_filename, places)):
+        if uri := _uri(frame.f_code.co_filename, places):
             lines.append(source_pb2.StackFrame(pc=source_pb2.SourcePosition(uri=uri, line=frame.f_lineno)))
-        constructors = min(constructors + (frame.f_code.co_name == "__init__"), CONSTRUCTORS)
         frame = frame.f_back
     return source_pb2.StackTrace(frames=lines)
 

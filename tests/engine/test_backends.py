@@ -32,6 +32,7 @@ from tests.support.bucket import REGION, put, s3_server
 from tests.support.charts import chart_folder
 from tests.support.command_apart import apart, meshlab
 from tests.support.inventory import objects
+from tests.support.lab import state_file
 from tests.support.pulumi_cloud import SEAL, TOKEN, Cloud, pulumi_cloud
 
 pytestmark = pytest.mark.timeout(900)
@@ -187,7 +188,7 @@ def unchanged(said: str) -> bool:
 def test_who_never_logged_in_gets_a_state_of_ours_and_is_told(desk: Desk) -> None:
     said = desk.done("up")
     assert f"state: {(desk.ours / 'pulumi').as_uri()} (meshlab's own: you have no backend)" in said
-    assert (desk.ours / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json").is_file()
+    assert state_file(desk.ours).is_file()
     assert not (desk.folder / "home" / "credentials.json").exists()
 
 
@@ -215,7 +216,7 @@ def test_whoever_names_our_own_folder_stays_with_it(desk: Desk) -> None:
 def test_a_state_moves_as_documented_and_is_the_same_there(desk: Desk) -> None:
     ours = (desk.ours / "pulumi").as_uri()
     desk.as_documented(ours, desk.ours / "passphrase", desk.team)
-    assert not (desk.ours / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json").exists()
+    assert not state_file(desk.ours).exists()
     assert unchanged(desk.done("preview", **TEAM(desk)))
 
 

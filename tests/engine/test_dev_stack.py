@@ -20,7 +20,7 @@ from meshlab.recording.recorder import ROOT, Recording
 from meshlab.target import LabError
 from tests.support.by_hand import pulumi
 from tests.support.inventory import AUTOMANAGED, OF_THE_CLUSTER, inventory, objects
-from tests.support.lab import Lab, changed, documented, driver, running_lab
+from tests.support.lab import Lab, changed, documented, driver, running_lab, state_file
 from tests.support.waiting import eventually
 
 RETRY = {"envoyDemo": {"scenario": "retry"}}
@@ -30,10 +30,6 @@ RETRY = {"envoyDemo": {"scenario": "retry"}}
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("engine"), "engine") as lab:
         yield lab
-
-
-def state_file(lab: Lab) -> Path:
-    return lab.folder / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
 
 
 def actions(outcome: Outcome) -> dict[str, str]:
@@ -73,7 +69,7 @@ def test_the_inventory_of_the_tests_is_what_kubectl_lists(lab: Lab) -> None:
 
 
 def test_of_call_stacks_the_state_has_only_lines_of_the_program(lab: Lab) -> None:
-    state = json.loads(state_file(lab).read_text(encoding="utf-8"))
+    state = json.loads(state_file(lab.folder).read_text(encoding="utf-8"))
     resources = state["checkpoint"]["latest"]["resources"]
     told = {
         place["sourcePosition"].partition("#")[0]
@@ -86,7 +82,7 @@ def test_of_call_stacks_the_state_has_only_lines_of_the_program(lab: Lab) -> Non
 
 
 def test_the_engine_keeps_no_checksum_beside_the_state(lab: Lab) -> None:
-    assert state_file(lab).is_file()
+    assert state_file(lab.folder).is_file()
     assert list((lab.folder / "pulumi").rglob("*.attrs")) == []
 
 

@@ -32,7 +32,7 @@ from meshlab.target import LabError, Target
 from tests.support.charts import chart_folder
 from tests.support.interruption import Progress, Wire, command_of, descendants, filled, kill_engine, up_with
 from tests.support.inventory import declared, inventory, objects
-from tests.support.lab import Lab, changed
+from tests.support.lab import Lab, changed, state_file
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -84,11 +84,6 @@ class Story:
         """Have the stack up with the settings `over`, whatever was before."""
         self.driver(**over).up()
 
-    def begin_without(self) -> None:
-        """Have nothing of the stack, whatever was before."""
-        if self.state_file().is_file():
-            self.driver().down()
-
     def recover(self) -> list[str]:
         """Recover, and return what was told; then once more, which has to find nothing."""
         options = RecoverOptions("dev", self.lab.target, self.state)
@@ -131,7 +126,7 @@ class Story:
         return locks_of(self.state / "pulumi", "dev"), list(deployment.get("pending_operations") or ())
 
     def state_file(self) -> Path:
-        return self.state / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+        return state_file(self.state)
 
 
 HEALTHY = "nothing to recover: stack dev has no lock, no pending operation and no unfinished release"
@@ -364,7 +359,6 @@ def but_crds(listed: list[str]) -> list[str]:
 
 @pytest.mark.usefixtures("nothing_before")  # the real charts' newer CRDs, which the upgrade left, refuse older ones
 def test_ctrl_c_during_a_first_up_needs_no_recovery(story: Story, uninterrupted: list[str]) -> None:
-    story.begin_without()
     driver = story.driver()
     presser = pressed(story, "create")
     with pytest.raises(KeyboardInterrupt, match=r"^what was done is kept; next: meshlab up --stack dev"):

@@ -119,6 +119,11 @@ def driver(lab: Lab, **over: Any) -> EngineDriver:
     return EngineDriver(find_engine(lab.say), lab.target, lab.declared(**over), lab.say, state=lab.folder)
 
 
+def state_file(state: Path) -> Path:
+    """The state of stack dev in a state folder, where the backend is ours."""
+    return state / "pulumi" / ".pulumi" / "stacks" / "meshlab" / "dev.json"
+
+
 def documented(name: str) -> bool:
     """Whether docs/removing.md says that an object of the inventory stays."""
     kind, _, where = name.partition(" ")

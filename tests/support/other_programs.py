@@ -62,12 +62,12 @@ class OtherProgram:
 
     def up(self, run: Callable[[], None] | None = None) -> auto.OutputMap:
         """`pulumi up` of the source's program, or of `run`, in this process; returns the stack's outputs."""
-        with program(reaching(self._lab.cluster.kubeconfig), self._source or ROOT, self.folder) as ours:
+        with program(reaching(self._lab.cluster.kubeconfig), self._source or ROOT) as ours:
             return self.stack.up(program=run or ours, color="never", on_output=self._lab.say).outputs
 
     def preview_without_changes(self) -> None:
         """`pulumi preview` of the source's program; raises where anything would change."""
-        with program(reaching(self._lab.cluster.kubeconfig), self._source or ROOT, self.folder) as ours:
+        with program(reaching(self._lab.cluster.kubeconfig), self._source or ROOT) as ours:
             self.stack.preview(program=ours, color="never", expect_no_changes=True)
 
     def destroy(self) -> None:

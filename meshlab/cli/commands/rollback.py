@@ -1,7 +1,6 @@
 """`meshlab rollback`: how to go back to the commit that last worked in a stack. Says it; changes nothing."""
 
 import argparse
-import shlex
 from collections.abc import Iterator
 
 from base.errors import MeshlabError
@@ -15,6 +14,7 @@ from ...results.report import commit_of, report_file
 from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
 from ...state_folder import STATE
+from ...target import cluster_option
 from ..console import say
 
 SHORT = 7
@@ -54,7 +54,7 @@ def _lines(stack: str, cluster: str | None, now: str | None, green: Deployment |
         yield f"Last commit that was brought up and verified in {stack}: {good} ({green.at})."
     else:
         yield f"The last commit that worked in {stack} is not known ({why}); put it in place of COMMIT."
-    on = f" --cluster {shlex.quote(cluster)}" if cluster else ""
+    on = cluster_option(cluster)
     yield ""
     yield f"1. Take it out of main, or the next merge brings it again: `git revert --no-edit {good}..{now or 'HEAD'}`,"
     yield "   then a pull request. Deploying it goes through every stack."

@@ -2,9 +2,7 @@
 
 import argparse
 import http.client
-import shlex
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -13,23 +11,22 @@ from base.errors import MeshlabError
 from base.wording import counted
 from kube.api_objects import AccessError, RefusedError
 from kube.cluster import Cluster
-from kube.objects import NAMESPACES
+from kube.objects import NAMESPACES, name_of
 
+from ...ownership.strangers import StackNamespaces
 from ...published_envoy import switched_off
-from ...recording.recorder import ROOT, Recorded
+from ...recording.recorder import ROOT
 from ...results import report
 from ...stack import Stack
 from ...stackfile.stack_names import add_stack_option
 from ...state_folder import STATE
-from ...target import no_cluster, running_embedded
+from ...target import cluster_option, no_cluster, running_embedded
 from ...verify import html
 from ...verify.checks import LABS, all_checks
 from ...verify.program import Program
 from ...verify.runner import run_checks
 
 CANNOT_RUN = 2
-NAMESPACE = "kubernetes:core/v1:Namespace"
-"""The type of a namespace that a stack creates. An adopted one, and one that only gets labels, is a patch."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -98,12 +95,17 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
         stack = switched_off(stack)
     settings = stack.settings
     try:
-        version = live.version()
+        version, there = live.version(), _namespaces(live)
     except AccessError as error:
         raise MeshlabError(f"{label}: {error}") from None
     told.now("recording the program")
     resources = stack.recording.resources
-    _refuse_absent(args, resources, live, label)
+    made = StackNamespaces.of(resources).made
+    if made and there is not None and made.isdisjoint(there):
+        raise MeshlabError(
+            f"{label}: expected the namespaces of stack {args.stack} ({', '.join(sorted(made))}), got none of them",
+            f"bring the stack up first: meshlab up --stack {args.stack}{cluster_option(args.cluster)}",
+        )
     program, tree = Program.of_resources(resources), report.commit_of(ROOT)
     checks = all_checks(settings, args.lab)
     told.line(f"{counted(len(checks), 'check')} of {args.stack} on the {label}, Kubernetes {version}")
@@ -113,21 +115,15 @@ def _verified(args: argparse.Namespace, told: Told) -> report.Report:
     return report.Report(subject, started, datetime.now(UTC), tuple(results))
 
 
-def _refuse_absent(args: argparse.Namespace, resources: Iterable[Recorded], live: Cluster, label: str) -> None:
-    """Raise MeshlabError if the cluster has none of the namespaces that the stack creates."""
-    made = {one.inputs["metadata"]["name"] for one in resources if one.type == NAMESPACE}
+def _namespaces(live: Cluster) -> frozenset[str] | None:
+    """The names of the cluster's namespaces. None for a user without the right to list them, who may still read what
+    the checks need."""
     try:
-        there = {namespace["metadata"]["name"] for namespace in live.list(NAMESPACES)}
+        return frozenset(map(name_of, live.list(NAMESPACES)))
     except RefusedError as error:
         if error.status == http.client.FORBIDDEN:
-            return  # a user without the right to list namespaces may still read what the checks need
-        raise MeshlabError(f"{label}: {error}") from None
-    if made and made.isdisjoint(there):
-        on = f" --cluster {shlex.quote(args.cluster)}" if args.cluster else ""
-        raise MeshlabError(
-            f"{label}: expected the namespaces of stack {args.stack} ({', '.join(sorted(made))}), got none of them",
-            f"bring the stack up first: meshlab up --stack {args.stack}{on}",
-        )
+            return None
+        raise
 
 
 def _cluster(context: str | None) -> tuple[Cluster, str]:
