@@ -112,6 +112,30 @@ def sort_from_the_end(pointer: str) -> list[tuple[int, str]]:
     return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
 
 
+def removals(manifest: Manifest, pointers: Collection[str]) -> list[dict[str, Any]]:
+    """The JSON patch that takes away what some pointers lead to, as long as that is as in `manifest`: of the same object,
+    whatever else of it has changed meanwhile."""
+    whole = [pointer for pointer in pointers if not any(pointer.startswith(f"{above}/") for above in pointers)]
+    # From the end: an item that goes moves those after it.
+    return [
+        operation
+        for pointer in sorted(whole, key=sort_from_the_end, reverse=True)
+        for operation in (
+            {"op": "test", "path": pointer, "value": value_at(manifest, pointer)},
+            {"op": "remove", "path": pointer},
+        )
+    ]
+
+
+def value_at(manifest: Manifest, pointer: str) -> Any:
+    """The value that a JSON pointer leads to."""
+    value: Any = manifest
+    for step in pointer.split("/")[1:]:
+        key: Any = int(step) if isinstance(cast(object, value), list) else unescaped(step)
+        value = value[key]
+    return value
+
+
 def text_of(steps: Steps) -> str:
     """A path as people read it: `spec.containers[name=web].image`."""
     return "".join(step if step.startswith("[") or not number else f".{step}" for number, step in enumerate(steps))

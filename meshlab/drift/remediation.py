@@ -8,6 +8,7 @@ with one, of which the stack's rules ignore something.
 """
 
 import http.client
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from kube.api_objects import Manifest, RefusedError, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
 from kube.discovery import Kind, Kinds, group_of
-from kube.fields import are_named, disowned, escaped, sort_from_the_end, unescaped
+from kube.fields import are_named, disowned, escaped, removals, value_at
 
 from ..comparison.declared import differences
 from ..comparison.finding import DriftFinding, What
@@ -34,8 +35,9 @@ from .look import DriftResult, look
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"
-TRIES = 5
-"""How often fields are taken from who edited them while controllers write to the object, too."""
+TRIES, PAUSE_SECONDS = 12, 0.1
+"""How often fields are taken from who edited them while controllers write to the object, too, and the seconds of the
+first pause between two tries; each pause is longer by as much, 6.6 s in all."""
 
 Approve = Callable[[Sequence[DriftFinding]], bool]
 
@@ -129,16 +131,12 @@ class Remediator:
             if finding.target is not None:
                 self._put_back(finding, kind, say)
                 continue
-            # From the end: an item that goes moves those after it.
-            added = sorted(
-                (each.pointer for each in finding.differences if not each.declared), key=sort_from_the_end, reverse=True
-            )
-            operations = [{"op": "remove", "path": pointer} for pointer in added]
+            operations = removals(live, [each.pointer for each in finding.differences if not each.declared])
             if finding.refused:
                 operations = list(_replacements(live, wanted.manifest))
             if operations:
                 say(f"takes away what others wrote into {finding.label}")
-                live = self._cluster.json_patch(kind.resource, live, operations)
+                live = self._cluster.json_patch(kind.resource, live, operations, same="uid")
             if finding.refused or not finding.release:
                 self._let_go(finding, kind, live)
 
@@ -146,7 +144,7 @@ class Remediator:
         """Put back the fields of one object that differ, and leave those that are ignored."""
         operations = [
             # What a platform has added is there, too.
-            {**step, "value": _value_at(one.live, step["path"])} if step["op"] == "test" else step
+            {**step, "value": value_at(one.live, step["path"])} if step["op"] == "test" else step
             for step in _towards(without_terms(one.live, one.target), one.target)
         ]
         say(f"puts back {', '.join(each.path for each in one.differences)} of {one.label}")
@@ -155,7 +153,7 @@ class Remediator:
 
     def _let_go(self, one: DriftFinding, kind: Kind, live: Manifest) -> None:
         """Take the fields that the stack says something of from who edited them, and from us."""
-        for tries in reversed(range(TRIES)):
+        for tries in range(1, TRIES + 1):
             # Who edited a field holds it, and the API server would refuse it to the engine.
             free = disowned(live, one.declared, lambda manager: not is_foreign(manager))
             free = [entry for entry in free if entry["manager"] != DRIFT_MANAGER]
@@ -165,11 +163,12 @@ class Remediator:
             try:
                 self._cluster.json_patch(kind.resource, live, [operation])
             except RefusedError as error:
-                # A controller has reported its status since.
-                if error.status != http.client.UNPROCESSABLE_ENTITY or not tries:
+                # A controller has reported its status since, as it does many times while pods roll.
+                if error.status != http.client.UNPROCESSABLE_ENTITY or tries == TRIES:
                     raise
             else:
                 return
+            time.sleep(PAUSE_SECONDS * tries)
             live = self._cluster.get(kind.resource, one.name, one.namespace)
 
     def _apply(self, findings: Iterable[DriftFinding], say: Say) -> bool:
@@ -220,6 +219,8 @@ def _replacements(live: Manifest, manifest: Manifest) -> Iterator[dict[str, Any]
     spec, have = mapping(manifest.get("spec")), mapping(live.get("spec"))
     for field, value in spec.items():
         if any(differences(value, have.get(field))):
+            if field in have:
+                yield {"op": "test", "path": f"/spec/{field}", "value": have[field]}
             yield {"op": "add", "path": f"/spec/{field}", "value": value}
 
 
@@ -247,15 +248,6 @@ def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, An
             return
     yield {"op": "test", "path": pointer, "value": live}
     yield {"op": "replace", "path": pointer, "value": target}
-
-
-def _value_at(manifest: Manifest, pointer: str) -> Any:
-    """The value that a JSON pointer leads to."""
-    value: Any = manifest
-    for step in pointer.split("/")[1:]:
-        key: Any = int(step) if isinstance(cast(object, value), list) else unescaped(step)
-        value = value[key]
-    return value
 
 
 def _same_items(live: list[Any], target: list[Any]) -> bool:

@@ -4,7 +4,7 @@ Helm compares an upgrade with the last revision that stood. What a failed one in
 that is compared with anything, and helm has set it: neither an upgrade nor who wrote the field tells it from the rest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from base.goyaml.text import from_yaml
 from kube.api_objects import Manifest, RefusedError, Resource
 from kube.cluster import Cluster
 from kube.discovery import Kinds
-from kube.fields import Steps, are_named, escaped, sort_from_the_end, text_of
+from kube.fields import Steps, are_named, escaped, removals, text_of
 from kube.objects import name_of
 
 from ..comparison.declared import differences
@@ -70,14 +70,11 @@ def _coming_back(
     live: Manifest,
     wanted: Manifest,
     failed: Iterable[Manifest],
-    pointers: Iterable[str],
+    pointers: Collection[str],
 ) -> set[str]:
     """The fields that the API server sets by itself where they are taken away: those say nothing."""
-    operations = [
-        {"op": "remove", "path": pointer} for pointer in sorted(pointers, key=sort_from_the_end, reverse=True)
-    ]
     try:
-        without = cluster.json_patch(resource, live, operations, dry_run=True)
+        without = cluster.json_patch(resource, live, removals(live, pointers), dry_run=True, same="uid")
     except RefusedError:
         return set()  # something must be there, and whether the stack has another value, the dry run of it tells
     return {difference.path for manifest in failed for difference in _left(manifest, wanted, without, "")}

@@ -14,6 +14,7 @@ from base import process
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
 from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
+from meshlab.drift import remediation
 from meshlab.drift.expected import MANAGED_BY, Expected
 from meshlab.drift.helm import ReleaseReader
 from meshlab.drift.look import DriftResult, look
@@ -186,6 +187,29 @@ def test_an_object_of_the_program_is_put_back_but_for_what_is_ignored(stack: Sta
     assert live["metadata"]["labels"] == {"app": "web"}
     assert stack.restored == []
     assert "meshlab-drift" not in {entry["manager"] for entry in live["metadata"]["managedFields"]}
+
+
+@pytest.mark.parametrize("rules", [(REPLICAS,), ()], ids=["in part", "whole"])
+def test_an_object_that_a_controller_writes_to_meanwhile_is_put_back(
+    stack: Stack, rules: tuple[dict[str, Any], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remediation, "PAUSE_SECONDS", 0)
+    patch, writes = kube.cluster.Cluster.json_patch, iter(range(remediation.TRIES - 1))
+
+    def behind_another(self: kube.cluster.Cluster, resource: Any, manifest: Any, *args: Any, **more: Any) -> Any:
+        if (write := next(writes, None)) is not None:
+            written = {"metadata": {"annotations": {"deployment.kubernetes.io/revision": f"{write + 10}"}}}
+            self.merge_patch(resource, "web", "default", written, "kube-controller-manager")
+        return patch(self, resource, manifest, *args, **more)
+
+    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    new_image(stack, "web")
+    stack.cluster.kubectl("label", "deployment/web", "owner=me")
+    stack.remediate(*rules)
+    assert next(writes, None) is None
+    live = stack.get("deployment", "web")
+    assert live["metadata"]["labels"] == {"app": "web"}
+    assert image(stack, "web") == "example.invalid/web:1" or stack.restored == ["shop-web"]
 
 
 def test_what_was_put_back_can_be_applied_again_without_a_conflict(stack: Stack) -> None:

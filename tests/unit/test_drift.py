@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kube.changes import DRIFT_MANAGER
-from kube.fields import disowned, managers, sort_from_the_end
+from kube.fields import disowned, managers, removals
 from kube.helm_records import RECORD_TYPE, packed, record_name
 from meshlab.comparison.finding import Difference, DriftFinding, Ignored, What, short
 from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
@@ -382,12 +382,15 @@ def test_letting_go_of_fields_keeps_every_other_of_theirs() -> None:
     assert edited.fields == {("f:metadata", "f:labels", "f:owner")}
 
 
-def test_of_one_list_later_items_are_removed_first() -> None:
-    pointers = ["/spec/items/2", "/spec/items/10", "/spec/items/10/name"]
-    assert sorted(pointers, key=sort_from_the_end, reverse=True) == [
-        "/spec/items/10/name",
-        "/spec/items/10",
-        "/spec/items/2",
+def test_what_is_taken_away_is_tested_and_of_one_list_goes_from_the_end() -> None:
+    items = [{"name": name} for name in "abc"]
+    assert removals(
+        {"metadata": {}, "spec": {"items": items}}, ["/spec/items/0", "/spec/items/2/name", "/spec/items/2"]
+    ) == [
+        {"op": "test", "path": "/spec/items/2", "value": {"name": "c"}},
+        {"op": "remove", "path": "/spec/items/2"},
+        {"op": "test", "path": "/spec/items/0", "value": {"name": "a"}},
+        {"op": "remove", "path": "/spec/items/0"},
     ]
 
 
