@@ -113,8 +113,8 @@ def sort_from_the_end(pointer: str) -> list[tuple[int, str]]:
 
 
 def removals(manifest: Manifest, pointers: Collection[str]) -> list[dict[str, Any]]:
-    """The JSON patch that takes away what some pointers lead to, as long as that is as in `manifest`: of the same object,
-    whatever else of it has changed meanwhile."""
+    """The JSON patch that takes away what some pointers lead to, as long as that is as in `manifest`:
+    whatever else of the object has changed meanwhile."""
     whole = [pointer for pointer in pointers if not any(pointer.startswith(f"{above}/") for above in pointers)]
     # From the end: an item that goes moves those after it.
     return [

@@ -102,9 +102,13 @@ class Story:
         return HelmRepair(tools["helm"], tools["kubectl"], self.lab.cluster.kubeconfig)
 
     def stands_half_way(self, key: ReleaseKey) -> bool:
-        """Whether a release is not deployed, unless Kubernetes refuses its way back and it is ready for an upgrade."""
+        """Whether a release is not deployed, and not one that failed and that the next upgrade goes on from: because
+        Kubernetes refuses its way back, or because it is the first revision and has none."""
         status = self.repair.releases()[key].status
-        return status != "deployed" and not (status == "failed" and self.repair.way_back(key).newer)
+        if status == "failed":
+            way = self.repair.way_back(key)
+            return bool(way.good and not way.newer)
+        return status != "deployed"
 
     def unfinished(self) -> list[str]:
         releases = helm_releases(self.lab.cluster)
