@@ -2,16 +2,24 @@
 
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .api_objects import Manifest, MissingError, RefusedError, Resource
 from .connection import Connection, Query
+from .fields import is_unchanged
 
 DRIFT_MANAGER = "meshlab-drift"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
 DRY_RUN = ("dryRun", "All")
+TRIES, PAUSE_SECONDS = 12, 0.1
+"""The number of attempts to patch an object that others write to, as controllers do many times while pods roll, and the
+first pause between two of them. Each pause is that much longer than the last; together 6.6 s."""
+
+Operations = Sequence[Mapping[str, Any]]
+"""Those of a JSON patch."""
 
 
 class Changes(Connection):
@@ -45,23 +53,57 @@ class Changes(Connection):
         return self._applied(resource, manifest, manager, [])
 
     def json_patch(
-        self,
-        resource: Resource,
-        manifest: Manifest,
-        operations: Sequence[Mapping[str, Any]],
-        *,
-        dry_run: bool = False,
-        same: str = "resourceVersion",
+        self, resource: Resource, manifest: Manifest, operations: Operations, *, dry_run: bool = False
     ) -> Manifest:
-        """The object seen in `manifest` after a patch; one that has changed meanwhile is refused.
-
-        `same` is the field of its metadata that has to be as it was: the uid where the operations test the rest.
-        """
-        metadata = manifest["metadata"]
-        tested = {"op": "test", "path": f"/metadata/{same}", "value": metadata[same]}
+        """The object seen in `manifest` after a patch; raises RefusedError if it has changed meanwhile."""
+        tested = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
         query = [("fieldManager", DRIFT_MANAGER), *([DRY_RUN] if dry_run else [])]
-        body = [tested, *operations]
-        return self._answer("PATCH", _path(resource, manifest), query, body=body, content_type=JSON_PATCH)
+        return self._answer(
+            "PATCH", _path(resource, manifest), query, body=[tested, *operations], content_type=JSON_PATCH
+        )
+
+    def patch_latest(
+        self, resource: Resource, seen: Manifest, operations: Callable[[Manifest], Operations], *, dry_run: bool = False
+    ) -> Manifest:
+        """The object after the patch that `operations` makes for it, whoever else writes to it meanwhile; without
+        operations, as it is. `operations` is asked again with the object as it is now after each write of others.
+
+        Raises RefusedError where the patch itself is refused, or others write at each of TRIES attempts.
+        """
+        live = seen
+        for attempt in range(1, TRIES + 1):
+            patch = operations(live)
+            if not patch:
+                return live
+            try:
+                return self.json_patch(resource, live, patch, dry_run=dry_run)
+            except RefusedError as error:
+                if error.status != http.client.UNPROCESSABLE_ENTITY or attempt == TRIES:
+                    raise
+                time.sleep(PAUSE_SECONDS * attempt)
+                metadata = live["metadata"]
+                live = self.get(resource, metadata["name"], metadata.get("namespace") or "")
+                if live["metadata"]["resourceVersion"] == metadata["resourceVersion"]:
+                    raise
+        return live
+
+    def patch_unchanged(
+        self, resource: Resource, seen: Manifest, operations: Operations, *, dry_run: bool = False
+    ) -> Manifest:
+        """As `patch_latest`, as long as each path of the patch leads to what it led to in `seen`; else RefusedError.
+
+        It is compared here: for an operation `test`, the API server compares JSON texts, and `<` is another text than
+        the same character escaped (https://github.com/kubernetes/apiserver/issues/100).
+        """
+
+        def as_seen(live: Manifest) -> Operations:
+            for operation in operations:
+                if not is_unchanged(seen, live, operation["path"]):
+                    reason = f"{operation['path']} has changed meanwhile"
+                    raise RefusedError(f"PATCH {_path(resource, seen)}", http.client.CONFLICT, reason)
+            return operations
+
+        return self.patch_latest(resource, seen, as_seen, dry_run=dry_run)
 
     def delete(self, resource: Resource, manifest: Manifest) -> None:
         """Delete exactly the object seen in `manifest`; one that is gone already is as good."""

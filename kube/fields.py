@@ -112,28 +112,32 @@ def sort_from_the_end(pointer: str) -> list[tuple[int, str]]:
     return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
 
 
-def removals(manifest: Manifest, pointers: Collection[str]) -> list[dict[str, Any]]:
-    """The JSON patch that takes away what some pointers lead to, as long as that is as in `manifest`:
-    whatever else of the object has changed meanwhile."""
-    whole = [pointer for pointer in pointers if not any(pointer.startswith(f"{above}/") for above in pointers)]
-    # From the end: an item that goes moves those after it.
-    return [
-        operation
-        for pointer in sorted(whole, key=sort_from_the_end, reverse=True)
-        for operation in (
-            {"op": "test", "path": pointer, "value": value_at(manifest, pointer)},
-            {"op": "remove", "path": pointer},
-        )
-    ]
+def removals(pointers: Collection[str]) -> list[dict[str, Any]]:
+    """A JSON patch that removes what the pointers lead to."""
+    return [{"op": "remove", "path": pointer} for pointer in sorted(pointers, key=sort_from_the_end, reverse=True)]
 
 
-def value_at(manifest: Manifest, pointer: str) -> Any:
-    """The value that a JSON pointer leads to."""
-    value: Any = manifest
+def is_unchanged(seen: Manifest, live: Manifest, pointer: str) -> bool:
+    """Whether a JSON pointer leads to the same value in an object as it was seen and as it is, or to none in both."""
+    one: Any = seen
+    other: Any = live
     for step in pointer.split("/")[1:]:
-        key: Any = int(step) if isinstance(cast(object, value), list) else unescaped(step)
-        value = value[key]
-    return value
+        key: Any = unescaped(step)
+        if isinstance(cast(object, one), list) and isinstance(cast(object, other), list):
+            if not same_items(one, other):
+                return False
+            key = int(step)
+        elif key not in one or key not in other:
+            return key not in one and key not in other
+        one, other = one[key], other[key]
+    return bool(one == other)
+
+
+def same_items(one: list[Any], other: list[Any]) -> bool:
+    """Whether two lists have the same items in the same order, by their names where they have some."""
+    if not (are_named(one) and are_named(other)):
+        return len(one) == len(other)
+    return [item["name"] for item in one] == [item["name"] for item in other]
 
 
 def text_of(steps: Steps) -> str:

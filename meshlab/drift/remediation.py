@@ -7,18 +7,16 @@ with the cluster; both are done object by object. So is what those would put bac
 with one, of which the stack's rules ignore something.
 """
 
-import http.client
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from base.say import Say
 from base.wording import counted
-from kube.api_objects import Manifest, RefusedError, mapping
+from kube.api_objects import Manifest, mapping
 from kube.changes import DRIFT_MANAGER
 from kube.cluster import Cluster
 from kube.discovery import Kind, Kinds, group_of
-from kube.fields import are_named, disowned, escaped, removals, value_at
+from kube.fields import disowned, escaped, removals, same_items
 
 from ..comparison.declared import differences
 from ..comparison.finding import DriftFinding, What
@@ -35,10 +33,6 @@ from .look import DriftResult, look
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"
-TRIES, PAUSE_SECONDS = 12, 0.1
-"""How often fields are taken from who edited them while controllers write to the object, too, and the seconds of the
-first pause between two tries; each pause is longer by as much, 6.6 s in all."""
-
 Approve = Callable[[Sequence[DriftFinding]], bool]
 
 
@@ -131,45 +125,33 @@ class Remediator:
             if finding.target is not None:
                 self._put_back(finding, kind, say)
                 continue
-            operations = removals(live, [each.pointer for each in finding.differences if not each.declared])
+            operations = removals([each.pointer for each in finding.differences if not each.declared])
             if finding.refused:
                 operations = list(_replacements(live, wanted.manifest))
             if operations:
                 say(f"takes away what others wrote into {finding.label}")
-                live = self._cluster.json_patch(kind.resource, live, operations, same="uid")
+                live = self._cluster.patch_unchanged(kind.resource, live, operations)
             if finding.refused or not finding.release:
                 self._let_go(finding, kind, live)
 
     def _put_back(self, one: DriftFinding, kind: Kind, say: Say) -> None:
         """Put back the fields of one object that differ, and leave those that are ignored."""
-        operations = [
-            # What a platform has added is there, too.
-            {**step, "value": value_at(one.live, step["path"])} if step["op"] == "test" else step
-            for step in _towards(without_terms(one.live, one.target), one.target)
-        ]
+        operations = list(_towards(without_terms(one.live, one.target), one.target))
         say(f"puts back {', '.join(each.path for each in one.differences)} of {one.label}")
-        # Each operation tests what it replaces: a status that moves on meanwhile is nothing to stop at.
-        self._let_go(one, kind, self._cluster.json_patch(kind.resource, one.live, operations, same="uid"))
+        self._let_go(one, kind, self._cluster.patch_unchanged(kind.resource, one.live, operations))
 
     def _let_go(self, one: DriftFinding, kind: Kind, live: Manifest) -> None:
         """Take the fields that the stack says something of from who edited them, and from us."""
-        for tries in range(1, TRIES + 1):
+
+        def free(live: Manifest) -> list[dict[str, Any]]:
             # Who edited a field holds it, and the API server would refuse it to the engine.
-            free = disowned(live, one.declared, lambda manager: not is_foreign(manager))
-            free = [entry for entry in free if entry["manager"] != DRIFT_MANAGER]
-            if free == live["metadata"].get("managedFields"):
-                return
-            operation = {"op": "replace", "path": "/metadata/managedFields", "value": free}
-            try:
-                self._cluster.json_patch(kind.resource, live, [operation])
-            except RefusedError as error:
-                # A controller has reported its status since, as it does many times while pods roll.
-                if error.status != http.client.UNPROCESSABLE_ENTITY or tries == TRIES:
-                    raise
-            else:
-                return
-            time.sleep(PAUSE_SECONDS * tries)
-            live = self._cluster.get(kind.resource, one.name, one.namespace)
+            left = disowned(live, one.declared, lambda manager: not is_foreign(manager))
+            left = [entry for entry in left if entry["manager"] != DRIFT_MANAGER]
+            if left == live["metadata"].get("managedFields"):
+                return []
+            return [{"op": "replace", "path": "/metadata/managedFields", "value": left}]
+
+        self._cluster.patch_latest(kind.resource, live, free)
 
     def _apply(self, findings: Iterable[DriftFinding], say: Say) -> bool:
         """Apply what helm left of a release as it was; false where there is no such thing."""
@@ -219,13 +201,11 @@ def _replacements(live: Manifest, manifest: Manifest) -> Iterator[dict[str, Any]
     spec, have = mapping(manifest.get("spec")), mapping(live.get("spec"))
     for field, value in spec.items():
         if any(differences(value, have.get(field))):
-            if field in have:
-                yield {"op": "test", "path": f"/spec/{field}", "value": have[field]}
             yield {"op": "add", "path": f"/spec/{field}", "value": value}
 
 
 def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, Any]]:
-    """JSON patch operations that make `target` of an object, as long as what they change is as it was."""
+    """JSON patch operations that make `target` of an object."""
     if live == target:
         return
     if isinstance(live, Mapping) and isinstance(target, Mapping):
@@ -233,7 +213,6 @@ def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, An
         for key in {**have, **want}:
             path = f"{pointer}/{escaped(key)}"
             if key not in want:
-                yield {"op": "test", "path": path, "value": have[key]}
                 yield {"op": "remove", "path": path}
             elif key not in have:
                 yield {"op": "add", "path": path, "value": want[key]}
@@ -242,19 +221,11 @@ def _towards(live: Any, target: Any, pointer: str = "") -> Iterator[dict[str, An
         return
     if isinstance(live, list) and isinstance(target, list):
         have, want = cast(list[Any], live), cast(list[Any], target)
-        if _same_items(have, want):
+        if same_items(have, want):
             for number, (one, other) in enumerate(zip(have, want, strict=True)):
                 yield from _towards(one, other, f"{pointer}/{number}")
             return
-    yield {"op": "test", "path": pointer, "value": live}
     yield {"op": "replace", "path": pointer, "value": target}
-
-
-def _same_items(live: list[Any], target: list[Any]) -> bool:
-    """Whether two lists have the same items in the same order, by their names where they have some."""
-    if not (are_named(live) and are_named(target)):
-        return len(live) == len(target)
-    return [item["name"] for item in live] == [item["name"] for item in target]
 
 
 def _identity(one: KubernetesObject) -> tuple[str, str, str, str]:

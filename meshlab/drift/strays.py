@@ -74,7 +74,7 @@ def _coming_back(
 ) -> set[str]:
     """The fields that the API server sets by itself where they are taken away: those say nothing."""
     try:
-        without = cluster.json_patch(resource, live, removals(live, pointers), dry_run=True, same="uid")
+        without = cluster.patch_unchanged(resource, live, removals(pointers), dry_run=True)
     except RefusedError:
         return set()  # something must be there, and whether the stack has another value, the dry run of it tells
     return {difference.path for manifest in failed for difference in _left(manifest, wanted, without, "")}

@@ -13,8 +13,9 @@ import kube.cluster
 from base import process
 from embedded.cluster import EmbeddedCluster
 from embedded.tools import toolchain
+from kube import changes
+from kube.api_objects import RefusedError
 from kube.helm_marks import HELM_NAME, HELM_NAMESPACE
-from meshlab.drift import remediation
 from meshlab.drift.expected import MANAGED_BY, Expected
 from meshlab.drift.helm import ReleaseReader
 from meshlab.drift.look import DriftResult, look
@@ -189,12 +190,16 @@ def test_an_object_of_the_program_is_put_back_but_for_what_is_ignored(stack: Sta
     assert "meshlab-drift" not in {entry["manager"] for entry in live["metadata"]["managedFields"]}
 
 
-@pytest.mark.parametrize("rules", [(REPLICAS,), ()], ids=["in part", "whole"])
+ESCAPED = "a < b & c > ü"
+"""What Go and Python write in JSON in different ways."""
+
+
+@pytest.mark.parametrize("by_pulumi", [True, False])
 def test_an_object_that_a_controller_writes_to_meanwhile_is_put_back(
-    stack: Stack, rules: tuple[dict[str, Any], ...], monkeypatch: pytest.MonkeyPatch
+    stack: Stack, by_pulumi: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Half of the tries: the controllers of the cluster write to it, too.
-    patch, writes = kube.cluster.Cluster.json_patch, iter(range(remediation.TRIES // 2))
+    # Half of the attempts: the controllers of the cluster write to it, too.
+    patch, writes = kube.cluster.Cluster.json_patch, iter(range(changes.TRIES // 2))
 
     def behind_another(self: kube.cluster.Cluster, resource: Any, manifest: Any, *args: Any, **more: Any) -> Any:
         if (write := next(writes, None)) is not None:
@@ -203,13 +208,32 @@ def test_an_object_that_a_controller_writes_to_meanwhile_is_put_back(
         return patch(self, resource, manifest, *args, **more)
 
     monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    scale(stack, "web")
     new_image(stack, "web")
-    stack.cluster.kubectl("label", "deployment/web", "owner=me")
-    stack.remediate(*rules)
+    stack.cluster.kubectl("annotate", "deployment/web", f"note={ESCAPED}")
+    seen = stack.remediate(*(() if by_pulumi else (REPLICAS,)))
     assert next(writes, None) is None
     live = stack.get("deployment", "web")
-    assert live["metadata"]["labels"] == {"app": "web"}
-    assert image(stack, "web") == "example.invalid/web:1" or stack.restored == ["shop-web"]
+    assert "note" not in live["metadata"]["annotations"]
+    if by_pulumi:
+        assert stack.restored == ["shop-web"]
+    else:
+        assert (told(seen), live["spec"]["replicas"], image(stack, "web")) == ({}, 3, "example.invalid/web:1")
+        assert stack.restored == []
+
+
+def test_what_another_hand_changes_again_meanwhile_is_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    patch = kube.cluster.Cluster.json_patch
+
+    def behind_another(self: kube.cluster.Cluster, *args: Any, **more: Any) -> Any:
+        stack.cluster.kubectl("annotate", "--overwrite", "deployment/web", "note=again")
+        return patch(self, *args, **more)
+
+    stack.cluster.kubectl("annotate", "deployment/web", f"note={ESCAPED}")
+    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    with pytest.raises(RefusedError, match=r"HTTP 409: /metadata/annotations/note has changed meanwhile$"):
+        stack.remediate()
+    assert stack.get("deployment", "web")["metadata"]["annotations"]["note"] == "again"
 
 
 def test_what_was_put_back_can_be_applied_again_without_a_conflict(stack: Stack) -> None:

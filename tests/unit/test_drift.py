@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kube.changes import DRIFT_MANAGER
-from kube.fields import disowned, managers, removals
+from kube.fields import disowned, is_unchanged, managers, removals
 from kube.helm_records import RECORD_TYPE, packed, record_name
 from meshlab.comparison.finding import Difference, DriftFinding, Ignored, What, short
 from meshlab.comparison.ignore_rules import RULES, autoscaled, is_ignored
@@ -382,16 +382,33 @@ def test_letting_go_of_fields_keeps_every_other_of_theirs() -> None:
     assert edited.fields == {("f:metadata", "f:labels", "f:owner")}
 
 
-def test_what_is_taken_away_is_tested_and_of_one_list_goes_from_the_end() -> None:
-    items = [{"name": name} for name in "abc"]
-    assert removals(
-        {"metadata": {}, "spec": {"items": items}}, ["/spec/items/0", "/spec/items/2/name", "/spec/items/2"]
-    ) == [
-        {"op": "test", "path": "/spec/items/2", "value": {"name": "c"}},
-        {"op": "remove", "path": "/spec/items/2"},
-        {"op": "test", "path": "/spec/items/0", "value": {"name": "a"}},
-        {"op": "remove", "path": "/spec/items/0"},
+def test_of_one_list_later_items_are_removed_first() -> None:
+    pointers = ["/spec/items/2", "/spec/items/10", "/spec/items/10/name"]
+    assert [operation["path"] for operation in removals(pointers)] == [
+        "/spec/items/10/name",
+        "/spec/items/10",
+        "/spec/items/2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("live", "pointer", "same"),
+    [
+        ({"a/b": "<1>", "c": 2}, "/spec/a~1b", True),
+        ({"a/b": "other"}, "/spec/a~1b", False),
+        ({}, "/spec/a~1b", False),
+        ({"a/b": "<1>"}, "/spec/none", True),
+        ({"a/b": "<1>", "none": 1}, "/spec/none", False),
+        ({"items": [{"name": "x", "tty": True}]}, "/spec/items/0/tty", True),
+        ({"items": [{"name": "y", "tty": True}]}, "/spec/items/0/tty", False),
+        ({"items": [{"name": "x", "tty": True}, {"name": "y"}]}, "/spec/items/0/tty", False),
+    ],
+)
+def test_a_path_of_an_object_is_unchanged_where_it_leads_to_the_same(
+    live: dict[str, Any], pointer: str, same: bool
+) -> None:
+    seen = {"a/b": "<1>", "items": [{"name": "x", "tty": True}]}
+    assert is_unchanged({"spec": seen}, {"spec": live}, pointer) is same
 
 
 MONITOR = {
