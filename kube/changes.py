@@ -16,7 +16,7 @@ APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json
 DRY_RUN = ("dryRun", "All")
 TRIES, PAUSE_SECONDS = 12, 0.1
 """The number of attempts to patch an object that others write to, as controllers do many times while pods roll, and the
-first pause between two of them. Each pause is that much longer than the last; together 6.6 s."""
+pause after the first of them in seconds. Each pause is that much longer than the last; together 7.8 s."""
 
 Operations = Sequence[Mapping[str, Any]]
 """Those of a JSON patch."""
@@ -78,14 +78,15 @@ class Changes(Connection):
             try:
                 return self.json_patch(resource, live, patch, dry_run=dry_run)
             except RefusedError as error:
-                if error.status != http.client.UNPROCESSABLE_ENTITY or attempt == TRIES:
+                if error.status != http.client.UNPROCESSABLE_ENTITY:
                     raise
                 time.sleep(PAUSE_SECONDS * attempt)
                 metadata = live["metadata"]
                 live = self.get(resource, metadata["name"], metadata.get("namespace") or "")
                 if live["metadata"]["resourceVersion"] == metadata["resourceVersion"]:
                     raise
-        return live
+        reason = f"others wrote to it at each of {TRIES} attempts; run the command again"
+        raise RefusedError(f"PATCH {_path(resource, seen)}", http.client.CONFLICT, reason)
 
     def patch_unchanged(
         self, resource: Resource, seen: Manifest, operations: Operations, *, dry_run: bool = False

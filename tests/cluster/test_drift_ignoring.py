@@ -1,6 +1,7 @@
 """A stack's own rules against a real API server and a real helm: what is ignored is not reported and not put back."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,6 +191,7 @@ def test_an_object_of_the_program_is_put_back_but_for_what_is_ignored(stack: Sta
     assert "meshlab-drift" not in {entry["manager"] for entry in live["metadata"]["managedFields"]}
 
 
+CHANGE_CAUSE = "kubernetes.io/change-cause"
 ESCAPED = "a < b & c > ü"
 """What Go and Python write in JSON in different ways."""
 
@@ -220,6 +222,22 @@ def test_an_object_that_a_controller_writes_to_meanwhile_is_put_back(
     else:
         assert (told(seen), live["spec"]["replicas"], image(stack, "web")) == ({}, 3, "example.invalid/web:1")
         assert stack.restored == []
+
+
+def test_an_object_that_others_write_to_all_the_time_is_one_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "TRIES", 2)
+    patch = kube.cluster.Cluster.json_patch
+
+    def behind_another(self: kube.cluster.Cluster, *args: Any, **more: Any) -> Any:
+        stack.cluster.kubectl("annotate", "--overwrite", "deployment/web", f"{CHANGE_CAUSE}={time.monotonic_ns()}")
+        return patch(self, *args, **more)
+
+    stack.cluster.kubectl("annotate", "deployment/web", f"note={ESCAPED}")
+    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    with pytest.raises(
+        RefusedError, match=r"HTTP 409: others wrote to it at each of 2 attempts; run the command again$"
+    ):
+        stack.remediate()
 
 
 def test_what_another_hand_changes_again_meanwhile_is_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
