@@ -55,11 +55,12 @@ class Changes(Connection):
     def json_patch(
         self, resource: Resource, manifest: Manifest, operations: Operations, *, dry_run: bool = False
     ) -> Manifest:
-        """The object seen in `manifest` after a patch; raises RefusedError if it has changed meanwhile."""
-        tested = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
+        """The object seen in `manifest` after a patch; raises RefusedError, HTTP 409 if it has changed meanwhile."""
+        # To replace it is to ask for it: a `test` would be HTTP 422, as what is wrong with the patch itself is.
+        same = {"op": "replace", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
         query = [("fieldManager", DRIFT_MANAGER), *([DRY_RUN] if dry_run else [])]
         return self._answer(
-            "PATCH", _path(resource, manifest), query, body=[tested, *operations], content_type=JSON_PATCH
+            "PATCH", _path(resource, manifest), query, body=[same, *operations], content_type=JSON_PATCH
         )
 
     def patch_latest(
@@ -78,13 +79,10 @@ class Changes(Connection):
             try:
                 return self.json_patch(resource, live, patch, dry_run=dry_run)
             except RefusedError as error:
-                if error.status != http.client.UNPROCESSABLE_ENTITY:
+                if error.status != http.client.CONFLICT:
                     raise
-                time.sleep(PAUSE_SECONDS * attempt)
-                metadata = live["metadata"]
-                live = self.get(resource, metadata["name"], metadata.get("namespace") or "")
-                if live["metadata"]["resourceVersion"] == metadata["resourceVersion"]:
-                    raise
+            time.sleep(PAUSE_SECONDS * attempt)
+            live = self._answer("GET", _path(resource, seen))
         reason = f"others wrote to it at each of {TRIES} attempts; run the command again"
         raise RefusedError(f"PATCH {_path(resource, seen)}", http.client.CONFLICT, reason)
 

@@ -107,14 +107,14 @@ def place(manifest: Manifest, path: Path) -> Place | None:
     return Place(steps, pointer, value)
 
 
-def sort_from_the_end(pointer: str) -> list[tuple[int, str]]:
-    """Sorts JSON pointers so that, reversed, of one list later items come first: an item that goes moves the rest."""
-    return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
-
-
 def removals(pointers: Collection[str]) -> list[dict[str, Any]]:
     """A JSON patch that removes what the pointers lead to."""
-    return [{"op": "remove", "path": pointer} for pointer in sorted(pointers, key=sort_from_the_end, reverse=True)]
+    return [{"op": "remove", "path": pointer} for pointer in sorted(pointers, key=_place_in_lists, reverse=True)]
+
+
+def _place_in_lists(pointer: str) -> list[tuple[int, str]]:
+    """Sorts JSON pointers so that, reversed, of one list later items come first: an item that goes moves the rest."""
+    return [(int(step), "") if step.isdigit() else (-1, step) for step in pointer.split("/")]
 
 
 def is_unchanged(seen: Manifest, live: Manifest, pointer: str) -> bool:

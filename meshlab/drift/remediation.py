@@ -33,6 +33,7 @@ from .look import DriftResult, look
 
 RELEASE = "Release"
 HELM_MANAGER = "helm"
+
 Approve = Callable[[Sequence[DriftFinding]], bool]
 
 

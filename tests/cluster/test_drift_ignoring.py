@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -196,23 +196,37 @@ ESCAPED = "a < b & c > ü"
 """What Go and Python write in JSON in different ways."""
 
 
+def annotate(stack: Stack, annotation: str, *options: str) -> None:
+    stack.cluster.kubectl("annotate", "--overwrite", "deployment/web", annotation, *options)
+
+
+def before_each_patch(monkeypatch: pytest.MonkeyPatch, write: Callable[[], object]) -> None:
+    """Have somebody write to the object each time after it was seen and before it is patched."""
+    patch = kube.cluster.Cluster.json_patch
+
+    def behind_another(self: kube.cluster.Cluster, *args: Any, **more: Any) -> Any:
+        write()
+        return patch(self, *args, **more)
+
+    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+
+
 @pytest.mark.parametrize("by_pulumi", [True, False])
 def test_an_object_that_a_controller_writes_to_meanwhile_is_put_back(
     stack: Stack, by_pulumi: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Half of the attempts: the controllers of the cluster write to it, too.
-    patch, writes = kube.cluster.Cluster.json_patch, iter(range(changes.TRIES // 2))
+    writes = iter(range(changes.TRIES // 2))
 
-    def behind_another(self: kube.cluster.Cluster, resource: Any, manifest: Any, *args: Any, **more: Any) -> Any:
-        if (write := next(writes, None)) is not None:
-            written = {"metadata": {"annotations": {"deployment.kubernetes.io/revision": f"{write + 10}"}}}
-            self.merge_patch(resource, "web", "default", written, "kube-controller-manager")
-        return patch(self, resource, manifest, *args, **more)
+    def write() -> None:
+        if (number := next(writes, None)) is not None:
+            controller = "--field-manager=kube-controller-manager"
+            annotate(stack, f"deployment.kubernetes.io/revision={number + 10}", controller)
 
-    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    before_each_patch(monkeypatch, write)
     scale(stack, "web")
     new_image(stack, "web")
-    stack.cluster.kubectl("annotate", "deployment/web", f"note={ESCAPED}")
+    annotate(stack, f"note={ESCAPED}")
     seen = stack.remediate(*(() if by_pulumi else (REPLICAS,)))
     assert next(writes, None) is None
     live = stack.get("deployment", "web")
@@ -226,14 +240,8 @@ def test_an_object_that_a_controller_writes_to_meanwhile_is_put_back(
 
 def test_an_object_that_others_write_to_all_the_time_is_one_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "TRIES", 2)
-    patch = kube.cluster.Cluster.json_patch
-
-    def behind_another(self: kube.cluster.Cluster, *args: Any, **more: Any) -> Any:
-        stack.cluster.kubectl("annotate", "--overwrite", "deployment/web", f"{CHANGE_CAUSE}={time.monotonic_ns()}")
-        return patch(self, *args, **more)
-
-    stack.cluster.kubectl("annotate", "deployment/web", f"note={ESCAPED}")
-    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    annotate(stack, f"note={ESCAPED}")
+    before_each_patch(monkeypatch, lambda: annotate(stack, f"{CHANGE_CAUSE}={time.monotonic_ns()}"))
     with pytest.raises(
         RefusedError, match=r"HTTP 409: others wrote to it at each of 2 attempts; run the command again$"
     ):
@@ -241,14 +249,8 @@ def test_an_object_that_others_write_to_all_the_time_is_one_line(stack: Stack, m
 
 
 def test_what_another_hand_changes_again_meanwhile_is_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    patch = kube.cluster.Cluster.json_patch
-
-    def behind_another(self: kube.cluster.Cluster, *args: Any, **more: Any) -> Any:
-        stack.cluster.kubectl("annotate", "--overwrite", "deployment/web", "note=again")
-        return patch(self, *args, **more)
-
-    stack.cluster.kubectl("annotate", "deployment/web", f"note={ESCAPED}")
-    monkeypatch.setattr(kube.cluster.Cluster, "json_patch", behind_another)
+    annotate(stack, f"note={ESCAPED}")
+    before_each_patch(monkeypatch, lambda: annotate(stack, "note=again"))
     with pytest.raises(RefusedError, match=r"HTTP 409: /metadata/annotations/note has changed meanwhile$"):
         stack.remediate()
     assert stack.get("deployment", "web")["metadata"]["annotations"]["note"] == "again"
