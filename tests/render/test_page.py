@@ -180,6 +180,13 @@ def test_a_search_shows_the_objects_of_a_kind_or_name(browser: Page, tmp_path: P
     assert len(browser.seen(OBJECTS)) == 5
 
 
+def test_objects_far_below_the_window_are_there_as_well(browser: Page, tmp_path: Path) -> None:
+    names = [f"map{number:02}" for number in range(99)]
+    show(browser, tmp_path, [stack("dev", "mesh", *((name, None, "1") for name in names))])
+    assert browser.seen(OBJECTS) == ["Service default/web", *(f"ConfigMap default/{name}" for name in names)]
+    assert browser.seen("h2") == ["dev 99 added 1 changed"]
+
+
 def test_objects_are_shown_by_what_becomes_of_them(browser: Page, tmp_path: Path) -> None:
     show(browser, tmp_path, two_stacks())
     browser.click("input[value=removed]")

@@ -63,6 +63,17 @@ CONTRASTS = """
 """
 """Expression for how much each visible element of a selector stands out from what is behind it, as WCAG 2 has it."""
 
+ALL_RENDERED = """
+read => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("* { content-visibility: visible !important }");
+  document.adoptedStyleSheets.push(sheet);
+  try { return read(); } finally { document.adoptedStyleSheets.pop(); }
+}
+"""
+"""Function that reads a page with every part of it rendered. A browser leaves out `content-visibility: auto` outside of
+its window, and inside it until the next frame: such an element is visible, and its innerText empty."""
+
 
 def luminance(colour: str) -> float:
     """How bright an rgb() is, 0 to 1."""
@@ -101,9 +112,10 @@ class Page:
         return result["result"].get("value")
 
     def seen(self, selector: str) -> list[str]:
-        """The texts of the elements that are visible, on one line each."""
+        """The texts of the elements that are visible, on one line each, wherever on the page they are."""
         elements = f"[...document.querySelectorAll({json.dumps(selector)})].filter(e => e.checkVisibility())"
-        return self.run(elements + r".map(e => e.innerText.replace(/\s+/g, ' ').trim())")
+        texts = rf"{elements}.map(e => e.innerText.replace(/\s+/g, ' ').trim())"
+        return self.run(f"({ALL_RENDERED})(() => {texts})")
 
     def click(self, selector: str) -> None:
         """Click an element."""
