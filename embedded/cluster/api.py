@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,13 +17,16 @@ REQUEST_LIMIT = 10.0
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Of a list."""
+METADATA_OF_EACH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Of a watch."""
 
 
 class ApiConnection:
     """One connection that stays open between requests; not for several threads."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        """`kubeconfig` names the files of its certificates, as kwokctl writes it."""
+    def __init__(self, kubeconfig: Path, limit: float = REQUEST_LIMIT) -> None:
+        """`kubeconfig` names the files of its certificates, as kwokctl writes it. `limit`: seconds without a byte."""
         loaded: dict[str, Any] = document(kubeconfig.read_text(encoding="utf-8"))
         cluster: dict[str, str] = loaded["clusters"][0]["cluster"]
         user: dict[str, str] = loaded["users"][0]["user"]
@@ -30,9 +34,7 @@ class ApiConnection:
         context.load_cert_chain(user["client-certificate"], user["client-key"])
         server = urlsplit(cluster["server"])
         assert server.hostname
-        self._connection = http.client.HTTPSConnection(
-            server.hostname, server.port, context=context, timeout=REQUEST_LIMIT
-        )
+        self._connection = http.client.HTTPSConnection(server.hostname, server.port, context=context, timeout=limit)
 
     def list(self, path: str, *, accept: str = JSON) -> list[dict[str, Any]]:
         """The objects of a collection, as the API server's own cache has them: a moment behind, and without a question
@@ -49,19 +51,38 @@ class ApiConnection:
         body = json.dumps({"metadata": {"annotations": {key: value}}})
         self._request("PATCH", path, {"Accept": JSON, "Content-Type": MERGE_PATCH}, body)
 
+    def watch(self, path: str, seconds: int) -> Iterator[dict[str, Any]]:
+        """The metadata of a collection's objects: of those that are there, then of each that comes, changes or goes.
+        The API server ends it after so many seconds. Raises MeshlabError."""
+        path = f"{path}?watch=true&timeoutSeconds={seconds}"
+        try:
+            response = self._answer("GET", path, {"Accept": METADATA_OF_EACH})
+            for line in response:
+                yield json.loads(line)["object"]["metadata"]
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()  # the next request opens another
+            raise MeshlabError(f"watch {path}: {error}") from None
+
     def _request(
         self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_as_none: bool = False
     ) -> Any:
         try:
-            self._connection.request(method, path, body, headers)
-            response = self._connection.getresponse()
+            response = self._answer(method, path, headers, body, absent_too=absent_as_none)
             text = response.read()
-            status = response.status
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()  # the next request opens another
+            self._connection.close()
             raise MeshlabError(f"{method} {path}: {error}") from None
-        if absent_as_none and status == http.client.NOT_FOUND:
-            return None
-        if status >= http.client.BAD_REQUEST:
-            raise MeshlabError(f"{method} {path}: HTTP {status} {text[:200].decode(errors='replace')}")
-        return json.loads(text)
+        return None if response.status == http.client.NOT_FOUND else json.loads(text)
+
+    def _answer(
+        self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_too: bool = False
+    ) -> http.client.HTTPResponse:
+        """The start of an answer, whose rest has to be read; of HTTP 404 only with `absent_too`. Raises MeshlabError
+        where the API server refuses."""
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        absent = absent_too and response.status == http.client.NOT_FOUND
+        if response.status >= http.client.BAD_REQUEST and not absent:
+            text = response.read()[:200].decode(errors="replace")
+            raise MeshlabError(f"{method} {path}: HTTP {response.status} {text}")
+        return response

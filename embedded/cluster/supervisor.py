@@ -20,23 +20,27 @@ from base.process import detach
 from ..node import NODE
 from ..tools import toolchain
 from . import boot, egress, record
-from .api import METADATA_ONLY, ApiConnection
+from .api import METADATA_ONLY, REQUEST_LIMIT, ApiConnection
 from .istiod import DEFAULT_REVISION, NAMESPACE, PROGRAM, READ_AS_V1, Istiod, injector_name, revision_of, write_template
 from .layout import LOOPBACK
 from .real_node import RealNode
 from .routes import REVISION_LABEL, Route, routes
 
 PAUSE = 0.5
+LOOK_AGAIN = 10.0
+"""Seconds after which the cluster is looked at though no watch told anything: one may be silent for other reasons."""
+WATCH_SECONDS = 300
 # How many looks after an istiod answers those that failed before are still woken up. One is not always enough: the API
 # server may learn of the certificate a moment later. Those that go on failing have another reason.
 WAKE_UPS = 10
 CORE, APPS = f"/api/v1/namespaces/{NAMESPACE}", "/apis/apps/v1"
+FOLLOWED = ("configmaps", "services", "pods")
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 WOKEN = "meshlab.io/injector-answered"
 
 
 class Supervisor:
-    """The istiods of one cluster. `find` and `build` are for other threads, `run` for one."""
+    """The istiods of one cluster. `run` is for one thread, all else for others."""
 
     def __init__(self, kubeconfig: Path, folder: Path, *, real_node: bool) -> None:
         """With a real node, this process is in its network, where pods answer by themselves."""
@@ -49,6 +53,7 @@ class Supervisor:
         self._wake_ups: dict[str, int] = {}
         self._written: dict[str, str] = {}
         self._themselves: set[str] = set()
+        self._changed = threading.Event()
 
     def find(self, host: str, port: int) -> tuple[str, int]:
         """The address and port that answer for those of the cluster. Raises egress.NoWayInError."""
@@ -73,15 +78,41 @@ class Supervisor:
             return
         self._not_running = "the istiod of this revision does not run"
         self._program = program
+        self._changed.set()
 
-    def run(self) -> None:
-        """Follows the cluster until this process is ended."""
+    def watch(self, kind: str) -> None:
+        """Tells `run` of each change of the control plane's objects of a kind, until this process is ended."""
+        api = ApiConnection(self._kubeconfig, WATCH_SECONDS + REQUEST_LIMIT)
         while True:
             try:
-                self._follow()
-            except Exception as error:  # whatever it is, the next look may go better, and the cluster needs one
+                for metadata in api.watch(f"{CORE}/{kind}", WATCH_SECONDS):
+                    # Others are written every few seconds: an istiod holds its part in elections by them.
+                    if kind != "configmaps" or revision_of(metadata["name"]):
+                        self._changed.set()
+            except Exception as error:  # as below
                 _log(f"{type(error).__name__}: {error}")
+            self._changed.set()
             time.sleep(PAUSE)
+
+    def run(self) -> None:
+        """Follows the cluster until this process is ended. Lists what it follows only where something changed: asking
+        all the time costs a cluster with nothing to do as much again."""
+        self._changed.set()
+        looked = time.monotonic()
+        while True:
+            if self._changed.is_set() or self._waits() or time.monotonic() - looked > LOOK_AGAIN:
+                looked = time.monotonic()
+                self._changed.clear()
+                try:
+                    self._follow()
+                except Exception as error:  # whatever it is, the next look may go better, and the cluster needs one
+                    _log(f"{type(error).__name__}: {error}")
+                    self._changed.set()
+            time.sleep(PAUSE)
+
+    def _waits(self) -> bool:
+        """Whether something is expected that no watch tells of: an istiod has ended, or is about to answer."""
+        return any(istiod.ended() or self._wake_ups[revision] for revision, istiod in self._istiods.items())
 
     def _follow(self) -> None:
         config_maps = self._api.list(f"{CORE}/configmaps", accept=METADATA_ONLY)
@@ -186,6 +217,8 @@ def main(folder: Path) -> None:
     detach(folder / "supervisor.log")
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     threading.Thread(target=supervisor.build, daemon=True).start()
+    for kind in FOLLOWED:
+        threading.Thread(target=supervisor.watch, args=(kind,), daemon=True).start()
     supervisor.run()
 
 

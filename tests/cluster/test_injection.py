@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import textwrap
 import time
@@ -15,7 +16,7 @@ from base import process
 from embedded import cluster as clusters
 from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, injection, record
 from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
-from embedded.cluster.supervisor import WOKEN
+from embedded.cluster.supervisor import PAUSE, WOKEN
 from embedded.tools import pins, toolchain
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
 from tests.support.waiting import HANGS, eventually
@@ -300,6 +301,23 @@ def test_a_cluster_does_not_wait_for_istiod_to_be_built_and_its_pods_do(
         assert istiods(waiting) == {}
         (tmp_path / "built").touch()
         assert revision_of(pod_of(waiting, "default", "web")) == NEW
+
+
+def test_a_control_plane_at_rest_is_seldom_asked_for(cluster: EmbeddedCluster) -> None:
+    lists = re.compile(
+        r'^apiserver_request_total{.*resource="services",scope="namespace",.*verb="LIST".*} (\d+)$', re.M
+    )
+
+    def asked() -> int:
+        return sum(map(int, lists.findall(cluster.kubectl("get", "--raw", "/metrics").stdout)))
+
+    def rests() -> bool:
+        before = asked()
+        time.sleep(10 * PAUSE)
+        return asked() - before <= 3
+
+    assert asked() > 0
+    eventually(rests, "its Services are listed fewer than ten times in so many pauses")
 
 
 def test_istiods_listen_on_loopback_only(cluster: EmbeddedCluster) -> None:

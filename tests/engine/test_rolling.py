@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -74,19 +73,3 @@ def test_a_second_run_changes_nothing(lab: Lab) -> None:
     driver(lab, many.NEW).stack.preview(expect_no_changes=True)
     assert changed(driver(lab, many.NEW).up()) == set()
     assert set(many.generations(lab.cluster).values()) == {2}
-
-
-def test_going_back_rolls_them_again(lab: Lab) -> None:
-    with RollingRecord(lab.cluster, set(many.TEAMS)) as record:
-        outcome: Any = driver(lab, many.OLD).up()
-    seconds = {step.name: step.seconds for step in outcome.steps}["mesh-rollout-workloads"]
-    print(f"{len(record.order)} rolled, {record.most_at_once} at a time, in {seconds:.1f} s")
-    assert len(record.order) == 400
-    assert record.most_at_once <= many.LIMIT
-    assert {
-        control_plane.revision: sum(control_plane.proxies.values())
-        for control_plane in meshed.status(lab.cluster).control_planes
-    } == {
-        many.OLD: 400,
-        many.NEW: 0,
-    }

@@ -128,6 +128,14 @@ def test_each_cluster_has_a_state_of_its_own(desk: Desk) -> None:
         assert " 0 would change" in desk.run("preview", *where).stdout
 
 
+def test_a_cluster_that_was_made_anew_gets_all_of_it_anew(desk: Desk) -> None:
+    assert meshlab("cluster", "down", env=desk.env).code == 0
+    done = desk.run("up")
+    assert done.code == 0, done.stdout + done.stderr
+    total, changed = (int(part.split()[0]) for part in _summary(done.stdout).split(", ")[:2])
+    assert changed >= total - 20  # all but components, which are in no cluster
+
+
 def test_what_leaves_the_embedded_cluster_stays_on_the_other(desk: Desk) -> None:
     before = desk.deployments()
     done = desk.run("down")
@@ -142,15 +150,6 @@ def test_then_it_leaves_the_other_and_nothing_of_it_is_left(desk: Desk) -> None:
     assert ", 0 left over" in done.stdout
     assert desk.deployments() == set()
     assert list((desk.state / "on").iterdir()) == []
-
-
-def test_a_cluster_that_was_made_anew_gets_all_of_it_anew(desk: Desk) -> None:
-    assert desk.run("up").code == 0
-    assert meshlab("cluster", "down", env=desk.env).code == 0
-    done = desk.run("up")
-    assert done.code == 0, done.stdout + done.stderr
-    total, changed = (int(part.split()[0]) for part in _summary(done.stdout).split(", ")[:2])
-    assert changed >= total - 20  # all but components, which are in no cluster
 
 
 def _summary(text: str) -> str:

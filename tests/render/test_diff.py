@@ -33,7 +33,7 @@ def history(tmp_path: Path, charts: Path) -> History:
 
 def test_nothing_changed_is_one_line_in_either_form(history: History) -> None:
     line = re.compile(r"`dev`: no rendered object changes against [0-9a-f]{7} \(merge base with main\)\n")
-    for words in ((), ("--markdown",), ("--exit-code",)):
+    for words in ((), ("--markdown", "--exit-code")):
         done = history.diff(*words)
         assert (done.returncode, done.stderr) == (0, "")
         assert line.fullmatch(done.stdout)
@@ -128,38 +128,39 @@ def test_an_image_that_this_trees_program_changes_shows_against_the_base(
     file.write_text(text.replace(image[1], "registry.example/lab/httpbin:9"))
     comment = history.diff("--markdown").stdout
     assert "→ `registry.example/lab/httpbin:9`: Deployment default/httpbin\n" in comment
+    assert "Full diff" not in comment
 
 
-def test_all_of_it_is_kept_in_a_folder_and_the_comment_says_where(
+def test_all_of_it_is_kept_in_a_folder_as_render_writes_it(
     history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "rendered-diff"
     history.set("envoyDemo", scenario="retry")
     for name in RUN:
         monkeypatch.delenv(name, raising=False)
-    local = history.diff("--all", "--markdown", "--out", str(out))
-    assert (local.returncode, local.stderr) == (0, f"all of it, base and head: {out}/diff.html\n")
-    assert f"Full diff: `{out}/diff.html`\n" in local.stdout
+    done = history.diff("--all", "--markdown", "--out", str(out))
+    assert (done.returncode, done.stderr) == (0, f"all of it, base and head: {out}/diff.html\n")
+    assert f"Full diff: `{out}/diff.html`\n" in done.stdout
     for side, retries in (("base", False), ("head", True)):
         (envoy,) = (out / side / "dev" / "envoy-demo" / "program").glob("configmap-default-envoy-*.yaml")
         assert ("numRetries: 3" in envoy.read_text(encoding="utf-8")) is retries
     assert "numRetries: 3" in (out / "diff.html").read_text(encoding="utf-8")
-    for name, value in zip(RUN, ("https://github.example", "team/lab", "42"), strict=True):
-        monkeypatch.setenv(name, value)
-    run = "https://github.example/team/lab/actions/runs/42"
-    text = history.diff("--all", "--markdown", "--out", str(out)).stdout
-    assert f"Full diff: artifact `rendered-diff` of [this run]({run}), diff.html in it\n" in text
-    assert "Full diff" not in history.diff("--all", "--markdown").stdout
-
-
-def test_the_trees_of_both_sides_are_as_render_writes_them(history: History, tmp_path: Path) -> None:
-    history.set("envoyDemo", scenario="retry")
-    history.diff("--all", "--out", str(tmp_path / "all"))
     words = [sys.executable, "-m", "meshlab", "render", "--charts", history.charts, "--out", tmp_path / "alone"]
     process.run(words, timeout=300, cwd=history.root)
-    both = [files_in(tmp_path / "all" / "head" / "dev"), files_in(tmp_path / "alone")]
+    both = [files_in(out / "head" / "dev"), files_in(tmp_path / "alone")]
     assert both[0] == both[1]
     assert len(both[0]) > 100
+
+
+def test_in_a_workflow_the_comment_names_the_run_that_keeps_all_of_it(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zip(RUN, ("https://github.example", "team/lab", "42"), strict=True):
+        monkeypatch.setenv(name, value)
+    history.set("envoyDemo", scenario="retry")
+    run = "https://github.example/team/lab/actions/runs/42"
+    text = history.diff("--all", "--markdown", "--out", str(tmp_path / "rendered-diff")).stdout
+    assert f"Full diff: artifact `rendered-diff` of [this run]({run}), diff.html in it\n" in text
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -23,20 +24,22 @@ CODE = sources(*PACKAGES)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def texts(path: Path) -> Iterator[tuple[int, str]]:
+@functools.cache
+def texts(path: Path) -> list[tuple[int, str]]:
     """Every text of a program that may reach a user, with its line: none of its docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)} - {
-        id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
-    }
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    joined = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+    prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in joined for part in ast.walk(node)} - {id(node) for node in joined}
+    found: list[tuple[int, str]] = []
+    for node in nodes:
         if id(node) in prose or id(node) in parts:
             continue
         if isinstance(node, ast.JoinedStr):
-            yield node.lineno, "".join(_part(value) for value in node.values)
+            found.append((node.lineno, "".join(_part(value) for value in node.values)))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.lineno, node.value
+            found.append((node.lineno, node.value))
+    return found
 
 
 def _part(value: ast.expr) -> str:

@@ -125,7 +125,8 @@ def places(name: str, text: str) -> Iterator[Place]:
     """The versions in a file."""
     lines = text.splitlines()
     if name.endswith(".py"):
-        for node in ast.walk(ast.parse(text)):
+        # Most have none, and this is read again by each worker.
+        for node in ast.walk(ast.parse(text)) if re.search(VERSION, text) else ():
             found = IN_PYTHON.fullmatch(node.value) if isinstance(node, ast.Constant) and _is_text(node) else None
             if found:
                 yield Place(name, node.lineno, found[1], lines[node.lineno - 1])
