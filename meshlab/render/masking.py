@@ -24,7 +24,10 @@ def masked(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     The mark is made with a key of this process: it tells two renderings of one run apart and is no digest that could be
     tried against guesses. Charts put a checksum of their Secrets on pods; that would be one, so it is masked too.
     """
-    result = cast(dict[str, Any], _without_checksums(manifest))
+    result = cast(dict[str, Any], _without_checksums({**manifest, "spec": None} if _is_crd(manifest) else manifest))
+    if _is_crd(manifest):
+        # Schemas are nearly all of what a stack has: they say what values may be, and have none.
+        result["spec"] = manifest.get("spec")
     if result.get("kind") != "Secret" or "/" in str(result.get("apiVersion")):
         return result, b""
     hidden = {field: result[field] for field in ("data", "stringData") if result.get(field)}
@@ -36,6 +39,10 @@ def masked(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         }
     content = json.dumps(hidden, sort_keys=True).encode()
     return result, hmac.new(_KEY, content, hashlib.sha256).digest() if hidden else b""
+
+
+def _is_crd(manifest: Mapping[str, Any]) -> bool:
+    return manifest.get("kind") == "CustomResourceDefinition"
 
 
 def _without_checksums(value: Any) -> Any:

@@ -38,6 +38,15 @@ def test_a_custom_resource_named_secret_and_other_kinds_are_left_as_they_are() -
     assert masked(custom) == (custom, b"")
 
 
+def test_of_a_crd_the_schemas_are_left_as_they_are() -> None:
+    spec = {"versions": [{"schema": {"openAPIV3Schema": {"properties": {"secretChecksum": {"type": "string"}}}}}]}
+    labels = {"checksum/secret": "f00"}
+    crd = {"kind": "CustomResourceDefinition", "metadata": {"labels": labels}, "spec": spec, "status": {}}
+    shown, mark = masked(crd)
+    assert (list(shown), shown["spec"], mark) == (list(crd), spec, b"")
+    assert shown["metadata"]["labels"] == {"checksum/secret": "<secret>"}
+
+
 def test_the_checksum_of_a_secret_is_masked_everywhere_and_no_other_one() -> None:
     annotations = {"checksum/secret": "f00", "checksum/config": "ba4", "secret-checksum": "f00"}
     shown, _ = masked({"kind": "Deployment", "spec": {"template": [{"metadata": {"annotations": annotations}}]}})

@@ -15,6 +15,8 @@ AUTOMANAGED = "kube-aggregator.kubernetes.io/automanaged"
 # What the cluster's own controllers make and renew by themselves.
 OF_THE_CLUSTER = {"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"}
 MADE_BY_CONTROLLERS = ("Pod ", "ReplicaSet ", "EndpointSlice ", "IPAddress ", "ControllerRevision ")
+OF_ISTIOD = ("/istio-ca-root-cert", "/istio-ca-crl")
+"""ConfigMaps that istiod writes into every namespace, some time after it has come up, and takes back from none."""
 
 
 def inventory(cluster: EmbeddedCluster) -> dict[str, str]:
@@ -41,7 +43,7 @@ def inventory(cluster: EmbeddedCluster) -> dict[str, str]:
 def declared(cluster: EmbeddedCluster) -> list[str]:
     """Every object but those that controllers make of others, and helm's records, which tell of the way."""
     found = [name for name in inventory(cluster) if not name.startswith(MADE_BY_CONTROLLERS)]
-    return sorted(name for name in found if "sh.helm.release" not in name)
+    return sorted(name for name in found if "sh.helm.release" not in name and not name.endswith(OF_ISTIOD))
 
 
 def objects(cluster: EmbeddedCluster, *what: str) -> list[dict[str, Any]]:
