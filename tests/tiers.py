@@ -37,9 +37,9 @@ TIERS = tuple(tier for runs in (QUICK, BESIDE, SLOW) for run in runs for tier in
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 FEWEST = 3
 """Workers at least: all tiers wait a part of their time, and two leave a quarter of two cores idle."""
-MOST = {"node": FEWEST, "cluster": 4, "engine": 4}
-"""Workers of the tiers that start clusters. The tests of `node` measure that no request is lost; of the others, a
-fourth worker has something to compute while three wait."""
+MOST = {"node": FEWEST, "cluster": FEWEST, "engine": FEWEST}
+"""Workers of the tiers that start clusters: four find no more to compute on two cores, and the tests of `node` measure
+that no request is lost."""
 YIELDING = ("nice", "-n", "10")
 """Put before the command of a run beside `node`, whose tests measure that no request is lost."""
 

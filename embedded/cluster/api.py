@@ -56,12 +56,15 @@ class ApiConnection:
         The API server ends it after so many seconds. Raises MeshlabError."""
         path = f"{path}?watch=true&timeoutSeconds={seconds}"
         try:
-            response = self._answer("GET", path, {"Accept": METADATA_OF_EACH})
-            for line in response:
-                yield json.loads(line)["object"]["metadata"]
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()  # the next request opens another
+            for line in self._answer("GET", path, {"Accept": METADATA_OF_EACH}):
+                event: dict[str, Any] = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise MeshlabError(f"watch {path}: {event['object'].get('message')}")
+                yield event["object"]["metadata"]
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise MeshlabError(f"watch {path}: {error}") from None
+        finally:
+            self._connection.close()  # whatever is left of the answer; the next request opens another
 
     def _request(
         self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_as_none: bool = False
@@ -70,15 +73,15 @@ class ApiConnection:
             response = self._answer(method, path, headers, body, absent_too=absent_as_none)
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
+            self._connection.close()  # as above
             raise MeshlabError(f"{method} {path}: {error}") from None
         return None if response.status == http.client.NOT_FOUND else json.loads(text)
 
     def _answer(
         self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_too: bool = False
     ) -> http.client.HTTPResponse:
-        """The start of an answer, whose rest has to be read; of HTTP 404 only with `absent_too`. Raises MeshlabError
-        where the API server refuses."""
+        """The start of an answer, whose rest has to be read. Raises MeshlabError where the API server refuses, but for
+        HTTP 404 with `absent_too`."""
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         absent = absent_too and response.status == http.client.NOT_FOUND

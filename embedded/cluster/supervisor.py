@@ -83,20 +83,24 @@ class Supervisor:
     def watch(self, kind: str) -> None:
         """Tells `run` of each change of the control plane's objects of a kind, until this process is ended."""
         api = ApiConnection(self._kubeconfig, WATCH_SECONDS + REQUEST_LIMIT)
+        said = ""
         while True:
+            # A watch tells what there is, and nothing of what has gone since the last one.
+            self._changed.set()
             try:
                 for metadata in api.watch(f"{CORE}/{kind}", WATCH_SECONDS):
                     # Others are written every few seconds: an istiod holds its part in elections by them.
                     if kind != "configmaps" or revision_of(metadata["name"]):
                         self._changed.set()
-            except Exception as error:  # as below
-                _log(f"{type(error).__name__}: {error}")
-            self._changed.set()
+            except MeshlabError as error:
+                if str(error) != said:  # it may be the same for hours: `run` has it too
+                    said = str(error)
+                    _log(said)
             time.sleep(PAUSE)
 
     def run(self) -> None:
-        """Follows the cluster until this process is ended. Lists what it follows only where something changed: asking
-        all the time costs a cluster with nothing to do as much again."""
+        """Follows the cluster until this process is ended. Lists what it follows only where something changed, since
+        a question costs the API server more than anything else that it does for an idle lab."""
         self._changed.set()
         looked = time.monotonic()
         while True:

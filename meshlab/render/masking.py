@@ -25,9 +25,9 @@ def masked(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     tried against guesses. Charts put a checksum of their Secrets on pods; that would be one, so it is masked too.
     """
     result = cast(dict[str, Any], _without_checksums({**manifest, "spec": None} if _is_crd(manifest) else manifest))
-    if _is_crd(manifest):
+    if "spec" in manifest and _is_crd(manifest):
         # Schemas are nearly all of what a stack has: they say what values may be, and have none.
-        result["spec"] = manifest.get("spec")
+        result["spec"] = manifest["spec"]
     if result.get("kind") != "Secret" or "/" in str(result.get("apiVersion")):
         return result, b""
     hidden = {field: result[field] for field in ("data", "stringData") if result.get(field)}

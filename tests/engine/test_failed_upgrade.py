@@ -24,8 +24,6 @@ pytestmark = pytest.mark.timeout(900)
 
 NOWHERE = {"nodeSelector": {"disk": "ssd"}}
 """No node has the label, so no pod comes up and helm waits in vain."""
-WITHOUT_APPS: dict[str, Any] = {"envoyDemo": {"enabled": False}, "sampleApps": {"enabled": False}}
-"""No test here looks at them."""
 NEWER: dict[str, Any] = {"monitoring": {"version": "88.5.3"}}
 HOOKS = {"admissionWebhooks": {"enabled": True, "patch": {"enabled": True, "resources": {"requests": {"cpu": "999"}}}}}
 """Jobs that no node has room for."""
@@ -35,7 +33,7 @@ RULES_CRD = "prometheusrules.monitoring.coreos.com"
 def istio(pilot: dict[str, Any], **values: Any) -> dict[str, Any]:
     """Settings of the lab's Istio, with values for istiod and the shortest time limit."""
     revision = {"version": "1.17.6", "values": {"pilot": pilot, **values}}
-    return {**WITHOUT_APPS, "istio": {"revisions": {"1-17": revision}, "timeoutSeconds": 30}}
+    return {"istio": {"revisions": {"1-17": revision}, "timeoutSeconds": 30}}
 
 
 PLAIN = istio({})

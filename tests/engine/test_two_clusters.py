@@ -130,9 +130,7 @@ def test_each_cluster_has_a_state_of_its_own(desk: Desk) -> None:
 
 def test_a_cluster_that_was_made_anew_gets_all_of_it_anew(desk: Desk) -> None:
     assert meshlab("cluster", "down", env=desk.env).code == 0
-    done = desk.run("up")
-    assert done.code == 0, done.stdout + done.stderr
-    total, changed = (int(part.split()[0]) for part in _summary(done.stdout).split(", ")[:2])
+    total, changed = _figures(desk.run("up"))
     assert changed >= total - 20  # all but components, which are in no cluster
 
 
@@ -150,7 +148,12 @@ def test_then_it_leaves_the_other_and_nothing_of_it_is_left(desk: Desk) -> None:
     assert ", 0 left over" in done.stdout
     assert desk.deployments() == set()
     assert list((desk.state / "on").iterdir()) == []
+    total, changed = _figures(desk.run("preview", "--cluster", CONTEXT))
+    assert changed == total, "all of it would come anew"
 
 
-def _summary(text: str) -> str:
-    return next(line for line in text.splitlines() if " resources, " in line)
+def _figures(done: process.Completed) -> list[int]:
+    """How many resources a run has, and how many of them it changed or would change."""
+    assert done.code == 0, done.stdout + done.stderr
+    line = next(line for line in done.stdout.splitlines() if " resources, " in line)
+    return [int(part.split()[0]) for part in line.split(", ")[:2]]

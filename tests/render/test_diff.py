@@ -23,6 +23,7 @@ from settings.charts import Chart
 from tests.render.conftest import KUBERNETES
 from tests.render.history import DEV, History, project
 
+WORKFLOW = dict(zip(RUN, ("https://github.example", "team/lab", "42"), strict=True))
 SECRETS = ("hunter2-before", "hunter2-after")
 
 
@@ -119,8 +120,10 @@ def test_a_bump_of_kube_prometheus_stack_is_a_readable_list(history: History) ->
 
 
 def test_an_image_that_this_trees_program_changes_shows_against_the_base(
-    history: History,
+    history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in WORKFLOW.items():
+        monkeypatch.setenv(name, value)
     file = history.root / "manifests" / "envoy_demo" / "httpbin.yaml"
     text = file.read_text()
     image = re.search(r"image: (\S+)", text)
@@ -128,7 +131,7 @@ def test_an_image_that_this_trees_program_changes_shows_against_the_base(
     file.write_text(text.replace(image[1], "registry.example/lab/httpbin:9"))
     comment = history.diff("--markdown").stdout
     assert "→ `registry.example/lab/httpbin:9`: Deployment default/httpbin\n" in comment
-    assert "Full diff" not in comment
+    assert "Full diff" not in comment, "nothing is kept without --out"
 
 
 def test_all_of_it_is_kept_in_a_folder_as_render_writes_it(
@@ -155,7 +158,7 @@ def test_all_of_it_is_kept_in_a_folder_as_render_writes_it(
 def test_in_a_workflow_the_comment_names_the_run_that_keeps_all_of_it(
     history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in zip(RUN, ("https://github.example", "team/lab", "42"), strict=True):
+    for name, value in WORKFLOW.items():
         monkeypatch.setenv(name, value)
     history.set("envoyDemo", scenario="retry")
     run = "https://github.example/team/lab/actions/runs/42"

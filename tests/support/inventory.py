@@ -41,9 +41,14 @@ def inventory(cluster: EmbeddedCluster) -> dict[str, str]:
 
 
 def declared(cluster: EmbeddedCluster) -> list[str]:
-    """Every object but those that controllers make of others, and helm's records, which tell of the way."""
+    """Every object but those that controllers and istiod make, and helm's records, which tell of the way."""
     found = [name for name in inventory(cluster) if not name.startswith(MADE_BY_CONTROLLERS)]
-    return sorted(name for name in found if "sh.helm.release" not in name and not name.endswith(OF_ISTIOD))
+    return sorted(name for name in found if "sh.helm.release" not in name and not is_of_istiod(name))
+
+
+def is_of_istiod(name: str) -> bool:
+    """Whether an object of the inventory is one that istiod writes into every namespace."""
+    return name.startswith("ConfigMap ") and name.endswith(OF_ISTIOD)
 
 
 def objects(cluster: EmbeddedCluster, *what: str) -> list[dict[str, Any]]:

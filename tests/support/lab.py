@@ -21,7 +21,7 @@ from meshlab.target import Target
 from tests.support.stacks import overlaid, with_config
 
 from .charts import chart_folder
-from .inventory import OF_ISTIOD, inventory, objects
+from .inventory import inventory, is_of_istiod, objects
 
 # Kept on destroy, since other teams' objects would go with them (docs/removing.md).
 KEPT_GROUPS = (".istio.io", ".kiali.io", ".monitoring.coreos.com")
@@ -129,7 +129,7 @@ def documented(name: str) -> bool:
     kind, _, where = name.partition(" ")
     if kind == "CustomResourceDefinition":
         return where.endswith(KEPT_GROUPS)
-    return kind == "ConfigMap" and where.endswith(OF_ISTIOD)
+    return is_of_istiod(name)
 
 
 def changed(outcome: Outcome) -> set[str]:
