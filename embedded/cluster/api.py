@@ -64,7 +64,7 @@ class ApiConnection:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise MeshlabError(f"watch {path}: {error}") from None
         finally:
-            self._connection.close()  # whatever is left of the answer; the next request opens another
+            self._connection.close()  # with what is left of the answer
 
     def _request(
         self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_as_none: bool = False
@@ -73,7 +73,7 @@ class ApiConnection:
             response = self._answer(method, path, headers, body, absent_too=absent_as_none)
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()  # as above
+            self._connection.close()  # the next request opens another
             raise MeshlabError(f"{method} {path}: {error}") from None
         return None if response.status == http.client.NOT_FOUND else json.loads(text)
 

@@ -24,10 +24,10 @@ def masked(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     The mark is made with a key of this process: it tells two renderings of one run apart and is no digest that could be
     tried against guesses. Charts put a checksum of their Secrets on pods; that would be one, so it is masked too.
     """
-    result = cast(dict[str, Any], _without_checksums({**manifest, "spec": None} if _is_crd(manifest) else manifest))
-    if "spec" in manifest and _is_crd(manifest):
-        # Schemas are nearly all of what a stack has: they say what values may be, and have none.
-        result["spec"] = manifest["spec"]
+    # The schemas of CRDs are nearly all of what a stack has: they say what values may be, and have none.
+    is_crd = manifest.get("kind") == "CustomResourceDefinition" and "spec" in manifest
+    schemas = {"spec": manifest["spec"]} if is_crd else {}
+    result: dict[str, Any] = {**_without_checksums({**manifest, **dict.fromkeys(schemas)}), **schemas}
     if result.get("kind") != "Secret" or "/" in str(result.get("apiVersion")):
         return result, b""
     hidden = {field: result[field] for field in ("data", "stringData") if result.get(field)}
@@ -39,10 +39,6 @@ def masked(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         }
     content = json.dumps(hidden, sort_keys=True).encode()
     return result, hmac.new(_KEY, content, hashlib.sha256).digest() if hidden else b""
-
-
-def _is_crd(manifest: Mapping[str, Any]) -> bool:
-    return manifest.get("kind") == "CustomResourceDefinition"
 
 
 def _without_checksums(value: Any) -> Any:

@@ -23,13 +23,19 @@ from settings.charts import Chart
 from tests.render.conftest import KUBERNETES
 from tests.render.history import DEV, History, project
 
-WORKFLOW = dict(zip(RUN, ("https://github.example", "team/lab", "42"), strict=True))
 SECRETS = ("hunter2-before", "hunter2-after")
 
 
 @pytest.fixture
 def history(tmp_path: Path, charts: Path) -> History:
     return project(tmp_path / "project", charts)
+
+
+@pytest.fixture
+def in_a_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `diff` run as in a workflow of GitHub."""
+    for name, value in zip(RUN, ("https://github.example", "team/lab", "42"), strict=True):
+        monkeypatch.setenv(name, value)
 
 
 def test_nothing_changed_is_one_line_in_either_form(history: History) -> None:
@@ -119,11 +125,10 @@ def test_a_bump_of_kube_prometheus_stack_is_a_readable_list(history: History) ->
     assert listed.count("changed") + int(labels_only[1]) == changed
 
 
+@pytest.mark.usefixtures("in_a_workflow")
 def test_an_image_that_this_trees_program_changes_shows_against_the_base(
-    history: History, monkeypatch: pytest.MonkeyPatch
+    history: History,
 ) -> None:
-    for name, value in WORKFLOW.items():
-        monkeypatch.setenv(name, value)
     file = history.root / "manifests" / "envoy_demo" / "httpbin.yaml"
     text = file.read_text()
     image = re.search(r"image: (\S+)", text)
@@ -155,11 +160,8 @@ def test_all_of_it_is_kept_in_a_folder_as_render_writes_it(
     assert len(both[0]) > 100
 
 
-def test_in_a_workflow_the_comment_names_the_run_that_keeps_all_of_it(
-    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in WORKFLOW.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("in_a_workflow")
+def test_in_a_workflow_the_comment_names_the_run_that_keeps_all_of_it(history: History, tmp_path: Path) -> None:
     history.set("envoyDemo", scenario="retry")
     run = "https://github.example/team/lab/actions/runs/42"
     text = history.diff("--all", "--markdown", "--out", str(tmp_path / "rendered-diff")).stdout
