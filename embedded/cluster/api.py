@@ -7,7 +7,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from base.errors import MeshlabError
@@ -36,6 +36,12 @@ class ApiConnection:
         assert server.hostname
         self._connection = http.client.HTTPSConnection(server.hostname, server.port, context=context, timeout=limit)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
     def list(self, path: str, *, accept: str = JSON) -> list[dict[str, Any]]:
         """The objects of a collection, as the API server's own cache has them: a moment behind, and without a question
         to etcd, which costs as much again. Raises MeshlabError."""
@@ -45,6 +51,10 @@ class ApiConnection:
     def get(self, path: str) -> dict[str, Any] | None:
         """One object; None where it is not there. Raises MeshlabError."""
         return self._request("GET", path, {"Accept": JSON}, absent_as_none=True)
+
+    def create(self, path: str, created: dict[str, Any]) -> None:
+        """Adds one object to a collection. Raises MeshlabError."""
+        self._request("POST", path, {"Accept": JSON, "Content-Type": JSON}, json.dumps(created))
 
     def annotate(self, path: str, key: str, value: str) -> None:
         """Gives one object an annotation. Raises MeshlabError."""

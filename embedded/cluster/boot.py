@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from base.process import ProcessId
 from ..node import requirements
 from ..tools import pins
 from . import egress, layout, real_node, record
+from .api import ApiConnection
 from .layout import Network
 from .real_node import RealNode
 from .record import ClusterRecord
@@ -33,7 +33,10 @@ ASK_LIMIT = 10.0
 # A port that was free when we looked may be taken when its owner comes, and on a very busy machine a part may give up
 # before the API server answers; another try helps both.
 START_TRIES = 3
+FIRST_ANSWER_LIMIT = 60.0
 RESUME_PAUSE = 1.0
+NODES = "/api/v1/nodes"
+DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 # A proxy would get the API server's calls to webhooks, and kwokctl takes settings from the caller's environment.
 FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
 
@@ -68,7 +71,7 @@ def _tried(mine: ClusterRecord, how: str, act: Callable[[], T], between: Callabl
             return act()
         except requirements.NodeError as error:
             raise _failed(mine, how, error) from None
-        except process.ProcessError as error:
+        except MeshlabError as error:
             if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
                 raise _failed(mine, how, error) from None
             between()
@@ -111,12 +114,15 @@ def _bring_up(
     config = layout.kwokctl_files(mine.folder, network, tools, way_in, _pki(mine) if node else None)
     _kwokctl(mine, tools, "create", "cluster", "--config", str(config), "--kubeconfig=")
     server = _write_kubeconfig(mine)
-    manifests = layout.nodes(count, network)
     if node:
         _join(mine, node)
-        manifests += f"---\n{real_node.name_service()}"
-    kubectl(tools["kubectl"], mine.kubeconfig, "create", "-f", "-", stdin=manifests)
-    _await_nodes(mine, count + (node is not None), tools["kubectl"])
+    # A kubectl for each of these would take as long as the answer, several times.
+    with ApiConnection(own_kubeconfig(mine), FIRST_ANSWER_LIMIT) as api:
+        for created in layout.nodes(count, network):
+            api.create(NODES, created)
+        for path, created in real_node.name_service() if node else ():
+            api.create(path, created)
+        _await_nodes(mine, api, count + (node is not None))
     return server
 
 
@@ -163,21 +169,18 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
 
-def _await_nodes(mine: ClusterRecord, count: int, program: Path) -> None:
+def _await_nodes(mine: ClusterRecord, api: ApiConnection, count: int) -> None:
     """Waits until pods can be created and scheduled: all nodes ready and without their first taint, and the default
     service account there."""
     limit = time.monotonic() + START_LIMIT
     while True:
         _check_parts(mine)
-        seen = kubectl(program, mine.kubeconfig, "get", "nodes,serviceaccounts", "-n", "default", "-o", "json")
-        items: list[dict[str, Any]] = json.loads(seen.stdout)["items"]
-        ready = sum(_schedulable(item) for item in items if item["kind"] == "Node")
-        accounts = sum(item["metadata"]["name"] == "default" for item in items if item["kind"] == "ServiceAccount")
-        if ready == count and accounts:
+        ready = sum(map(_schedulable, api.list(NODES)))
+        if ready == count and api.get(DEFAULT_ACCOUNT):
             return
         if time.monotonic() > limit:
             raise process.CommandTimeoutError(f"{ready} of {count} nodes were ready after {START_LIMIT:g} s")
-        time.sleep(0.25)
+        time.sleep(0.1)
 
 
 def _schedulable(node: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,9 @@ UNUSED_CONTROLLERS = (
 # They would keep a pod pending until its claims name real volumes.
 VOLUME_PLUGINS = ("VolumeBinding", "VolumeZone")
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
-PORT_OPTIONS: tuple[str, ...] = (
-    "kubeApiserverPort",
-    "etcdPort",
-    "etcdPeerPort",
-    "kubeControllerManagerPort",
-    "kubeSchedulerPort",
-    "kwokControllerPort",
-)
+PORT_OPTIONS = ("kubeApiserverPort", "etcdPort", "etcdPeerPort", "kwokControllerPort")
+# Nobody asks these two for anything, and to serve, each makes four keys at every start: as much work as all its rest.
+SERVES_NOTHING = {"secure-port": "0"}
 
 
 @dataclass(frozen=True)
@@ -105,9 +100,9 @@ def kwokctl_files(
     return config
 
 
-def nodes(count: int, network: Network) -> str:
-    """The manifests of the simulated nodes, large enough for whatever a lab schedules."""
-    return _dump(_node(index, network) for index in range(count))
+def nodes(count: int, network: Network) -> Iterator[dict[str, Any]]:
+    """The simulated nodes, large enough for whatever a lab schedules."""
+    return (_node(index, network) for index in range(count))
 
 
 def _kwokctl(
@@ -121,7 +116,9 @@ def _kwokctl(
         "kube-controller-manager": {
             "controllers": ",".join(["*", *(f"-{name}" for name in UNUSED_CONTROLLERS)]),
             "leader-elect": "false",
+            **SERVES_NOTHING,
         },
+        "kube-scheduler": SERVES_NOTHING,
         # Not in a KwokConfiguration: kwok 0.8 gives what such a file leaves out no defaults.
         "kwok-controller": {"cidr": network.first_pod},
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from base.goyaml.text import to_yaml
 from base.say import Say
 
 from ..images import Image, build
@@ -120,23 +119,29 @@ def ranges() -> Ranges:
     return Ranges(services=NETWORK.services, simulated=NETWORK.pods, api_server=NETWORK.api_server)
 
 
-def name_service() -> str:
-    """The manifests that give CoreDNS, which is no pod, the Service that every cluster has."""
+def name_service() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects that give CoreDNS, which is no pod, the Service that every cluster has, each after its collection's
+    path."""
     addresses = ranges()
     ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     metadata: dict[str, Any] = {"name": "kube-dns", "namespace": "kube-system"}
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {**metadata, "labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}},
-        "spec": {"clusterIP": addresses.dns, "ports": ports},
-    }
-    endpoints = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {**metadata, "labels": {"kubernetes.io/service-name": "kube-dns"}},
-        "addressType": "IPv4",
-        "ports": ports,
-        "endpoints": [{"addresses": [addresses.node], "conditions": {"ready": True}, "nodeName": NODE}],
-    }
-    return "---\n".join(map(to_yaml, (service, endpoints)))
+    yield (
+        "/api/v1/namespaces/kube-system/services",
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**metadata, "labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}},
+            "spec": {"clusterIP": addresses.dns, "ports": ports},
+        },
+    )
+    yield (
+        "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices",
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**metadata, "labels": {"kubernetes.io/service-name": "kube-dns"}},
+            "addressType": "IPv4",
+            "ports": ports,
+            "endpoints": [{"addresses": [addresses.node], "conditions": {"ready": True}, "nodeName": NODE}],
+        },
+    )

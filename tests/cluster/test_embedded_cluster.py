@@ -300,8 +300,8 @@ def test_a_webhook_that_fails_open_does_not_hold_requests_up(cluster: EmbeddedCl
     assert max(without_pods, with_pods) < 5 * without, f"{without=:.2f} {without_pods=:.2f} {with_pods=:.2f} s"
 
 
-def test_it_listens_on_loopback_only(cluster: EmbeddedCluster, state_dir: Path) -> None:
-    listening: set[str] = set()
+def test_it_listens_on_four_ports_all_of_loopback(cluster: EmbeddedCluster, state_dir: Path) -> None:
+    listening: set[tuple[str, str]] = set()
     for pid in processes(state_dir, cluster.name):
         sockets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
         for family, table in (("4", "tcp"), ("6", "tcp6"), ("4", "udp"), ("6", "udp6")):
@@ -309,8 +309,10 @@ def test_it_listens_on_loopback_only(cluster: EmbeddedCluster, state_dir: Path) 
                 fields = line.split()
                 # State 0A is a listening TCP socket, 07 a UDP socket that is connected to nobody.
                 if f"socket:[{fields[9]}]" in sockets and fields[3] in ("0A", "07"):
-                    listening.add(f"{family} {fields[1].partition(':')[0]}")
-    assert listening == {"4 0100007F"}, "127.0.0.1, in the kernel's own notation"
+                    address, _, port = fields[1].partition(":")
+                    listening.add((f"{family} {address}", port))
+    assert {address for address, _ in listening} == {"4 0100007F"}, "127.0.0.1, in the kernel's own notation"
+    assert len(listening) == 4, "two of etcd, one each of the API server and kwok"
 
 
 def test_clusters_run_side_by_side_and_know_nothing_of_each_other(cluster: EmbeddedCluster, state_dir: Path) -> None:
