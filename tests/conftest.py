@@ -1,6 +1,7 @@
-"""What every tier shares: places of its own, the switch that rewrites golden files, and the recorded dev stack."""
+"""What tiers share: places of their own, the switch that rewrites golden files, and the dev stack, recorded or up."""
 
 import gc
+from collections.abc import Iterator
 
 import tests.support.own_places  # noqa: F401, before anything that reads what it sets
 
@@ -9,6 +10,8 @@ import pytest
 
 from meshlab.__main__ import ALLOCATIONS
 from meshlab.recording.recorder import Recording, record
+from tests.support.lab import Lab
+from tests.support.labs import Labs
 from tests.support.side_by_side import (  # noqa: F401
     pytest_collection_modifyitems,
     pytest_xdist_make_scheduler,
@@ -30,3 +33,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def dev() -> Recording:
     """The dev stack as a preview would register it."""
     return record("dev")
+
+
+@pytest.fixture(scope="session")
+def dev_labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
+    """The lab of all files that take `dev_lab`."""
+    found = Labs(lambda: tmp_path_factory.mktemp("dev"), "dev", {}, {})
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def dev_lab(dev_labs: Labs, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The stack dev as it is shipped, brought up: for files that put back what they change."""
+    failed = request.session.testsfailed
+    with dev_labs.one() as lab:
+        yield lab
+    takers = [item.path for item in request.session.items if request.fixturename in getattr(item, "fixturenames", ())]
+    # A file that failed may have left something changed; after the last one, the cluster would only cost time.
+    if request.session.testsfailed > failed or request.path == takers[-1]:
+        dev_labs.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.inventory import objects
-from tests.support.lab import Lab, changed, driver, running_lab
+from tests.support.lab import Lab, changed, driver
 
 CHART = "kiali-operator-1.59.1.tgz"
 MORE = """apiVersion: v1
@@ -20,14 +20,14 @@ metadata:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("folder"), "folder") as lab:
-        folder = lab.folder / "charts"
-        folder.mkdir()
-        for file in Path(lab.charts).glob("*.tgz"):
-            shutil.copy(file, folder)
-        lab.charts = str(folder)
-        yield lab
+def lab(dev_lab: Lab) -> Iterator[Lab]:
+    before, folder = dev_lab.charts, dev_lab.folder / "charts"
+    folder.mkdir()
+    for file in Path(before).glob("*.tgz"):
+        shutil.copy(file, folder)
+    dev_lab.charts = str(folder)
+    yield dev_lab
+    dev_lab.charts = before
 
 
 def pack_anew(file: Path) -> None:
