@@ -37,9 +37,9 @@ TIERS = tuple(tier for runs in (QUICK, BESIDE, SLOW) for run in runs for tier in
 SIDE_BY_SIDE = ("--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 FEWEST = 3
 """Workers at least: all tiers wait a part of their time, and two leave a quarter of two cores idle."""
-MOST = {"node": FEWEST, "cluster": FEWEST, "engine": FEWEST}
-"""Workers of the tiers that start clusters: four find no more to compute on two cores, and the tests of `node` measure
-that no request is lost."""
+OF_CLUSTERS = {"node": FEWEST, "cluster": 4, "engine": 4}
+"""Workers of the tiers that start clusters. Two long files wait for limits and kills, so that three workers leave a
+tenth of two cores idle; the tests of `node` measure that no request is lost."""
 YIELDING = ("nice", "-n", "10")
 """Put before the command of a run beside `node`, whose tests measure that no request is lost."""
 
@@ -125,7 +125,7 @@ def _wanted(runs: Iterable[tuple[str, ...]], names: list[str]) -> Iterator[list[
 def _run(run: list[str], prefix: tuple[str, ...] = (), shown: bool = True) -> tuple[list[Result], str]:
     """Run tiers in one pytest. Returns what each did, and the output, where it was not to be shown meanwhile."""
     title = f"=== {', '.join(run)}"
-    workers = f"--numprocesses={MOST.get(run[0], max(FEWEST, os.cpu_count() or 1))}"
+    workers = f"--numprocesses={OF_CLUSTERS.get(run[0], max(FEWEST, os.cpu_count() or 1))}"
     if shown:
         print(title, flush=True)
     with tempfile.TemporaryDirectory() as folder:

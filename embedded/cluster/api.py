@@ -50,11 +50,12 @@ class ApiConnection:
 
     def get(self, path: str) -> dict[str, Any] | None:
         """One object; None where it is not there. Raises MeshlabError."""
-        return self._request("GET", path, {"Accept": JSON}, absent_as_none=True)
+        return self._request("GET", path, {"Accept": JSON}, accepted=http.client.NOT_FOUND)
 
     def create(self, path: str, created: dict[str, Any]) -> None:
-        """Adds one object to a collection. Raises MeshlabError."""
-        self._request("POST", path, {"Accept": JSON, "Content-Type": JSON}, json.dumps(created))
+        """Adds one object to a collection, if it is not there. Raises MeshlabError."""
+        headers = {"Accept": JSON, "Content-Type": JSON}
+        self._request("POST", path, headers, json.dumps(created), accepted=http.client.CONFLICT)
 
     def annotate(self, path: str, key: str, value: str) -> None:
         """Gives one object an annotation. Raises MeshlabError."""
@@ -77,25 +78,33 @@ class ApiConnection:
             self._connection.close()  # with what is left of the answer
 
     def _request(
-        self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_as_none: bool = False
+        self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, accepted: int | None = None
     ) -> Any:
+        """What is answered; None with the status `accepted`."""
         try:
-            response = self._answer(method, path, headers, body, absent_too=absent_as_none)
+            response = self._answer(method, path, headers, body, accepted=accepted)
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()  # the next request opens another
             raise MeshlabError(f"{method} {path}: {error}") from None
-        return None if response.status == http.client.NOT_FOUND else json.loads(text)
+        return None if response.status == accepted else json.loads(text)
 
     def _answer(
-        self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, absent_too: bool = False
+        self, method: str, path: str, headers: dict[str, str], body: str | None = None, *, accepted: int | None = None
     ) -> http.client.HTTPResponse:
-        """The start of an answer, whose rest has to be read. Raises MeshlabError where the API server refuses, but for
-        HTTP 404 with `absent_too`."""
+        """The start of an answer, whose rest has to be read. Raises MeshlabError where the API server refuses with
+        another HTTP status than `accepted`."""
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
-        absent = absent_too and response.status == http.client.NOT_FOUND
-        if response.status >= http.client.BAD_REQUEST and not absent:
-            text = response.read()[:200].decode(errors="replace")
-            raise MeshlabError(f"{method} {path}: HTTP {response.status} {text}")
+        if response.status >= http.client.BAD_REQUEST and response.status != accepted:
+            raise MeshlabError(f"{method} {path}: HTTP {response.status} {_reason(response.read())}")
         return response
+
+
+def _reason(refusal: bytes) -> str:
+    """What a refusal says, in one line."""
+    try:
+        text = str(json.loads(refusal)["message"])
+    except (ValueError, KeyError, TypeError):
+        text = refusal.decode(errors="replace")
+    return " ".join(text.split())[:200]

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,9 +33,10 @@ ASK_LIMIT = 10.0
 # A port that was free when we looked may be taken when its owner comes, and on a very busy machine a part may give up
 # before the API server answers; another try helps both.
 START_TRIES = 3
-FIRST_ANSWER_LIMIT = 60.0
+ANSWER_LIMIT = 60.0
+"""Seconds without a byte of an answer."""
+PAUSE = 0.1
 RESUME_PAUSE = 1.0
-NODES = "/api/v1/nodes"
 DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 # A proxy would get the API server's calls to webhooks, and kwokctl takes settings from the caller's environment.
 FOREIGN_SETTINGS = re.compile(r"(?i)^((https?|all|no)_proxy|KWOK_.*|KUBERNETES_.*)$")
@@ -71,7 +72,7 @@ def _tried(mine: ClusterRecord, how: str, act: Callable[[], T], between: Callabl
             return act()
         except requirements.NodeError as error:
             raise _failed(mine, how, error) from None
-        except MeshlabError as error:
+        except process.ProcessError as error:
             if attempt == START_TRIES or isinstance(error, process.CommandTimeoutError):
                 raise _failed(mine, how, error) from None
             between()
@@ -116,13 +117,12 @@ def _bring_up(
     server = _write_kubeconfig(mine)
     if node:
         _join(mine, node)
-    # A kubectl for each of these would take as long as the answer, several times.
-    with ApiConnection(own_kubeconfig(mine), FIRST_ANSWER_LIMIT) as api:
-        for created in layout.nodes(count, network):
-            api.create(NODES, created)
-        for path, created in real_node.name_service() if node else ():
-            api.create(path, created)
-        _await_nodes(mine, api, count + (node is not None))
+    # Not by kubectl, whose start takes several times as long as each answer.
+    with ApiConnection(own_kubeconfig(mine), ANSWER_LIMIT) as api:
+        _until_complete(mine, lambda: _added(api, layout.nodes(count, network)))
+        if node:
+            _until_complete(mine, lambda: _added(api, real_node.name_service()))
+        _until_complete(mine, lambda: _missing(api, count + (node is not None)))
     return server
 
 
@@ -169,18 +169,36 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
 
-def _await_nodes(mine: ClusterRecord, api: ApiConnection, count: int) -> None:
-    """Waits until pods can be created and scheduled: all nodes ready and without their first taint, and the default
-    service account there."""
+def _until_complete(mine: ClusterRecord, missing: Callable[[], str]) -> None:
+    """Waits until `missing` has nothing to name. A refusal is no end: the API server answers before it has read all
+    that it keeps. Raises ProcessError where a part of the cluster ends, or too much time goes by."""
     limit = time.monotonic() + START_LIMIT
     while True:
-        _check_parts(mine)
-        ready = sum(map(_schedulable, api.list(NODES)))
-        if ready == count and api.get(DEFAULT_ACCOUNT):
+        try:
+            lacks = missing()
+        except MeshlabError as error:
+            lacks = str(error)
+        if not lacks:
             return
+        _check_parts(mine)
         if time.monotonic() > limit:
-            raise process.CommandTimeoutError(f"{ready} of {count} nodes were ready after {START_LIMIT:g} s")
-        time.sleep(0.1)
+            raise process.CommandTimeoutError(f"{lacks}, after {START_LIMIT:g} s")
+        time.sleep(PAUSE)
+
+
+def _added(api: ApiConnection, objects: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    for path, new in objects:
+        api.create(path, new)
+    return ""
+
+
+def _missing(api: ApiConnection, count: int) -> str:
+    """What is missing before pods can be created and scheduled: all nodes ready and without their first taint, and the
+    default service account."""
+    ready = sum(map(_schedulable, api.list(layout.NODES)))
+    if ready < count:
+        return f"{ready} of {count} nodes are ready"
+    return "" if api.get(DEFAULT_ACCOUNT) else "namespace default has no service account"
 
 
 def _schedulable(node: dict[str, Any]) -> bool:

@@ -28,7 +28,9 @@ UNUSED_CONTROLLERS = (
 VOLUME_PLUGINS = ("VolumeBinding", "VolumeZone")
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
 PORT_OPTIONS = ("kubeApiserverPort", "etcdPort", "etcdPeerPort", "kwokControllerPort")
-# Nobody asks these two for anything, and to serve, each makes four keys at every start: as much work as all its rest.
+NODES = "/api/v1/nodes"
+# For the controller manager and the scheduler. Nobody asks them for anything, and to serve, each would make two RSA
+# keys at every start. kwokctl names a port before this; the last one counts.
 SERVES_NOTHING = {"secure-port": "0"}
 
 
@@ -100,9 +102,9 @@ def kwokctl_files(
     return config
 
 
-def nodes(count: int, network: Network) -> Iterator[dict[str, Any]]:
-    """The simulated nodes, large enough for whatever a lab schedules."""
-    return (_node(index, network) for index in range(count))
+def nodes(count: int, network: Network) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The simulated nodes, large enough for whatever a lab schedules, each after its collection's path."""
+    return ((NODES, _node(index, network)) for index in range(count))
 
 
 def _kwokctl(

@@ -242,10 +242,13 @@ def test_every_value_of_the_programs_releases_has_an_effect(stack):
     for release in releases:
         chart, version, values = release["chart"], release["version"], release.get("values") or {}
         how = {"release": release["name"], "namespace": release["namespace"]}
-        before = {crds: text(chart, version, values, crds=crds, **how) for crds in (True, False)}
+        before: dict[bool, str] = {}
         for path, value in _leaves(values):
             if path:
-                changed, crds = _set(values, path, _another(value)), chart == CRDS or path[0] == "crds"
-                if text(chart, version, changed, crds=crds, **how) == before[crds]:
+                # CRDs are most of what helm writes, and few values are theirs.
+                crds = chart == CRDS or path[0] == "crds"
+                if crds not in before:
+                    before[crds] = text(chart, version, values, crds=crds, **how)
+                if text(chart, version, _set(values, path, _another(value)), crds=crds, **how) == before[crds]:
                     idle.append(f"{chart} {version}: {'.'.join(path)}")
     assert idle == []

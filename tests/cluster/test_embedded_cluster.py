@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,7 +21,9 @@ import yaml
 
 from base.errors import MeshlabError
 from embedded import cluster as clusters
-from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, record
+from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, boot, record
+from embedded.cluster.api import ApiConnection
+from embedded.cluster.layout import NODES
 from embedded.tools import pins, toolchain
 from tests.support.waiting import eventually
 
@@ -100,6 +103,17 @@ def test_three_nodes_are_ready_and_free_for_pods(cluster: EmbeddedCluster) -> No
             condition for condition in node["status"]["conditions"] if condition["type"] == "Ready"
         ).items()
         assert "taints" not in node["spec"]
+
+
+def test_what_is_there_is_not_added_and_another_refusal_is_one_line(cluster: EmbeddedCluster, state_dir: Path) -> None:
+    mine = record.read(state_dir, cluster.name)
+    assert mine
+    node: dict[str, Any] = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}
+    with ApiConnection(boot.own_kubeconfig(mine)) as api:
+        api.create(NODES, node)
+        with pytest.raises(MeshlabError, match=r"^POST /api/v1/nodes: HTTP 422 Node \"A node\" is invalid: .+$"):
+            api.create(NODES, {**node, "metadata": {"name": "A node"}})
+    assert len(get(cluster, "nodes")) == 3
 
 
 def test_the_server_says_the_pinned_version(cluster: EmbeddedCluster) -> None:

@@ -1,5 +1,6 @@
 """`verify` on the embedded cluster: what objects and the registry show passes, what needs a real pod is not applicable,
-and what is broken turns its check red. The tests are one story: each mends what it broke."""
+and what is broken turns its check red. The tests are one story, on a lab that other files use as well: each mends what
+it broke."""
 
 from dataclasses import dataclass
 

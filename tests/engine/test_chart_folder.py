@@ -20,9 +20,8 @@ metadata:
 
 
 @pytest.fixture(scope="module")
-def lab(dev_lab: Lab) -> Iterator[Lab]:
-    before, folder = dev_lab.charts, dev_lab.folder / "charts"
-    folder.mkdir()
+def lab(dev_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    before, folder = dev_lab.charts, tmp_path_factory.mktemp("charts")
     for file in Path(before).glob("*.tgz"):
         shutil.copy(file, folder)
     dev_lab.charts = str(folder)
