@@ -18,8 +18,6 @@ from tests.dashboards.recorded import RECORDED, labels_of
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "manifests" / "mesh_monitors" / "rules"
 CASES = sorted(Path(__file__).parent.glob("*.yaml"))
-OF_SERVICES = re.compile(r"meshlab\.(service-.+|workload|thresholds)")
-"""Groups of the alerts on services, and of what these read."""
 
 
 def groups(only_alerts: bool = False) -> list[dict[str, Any]]:
@@ -38,7 +36,6 @@ def folder(tmp_path: Path) -> Path:
     """A folder with the rule files that the cases name, as Prometheus itself reads them."""
     tools()
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": groups()}))
-    (tmp_path / "services.yml").write_text(yaml.safe_dump({"groups": _of_services()}))
     (tmp_path / "alerts-only.yml").write_text(yaml.safe_dump({"groups": groups(only_alerts=True)}))
     return tmp_path
 
@@ -143,6 +140,12 @@ def test_an_alert_asks_for_known_metrics_and_labels(rule: dict[str, Any]) -> Non
     assert set(re.findall(r"\$labels\.(\w+)", texts)) <= available
 
 
+@pytest.mark.parametrize("rule", [*ALERTS, *RECORDS], ids=lambda rule: rule.get("alert") or rule["record"])
+def test_no_matcher_of_a_rule_has_a_negated_class(rule: dict[str, Any]) -> None:
+    """Prometheus takes milliseconds to read one, at each evaluation (findings/promql_negated_class.sh)."""
+    assert "[^" not in rule["expr"]
+
+
 @pytest.mark.parametrize("path", sorted(RULES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_prometheus_would_select_the_object(path: Path) -> None:
     (entry,) = yaml.safe_load_all(path.read_text())
@@ -150,10 +153,6 @@ def test_prometheus_would_select_the_object(path: Path) -> None:
     assert entry["metadata"]["labels"]["release"] == "prom"
     assert entry["metadata"]["namespace"] == "prometheus"
     assert entry["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
-
-
-def _of_services() -> list[dict[str, Any]]:
-    return [group for group in groups() if OF_SERVICES.fullmatch(group["name"])]
 
 
 def _tests() -> list[dict[str, Any]]:
