@@ -7,12 +7,13 @@ than a command has (docs/adr/0009-kubernetes-client.md).
 import http.client
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from urllib3 import HTTPHeaderDict
 from urllib3.util import Retry
+
+from base.refusals import message_of
 
 from .api_objects import AccessError, Manifest, MissingError, RefusedError, Resource
 from .kubeconfig import read
@@ -104,15 +105,8 @@ class Connection:
         if answer.status == http.client.NOT_FOUND:
             raise MissingError(f"{path.partition('?')[0]} is not there")
         if answer.status >= http.client.BAD_REQUEST:
-            raise RefusedError(f"{method} {path}", answer.status, _message(text))
+            raise RefusedError(f"{method} {path}", answer.status, message_of(text))
         return text, cast(HTTPHeaderDict, answer.getheaders()).getlist("Warning")
-
-
-def _message(text: str) -> str:
-    """The message of a Status, or the beginning of the text that came instead."""
-    with suppress(ValueError, AttributeError):
-        return str(json.loads(text).get("message"))
-    return " ".join(text.split())[:200]
 
 
 def one_line(error: object) -> str:

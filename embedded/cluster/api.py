@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from base.errors import MeshlabError
 from base.goyaml.text import document
+from base.refusals import message_of
 
 REQUEST_LIMIT = 10.0
 JSON = "application/json"
@@ -97,14 +98,6 @@ class ApiConnection:
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         if response.status >= http.client.BAD_REQUEST and response.status != accepted:
-            raise MeshlabError(f"{method} {path}: HTTP {response.status} {_reason(response.read())}")
+            said = message_of(response.read().decode(errors="replace"))
+            raise MeshlabError(f"{method} {path}: HTTP {response.status} {' '.join(said.split())[:200]}")
         return response
-
-
-def _reason(refusal: bytes) -> str:
-    """What a refusal says, in one line."""
-    try:
-        text = str(json.loads(refusal)["message"])
-    except (ValueError, KeyError, TypeError):
-        text = refusal.decode(errors="replace")
-    return " ".join(text.split())[:200]

@@ -117,12 +117,11 @@ def _bring_up(
     server = _write_kubeconfig(mine)
     if node:
         _join(mine, node)
+    objects = [*layout.nodes(count, network), *(real_node.name_service() if node else ())]
     # Not by kubectl, whose start takes several times as long as each answer.
     with ApiConnection(own_kubeconfig(mine), ANSWER_LIMIT) as api:
-        _until_complete(mine, lambda: _added(api, layout.nodes(count, network)))
-        if node:
-            _until_complete(mine, lambda: _added(api, real_node.name_service()))
-        _until_complete(mine, lambda: _missing(api, count + (node is not None)))
+        _patiently(mine, lambda: _add(api, objects))
+        _patiently(mine, lambda: _refuse_incomplete(api, count + (node is not None)))
     return server
 
 
@@ -169,36 +168,33 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
 
-def _until_complete(mine: ClusterRecord, missing: Callable[[], str]) -> None:
-    """Waits until `missing` has nothing to name. A refusal is no end: the API server answers before it has read all
+def _patiently(mine: ClusterRecord, act: Callable[[], None]) -> None:
+    """Repeats `act` until it raises no MeshlabError. A refusal is no end: the API server answers before it has read all
     that it keeps. Raises ProcessError where a part of the cluster ends, or too much time goes by."""
     limit = time.monotonic() + START_LIMIT
     while True:
         try:
-            lacks = missing()
+            return act()
         except MeshlabError as error:
-            lacks = str(error)
-        if not lacks:
-            return
-        _check_parts(mine)
-        if time.monotonic() > limit:
-            raise process.CommandTimeoutError(f"{lacks}, after {START_LIMIT:g} s")
+            _check_parts(mine)
+            if time.monotonic() > limit:
+                raise process.CommandTimeoutError(f"{error}, after {START_LIMIT:g} s") from None
         time.sleep(PAUSE)
 
 
-def _added(api: ApiConnection, objects: Iterable[tuple[str, dict[str, Any]]]) -> str:
+def _add(api: ApiConnection, objects: Iterable[tuple[str, dict[str, Any]]]) -> None:
     for path, new in objects:
         api.create(path, new)
-    return ""
 
 
-def _missing(api: ApiConnection, count: int) -> str:
-    """What is missing before pods can be created and scheduled: all nodes ready and without their first taint, and the
-    default service account."""
+def _refuse_incomplete(api: ApiConnection, count: int) -> None:
+    """Raises MeshlabError with what is missing before pods can be created and scheduled: all nodes ready and without
+    their first taint, and the default service account."""
     ready = sum(map(_schedulable, api.list(layout.NODES)))
     if ready < count:
-        return f"{ready} of {count} nodes are ready"
-    return "" if api.get(DEFAULT_ACCOUNT) else "namespace default has no service account"
+        raise MeshlabError(f"{ready} of {count} nodes are ready")
+    if api.get(DEFAULT_ACCOUNT) is None:
+        raise MeshlabError("namespace default has no service account")
 
 
 def _schedulable(node: dict[str, Any]) -> bool:

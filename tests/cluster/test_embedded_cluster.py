@@ -25,6 +25,7 @@ from embedded.cluster import CLUSTER_TOOLS, EmbeddedCluster, boot, record
 from embedded.cluster.api import ApiConnection
 from embedded.cluster.layout import NODES
 from embedded.tools import pins, toolchain
+from tests.support.lab import record_of
 from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -105,11 +106,9 @@ def test_three_nodes_are_ready_and_free_for_pods(cluster: EmbeddedCluster) -> No
         assert "taints" not in node["spec"]
 
 
-def test_what_is_there_is_not_added_and_another_refusal_is_one_line(cluster: EmbeddedCluster, state_dir: Path) -> None:
-    mine = record.read(state_dir, cluster.name)
-    assert mine
+def test_what_is_there_is_not_added_and_another_refusal_is_one_line(cluster: EmbeddedCluster) -> None:
     node: dict[str, Any] = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}
-    with ApiConnection(boot.own_kubeconfig(mine)) as api:
+    with ApiConnection(boot.own_kubeconfig(record_of(cluster))) as api:
         api.create(NODES, node)
         with pytest.raises(MeshlabError, match=r"^POST /api/v1/nodes: HTTP 422 Node \"A node\" is invalid: .+$"):
             api.create(NODES, {**node, "metadata": {"name": "A node"}})

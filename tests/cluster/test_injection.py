@@ -23,6 +23,7 @@ from embedded.cluster.istiod import PORT_OPTIONS, PROGRAM
 from embedded.cluster.supervisor import CORE, PAUSE, WOKEN
 from embedded.tools import pins, toolchain
 from meshlab.charts.source import STAND_INS_FOLDER, ChartSourceError, pack_stand_ins
+from tests.support.lab import record_of
 from tests.support.waiting import HANGS, eventually
 
 OLD, NEW = "1-17", "1-30"
@@ -324,10 +325,8 @@ def test_a_control_plane_at_rest_is_seldom_asked_for(cluster: EmbeddedCluster) -
     eventually(rests, "its Services are listed three times in ten pauses, at most")
 
 
-def test_a_watch_tells_of_each_change_as_it_is_made(cluster: EmbeddedCluster, state_dir: Path) -> None:
-    mine = record.read(state_dir, "mesh")
-    assert mine
-    api, told = ApiConnection(boot.own_kubeconfig(mine), HANGS), list[dict[str, Any]]()
+def test_a_watch_tells_of_each_change_as_it_is_made(cluster: EmbeddedCluster) -> None:
+    api, told = ApiConnection(boot.own_kubeconfig(record_of(cluster)), HANGS), list[dict[str, Any]]()
 
     def follow() -> None:
         with suppress(MeshlabError):  # the cluster ends before it does

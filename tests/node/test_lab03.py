@@ -15,9 +15,9 @@ from meshlab.results.outcome import Result, Status
 from meshlab.stack import Stack
 from tests.support.charts import chart_folder
 from tests.support.inventory import objects
-from tests.support.lab import Lab, driver
+from tests.support.lab import Lab, driver, record_of
 from tests.support.node_commands import processes
-from tests.support.node_lab import not_passed, real_lab, record_of, verified
+from tests.support.node_lab import not_passed, real_lab, verified
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)

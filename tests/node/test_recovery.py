@@ -7,8 +7,8 @@ import time
 import pytest
 
 from embedded.cluster import EmbeddedCluster
+from tests.support.lab import record_of
 from tests.support.node_commands import parts
-from tests.support.node_lab import record_of
 from tests.support.node_pods import create, pod, ready, seen
 
 

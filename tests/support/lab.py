@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from base import process
-from embedded.cluster import EmbeddedCluster
+from embedded.cluster import EmbeddedCluster, record
 from embedded.tools import toolchain
 from embedded.tools.toolchain import ToolsMissingError
 from meshlab.engine.driver import EngineDriver
@@ -112,6 +112,13 @@ def running_lab(folder: Path, name: str, stack: str = "dev", over: Config | None
         pytest.skip(str(missing))
     with cluster:
         yield Lab(cluster, folder, stack, over)
+
+
+def record_of(cluster: EmbeddedCluster) -> record.ClusterRecord:
+    """What is recorded of a cluster: its processes and its identifier."""
+    found = record.read(cluster.kubeconfig.parents[2], cluster.name)
+    assert found
+    return found
 
 
 def driver(lab: Lab, **over: Any) -> EngineDriver:

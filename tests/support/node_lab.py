@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import EmbeddedCluster, record
+from embedded.cluster import EmbeddedCluster
 from embedded.images import build
 from kube.cluster import Cluster
 from meshlab.results.outcome import Result, Status
@@ -31,13 +31,6 @@ def real_lab(folder: Path, name: str, image: Path, names: Iterable[str], over: C
         name, nodes=2, state_dir=folder, injection=True, real_node=True, images=archives
     ) as running:
         yield Lab(running, folder, "dev", over)
-
-
-def record_of(cluster: EmbeddedCluster) -> record.ClusterRecord:
-    """What is recorded of a cluster: its processes and its identifier."""
-    found = record.read(cluster.kubeconfig.parents[2], cluster.name)
-    assert found
-    return found
 
 
 def verified(lab: Lab, stack: Stack, number: int, only: Collection[str] = ()) -> dict[str, Result]:

@@ -16,23 +16,25 @@ def mine(tmp_path: Path) -> ClusterRecord:
     return ClusterRecord(tmp_path / "mine", "identifier", None)
 
 
+def refuse(how: str) -> None:
+    raise MeshlabError(how)
+
+
 def test_an_api_server_that_refuses_is_asked_again(mine: ClusterRecord) -> None:
-    answers = iter([MeshlabError("GET /api/v1/nodes: HTTP 429 try again later"), "2 of 3 nodes are ready", ""])
+    refusals = ["GET /api/v1/nodes: HTTP 429 try again later", "2 of 3 nodes are ready"]
 
-    def lacking() -> str:
-        answer = next(answers)
-        if isinstance(answer, MeshlabError):
-            raise answer
-        return answer
+    def act() -> None:
+        if refusals:
+            refuse(refusals.pop())
 
-    boot._until_complete(mine, lacking)
-    assert next(answers, None) is None
+    boot._patiently(mine, act)
+    assert not refusals
 
 
 def test_what_lacks_for_too_long_is_said(mine: ClusterRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boot, "START_LIMIT", 0.0)
     with pytest.raises(CommandTimeoutError, match=r"^2 of 3 nodes are ready, after 0 s$"):
-        boot._until_complete(mine, lambda: "2 of 3 nodes are ready")
+        boot._patiently(mine, lambda: refuse("2 of 3 nodes are ready"))
 
 
 def test_a_part_that_has_ended_is_named_and_not_the_refusal(mine: ClusterRecord) -> None:
@@ -43,8 +45,5 @@ def test_a_part_that_has_ended_is_named_and_not_the_refusal(mine: ClusterRecord)
         file.parent.mkdir(parents=True)
         file.write_text(text, encoding="utf-8")
 
-    def refused() -> str:
-        raise MeshlabError("POST /api/v1/nodes: Remote end closed connection")
-
     with pytest.raises(ProcessError, match=r"^etcd ended: disk is on fire$"):
-        boot._until_complete(mine, refused)
+        boot._patiently(mine, lambda: refuse("POST /api/v1/nodes: Remote end closed connection"))
